@@ -14,7 +14,8 @@ export async function launch(entry) {
   }
   const args = [fileURLToPath(entry), ...process.argv.slice(2)];
   const child = spawn(node24, args, { stdio: "inherit" });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+    process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
     process.stderr.write(`Node 24 is missing (${error.message}): run npm ci first.\n`);
     process.exitCode = 1;

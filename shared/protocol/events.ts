@@ -1,0 +1,340 @@
+/**
+ * The events a car reports. The table says for each kind its number on the wire, its lane, and its data; rows
+ * and fields are only ever appended. The class and tag of every field (P-20) decide how it is stored and shown.
+ */
+import type { CborValue } from "./cbor.ts";
+import { ProtocolError } from "./errors.ts";
+import { bookingCodec, random128 } from "./ids.ts";
+import type { Lane } from "./lanes.ts";
+import {
+  bool,
+  type Codec,
+  choice,
+  decode,
+  encode,
+  type FieldMeta,
+  field,
+  list,
+  optional,
+  personalTags,
+  real,
+  struct,
+  type TypeOf,
+  text,
+  uint,
+} from "./schema.ts";
+import {
+  isSignalName,
+  type SignalName,
+  type SignalValue,
+  signalByCode,
+  signalRow,
+  signalValueError,
+} from "./signals.ts";
+
+const internal = (doc: string, unit?: string): FieldMeta => ({
+  class: "Internal",
+  doc,
+  ...(unit === undefined ? {} : { unit }),
+});
+const trip = (doc: string, unit?: string): FieldMeta => ({
+  ...internal(doc, unit),
+  class: "Confidential",
+  tag: "SPI",
+});
+const geo = (doc: string, unit?: string): FieldMeta => ({
+  ...internal(doc, unit),
+  class: "Confidential",
+  tag: "GEO",
+});
+
+const DOORS = ["driver", "passenger", "rearDriver", "rearPassenger", "trunk", "hood"] as const;
+const POWER = ["UNDEFINED", "LOCK", "OFF", "ACC", "ON", "START"] as const;
+const VALUES_MAX = 64;
+
+/** A set of signal values: a CBOR map from the signal's code to its value, checked against the signal's row. */
+export const signalValues: Codec<Readonly<Partial<Record<SignalName, SignalValue>>>> = {
+  describe: `map from signal code to value, at most ${VALUES_MAX}`,
+  toCbor: (values, where) => {
+    const rows = Object.entries(values).map(([name, value]): [number, CborValue] => {
+      const problem = isSignalName(name) ? signalValueError(name, value) : `no signal ${name}`;
+      if (problem !== undefined) throw new ProtocolError("malformed", `${where}: ${problem}`);
+      return [signalRow(name as SignalName).code, value];
+    });
+    if (rows.length > VALUES_MAX)
+      throw new ProtocolError("malformed", `${where}: over ${VALUES_MAX}`);
+    return new Map(rows.sort(([a], [b]) => a - b));
+  },
+  fromCbor: (value, where) => {
+    if (!(value instanceof Map) || value.size > VALUES_MAX) {
+      throw new ProtocolError(
+        "malformed",
+        `${where}: expected a map of at most ${VALUES_MAX} values`,
+      );
+    }
+    const out: Partial<Record<SignalName, SignalValue>> = {};
+    for (const [code, v] of value as ReadonlyMap<number | string, CborValue>) {
+      const name = typeof code === "number" ? signalByCode(code) : undefined;
+      const problem = name === undefined ? "no such signal" : signalValueError(name, v);
+      if (name === undefined || problem !== undefined) {
+        throw new ProtocolError("malformed", `${where}: ${problem}`);
+      }
+      out[name] = v as SignalValue;
+    }
+    return out;
+  },
+};
+
+const latitude = field(0, real(-90, 90), geo("WGS 84 latitude", "degrees"));
+const longitude = field(1, real(-180, 180), geo("WGS 84 longitude", "degrees"));
+const odometerM = optional(8, uint(), trip("odometer", "m"));
+const fuelPercent = optional(9, real(0, 100), trip("fuel level", "percent"));
+const chargePercent = optional(10, real(0, 100), trip("state of charge", "percent"));
+const bookingId = optional(11, bookingCodec, trip("the booking it belongs to"));
+
+type KindRow = {
+  readonly code: number;
+  readonly lane: Lane | "any";
+  readonly data: Codec<unknown>;
+};
+
+export const EVENT_KINDS = {
+  // critical
+  "agent.started": {
+    code: 1,
+    lane: "critical",
+    data: struct("the agent began a new log", {
+      version: field(0, text(32), internal("version of the agent")),
+      previousEndedCleanly: field(1, bool, internal("whether the log before was closed in order")),
+    }),
+  },
+  "agent.stopping": {
+    code: 2,
+    lane: "critical",
+    data: struct("the agent ends in order", { reason: field(0, text(32), internal("why")) }),
+  },
+  "lock.changed": {
+    code: 3,
+    lane: "critical",
+    data: struct("the sensed state of the central lock changed", {
+      locked: field(0, bool, trip("all bolts seen locked")),
+      cause: field(1, choice(["command", "access", "manual", "unknown"]), trip("what moved it")),
+      booking: bookingId,
+    }),
+  },
+  "command.completed": {
+    code: 4,
+    lane: "critical",
+    data: struct("a command was answered", {
+      id: field(0, random128, internal("the command")),
+      action: field(1, text(32), internal("the action asked for")),
+      status: field(2, text(32), internal("the status answered")),
+      unmet: field(3, list(text(64), 32), internal("the conditions that were not met")),
+      booking: bookingId,
+    }),
+  },
+  "fault.raised": {
+    code: 5,
+    lane: "critical",
+    data: struct("something is wrong in the car or in the agent", {
+      code: field(0, text(64), internal("which fault, e.g. can.silent")),
+      detail: optional(1, text(200), internal("what was seen; never personal")),
+      count: optional(2, uint(), internal("how many times since it was last reported")),
+    }),
+  },
+  "fault.cleared": {
+    code: 6,
+    lane: "critical",
+    data: struct("a fault is over", { code: field(0, text(64), internal("which fault")) }),
+  },
+  "tamper.changed": {
+    code: 7,
+    lane: "critical",
+    data: struct("the tamper contact changed", { open: field(0, bool, internal("contact open")) }),
+  },
+  "security.alarm": {
+    code: 8,
+    lane: "critical",
+    data: struct("tow, break-in or another alarm of a scheme", {
+      alarm: field(0, choice(["tow", "breakIn", "impact"]), trip("which alarm")),
+      values: optional(1, signalValues, geo("signals around it")),
+    }),
+  },
+  // state
+  "door.changed": {
+    code: 20,
+    lane: "state",
+    data: struct("a door, the trunk or the hood", {
+      door: field(0, choice(DOORS), trip("which one")),
+      open: field(1, bool, trip("open")),
+    }),
+  },
+  "ignition.changed": {
+    code: 21,
+    lane: "state",
+    data: struct("the state of the low voltage system (VSS Vehicle.LowVoltageSystemState)", {
+      state: field(0, choice(POWER), trip("the new state")),
+    }),
+  },
+  "trip.started": {
+    code: 22,
+    lane: "state",
+    data: struct("a trip began", { odometerM, fuelPercent, chargePercent, booking: bookingId }),
+  },
+  "trip.ended": {
+    code: 23,
+    lane: "state",
+    data: struct("a trip ended", {
+      distanceM: field(0, uint(), trip("distance by the odometer", "m")),
+      durationS: field(1, uint(), trip("duration", "s")),
+      odometerM,
+      fuelPercent,
+      chargePercent,
+      booking: bookingId,
+    }),
+  },
+  "energy.changed": {
+    code: 24,
+    lane: "state",
+    data: struct("fuel or charge", {
+      fuelPercent,
+      chargePercent,
+      charging: optional(0, bool, trip("charging")),
+      cableConnected: optional(1, bool, trip("cable plugged in")),
+      low: optional(2, bool, trip("below the limit of the profile")),
+    }),
+  },
+  "window.changed": {
+    code: 25,
+    lane: "state",
+    data: struct("a window", {
+      door: field(0, choice(DOORS), trip("of which door")),
+      open: field(1, bool, trip("open")),
+    }),
+  },
+  "signals.changed": {
+    code: 26,
+    lane: "state",
+    data: struct("signals that a scheme collects on change", {
+      scheme: optional(0, text(64), internal("the scheme that asked for it")),
+      values: field(1, signalValues, geo("the values; may hold a position")),
+    }),
+  },
+  "vehicle.parked": {
+    code: 27,
+    lane: "state",
+    data: struct("where the car was parked", { latitude, longitude, odometerM }),
+  },
+  "battery.low": {
+    code: 28,
+    lane: "state",
+    data: struct("12 V battery", { voltageV: field(0, real(0, 60), internal("voltage", "V")) }),
+  },
+  "diagnostic.codes": {
+    code: 29,
+    lane: "state",
+    data: struct("the list of trouble codes changed", {
+      codes: field(0, list(text(16), 64), internal("codes as ISO 15031-6 writes them")),
+    }),
+  },
+  // track
+  "position.sampled": {
+    code: 40,
+    lane: "track",
+    data: struct("position and motion", {
+      latitude,
+      longitude,
+      headingDeg: optional(2, real(0, 360), geo("course over ground", "degrees")),
+      speedKmh: optional(3, real(0, 400), trip("speed", "km/h")),
+      accuracyM: optional(4, real(0, 1e6), internal("estimated error", "m")),
+      odometerM,
+    }),
+  },
+  "signals.sampled": {
+    code: 41,
+    lane: "track",
+    data: struct("signals that a scheme samples", {
+      scheme: optional(0, text(64), internal("the scheme that asked for it")),
+      values: field(1, signalValues, geo("the values; may hold a position")),
+    }),
+  },
+  // any lane
+  "diagnostic.note": {
+    code: 60,
+    lane: "any",
+    data: struct("a numbered test event", {
+      note: field(0, text(4096), internal("text given by whoever tests")),
+      number: optional(1, uint(), internal("its place in the series")),
+    }),
+  },
+} as const satisfies Record<string, KindRow>;
+
+export type EventKind = keyof typeof EVENT_KINDS;
+/** The data of one kind of event. */
+export type EventData<K extends EventKind> = TypeOf<(typeof EVENT_KINDS)[K]["data"]>;
+/** What a producer in the car hands to the buffer. */
+export type NewEvent = {
+  [K in EventKind]: { readonly kind: K; readonly data: EventData<K> };
+}[EventKind];
+
+/**
+ * When it happened: milliseconds since the boot on a clock that counts suspend, the wall clock's offset from
+ * that (wall = boot + offset, Unix milliseconds), and the doubt of the offset in milliseconds.
+ */
+export type EventTime = {
+  readonly bootMs: number;
+  readonly wallOffsetMs: number;
+  readonly doubtMs: number;
+};
+export type CarEvent = NewEvent & EventTime;
+
+const KINDS_BY_CODE: ReadonlyMap<number, EventKind> = new Map(
+  (Object.keys(EVENT_KINDS) as EventKind[]).map((kind) => [EVENT_KINDS[kind].code, kind]),
+);
+
+export function isEventKind(value: unknown): value is EventKind {
+  return typeof value === "string" && Object.hasOwn(EVENT_KINDS, value);
+}
+
+/** The lane an event of this kind goes to; `asked` counts only for kinds that may go anywhere. */
+export function laneOf(kind: EventKind, asked: Lane = "state"): Lane {
+  const { lane } = EVENT_KINDS[kind];
+  return lane === "any" ? asked : lane;
+}
+
+/** Whether events of this kind hold personal data (PPI, GEO or SPI), and so are encrypted in the store (P-31). */
+export function isPersonalKind(kind: EventKind): boolean {
+  return personalTags(EVENT_KINDS[kind].data).size > 0;
+}
+
+/** The codec of a kind's data, as its general type. */
+export function eventDataCodec(kind: EventKind): Codec<unknown> {
+  return EVENT_KINDS[kind].data;
+}
+
+const eventCodec = struct("event", {
+  bootMs: field(0, uint(), internal("when, on the car's boot clock", "ms")),
+  wallOffsetMs: field(1, real(-1e15, 1e15), internal("wall clock minus boot clock", "ms")),
+  doubtMs: field(2, uint(), internal("doubt of the offset", "ms")),
+  kind: field(3, uint(65_535), internal("kind of event")),
+  data: field(4, anything(), geo("by kind; see the table of events")),
+});
+
+function anything(): Codec<CborValue> {
+  return { describe: "by kind", toCbor: (v) => v, fromCbor: (v) => v };
+}
+
+/** Encodes an event. Throws ProtocolError `malformed` if its data breaks the schema of its kind. */
+export function encodeEvent(event: CarEvent): Uint8Array {
+  const { bootMs, wallOffsetMs, doubtMs, kind } = event;
+  const data = eventDataCodec(kind).toCbor(event.data, kind);
+  return encode(eventCodec, { bootMs, wallOffsetMs, doubtMs, kind: EVENT_KINDS[kind].code, data });
+}
+
+/** Decodes and validates an event. Throws ProtocolError `malformed`. */
+export function decodeEvent(encoded: Uint8Array): CarEvent {
+  const { kind: code, data, ...time } = decode(eventCodec, encoded);
+  const kind = KINDS_BY_CODE.get(code);
+  if (kind === undefined) throw new ProtocolError("malformed", `event.kind: no kind ${code}`);
+  return { ...time, kind, data: eventDataCodec(kind).fromCbor(data, kind) } as CarEvent;
+}

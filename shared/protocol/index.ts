@@ -1,0 +1,27 @@
+/**
+ * Every contract that two parties of Kerbside share: signals and events with the class of each field, lanes,
+ * segments and acknowledgements, sessions, commands and results, topics, the lock link, keys, enrolment, errors,
+ * and the interfaces between the parts. It imports nothing of ours. `protocol.md` says what each byte means.
+ */
+export * from "./acks.ts";
+export * from "./artefact.ts";
+export * from "./bytes.ts";
+export * from "./cbor.ts";
+export * from "./commands.ts";
+export * from "./cose.ts";
+export * from "./crypto.ts";
+export * from "./enrolment.ts";
+export * from "./errors.ts";
+export * from "./events.ts";
+export * from "./ids.ts";
+export * from "./keys.ts";
+export * from "./lanes.ts";
+export * from "./link.ts";
+export * from "./runtime.ts";
+export * from "./schema.ts";
+export * from "./segments.ts";
+export * from "./session.ts";
+export * from "./signals.ts";
+export * from "./store.ts";
+export * from "./system-runtime.ts";
+export * from "./topics.ts";

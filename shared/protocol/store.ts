@@ -1,0 +1,231 @@
+/**
+ * The tenant's store as the cloud's parts see it, whatever engine keeps it. Each tenant has one of its own (P-10).
+ * All writes are durable when they resolve. Errors are ProtocolError `storage_failed`, `conflict` or `not_found`.
+ */
+import type { LaneMark } from "./acks.ts";
+import type { Action, CommandResult } from "./commands.ts";
+import type { CarEvent, EventKind } from "./events.ts";
+import type { TenantId, VehicleId } from "./ids.ts";
+import type { Lane } from "./lanes.ts";
+import type { LogOpening, SegmentHeader } from "./segments.ts";
+import type { SessionAnnouncement } from "./session.ts";
+
+export type VehicleRecord = {
+  readonly vehicle: VehicleId;
+  readonly profile: string;
+  /** Ed25519 public key that signs its segments, sessions and results. */
+  readonly signingKey: Uint8Array;
+  readonly certificateSerial: string;
+  readonly enrolledAtMs: number;
+  readonly revokedAtMs?: number;
+};
+
+/** The newest session a car announced. `online` is what the broker's side last said. */
+export type SessionRecord = {
+  readonly vehicle: VehicleId;
+  readonly session: SessionAnnouncement;
+  readonly envelope: Uint8Array;
+  readonly receivedAtMs: number;
+  readonly online: boolean;
+};
+
+/** A segment that verified and opened. For a `gap` the events are empty and the header says what is missing. */
+export type OpenedSegment = {
+  readonly header: SegmentHeader;
+  readonly headerHash: Uint8Array;
+  readonly events: readonly CarEvent[];
+};
+
+/** `fork`: the same number with another hash is there already; both are kept and an alarm is raised. */
+export type SegmentOutcome = "stored" | "duplicate" | "fork";
+
+/** An event as it is read back. `atMs` is Unix time by the car's relation of its clocks. `log` is hexadecimal. */
+export type StoredEvent = {
+  readonly vehicle: VehicleId;
+  readonly log: string;
+  readonly lane: Lane;
+  readonly seq: number;
+  readonly atMs: number;
+  readonly kind: EventKind;
+  readonly data: unknown;
+};
+
+/** Numbers that a car declared as gone, inclusive. */
+export type DeclaredGap = {
+  readonly vehicle: VehicleId;
+  readonly log: string;
+  readonly lane: Lane;
+  readonly gap: readonly [from: number, to: number];
+};
+
+/** Ordered by vehicle, start of log, lane, seq. `after` continues a page. */
+export type EventQuery = {
+  readonly vehicle?: VehicleId;
+  readonly kinds?: readonly EventKind[];
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  readonly after?: string;
+  readonly limit: number;
+};
+export type Page<T> = { readonly items: readonly T[]; readonly next?: string };
+
+export type BookingState = "reserved" | "open" | "ended" | "cancelled";
+/** `mac` covers everything else here and can be made by the signer's side only. */
+export type BookingRecord = {
+  readonly booking: string;
+  readonly vehicle: VehicleId;
+  /** Opaque id of the person (SPI). */
+  readonly holder: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly state: BookingState;
+  readonly version: number;
+  readonly mac: Uint8Array;
+};
+
+export const COMMAND_STATES = [
+  "accepted",
+  "signed",
+  "sent",
+  "received",
+  "executed",
+  "refused",
+  "expired",
+  "unknown",
+  "failed",
+] as const;
+export type CommandState = (typeof COMMAND_STATES)[number];
+
+export type CommandRecord = {
+  /** Hexadecimal, 32 digits. */
+  readonly id: string;
+  readonly vehicle: VehicleId;
+  readonly action: Action;
+  readonly booking?: string;
+  readonly requestedBy: string;
+  readonly idempotencyKey: string;
+  /** SHA-256 of the request's body: the same key with another body is a conflict. */
+  readonly requestDigest: string;
+  readonly state: CommandState;
+  readonly steps: readonly { readonly state: CommandState; readonly atMs: number }[];
+  /** Unix time after which an unanswered command is `unknown`. */
+  readonly deadlineMs: number;
+  readonly requestHash?: Uint8Array;
+  readonly result?: CommandResult;
+  /** A code of the table of errors, for `failed`. */
+  readonly error?: string;
+};
+
+/** Ids only (P-33). `cursor` rises in the order of commits. */
+export type FeedEntry = {
+  readonly cursor: number;
+  readonly atMs: number;
+  readonly topic: "vehicle" | "booking" | "command" | "events";
+  readonly id: string;
+};
+
+export type AuditEntry = {
+  readonly actor: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly outcome: "asked" | "done" | "refused" | "failed";
+  readonly reason?: string;
+  readonly from?: string;
+};
+
+export type QuarantineEntry = {
+  readonly vehicle?: VehicleId;
+  readonly reason: string;
+  readonly topic: string;
+  readonly payload: Uint8Array;
+};
+
+/** Whose key encrypts a personal field (P-31). */
+export type Subject = `person:${string}` | `booking:${string}` | `vehicle:${string}`;
+/** Keys of subjects, made on first use, wrapped by the tenant vault's transit key, destroyed for good. */
+export type SubjectKeys = {
+  readonly seal: (subject: Subject, plain: Uint8Array, bound: Uint8Array) => Promise<Uint8Array>;
+  /** Throws ProtocolError `not_found` where the key was destroyed, `unauthenticated` where it does not open. */
+  readonly open: (subject: Subject, sealed: Uint8Array, bound: Uint8Array) => Promise<Uint8Array>;
+  readonly destroy: (subject: Subject) => Promise<void>;
+};
+
+export type TenantStore = {
+  readonly tenant: TenantId;
+  readonly subjectKeys: SubjectKeys;
+
+  readonly putVehicle: (record: VehicleRecord, audit: AuditEntry) => Promise<void>;
+  readonly vehicle: (vehicle: VehicleId) => Promise<VehicleRecord | undefined>;
+  readonly vehicles: () => Promise<readonly VehicleRecord[]>;
+
+  /** Remembers the opening of a log; the same again does nothing, another one for that log is a `conflict`. */
+  readonly putOpening: (opening: LogOpening) => Promise<void>;
+  readonly opening: (vehicle: VehicleId, log: Uint8Array) => Promise<LogOpening | undefined>;
+  /** Events, marks, latest state and feed in one transaction; exactly once by (vehicle, log, lane, number, hash). */
+  readonly commitSegments: (
+    segments: readonly OpenedSegment[],
+  ) => Promise<readonly SegmentOutcome[]>;
+  readonly marks: (vehicle: VehicleId, log: Uint8Array) => Promise<readonly LaneMark[]>;
+  readonly quarantine: (entry: QuarantineEntry) => Promise<void>;
+
+  readonly events: (query: EventQuery) => Promise<Page<StoredEvent | DeclaredGap>>;
+  /** The newest event of each kind of a vehicle. */
+  readonly latest: (vehicle: VehicleId) => Promise<readonly StoredEvent[]>;
+
+  readonly putSession: (record: SessionRecord) => Promise<void>;
+  readonly session: (vehicle: VehicleId) => Promise<SessionRecord | undefined>;
+  /** Marks the car as away if `epoch` is still its newest; says whether it was. */
+  readonly sessionGone: (vehicle: VehicleId, epoch: Uint8Array) => Promise<boolean>;
+
+  /** Writes the booking if the stored version is `record.version - 1` (none for 1); else `conflict`. */
+  readonly putBooking: (record: BookingRecord, audit: AuditEntry) => Promise<void>;
+  readonly booking: (booking: string) => Promise<BookingRecord | undefined>;
+  readonly bookings: (vehicle?: VehicleId) => Promise<readonly BookingRecord[]>;
+
+  /** Creates a command; if its idempotency key (of the same requester) is taken, returns the one that is there. */
+  readonly createCommand: (record: CommandRecord, audit: AuditEntry) => Promise<CommandRecord>;
+  readonly command: (id: string) => Promise<CommandRecord | undefined>;
+  readonly commands: (vehicle: VehicleId, limit: number) => Promise<readonly CommandRecord[]>;
+  /** Appends a step; final states are never left, except `unknown` for a later signed result. Returns what is stored. */
+  readonly stepCommand: (
+    id: string,
+    change: Pick<CommandRecord, "state"> &
+      Partial<Pick<CommandRecord, "requestHash" | "result" | "error">>,
+    audit: AuditEntry,
+  ) => Promise<CommandRecord>;
+  /** The next value of the vehicle's command counter: never the same twice, whoever asks. */
+  readonly nextCounter: (vehicle: VehicleId) => Promise<number>;
+
+  readonly feed: (after: number, limit: number) => Promise<readonly FeedEntry[]>;
+  readonly audit: (entry: AuditEntry) => Promise<void>;
+  readonly auditTrail: (
+    after: number,
+    limit: number,
+  ) => Promise<readonly (AuditEntry & { readonly seq: number; readonly atMs: number })[]>;
+  readonly close: () => Promise<void>;
+};
+
+/** A tenant's secrets (P-11). Names are paths such as `command/1`; each secret is bound to tenant, name and version. */
+export type Vault = {
+  readonly get: (name: string) => Promise<Uint8Array | undefined>;
+  readonly put: (name: string, secret: Uint8Array) => Promise<void>;
+  readonly names: () => Promise<readonly string[]>;
+};
+
+/** Speeds things up, and nothing else: keys are tenant-prefixed, values expire, losing all of it costs speed (P-13). */
+export type Cache = {
+  readonly get: (tenant: TenantId, key: string) => Promise<Uint8Array | undefined>;
+  readonly set: (tenant: TenantId, key: string, value: Uint8Array, lifeMs: number) => Promise<void>;
+  readonly delete: (tenant: TenantId, key: string) => Promise<void>;
+};
+
+/** Who calls, as the token proves it (P-02). Scopes are rows of the API's table. */
+export type Caller = {
+  readonly subject: string;
+  readonly tenant: TenantId;
+  readonly scopes: ReadonlySet<string>;
+  readonly token: string;
+  readonly expiresAtMs: number;
+};
+/** Checks signature, issuer, audience, expiry and claims. Throws ProtocolError `unauthenticated`. */
+export type TokenVerifier = (token: string) => Promise<Caller>;
