@@ -1,0 +1,143 @@
+/**
+ * `npm test [-- PATTERN…]`: lint, types, then every test file under test/ in a process of its own, as many at once as
+ * there are cores. Ends with `N passed, N failed, N skipped`; exits 1 on any failure. uvu exits 0 on a file that
+ * forgot to run and hangs on a leaked timer, so a file without a summary fails, and each has a time limit.
+ */
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const FILE_MS_MAX = 240_000;
+const OUTPUT_CHARS_MAX = 200_000;
+const SLOWEST = 10;
+/** Runs that outgrow `npm test` have commands of their own. */
+const LONG_SUFFIX = ".long.test.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+type Outcome = {
+  readonly name: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly ms: number;
+  readonly output: string;
+};
+
+type Ran = { readonly code: number | null; readonly output: string; readonly ms: number };
+
+function run(command: string, args: readonly string[]): Promise<Ran> {
+  const started = performance.now();
+  return new Promise((resolve) => {
+    let output = "";
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { ...process.env, FORCE_COLOR: "0", NODE_OPTIONS: "" },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    const keep = (chunk: Buffer): void => {
+      if (output.length < OUTPUT_CHARS_MAX) output += chunk.toString();
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    // The whole group: a test that hangs may have started processes of its own.
+    const end = (): void => {
+      if (child.pid !== undefined) killGroup(child.pid);
+    };
+    const limit = setTimeout(() => {
+      output += `\nended: over ${FILE_MS_MAX / 1000} s\n`;
+      end();
+    }, FILE_MS_MAX);
+    child.on("error", (error) => {
+      output += error.message;
+    });
+    child.on("close", (code) => {
+      clearTimeout(limit);
+      end();
+      resolve({ code, output, ms: performance.now() - started });
+    });
+  });
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended already.
+  }
+}
+
+/** Reads uvu's summary. A file that printed none, or that failed to exit in order, counts as one failure at least. */
+function outcomeOf(name: string, { code, output, ms }: Ran): Outcome {
+  const read = (what: string): number | undefined => {
+    const found = [...output.matchAll(new RegExp(`^ {2}${what}: +(\\d+)`, "gm"))];
+    return found.length === 0 ? undefined : found.reduce((sum, m) => sum + Number(m[1]), 0);
+  };
+  const total = read("Total");
+  const passed = read("Passed") ?? 0;
+  const skipped = read("Skipped") ?? 0;
+  const failures = total === undefined ? 1 : total - passed;
+  const empty = total === 0 && skipped === 0;
+  const failed = failures === 0 && (code !== 0 || empty) ? 1 : failures;
+  return { name, passed, failed, skipped, ms, output };
+}
+
+async function check(name: string, command: string, args: readonly string[]): Promise<Outcome> {
+  const { code, output, ms } = await run(command, args);
+  const ok = code === 0;
+  return { name, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, ms, output };
+}
+
+function report(outcome: Outcome): void {
+  const { name, passed, failed, skipped, ms } = outcome;
+  const mark = failed > 0 ? "FAIL" : "ok  ";
+  const counts = `${passed} passed${failed > 0 ? `, ${failed} failed` : ""}${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+  process.stdout.write(`${mark} ${name} (${counts}, ${(ms / 1000).toFixed(1)} s)\n`);
+  if (failed > 0) process.stdout.write(`${outcome.output.trimEnd()}\n`);
+  else
+    for (const [line] of outcome.output.matchAll(/^# skip .*$/gm))
+      process.stdout.write(`     ${line}\n`);
+}
+
+function testFiles(patterns: readonly string[]): readonly string[] {
+  const names = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" });
+  return names
+    .filter((name) => name.endsWith(".test.ts") && !name.endsWith(LONG_SUFFIX))
+    .filter((name) => !name.includes("node_modules"))
+    .map((name) => join("test", name))
+    .filter((name) => patterns.length === 0 || patterns.some((pattern) => name.includes(pattern)))
+    .sort();
+}
+
+async function main(patterns: readonly string[]): Promise<number> {
+  const outcomes: Outcome[] = [];
+  const finish = (outcome: Outcome): void => {
+    outcomes.push(outcome);
+    report(outcome);
+  };
+  if (patterns.length === 0) {
+    finish(await check("lint", "biome", ["check", "--error-on-warnings", "."]));
+    finish(await check("types", "tsc", ["-b"]));
+  }
+  const queue = [...testFiles(patterns)];
+  const worker = async (): Promise<void> => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      finish(outcomeOf(relative("test", file), await run(process.execPath, [file])));
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  const slowest = outcomes.toSorted((a, b) => b.ms - a.ms).slice(0, SLOWEST);
+  process.stdout.write(`\nSlowest:\n`);
+  for (const { name, ms } of slowest)
+    process.stdout.write(`  ${(ms / 1000).toFixed(1).padStart(6)} s  ${name}\n`);
+  const sum = (key: "passed" | "failed" | "skipped"): number =>
+    outcomes.reduce((n, o) => n + o[key], 0);
+  const failed = sum("failed") + (outcomes.length === 0 ? 1 : 0);
+  process.stdout.write(`\n${sum("passed")} passed, ${failed} failed, ${sum("skipped")} skipped\n`);
+  return failed === 0 ? 0 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));
