@@ -1,0 +1,13 @@
+/**
+ * From frames to signals: what the agent knows of a car's bus. DBC files and logs (`dbc/`, `logs/`), the
+ * command lines over them (`cli/`), and beside them drivers, ISO-TP and OBD, profiles, the signal store
+ * and collection schemes. Frames are `CanFrame` everywhere.
+ */
+export * from "./dbc/index.ts";
+export {
+  type CanFrame,
+  CLASSIC_BYTES_MAX,
+  EXTENDED_ID_MAX,
+  FD_BYTES_MAX,
+  STANDARD_ID_MAX,
+} from "./frame.ts";
