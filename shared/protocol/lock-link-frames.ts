@@ -4,7 +4,7 @@
  * late or sees noise is in step again at the next frame: no false start inside a payload, nothing held back while
  * waiting for a length that noise made up, and a decoder of a few lines in the controller.
  *
- * Body: version, type, counter (4), payload length, payload (0 to 64), MAC (8), CRC-16 (2). Big-endian.
+ * Body: version, type, counter (4), heard (4), payload length, payload (0 to 64), MAC (8), CRC-16 (2). Big-endian.
  */
 import { concatBytes, utf8 } from "./bytes.ts";
 import { hmac, sameMac } from "./crypto.ts";
@@ -22,7 +22,7 @@ export const LOCK_PAYLOAD_BYTES_MAX = 64;
 export const LOCK_MAC_BYTES = 8;
 export const LOCK_COUNTER_MAX = 0xffff_ffff;
 
-const HEAD_BYTES = 7;
+const HEAD_BYTES = 11;
 const CRC_BYTES = 2;
 const BODY_BYTES_MIN: number = HEAD_BYTES + LOCK_MAC_BYTES + CRC_BYTES;
 const BODY_BYTES_MAX: number = BODY_BYTES_MIN + LOCK_PAYLOAD_BYTES_MAX;
@@ -39,6 +39,8 @@ export type LockFrame = {
   readonly type: number;
   /** Rises strictly within a session and a direction; 0 only in a greeting. It numbers frames for `ack` too. */
   readonly counter: number;
+  /** The highest counter of the other end that the sender had heard: the receiver judges by it how old the frame is. */
+  readonly heard: number;
   readonly payload: Uint8Array;
 };
 /** A frame that came through the noise filter; nothing in it may be believed before `lockFrameVerifies`. */
@@ -54,15 +56,17 @@ function macOf(key: Uint8Array, from: LockRole, signed: Uint8Array): Uint8Array 
 
 /** The bytes of a frame on the line. Throws ProtocolError `malformed` beyond the bounds of a frame. */
 export function encodeLockFrame(key: Uint8Array, from: LockRole, frame: LockFrame): Uint8Array {
-  const { type, counter, payload } = frame;
-  if (payload.length > LOCK_PAYLOAD_BYTES_MAX || counter < 0 || counter > LOCK_COUNTER_MAX)
+  const { type, counter, heard, payload } = frame;
+  const counts = [counter, heard].every((n) => n >= 0 && n <= LOCK_COUNTER_MAX);
+  if (payload.length > LOCK_PAYLOAD_BYTES_MAX || !counts)
     throw new ProtocolError("malformed", "lock link frame: payload or counter out of bounds");
   const head = new Uint8Array(HEAD_BYTES);
   const view = new DataView(head.buffer);
   view.setUint8(0, LOCK_FRAME_VERSION);
   view.setUint8(1, type);
   view.setUint32(2, counter);
-  view.setUint8(6, payload.length);
+  view.setUint32(6, heard);
+  view.setUint8(10, payload.length);
   const signed = concatBytes(head, payload);
   const checked = concatBytes(signed, macOf(key, from, signed));
   const crc = crc16(checked);
@@ -154,7 +158,11 @@ export class LockLinkDecoder {
     const length = this.#length;
     const fits = length > BODY_BYTES_MIN && length <= STUFFED_BYTES_MAX;
     const body = fits ? unstuff(this.#chunk.slice(0, length)) : undefined;
-    if (body === undefined || body[0] !== LOCK_FRAME_VERSION || body[6] !== body.length - BODY_BYTES_MIN) {
+    if (
+      body === undefined ||
+      body[0] !== LOCK_FRAME_VERSION ||
+      body[10] !== body.length - BODY_BYTES_MIN
+    ) {
       this.#noiseBytes += length;
       return undefined;
     }
@@ -169,6 +177,7 @@ export class LockLinkDecoder {
     return {
       type: view.getUint8(1),
       counter: view.getUint32(2),
+      heard: view.getUint32(6),
       payload: signed.subarray(HEAD_BYTES),
       signed,
       mac: checked.subarray(signed.length),

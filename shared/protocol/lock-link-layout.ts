@@ -93,7 +93,10 @@ export function layoutBytes(layout: WireLayout): number {
 }
 
 /** Throws ProtocolError `malformed` where a value is outside its field. */
-export function writeLayout(layout: WireLayout, values: Readonly<Record<string, unknown>>): Uint8Array {
+export function writeLayout(
+  layout: WireLayout,
+  values: Readonly<Record<string, unknown>>,
+): Uint8Array {
   const out = new Uint8Array(layoutBytes(layout));
   const view = new DataView(out.buffer);
   let at = 0;

@@ -8,9 +8,9 @@ import {
   named,
   octets,
   readLayout,
+  u8,
   u16,
   u32,
-  u8,
   type WireLayout,
   type WireValues,
   writeLayout,
@@ -52,7 +52,7 @@ export const LOCK_OUTCOMES = [
 ] as const;
 export type LockOutcome = (typeof LOCK_OUTCOMES)[number];
 
-export const LOCK_NAK_REASONS = ["unsupported", "malformed", "busy"] as const;
+export const LOCK_NAK_REASONS = ["unsupported", "malformed"] as const;
 export type LockNakReason = (typeof LOCK_NAK_REASONS)[number];
 
 const bolt = named(["unknown", "locked", "unlocked"]);

@@ -1,7 +1,5 @@
 import { Buffer } from "node:buffer";
 import { randomInt } from "node:crypto";
-import { test } from "uvu";
-import * as assert from "uvu/assert";
 import {
   CBOR_LIMITS,
   type CborValue,
@@ -10,6 +8,8 @@ import {
   ProtocolError,
   scanCbor,
 } from "@kerbside/protocol";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
 
 const bytesOf = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
