@@ -21,7 +21,7 @@ export * from "./lock-actuations.ts";
 export * from "./lock-link.ts";
 export * from "./lock-link-channel.ts";
 export * from "./lock-link-frames.ts";
-export * from "./lock-link-layout.ts";
+export { layoutBytes, type WireField, type WireLayout } from "./lock-link-layout.ts";
 export * from "./lock-link-messages.ts";
 export * from "./runtime.ts";
 export * from "./schema.ts";
