@@ -1,0 +1,19 @@
+/**
+ * Buses: one interface (`CanBus`), and its drivers: the simulator's socket with both its ends, and recorded logs.
+ */
+export {
+  BUS_STATES,
+  type BusEvent,
+  type BusFrame,
+  type BusListener,
+  type BusState,
+  type BusStats,
+  type CanBus,
+  frameProblem,
+  type OutgoingFrame,
+  type SendOutcome,
+} from "./bus.ts";
+export { SILENT_MS_DEFAULT } from "./feed.ts";
+export { createReplayBus, type ReplayBusOptions } from "./replay-bus.ts";
+export { type BusServer, type ServeBusOptions, serveBus } from "./serve-bus.ts";
+export { createSocketBus, type SocketBusOptions } from "./socket-bus.ts";

@@ -1,0 +1,174 @@
+/**
+ * How frames travel between two of our own processes (simulator and agent, receiver and agent): over a byte
+ * stream that keeps its bytes, so that nonsense means a wrong partner, and ends the connection.
+ *
+ * Each side first sends GREETING. Then records, big-endian:
+ *
+ *     0  u8   type: 0x46 frame, 0x53 state
+ *     1  u8   frame: flags (1 extended, 2 remote, 4 error, 8 FD); state: place in BUS_STATES
+ *     2  u8   bytes of data, 0 to 64 (state: of UTF-8 reason)
+ *     3  u8   0
+ *     4  u32  identifier (state: 0)
+ *     8  u32  sequence: counts frames of this direction from 0, those dropped on the way too
+ *    12  f64  time of the frame in microseconds, NaN if it has none (state: NaN)
+ *    20       data
+ */
+import { type CanFrame, CLASSIC_BYTES_MAX, EXTENDED_ID_MAX, STANDARD_ID_MAX } from "../frame.ts";
+import { BUS_STATES, type BusState } from "./bus.ts";
+
+export const GREETING: Uint8Array = new TextEncoder().encode("KBCAN/1\n");
+export const HEADER_BYTES = 20;
+const TYPE_FRAME = 0x46;
+const TYPE_STATE = 0x53;
+const FLAG_EXTENDED = 1;
+const FLAG_REMOTE = 2;
+const FLAG_ERROR = 4;
+const FLAG_FD = 8;
+const FLAGS_ALL = 15;
+const DATA_BYTES_MAX = 64;
+/** Bytes that may wait for their record's end. */
+export const RECORD_BYTES_MAX: number = HEADER_BYTES + DATA_BYTES_MAX;
+const SEQUENCE_MODULUS = 0x1_0000_0000;
+
+export type WireRecord =
+  | { readonly type: "frame"; readonly frame: CanFrame; readonly sequence: number }
+  | { readonly type: "state"; readonly state: BusState; readonly reason: string };
+
+/** The other side does not speak this protocol: the connection is of no more use. */
+export class WireError extends Error {
+  override readonly name = "WireError";
+}
+
+type WireFrame = Pick<CanFrame, "id" | "ext" | "data" | "kind" | "fd" | "timeUs">;
+
+/** The frame must be a valid one: see `frameProblem`. */
+export function encodeFrameRecord(frame: WireFrame, sequence: number): Uint8Array {
+  const { data, kind } = frame;
+  const out = new Uint8Array(HEADER_BYTES + data.length);
+  const view = new DataView(out.buffer);
+  out[0] = TYPE_FRAME;
+  out[1] =
+    (frame.ext ? FLAG_EXTENDED : 0) |
+    (kind === "remote" ? FLAG_REMOTE : 0) |
+    (kind === "error" ? FLAG_ERROR : 0) |
+    (frame.fd ? FLAG_FD : 0);
+  out[2] = data.length;
+  view.setUint32(4, frame.id);
+  view.setUint32(8, sequence % SEQUENCE_MODULUS);
+  view.setFloat64(12, frame.timeUs ?? Number.NaN);
+  out.set(data, HEADER_BYTES);
+  return out;
+}
+
+export function encodeStateRecord(state: BusState, reason: string): Uint8Array {
+  const text = new TextEncoder().encode(reason).subarray(0, DATA_BYTES_MAX);
+  const out = new Uint8Array(HEADER_BYTES + text.length);
+  out[0] = TYPE_STATE;
+  out[1] = BUS_STATES.indexOf(state);
+  out[2] = text.length;
+  new DataView(out.buffer).setFloat64(12, Number.NaN);
+  out.set(text, HEADER_BYTES);
+  return out;
+}
+
+/** Frames that were dropped between two sequence numbers. */
+export function missedBetween(last: number, next: number): number {
+  return (next - last - 1 + SEQUENCE_MODULUS) % SEQUENCE_MODULUS;
+}
+
+/** Bytes to records. Holds at most one unfinished record; the data of frames are copies. */
+export class WireDecoder {
+  readonly #bus: string;
+  #rest: Uint8Array = new Uint8Array(0);
+  #greeted = false;
+
+  /** `bus` names the frames it makes. */
+  constructor(bus: string) {
+    this.#bus = bus;
+  }
+
+  /** Whether the other side has shown that it speaks this protocol. */
+  get greeted(): boolean {
+    return this.#greeted;
+  }
+
+  /** Throws WireError; after that it is of no more use. */
+  push(chunk: Uint8Array): WireRecord[] {
+    // A plain array even of a Buffer, whose slices would keep the whole chunk alive.
+    const plain = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
+    const bytes = this.#rest.length === 0 ? plain : joined(this.#rest, plain);
+    let at = this.#greeted ? 0 : this.#greet(bytes);
+    const records: WireRecord[] = [];
+    if (this.#greeted) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      while (bytes.length - at >= HEADER_BYTES) {
+        const length = HEADER_BYTES + dataLength(bytes, at);
+        if (bytes.length - at < length) break;
+        records.push(this.#record(bytes, view, at, length));
+        at += length;
+      }
+    }
+    this.#rest = bytes.slice(at);
+    return records;
+  }
+
+  #greet(bytes: Uint8Array): number {
+    const seen = bytes.subarray(0, GREETING.length);
+    if (!seen.every((byte, i) => byte === GREETING[i])) throw new WireError("wrong greeting");
+    if (seen.length < GREETING.length) return 0;
+    this.#greeted = true;
+    return GREETING.length;
+  }
+
+  #record(bytes: Uint8Array, view: DataView, at: number, length: number): WireRecord {
+    const type = bytes[at];
+    const flags = bytes[at + 1] ?? 0;
+    const data = bytes.slice(at + HEADER_BYTES, at + length);
+    if (type === TYPE_STATE) {
+      const state = BUS_STATES[flags];
+      if (state === undefined) throw new WireError(`no state ${flags}`);
+      return { type: "state", state, reason: new TextDecoder().decode(data) };
+    }
+    const ext = (flags & FLAG_EXTENDED) !== 0;
+    const fd = (flags & FLAG_FD) !== 0;
+    const id = view.getUint32(at + 4);
+    const timeUs = view.getFloat64(at + 12);
+    const kind =
+      (flags & FLAG_ERROR) !== 0 ? "error" : (flags & FLAG_REMOTE) !== 0 ? "remote" : "data";
+    if (flags > FLAGS_ALL) throw new WireError(`unknown flags ${flags}`);
+    if (id > (ext || kind === "error" ? EXTENDED_ID_MAX : STANDARD_ID_MAX)) {
+      throw new WireError(`id ${id} is out of range`);
+    }
+    if (!fd && data.length > CLASSIC_BYTES_MAX) throw new WireError(`${data.length} bytes, not FD`);
+    const frame: CanFrame = {
+      timeUs: Number.isFinite(timeUs) ? timeUs : null,
+      bus: this.#bus,
+      id,
+      ext,
+      kind,
+      fd,
+      data,
+    };
+    return { type: "frame", frame, sequence: view.getUint32(at + 8) };
+  }
+}
+
+function dataLength(bytes: Uint8Array, at: number): number {
+  const type = bytes[at];
+  const length = bytes[at + 2] ?? 0;
+  if (
+    (type !== TYPE_FRAME && type !== TYPE_STATE) ||
+    length > DATA_BYTES_MAX ||
+    bytes[at + 3] !== 0
+  ) {
+    throw new WireError("no record begins here");
+  }
+  return length;
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const out = new Uint8Array(a.length + b.length);
+  out.set(a);
+  out.set(b, a.length);
+  return out;
+}
