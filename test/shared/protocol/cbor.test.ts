@@ -258,6 +258,16 @@ test("CBOR scanning takes at most 4 steps a byte, whatever the keys are", () => 
   }
 });
 
+test("CBOR maps hold 1,024 entries and no more", () => {
+  const map = (entries: number): CborValue =>
+    new Map(Array.from({ length: entries }, (_, index) => [index, null]));
+  assert.is(
+    refusal(() => decodeCbor(encodeCbor(map(1024)))),
+    "",
+  );
+  assert.match(refusal(() => decodeCbor(encodeCbor(map(1025)))) || "accepted", "a map of 1025");
+});
+
 test("CBOR honours limits of the caller's", () => {
   const limits = { ...CBOR_LIMITS, bytesMax: 40, depthMax: 1, itemsMax: 4, textBytesMax: 3 };
   assert.equal(decodeCbor(encodeCbor([1, 2, "abc"]), limits), [1, 2, "abc"]);
