@@ -3,6 +3,7 @@
  * command lines over them (`cli/`), and beside them drivers, ISO-TP and OBD, profiles, the signal store
  * and collection schemes. Frames are `CanFrame` everywhere.
  */
+export * from "./bus/index.ts";
 export * from "./dbc/index.ts";
 export {
   type CanFrame,
