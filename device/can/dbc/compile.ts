@@ -2,6 +2,7 @@
 import { EncodeError, type EncodeOptions, type EncodeValues, encodeMessage } from "./encode.ts";
 import { extractRaw, type RawValue } from "./extract.ts";
 import {
+  type BuildObject,
   DECODED_ALL,
   DECODED_NONE,
   DECODED_SOME,
@@ -9,6 +10,7 @@ import {
   type DecodeStatus,
   generateSource,
   instantiate,
+  instantiateBuilder,
 } from "./generate.ts";
 import { J1939_GLOBAL_ADDRESS, J1939_NULL_ADDRESS, pgnOf } from "./j1939.ts";
 import type { Dbc, DbcMessage } from "./model.ts";
@@ -22,6 +24,7 @@ export class CompiledMessage {
   decodeInto: DecodeInto;
   private slots: Float64Array;
   private present: Uint8Array;
+  private build: BuildObject = () => Object.create(null);
 
   constructor(message: DbcMessage) {
     this.message = message;
@@ -65,17 +68,11 @@ export class CompiledMessage {
     if (this.slots.length < signals.length) {
       this.slots = new Float64Array(signals.length);
       this.present = new Uint8Array(signals.length);
+      this.build = instantiateBuilder(signals.map((s) => s.name));
     }
-    const { slots, present } = this;
-    const status = this.decodeInto(data, slots, 0, present);
+    const status = this.decodeInto(data, this.slots, 0, this.present);
     if (status === DECODED_NONE) return null;
-    const values: Record<string, number> = Object.create(null);
-    for (let i = 0; i < signals.length; i++) {
-      const signal = signals[i];
-      if (signal === undefined || (status === DECODED_SOME && present[i] === 0)) continue;
-      values[signal.name] = slots[i] ?? Number.NaN;
-    }
-    return values;
+    return this.build(this.slots, status === DECODED_ALL ? null : this.present);
   }
 
   /** Exact raw values by name, of the signals that `decode` gives; null where that does. */

@@ -29,7 +29,7 @@ export function emitMux(message: DbcMessage, plan: MuxPlan, emit: Emit): string 
     }
     for (const i of signals) {
       const selector = bySignal.get(i);
-      if (selector === undefined || selector.known.length === 0) continue;
+      if (selector === undefined) continue;
       const chosen = choose(selector, children.get(i) ?? []);
       if (chosen === null) return null;
       code += chosen;

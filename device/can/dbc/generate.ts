@@ -135,7 +135,30 @@ f64[0] = 1;
 /** Which of two words of a double comes first; every machine this runs on is little-endian. */
 if (u32[1] !== 0x3ff00000) throw new Error("the decoder needs a little-endian machine");
 
-/** Turns source made above into a decoder. The only place that makes code from text. */
+/** Makes an object of slots, by the names given; of those whose `present` is 1, if it is given. */
+export type BuildObject = (
+  slots: Float64Array,
+  present: Uint8Array | null,
+) => Record<string, number>;
+
+/** Instances have no inherited names: a signal may be called `__proto__` or `constructor`. */
+function Values(): void {}
+Values.prototype = Object.create(null);
+
+/**
+ * One store a signal, each with a name of its own, so that every object of a message gets the same shape.
+ * The names come in as values.
+ */
+export function instantiateBuilder(names: readonly string[]): BuildObject {
+  const all = names.map((_, i) => `r[n[${i}]]=o[${i}];`).join("");
+  const some = names.map((_, i) => `if(p[${i}]===1)r[n[${i}]]=o[${i}];`).join("");
+  const source = `"use strict";return function(o,p){const r=new R();if(p===null){${all}}else{${some}}return r;};`;
+  const make: unknown = new Function("R", "n", source);
+  if (typeof make !== "function") throw new TypeError("no function");
+  return make(Values, names);
+}
+
+/** Turns source made above into a decoder. */
 export function instantiate(source: string, helpers: Helpers): DecodeInto {
   const make: unknown = new Function("u32", "f32", "f64", "partial", "slow", source);
   if (typeof make !== "function") throw new TypeError("no function");

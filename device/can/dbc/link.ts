@@ -5,6 +5,7 @@ import type { Dbc, DbcAttribute, DbcMessage, DbcMux, DbcSignal } from "./model.t
 
 export function linkDbc(draft: Draft): Dbc {
   applyReferences(draft);
+  for (const message of draft.messages) useLongNames(message);
   const messages = draft.messages.map((message) => linkMessage(draft, message));
   draft.problems.sort((a, b) => a.line - b.line || a.column - b.column);
   return {
@@ -58,6 +59,23 @@ function applyReferences(draft: Draft): void {
   }
 }
 
+/** CANdb++ cuts names at 32 characters and keeps the whole ones in attributes. */
+function useLongNames(message: MessageDraft): void {
+  const long = message.attributes.get("SystemMessageLongSymbol");
+  if (typeof long === "string" && long !== "") message.name = long;
+  const renamed = new Map<string, string>();
+  for (const signal of message.signals) {
+    const name = signal.attributes.get("SystemSignalLongSymbol");
+    if (typeof name !== "string" || name === "") continue;
+    renamed.set(signal.name, name);
+    signal.name = name;
+  }
+  if (renamed.size === 0) return;
+  for (const { extended } of message.signals) {
+    if (extended !== null) extended.parent = renamed.get(extended.parent) ?? extended.parent;
+  }
+}
+
 function linkMessage(draft: Draft, message: MessageDraft): DbcMessage {
   const muxes = settleMuxes(draft, message);
   const format = attributeWord(draft, message, "VFrameFormat");
@@ -92,22 +110,31 @@ function attributeWord(draft: Draft, message: MessageDraft, name: string): strin
 }
 
 /**
- * Which selector each signal hangs on. SG_MUL_VAL_ decides where it is given; else a signal with a
- * number hangs on the message's only plain multiplexor. What cannot be settled is always decoded.
+ * Which selector each signal hangs on. SG_MUL_VAL_ decides where it is given (beside the signal's own
+ * number, where the message has one selector only); else a signal with a number hangs on the message's
+ * only plain multiplexor. What cannot be settled is always decoded; what hangs on a signal that is not
+ * marked as a multiplexor is never decoded, as the reference implementations have it.
  */
 function settleMuxes(draft: Draft, message: MessageDraft): (DbcMux | null)[] {
   const byName = new Map(message.signals.map((s) => [s.name, s]));
-  const roots = message.signals.filter((s) => s.selector && s.muxId === null);
+  const selectors = message.signals.filter((s) => s.selector);
+  const roots = selectors.filter((s) => s.muxId === null);
   const root = roots[0];
   const muxes = message.signals.map((s): DbcMux | null => {
+    const own = s.muxId === null ? [] : [{ from: s.muxId, to: s.muxId }];
     if (s.extended !== null) {
-      if (byName.has(s.extended.parent)) return s.extended;
-      draft.report("warning", s.extended.at, `${message.name} has no signal ${s.extended.parent}`);
+      const { at, parent, ranges } = s.extended;
+      const selector = byName.get(parent);
+      if (selector?.selector === false) {
+        draft.report("warning", at, `${parent} is not marked M: ${s.name} is never decoded`);
+      }
+      if (selector !== undefined) {
+        return { parent, ranges: selectors.length === 1 ? [...own, ...ranges] : ranges };
+      }
+      draft.report("warning", at, `${message.name} has no signal ${parent}`);
     }
     if (s.muxId === null) return null;
-    if (root !== undefined && roots.length === 1) {
-      return { parent: root.name, ranges: [{ from: s.muxId, to: s.muxId }] };
-    }
+    if (root !== undefined && roots.length === 1) return { parent: root.name, ranges: own };
     const why = root === undefined ? "has no multiplexor" : "has several multiplexors";
     draft.report("warning", s.at, `${message.name} ${why} for ${s.name}: always decoded`);
     return null;

@@ -4,6 +4,7 @@ import { linkDbc } from "./link.ts";
 import type { Dbc } from "./model.ts";
 import { DBC_BYTES_MAX, DbcError, formatProblem } from "./model.ts";
 import { ParseFailure, Scanner } from "./scanner.ts";
+import { startsStatement } from "./skip.ts";
 import { STATEMENTS } from "./statements.ts";
 import { decodeDbcText } from "./text.ts";
 
@@ -74,8 +75,7 @@ function skipToStatement(s: Scanner, from: number): void {
   s.pos = s.nextLine(from);
   while (!s.atEnd) {
     s.skipBlankInLine();
-    const word = s.peekKeyword();
-    if (word !== null && STATEMENTS.has(word)) return;
+    if (startsStatement(s)) return;
     s.pos = s.nextLine(s.pos);
   }
 }

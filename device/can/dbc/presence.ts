@@ -9,7 +9,7 @@ import type { DbcMessage, DbcSignal, MuxRange } from "./model.ts";
 export type Selector = {
   /** Index of the selector among the message's signals. */
   readonly signal: number;
-  /** Values that stand for something; empty: any value will do. */
+  /** Values that stand for something; at least one. */
   readonly known: readonly MuxRange[];
 };
 
@@ -39,9 +39,9 @@ export function planOf(message: DbcMessage): MuxPlan {
   });
   const selectors: Selector[] = [];
   for (const [i, signal] of signals.entries()) {
-    const ranges = children.get(i);
-    if (ranges === undefined && !signal.selector) continue;
-    selectors.push({ signal: i, known: [...(ranges ?? []), ...namedValues(signal)] });
+    if (!signal.selector) continue;
+    const known = [...(children.get(i) ?? []), ...namedValues(signal)];
+    if (known.length > 0) selectors.push({ signal: i, known });
   }
   const depth = (i: number): number => {
     let levels = 0;
@@ -49,11 +49,11 @@ export function planOf(message: DbcMessage): MuxPlan {
     return levels;
   };
   selectors.sort((a, b) => depth(a.signal) - depth(b.signal));
-  return { fields: signals.map(fieldOf), multiplexed: selectors.length > 0, selectors, parents };
+  const multiplexed = selectors.length > 0 || parents.some((parent) => parent >= 0);
+  return { fields: signals.map(fieldOf), multiplexed, selectors, parents };
 }
 
 function namedValues(signal: DbcSignal): MuxRange[] {
-  if (!signal.selector) return [];
   const ranges: MuxRange[] = [];
   for (const value of signal.choices.keys()) {
     if (typeof value === "number") ranges.push({ from: value, to: value });
@@ -82,7 +82,7 @@ export function presenceIn(message: DbcMessage, plan: MuxPlan, data: Uint8Array)
     const field = plan.fields[signal];
     if (field === undefined || !isPresent(signal)) continue;
     const value = Number(extractRaw(field, data));
-    if (known.length > 0 && !within(known, value)) return { present: [], unknown: signal };
+    if (!within(known, value)) return { present: [], unknown: signal };
     values.set(signal, value);
   }
   return { present: message.signals.map((_, i) => isPresent(i)), unknown: -1 };

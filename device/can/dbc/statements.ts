@@ -1,8 +1,10 @@
 /** The statements of a DBC file, one function each, and the table that says which is which. */
+import { attribute, attributeDefault, attributeDefinition, comment } from "./annotations.ts";
 import type { Draft, MessageDraft, SignalDraft } from "./draft.ts";
-import type { DbcAttribute, MuxRange } from "./model.ts";
+import type { MuxRange } from "./model.ts";
 import { MESSAGE_BYTES_MAX, SIGNAL_BITS_MAX } from "./model.ts";
 import { isIdentifier, ParseFailure, type Scanner } from "./scanner.ts";
+import { type ReadKeyword, SKIPPED, skipToSemicolon, startsStatement } from "./skip.ts";
 
 type Statement = (s: Scanner, draft: Draft) => void;
 
@@ -14,15 +16,11 @@ const INDEPENDENT_ID = 0xc0000000;
 const INDEPENDENT_NAME = "VECTOR__INDEPENDENT_SIG_MSG";
 const START_BIT_MAX: number = MESSAGE_BYTES_MAX * 8 - 1;
 const MUX_RANGES_MAX = 4096;
-/** How far the end of a comment with unescaped quotes in it is searched. */
-const COMMENT_CHARS_MAX = 16384;
 
 const BYTE_ORDER = /[01]/y;
 const SIGN = /[+-]/y;
 const SINGLE_WORD = /^[ \t]*[A-Z_]+[ \t]*$/;
 const NAMES_ONLY = /^[ \t]*[A-Za-z_][A-Za-z0-9_ \t]*$/;
-const NO_QUOTE_OR_END = /[^";\r\n]*/y;
-const COMMENT_END = /"[ \t]*;/g;
 const FLOAT_LENGTHS: readonly number[] = [16, 32, 64];
 
 function checkName(draft: Draft, at: number, kind: string, name: string): void {
@@ -55,23 +53,8 @@ function nodes(s: Scanner, draft: Draft): void {
   } while (NAMES_ONLY.test(s.text.slice(s.pos, s.lineEnd(s.pos))) && !startsStatement(s));
 }
 
-function startsStatement(s: Scanner): boolean {
-  const word = s.peekKeyword();
-  return word !== null && STATEMENTS.has(word);
-}
-
 function restOfLine(s: Scanner): void {
   s.pos = s.lineEnd(s.pos);
-}
-
-/** Statements that carry nothing we use: read to their semicolon, quotes respected. */
-function skipToSemicolon(s: Scanner): void {
-  for (;;) {
-    s.one(NO_QUOTE_OR_END, '";"');
-    if (s.take(";")) return;
-    if (s.peek('"')) s.string("a string", true);
-    else if (s.atEnd || startsStatement(s)) s.fail('";"');
-  }
 }
 
 function message(s: Scanner, draft: Draft): void {
@@ -124,7 +107,8 @@ function frameId(dbcId: number, at: number): { id: number; ext: boolean; warning
   return { id: dbcId, ext: true, warning };
 }
 
-const MUX_ROLE = /^(?:m(\d{1,15}))?(M)?$/;
+/** A bare `m` says neither value nor multiplexor: real files have it, and it then says nothing. */
+const MUX_ROLE = /^(?:m(\d{0,15}))?(M)?$/;
 
 function signal(s: Scanner, draft: Draft): void {
   s.skipBlank();
@@ -137,7 +121,8 @@ function signal(s: Scanner, draft: Draft): void {
     const role = s.name('"M", "m" and a number, or ":"');
     const found = MUX_ROLE.exec(role);
     if (found === null) throw new ParseFailure(roleAt, `"${role}" is no multiplexing role`);
-    muxId = found[1] === undefined ? null : Number(found[1]);
+    if (found[1] === "") draft.report("warning", roleAt, `"${role}" has no number: disregarded`);
+    muxId = found[1] === undefined || found[1] === "" ? null : Number(found[1]);
     selector = found[2] !== undefined;
   }
   s.expect(":");
@@ -196,120 +181,6 @@ function signalLayout(s: Scanner): Layout {
   }
   if (start > START_BIT_MAX) throw new ParseFailure(at, `start bit ${start} is out of range`);
   return { start, length, bigEndian, signed };
-}
-
-/** What follows a keyword that names its object: a node, a message, a signal, an environment variable, or nothing. */
-type Target =
-  | { kind: "database" }
-  | { kind: "other" }
-  | { kind: "message"; dbcId: number }
-  | { kind: "signal"; dbcId: number; signal: string };
-
-function target(s: Scanner): Target {
-  s.skipBlank();
-  switch (s.peekKeyword()) {
-    case "BO_":
-      s.name("BO_");
-      return { kind: "message", dbcId: s.unsigned("a message id") };
-    case "SG_":
-      s.name("SG_");
-      return {
-        kind: "signal",
-        dbcId: s.unsigned("a message id"),
-        signal: s.name("a signal name"),
-      };
-    case "BU_":
-    case "EV_":
-      s.name("BU_ or EV_");
-      s.name("a name");
-      return { kind: "other" };
-    default:
-      return { kind: "database" };
-  }
-}
-
-function comment(s: Scanner, draft: Draft): void {
-  const at = s.pos;
-  const to = target(s);
-  s.skipBlank();
-  const from = s.pos + 1;
-  let text = s.string("a comment in quotes", true);
-  if (!s.peek(";")) {
-    text = commentWithQuotes(s, from);
-    draft.report("warning", from - 1, "unescaped quotes in a comment");
-  }
-  s.expect(";");
-  if (to.kind === "database") draft.comment = text;
-  if (to.kind !== "message" && to.kind !== "signal") return;
-  draft.references.push({
-    at,
-    dbcId: to.dbcId,
-    signal: to.kind === "signal" ? to.signal : null,
-    apply: (m, sig) => {
-      (sig ?? m).comment = text;
-      return null;
-    },
-  });
-}
-
-/** A comment whose author did not escape the quotes within: it ends at a quote before a semicolon. */
-function commentWithQuotes(s: Scanner, from: number): string {
-  COMMENT_END.lastIndex = 0;
-  const found = COMMENT_END.exec(s.text.slice(from, from + COMMENT_CHARS_MAX));
-  if (found === null) s.fail('";" after the comment');
-  s.pos = from + found.index + 1;
-  return s.text.slice(from, from + found.index);
-}
-
-function attributeValue(s: Scanner): DbcAttribute {
-  if (s.peek('"')) return s.string("a value", true);
-  const at = s.pos;
-  const word = s.name("an attribute value");
-  const value = Number(word);
-  if (Number.isNaN(value)) throw new ParseFailure(at, `"${word}" is neither a number nor a string`);
-  return value;
-}
-
-function attribute(s: Scanner, draft: Draft): void {
-  const at = s.pos;
-  const name = s.string("an attribute name in quotes", false);
-  const to = target(s);
-  const value = attributeValue(s);
-  s.expect(";");
-  if (to.kind === "database") draft.attributes.set(name, value);
-  if (to.kind !== "message" && to.kind !== "signal") return;
-  draft.references.push({
-    at,
-    dbcId: to.dbcId,
-    signal: to.kind === "signal" ? to.signal : null,
-    apply: (m, sig) => {
-      (sig ?? m).attributes.set(name, value);
-      return null;
-    },
-  });
-}
-
-function attributeDefinition(s: Scanner, draft: Draft): void {
-  s.skipBlank();
-  if (!s.peek('"')) s.name("BU_, BO_, SG_ or EV_");
-  const name = s.string("an attribute name in quotes", false);
-  if (s.name("a type") !== "ENUM") {
-    skipToSemicolon(s);
-    return;
-  }
-  const words: string[] = [];
-  do {
-    words.push(s.string("a word in quotes", false));
-  } while (s.take(","));
-  s.expect(";");
-  draft.definition(name).words = words;
-}
-
-function attributeDefault(s: Scanner, draft: Draft): void {
-  const name = s.string("an attribute name in quotes", false);
-  const value = attributeValue(s);
-  s.expect(";");
-  draft.definition(name).initial = value;
 }
 
 /** `value "word"` pairs up to the semicolon; one that is missing before the next statement is forgiven. */
@@ -405,41 +276,25 @@ function extendedMux(s: Scanner, draft: Draft): void {
   });
 }
 
-/** Every keyword that may begin a statement; recovery from an error goes on at the next of these. */
+const READERS: Readonly<Record<ReadKeyword, Statement>> = {
+  VERSION: version,
+  NS_: newSymbols,
+  BS_: restOfLine,
+  BU_: nodes,
+  BO_: message,
+  SG_: signal,
+  CM_: comment,
+  BA_DEF_: attributeDefinition,
+  BA_DEF_DEF_: attributeDefault,
+  BA_: attribute,
+  VAL_: values,
+  VAL_TABLE_: valueTable,
+  SIG_VALTYPE_: valueType,
+  SG_MUL_VAL_: extendedMux,
+};
+
+/** The function of every keyword that may begin a statement. */
 export const STATEMENTS: ReadonlyMap<string, Statement> = new Map<string, Statement>([
-  ["VERSION", version],
-  ["NS_", newSymbols],
-  ["BS_", restOfLine],
-  ["BU_", nodes],
-  ["BO_", message],
-  ["SG_", signal],
-  ["CM_", comment],
-  ["BA_DEF_", attributeDefinition],
-  ["BA_DEF_DEF_", attributeDefault],
-  ["BA_", attribute],
-  ["VAL_", values],
-  ["VAL_TABLE_", valueTable],
-  ["SIG_VALTYPE_", valueType],
-  ["SIGTYPE_VALTYPE_", skipToSemicolon],
-  ["SG_MUL_VAL_", extendedMux],
-  ["BO_TX_BU_", skipToSemicolon],
-  ["EV_", skipToSemicolon],
-  ["ENVVAR_DATA_", skipToSemicolon],
-  ["EV_DATA_", skipToSemicolon],
-  ["SGTYPE_", skipToSemicolon],
-  ["SGTYPE_VAL_", skipToSemicolon],
-  ["BA_DEF_SGTYPE_", skipToSemicolon],
-  ["BA_SGTYPE_", skipToSemicolon],
-  ["SIG_TYPE_REF_", skipToSemicolon],
-  ["SIG_GROUP_", skipToSemicolon],
-  ["BA_DEF_REL_", skipToSemicolon],
-  ["BA_REL_", skipToSemicolon],
-  ["BA_DEF_DEF_REL_", skipToSemicolon],
-  ["BU_SG_REL_", skipToSemicolon],
-  ["BU_EV_REL_", skipToSemicolon],
-  ["BU_BO_REL_", skipToSemicolon],
-  ["CAT_DEF_", skipToSemicolon],
-  ["CAT_", skipToSemicolon],
-  ["FILTER", skipToSemicolon],
-  ["NS_DESC_", skipToSemicolon],
+  ...Object.entries(READERS),
+  ...SKIPPED.map((keyword): [string, Statement] => [keyword, skipToSemicolon]),
 ]);
