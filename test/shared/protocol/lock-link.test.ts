@@ -271,7 +271,7 @@ test("lock link: a frame with any one bit flipped gives no message, and the next
 test(`lock link: ten thousand random damages never give a message that was not sent, seed ${SEED}`, () => {
   const random = randomFrom(SEED);
   const pair = readyPair();
-  const _last = 0;
+  let last = 0;
   for (let round = 1; round <= 10_000; round += 1) {
     const bytes = [...unlock(pair, round, 0)];
     for (let hits = 1 + random() * 4; hits > 0; hits -= 1) {
