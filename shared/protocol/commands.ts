@@ -97,14 +97,14 @@ export const RESULT_STATUSES = [
 ] as const;
 export type ResultStatus = (typeof RESULT_STATUSES)[number];
 
-const unmetCodec = struct("a condition that was not met", {
+export const unmetCodec = struct("a condition that was not met", {
   condition: field(0, text(64), { ...internal, doc: "its name in the interlock table" }),
   words: field(1, text(200), { ...internal, doc: "in words a backend can show" }),
 });
 export type UnmetCondition = TypeOf<typeof unmetCodec>;
 
 const SEEN = ["yes", "no", "unknown"] as const;
-const sensedCodec = struct("what was sensed after it", {
+export const sensedCodec = struct("what was sensed after it", {
   locked: field(0, choice(SEEN), { ...internal, doc: "all bolts locked" }),
   immobilised: field(1, choice(SEEN), { ...internal, doc: "start inhibited" }),
   doorsClosed: field(2, choice(SEEN), { ...internal, doc: "all doors and the trunk closed" }),

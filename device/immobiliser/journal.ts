@@ -1,0 +1,114 @@
+/**
+ * What the car remembers of commands: the highest counter it took, and the latest commands with their results, so that
+ * a command that comes again is answered and not done. It lives in the small two-copy store, apart from the event
+ * buffer, and outlives its loss. Where the disk fails it goes on in memory and says so.
+ */
+import {
+  ACTIONS,
+  bool,
+  type Command,
+  choice,
+  decode,
+  encode,
+  equalBytes,
+  field,
+  hash256,
+  list,
+  optional,
+  ProtocolError,
+  random128,
+  sensedCodec,
+  struct,
+  type TypeOf,
+  text,
+  uint,
+  unmetCodec,
+} from "@kerbside/protocol";
+import type { Verdict } from "./order.ts";
+import { openTwoCopyFile } from "./two-copy-file.ts";
+
+/** How many commands are remembered. Older ones are refused by their counter, without the recorded answer. */
+export const ORDERS_MAX = 64;
+
+const internal = { class: "Internal" } as const;
+const verdictCodec = struct("verdict", {
+  status: field(0, choice(["executed", "refused", "expired", "stale_session", "unknown"]), {
+    ...internal,
+    doc: "what became of it",
+  }),
+  unmet: field(1, list(unmetCodec, 32), { ...internal, doc: "conditions that were not met" }),
+  sensed: field(2, sensedCodec, { ...internal, doc: "the state after it" }),
+  reason: optional(3, text(64), { ...internal, doc: "why it failed" }),
+  mayHaveSucceeded: field(4, bool, { ...internal, doc: "it may have happened all the same" }),
+});
+const orderCodec = struct("a command the car has taken", {
+  id: field(0, random128, { ...internal, doc: "the command" }),
+  requestHash: field(1, hash256, { ...internal, doc: "hash of its envelope" }),
+  action: field(2, choice(ACTIONS), { ...internal, doc: "what was asked" }),
+  verdict: optional(3, verdictCodec, { ...internal, doc: "missing: intent without result" }),
+});
+const journalCodec = struct("command journal", {
+  counter: field(0, uint(), { ...internal, doc: "highest counter taken" }),
+  orders: field(1, list(orderCodec, ORDERS_MAX), { ...internal, doc: "the latest, oldest first" }),
+});
+export type JournalOrder = TypeOf<typeof orderCodec>;
+type JournalContent = TypeOf<typeof journalCodec>;
+
+export type Journal = {
+  readonly counter: () => number;
+  readonly find: (id: Uint8Array) => JournalOrder | undefined;
+  /** Commands with an intent and no result: after a start, those that a crash cut off. */
+  readonly unfinished: () => readonly JournalOrder[];
+  /** Advances the counter and writes the intent in one durable write. Says whether it reached the disk. */
+  readonly recordIntent: (command: Command, requestHash: Uint8Array) => Promise<boolean>;
+  readonly recordResult: (id: Uint8Array, verdict: Verdict) => Promise<boolean>;
+  /** Whether the last write reached the disk. */
+  readonly works: () => boolean;
+  /** The file was there and could not be read: counters known only from now on. */
+  readonly damaged: boolean;
+  readonly close: () => Promise<void>;
+};
+
+function readContent(content: Uint8Array | undefined): JournalContent | undefined {
+  if (content === undefined) return undefined;
+  try {
+    return decode(journalCodec, content);
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}
+
+/** Opens the journal at `path` (two files). Throws what the file system throws on opening. */
+export async function openJournal(path: string): Promise<Journal> {
+  const file = await openTwoCopyFile(path);
+  const stored = readContent(file.content);
+  let content: JournalContent = stored ?? { counter: 0, orders: [] };
+  let works = true;
+  const write = async (next: JournalContent): Promise<boolean> => {
+    content = next;
+    works = await file.write(encode(journalCodec, next)).then(
+      () => true,
+      () => false,
+    );
+    return works;
+  };
+  return {
+    damaged: file.damaged || (file.content !== undefined && stored === undefined),
+    counter: () => content.counter,
+    find: (id) => content.orders.find((order) => equalBytes(order.id, id)),
+    unfinished: () => content.orders.filter(({ verdict }) => verdict === undefined),
+    works: () => works,
+    recordIntent: ({ id, action, counter }, requestHash) => {
+      const orders = [...content.orders, { id, requestHash, action }].slice(-ORDERS_MAX);
+      return write({ counter: Math.max(content.counter, counter), orders });
+    },
+    recordResult: (id, verdict) => {
+      const orders = content.orders.map((order) =>
+        equalBytes(order.id, id) ? { ...order, verdict } : order,
+      );
+      return write({ ...content, orders });
+    },
+    close: file.close,
+  };
+}

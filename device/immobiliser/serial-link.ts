@@ -1,0 +1,159 @@
+/**
+ * The byte stream to the lock controller: a tty, or a Unix socket where a simulator plays the controller. A write to a
+ * stream that is not open is queued by @serialport/stream and sent when it opens again: a stale unlock. So a stream
+ * serves one connection, is never reopened, and takes no byte unless it is open.
+ */
+import { once } from "node:events";
+import { statSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { autoDetect } from "@serialport/bindings-cpp";
+import { SerialPortStream } from "@serialport/stream";
+
+export type SerialConnection = {
+  /** Whether the bytes were handed to the line; a closed one takes none. */
+  readonly write: (bytes: Uint8Array) => boolean;
+  readonly close: () => void;
+};
+export type SerialEvents = {
+  readonly data: (bytes: Uint8Array) => void;
+  /** Once, whatever ended it. */
+  readonly closed: (reason: string) => void;
+};
+/** Opens a new connection. Rejects if it cannot be opened. */
+export type SerialLink = (events: SerialEvents) => Promise<SerialConnection>;
+
+/** What a serial port is opened with, as the bindings of serialport have it (their own types do not resolve here). */
+type PortOptions = { readonly path: string; readonly baudRate: number };
+const LINE_SETTINGS = {
+  dataBits: 8,
+  lock: true,
+  stopBits: 1,
+  parity: "none",
+  rtscts: false,
+  xon: false,
+  xoff: false,
+  xany: false,
+  hupcl: true,
+} as const;
+
+const CHUNK_BYTES_MAX = 64 * 1024;
+
+function canceled(): Error {
+  return Object.assign(new Error("port closed"), { canceled: true });
+}
+
+/** A Unix socket in the shape of a serial port. Line settings mean nothing here. */
+class SocketPort {
+  readonly openOptions: PortOptions & typeof LINE_SETTINGS;
+  readonly #socket: Socket;
+
+  constructor(options: PortOptions, socket: Socket) {
+    this.openOptions = { ...LINE_SETTINGS, ...options };
+    this.#socket = socket;
+  }
+
+  get isOpen(): boolean {
+    return !this.#socket.destroyed;
+  }
+
+  async close(): Promise<void> {
+    this.#socket.destroy();
+  }
+
+  async read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+  ): Promise<{ buffer: Buffer; bytesRead: number }> {
+    for (;;) {
+      if (this.#socket.destroyed) throw canceled();
+      const chunk: Buffer | null = this.#socket.read(Math.min(length, this.#socket.readableLength));
+      if (chunk !== null && chunk.length > 0) {
+        chunk.copy(buffer, offset);
+        return { buffer, bytesRead: chunk.length };
+      }
+      if (this.#socket.readableEnded) throw new Error("the other side closed the socket");
+      const either = new AbortController();
+      const { signal } = either;
+      const ends = ["readable", "end", "close"].map((name) => once(this.#socket, name, { signal }));
+      // One of them comes; the others are given up, which rejects them.
+      for (const end of ends) end.catch(() => undefined);
+      await Promise.race(ends);
+      either.abort();
+    }
+  }
+
+  async write(buffer: Buffer): Promise<void> {
+    if (this.#socket.destroyed) throw canceled();
+    await new Promise<void>((resolve, reject) => {
+      this.#socket.write(buffer, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  async update(): Promise<void> {}
+  async set(): Promise<void> {}
+  async get(): Promise<{ cts: boolean; dsr: boolean; dcd: boolean }> {
+    return { cts: true, dsr: true, dcd: true };
+  }
+  async getBaudRate(): Promise<{ baudRate: number }> {
+    return { baudRate: this.openOptions.baudRate };
+  }
+  async flush(): Promise<void> {}
+  async drain(): Promise<void> {}
+}
+
+const socketBinding = {
+  list: async () => [],
+  open: async (options: PortOptions): Promise<SocketPort> => {
+    const socket = connect(options.path);
+    await once(socket, "connect");
+    // Errors end the connection; `read` and `write` report them.
+    socket.on("error", () => socket.destroy());
+    socket.setMaxListeners(0);
+    return new SocketPort(options, socket);
+  },
+};
+
+/** The link at `path`: a character device is opened at `baudRate`, anything else is taken for a Unix socket. */
+export function serialLink(path: string, baudRate: number): SerialLink {
+  return (events) =>
+    new Promise((resolve, reject) => {
+      const isTty = statSync(path, { throwIfNoEntry: false })?.isCharacterDevice() === true;
+      const binding = isTty ? autoDetect() : socketBinding;
+      const stream = new SerialPortStream({
+        binding,
+        path,
+        baudRate,
+        autoOpen: false,
+        highWaterMark: CHUNK_BYTES_MAX,
+      });
+      let closed = false;
+      const end = (reason: string): void => {
+        if (closed) return;
+        closed = true;
+        stream.destroy();
+        events.closed(reason);
+      };
+      stream.on("data", (chunk: Buffer) => events.data(chunk));
+      stream.on("close", () => end("closed"));
+      stream.open((failure) => {
+        if (failure !== null && failure !== undefined) {
+          closed = true;
+          reject(new Error(`lock link: ${failure.message}`));
+          return;
+        }
+        stream.on("error", (error: Error) => end(error.message));
+        resolve({
+          write: (bytes) => {
+            if (closed || !stream.isOpen) return false;
+            stream.write(Buffer.from(bytes));
+            return true;
+          },
+          close: () => {
+            if (stream.isOpen) stream.close(() => end("closed"));
+            else end("closed");
+          },
+        });
+      });
+    });
+}

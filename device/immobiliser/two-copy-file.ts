@@ -1,0 +1,95 @@
+/**
+ * A small record that outlives power cuts: two files written in turn, each with a sequence number and a hash over all
+ * of it. A write touches only the older copy and is on the disk before it resolves, so one whole copy is always there.
+ */
+import { mkdir, open, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { concatBytes, equalBytes, sha256, uint64 } from "@kerbside/protocol";
+
+/** Magic `KB2C`, sequence number (8 bytes), length of the content (8 bytes), content, SHA-256 of all before. */
+const MAGIC = Uint8Array.of(0x4b, 0x42, 0x32, 0x43);
+const HEADER_BYTES = 20;
+const HASH_BYTES = 32;
+export const CONTENT_BYTES_MAX: number = 64 * 1024;
+const SUFFIXES = [".a", ".b"] as const;
+
+type Copy = { readonly sequence: number; readonly content: Uint8Array };
+
+export type TwoCopyFile = {
+  /** What was last written and is whole; undefined if nothing is, with `damaged` saying whether there was something. */
+  readonly content: Uint8Array | undefined;
+  readonly damaged: boolean;
+  /** Resolves when it is on the disk. After a rejection what counts is still the copy before, or this one whole. */
+  readonly write: (content: Uint8Array) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+function frame({ sequence, content }: Copy): Uint8Array {
+  const head = concatBytes(MAGIC, uint64(sequence), uint64(content.length), content);
+  return concatBytes(head, sha256(head));
+}
+
+function unframe(bytes: Uint8Array): Copy | undefined {
+  if (bytes.length < HEADER_BYTES + HASH_BYTES || !equalBytes(bytes.subarray(0, 4), MAGIC))
+    return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = Number(view.getBigUint64(12));
+  const end = HEADER_BYTES + length;
+  if (length > CONTENT_BYTES_MAX || bytes.length < end + HASH_BYTES) return undefined;
+  const sound = equalBytes(sha256(bytes.subarray(0, end)), bytes.subarray(end, end + HASH_BYTES));
+  if (!sound) return undefined;
+  return { sequence: Number(view.getBigUint64(4)), content: bytes.slice(HEADER_BYTES, end) };
+}
+
+async function read(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch {
+    // Missing, or unreadable: the other copy decides.
+    return new Uint8Array();
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Opens `path`.a and `path`.b, making them where they are missing. Throws what the file system throws. */
+export async function openTwoCopyFile(path: string): Promise<TwoCopyFile> {
+  await mkdir(dirname(path), { recursive: true });
+  const raw = await Promise.all(SUFFIXES.map((suffix) => read(path + suffix)));
+  const copies = raw.map(unframe);
+  const newest = copies.reduce<Copy | undefined>(
+    (best, copy) => (copy !== undefined && copy.sequence > (best?.sequence ?? 0) ? copy : best),
+    undefined,
+  );
+  // "a+" never truncates; "r+" then writes in place.
+  for (const suffix of SUFFIXES) await (await open(path + suffix, "a+", 0o600)).close();
+  await syncFolder(dirname(path));
+  const handles = await Promise.all(SUFFIXES.map((suffix) => open(path + suffix, "r+")));
+  let sequence = newest?.sequence ?? 0;
+  let turn = newest === undefined ? 0 : 1 - copies.indexOf(newest);
+  return {
+    content: newest?.content,
+    damaged: newest === undefined && raw.some((bytes) => bytes.length > 0),
+    write: async (content) => {
+      if (content.length > CONTENT_BYTES_MAX)
+        throw new RangeError(`over ${CONTENT_BYTES_MAX} bytes`);
+      const handle = handles[turn];
+      if (handle === undefined) throw new Error("two copies, two handles");
+      const bytes = frame({ sequence: sequence + 1, content });
+      await handle.write(bytes, 0, bytes.length, 0);
+      await handle.datasync();
+      sequence += 1;
+      turn = 1 - turn;
+    },
+    close: async () => {
+      await Promise.all(handles.map((handle) => handle.close()));
+    },
+  };
+}
