@@ -312,9 +312,16 @@ export function eventDataCodec(kind: EventKind): Codec<unknown> {
   return EVENT_KINDS[kind].data;
 }
 
-const eventCodec = struct("event", {
-  bootMs: field(0, uint(), internal("when, on the car's boot clock", "ms")),
-  wallOffsetMs: field(1, real(-1e15, 1e15), internal("wall clock minus boot clock", "ms")),
+/** Together below 8.64e15 ms, the last moment a Date can hold. */
+const BOOT_MS_MAX = 1e14;
+const WALL_MS_MAX = 1e15;
+export const eventCodec = struct("event", {
+  bootMs: field(0, uint(BOOT_MS_MAX), internal("when, on the car's boot clock", "ms")),
+  wallOffsetMs: field(
+    1,
+    real(-WALL_MS_MAX, WALL_MS_MAX),
+    internal("wall clock minus boot clock", "ms"),
+  ),
   doubtMs: field(2, uint(), internal("doubt of the offset", "ms")),
   kind: field(3, uint(65_535), internal("kind of event")),
   data: field(4, anything(), geo("by kind; see the table of events")),

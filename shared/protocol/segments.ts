@@ -25,16 +25,20 @@ import {
   decode,
   encode,
   field,
+  integer,
   optional,
   struct,
   type TypeOf,
   text,
   uint,
 } from "./schema.ts";
+import type { Address } from "./topics.ts";
 
 export const SEGMENT_EVENTS_MAX = 4096;
 export const SEGMENT_BODY_BYTES_MAX = 192 * 1024;
 export const EVENT_BYTES_MAX = 16 * 1024;
+/** So that the last sequence number of a segment is a safe integer too. */
+const NUMBER_MAX = Number.MAX_SAFE_INTEGER - SEGMENT_EVENTS_MAX;
 const ENVELOPE_BYTES_MAX = 4096;
 /** A sealed box of 32 bytes: an ephemeral public key, a tag and the root. */
 export const SEALED_ROOT_BYTES = 80;
@@ -49,12 +53,18 @@ export const headerCodec = struct("segment header", {
   vehicle: field(1, vehicleCodec, { ...internal, doc: "vehicle" }),
   log: field(2, random128, { ...internal, doc: "the log" }),
   lane: field(3, laneCodec, { ...internal, doc: "the lane" }),
-  number: field(4, uint(), {
+  number: field(4, integer(1, NUMBER_MAX), {
     ...internal,
     doc: "number of the segment in its lane and log, from 1",
   }),
-  firstSeq: field(5, uint(), { ...internal, doc: "sequence number of its first event, from 1" }),
-  count: field(6, uint(SEGMENT_EVENTS_MAX), { ...internal, doc: "number of events, contiguous" }),
+  firstSeq: field(5, integer(1, NUMBER_MAX), {
+    ...internal,
+    doc: "sequence number of its first event, from 1",
+  }),
+  count: field(6, integer(1, SEGMENT_EVENTS_MAX), {
+    ...internal,
+    doc: "number of events, contiguous",
+  }),
   ratchet: field(7, uint(), {
     ...internal,
     doc: "index of the lane's ratchet that gives its keys",
@@ -164,14 +174,21 @@ export function decodeRows(body: Uint8Array, count: number): readonly Uint8Array
   return rows;
 }
 
+/** Whose log it is. Every key of a log is bound to it, so no other car can pass the log's rows off as its own. */
+export type LogIdentity = Address & { readonly log: Uint8Array };
+
+function logContext({ tenant, vehicle, log }: LogIdentity): Uint8Array {
+  return concatBytes(utf8(`${tenant}\n${vehicle}\n`), log);
+}
+
 /** The key that authenticates acknowledgements of a log. It opens nothing, so the car keeps it on its disk. */
-export function ackKeyOf(root: Uint8Array): Uint8Array {
-  return deriveKey(root, "kerbside/v1/ack");
+export function ackKeyOf(root: Uint8Array, of: LogIdentity): Uint8Array {
+  return deriveKey(root, "kerbside/v1/ack", logContext(of));
 }
 
 /** A lane's ratchet at index 0. */
-export function ratchetStart(root: Uint8Array, lane: Lane): Uint8Array {
-  return deriveKey(root, `kerbside/v1/ratchet/${lane}`);
+export function ratchetStart(root: Uint8Array, of: LogIdentity, lane: Lane): Uint8Array {
+  return deriveKey(root, `kerbside/v1/ratchet/${lane}`, logContext(of));
 }
 
 /** The next step; the one before cannot be computed from it. */
