@@ -1,0 +1,120 @@
+/** The two-copy store and the journal in it: whatever is cut or flipped, one whole copy counts. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ORDERS_MAX, openJournal, openTwoCopyFile, type Verdict } from "@kerbside/immobiliser";
+import { type Command, tenantId, utf8, vehicleId } from "@kerbside/protocol";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+
+const folder = (): Promise<string> => mkdtemp(join(tmpdir(), "kerbside-journal-"));
+const text = (bytes: Uint8Array | undefined): string | undefined =>
+  bytes === undefined ? undefined : Buffer.from(bytes).toString();
+
+function command(counter: number): Command {
+  return {
+    id: new Uint8Array(16).fill(counter),
+    tenant: tenantId("t"),
+    vehicle: vehicleId("v"),
+    domain: "body",
+    action: "lock",
+    epoch: new Uint8Array(16),
+    counter,
+    expiresAtMs: 1000,
+  };
+}
+const verdict: Verdict = {
+  status: "executed",
+  unmet: [],
+  sensed: { locked: "yes", immobilised: "no", doorsClosed: "yes" },
+  mayHaveSucceeded: true,
+};
+
+test("a write cut at any byte leaves the one before or this one, never neither", async () => {
+  const path = join(await folder(), "file");
+  const file = await openTwoCopyFile(path);
+  await file.write(utf8("first"));
+  await file.write(utf8("second"));
+  await file.close();
+  const second = readFileSync(`${path}.b`);
+  for (let cut = 0; cut < second.length; cut += 1) {
+    writeFileSync(`${path}.b`, second.subarray(0, cut));
+    const again = await openTwoCopyFile(path);
+    assert.is(text(again.content), "first", `cut at ${cut}`);
+    await again.close();
+  }
+  writeFileSync(`${path}.b`, second);
+});
+
+test("every flipped bit of the newer copy is noticed", async () => {
+  const path = join(await folder(), "file");
+  const file = await openTwoCopyFile(path);
+  await file.write(utf8("first"));
+  await file.write(utf8("second"));
+  await file.close();
+  const second = readFileSync(`${path}.b`);
+  for (let bit = 0; bit < second.length * 8; bit += 1) {
+    const flipped = Uint8Array.from(second);
+    flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    writeFileSync(`${path}.b`, flipped);
+    const again = await openTwoCopyFile(path);
+    assert.is(text(again.content), "first", `bit ${bit}`);
+    await again.close();
+  }
+});
+
+test("both copies gone is said, and it goes on", async () => {
+  const path = join(await folder(), "file");
+  writeFileSync(`${path}.a`, "rubbish");
+  const file = await openTwoCopyFile(path);
+  assert.is(file.content, undefined);
+  assert.is(file.damaged, true);
+  await file.write(utf8("new"));
+  await file.close();
+  const again = await openTwoCopyFile(path);
+  assert.is(text(again.content), "new");
+  await again.close();
+});
+
+test("writes go to the two copies in turn, also after a start", async () => {
+  const path = join(await folder(), "file");
+  for (let i = 0; i < 7; i += 1) {
+    const file = await openTwoCopyFile(path);
+    await file.write(utf8(`write ${i}`));
+    await file.close();
+    const again = await openTwoCopyFile(path);
+    assert.is(text(again.content), `write ${i}`);
+    await again.close();
+  }
+});
+
+test("an intent without a result is found at the next start, with its counter", async () => {
+  const path = join(await folder(), "journal");
+  const journal = await openJournal(path);
+  assert.ok(await journal.recordIntent(command(5), new Uint8Array(32)));
+  assert.ok(await journal.recordResult(command(5).id, verdict));
+  assert.ok(await journal.recordIntent(command(9), new Uint8Array(32).fill(9)));
+  await journal.close();
+  const again = await openJournal(path);
+  assert.is(again.counter(), 9);
+  assert.equal(
+    again.unfinished().map(({ requestHash }) => requestHash[0]),
+    [9],
+  );
+  assert.equal(again.find(command(5).id)?.verdict, verdict);
+  await again.close();
+});
+
+test("it is bounded, and the counter outlives what is forgotten", async () => {
+  const path = join(await folder(), "journal");
+  const journal = await openJournal(path);
+  for (let i = 1; i <= ORDERS_MAX + 5; i += 1)
+    await journal.recordIntent(command(i), new Uint8Array(32));
+  assert.is(journal.find(command(5).id), undefined);
+  assert.ok(journal.find(command(6).id) !== undefined);
+  assert.is(journal.counter(), ORDERS_MAX + 5);
+  await journal.close();
+});
+
+test.run();

@@ -1,0 +1,216 @@
+/** One command on the car: what it may answer, and that nothing pulses without a recorded intent, or twice. */
+import {
+  type Actuated,
+  beginOrder,
+  type CarFacts,
+  type OrderEffect,
+  type OrderInput,
+  type OrderState,
+  stepOrder,
+  verdictOf,
+} from "@kerbside/immobiliser";
+import {
+  type Action,
+  type Command,
+  LOCK_OUTCOMES,
+  type LockSensed,
+  tenantId,
+  vehicleId,
+} from "@kerbside/protocol";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+
+const parked: CarFacts = {
+  speedKmh: { quality: "good", value: 0 },
+  gnssSpeedKmh: { quality: "unknown" },
+  ignitionOff: { quality: "good", value: true },
+  doorsClosed: { quality: "good", value: true },
+  standstillMs: 60_000,
+  ignitionOffSeenAfterStandstill: true,
+  rentalOpen: false,
+  storageWorks: true,
+};
+const locked: LockSensed = {
+  boltDriver: "locked",
+  boltPassengers: "locked",
+  boltTrunk: "locked",
+  doorFrontLeft: "closed",
+  doorFrontRight: "closed",
+  doorRearLeft: "closed",
+  doorRearRight: "closed",
+  trunk: "closed",
+  immobiliser: "free",
+  supplyMv: 12_400,
+  tamper: "intact",
+};
+const unlocked: LockSensed = { ...locked, boltDriver: "unlocked", boltPassengers: "unlocked" };
+
+function command(action: Action): Command {
+  return {
+    id: new Uint8Array(16).fill(1),
+    tenant: tenantId("t"),
+    vehicle: vehicleId("v"),
+    domain: "body",
+    action,
+    epoch: new Uint8Array(16),
+    counter: 1,
+    expiresAtMs: 1000,
+  };
+}
+
+/** Feeds the inputs in turn and returns all effects that were asked for. */
+function run(action: Action, inputs: readonly OrderInput[]): readonly OrderEffect[] {
+  let step = beginOrder(command(action));
+  const effects = [...step.effects];
+  for (const input of inputs) {
+    step = stepOrder(step.state, input);
+    effects.push(...step.effects);
+  }
+  return effects;
+}
+
+const intent: OrderInput = { type: "intent_recorded", durable: true, facts: parked };
+const recorded: OrderInput = { type: "result_recorded", durable: true };
+const did = (actuated: Actuated): OrderInput => ({ type: "actuated", actuated });
+
+test("lock: intent, pulse, sense, result, answer, in that order", () => {
+  const effects = run("lock", [intent, did({ outcome: "done", sensed: locked }), recorded]);
+  assert.equal(
+    effects.map(({ type }) => type),
+    ["record_intent", "pulse", "record_result", "answer"],
+  );
+  const answer = effects.at(-1);
+  assert.ok(answer?.type === "answer" && answer.verdict.status === "executed" && answer.durable);
+  assert.is(answer.verdict.sensed.locked, "yes");
+});
+
+test("a refused command pulses nothing and says why", () => {
+  const moving: CarFacts = { ...parked, speedKmh: { quality: "good", value: 20 } };
+  const effects = run("unlock", [{ ...intent, facts: moving }, recorded]);
+  assert.not(effects.some(({ type }) => type === "pulse"));
+  const answer = effects.at(-1);
+  assert.ok(answer?.type === "answer");
+  assert.is(answer.verdict.status, "refused");
+  assert.equal(
+    answer.verdict.unmet.map(({ condition }) => condition),
+    ["not_moving"],
+  );
+  assert.is(answer.verdict.mayHaveSucceeded, false);
+});
+
+test("where the disk fails, unlock goes on and says so; immobilise is refused", () => {
+  const failed: OrderInput = { ...intent, durable: false };
+  const unlock = run("unlock", [failed, did({ outcome: "done", sensed: unlocked }), recorded]).at(
+    -1,
+  );
+  assert.ok(unlock?.type === "answer" && unlock.verdict.status === "executed" && !unlock.durable);
+  const immobilise = run("immobilise", [failed, recorded]).at(-1);
+  assert.ok(immobilise?.type === "answer" && immobilise.verdict.status === "refused");
+});
+
+test("of two pulses the second is given only after the first was done", () => {
+  const jam = run("lock_and_immobilise", [
+    intent,
+    did({ outcome: "jam", sensed: unlocked }),
+    recorded,
+  ]);
+  assert.is(jam.filter(({ type }) => type === "pulse").length, 1);
+  const inhibited: LockSensed = { ...locked, immobiliser: "inhibited" };
+  const both = run("lock_and_immobilise", [
+    intent,
+    did({ outcome: "done", sensed: locked }),
+    did({ outcome: "done", sensed: inhibited }),
+    recorded,
+  ]);
+  assert.equal(
+    both.flatMap((effect) => (effect.type === "pulse" ? [effect.action] : [])),
+    ["lock", "inhibit_start"],
+  );
+});
+
+const outcomes: readonly {
+  why: string;
+  action: Action;
+  actuated: Actuated;
+  status: string;
+  may: boolean;
+}[] = [
+  {
+    why: "done and seen",
+    action: "lock",
+    actuated: { outcome: "done", sensed: locked },
+    status: "executed",
+    may: true,
+  },
+  {
+    why: "done by its word but seen open",
+    action: "lock",
+    actuated: { outcome: "done", sensed: unlocked },
+    status: "refused",
+    may: false,
+  },
+  {
+    why: "done by its word, the contacts say nothing",
+    action: "lock",
+    actuated: { outcome: "done", sensed: { ...locked, boltDriver: "unknown" } },
+    status: "unknown",
+    may: true,
+  },
+  {
+    why: "jam, seen open",
+    action: "lock",
+    actuated: { outcome: "jam", sensed: unlocked },
+    status: "refused",
+    may: false,
+  },
+  {
+    why: "jam by its word, seen locked",
+    action: "lock",
+    actuated: { outcome: "jam", sensed: locked },
+    status: "executed",
+    may: true,
+  },
+  {
+    why: "never sent",
+    action: "unlock",
+    actuated: { outcome: "not_sent" },
+    status: "refused",
+    may: false,
+  },
+  {
+    why: "sent, and silence",
+    action: "unlock",
+    actuated: { outcome: "no_answer" },
+    status: "unknown",
+    may: true,
+  },
+];
+for (const { why, action, actuated, status, may } of outcomes) {
+  test(`${action}, ${why}: ${status}`, () => {
+    const verdict = verdictOf(action, actuated);
+    assert.is(verdict.status, status);
+    assert.is(verdict.mayHaveSucceeded, may);
+  });
+}
+
+test("never executed unless sensed: every outcome with every contact", () => {
+  for (const outcome of LOCK_OUTCOMES)
+    for (const boltDriver of ["unknown", "locked", "unlocked"] as const)
+      for (const boltPassengers of ["unknown", "locked", "unlocked"] as const) {
+        const sensed: LockSensed = { ...locked, boltDriver, boltPassengers };
+        const isLocked = boltDriver === "locked" && boltPassengers === "locked";
+        const isUnlocked = boltDriver === "unlocked" && boltPassengers === "unlocked";
+        assert.is(verdictOf("lock", { outcome, sensed }).status === "executed", isLocked);
+        assert.is(verdictOf("unlock", { outcome, sensed }).status === "executed", isUnlocked);
+      }
+});
+
+test("an input that the state does not wait for is a bug and throws", () => {
+  const begun: OrderState = beginOrder(command("lock")).state;
+  assert.throws(() => stepOrder(begun, recorded));
+  assert.throws(() => stepOrder(begun, did({ outcome: "not_sent" })));
+  const pulsing = stepOrder(begun, intent).state;
+  assert.throws(() => stepOrder(pulsing, intent), "an intent pulses once");
+});
+
+test.run();
