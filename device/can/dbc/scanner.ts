@@ -159,9 +159,8 @@ export class Scanner {
     this.skipBlank();
     if (this.text.charAt(this.pos) !== '"') this.fail(what);
     const from = this.pos + 1;
-    const limit = lines ? this.text.length : this.lineEnd(from);
-    let end = this.closingQuote(from, limit, true);
-    if (end < 0) end = this.closingQuote(from, limit, false);
+    let end = this.closingQuote(from, lines, true);
+    if (end < 0) end = this.closingQuote(from, lines, false);
     if (end < 0) throw new ParseFailure(this.pos, `${what} has no closing quote`);
     this.pos = end + 1;
     return this.text.slice(from, end).replaceAll('\\"', '"');
@@ -187,12 +186,18 @@ export class Scanner {
     return i;
   }
 
-  private closingQuote(from: number, limit: number, escapes: boolean): number {
+  /** -1 if there is none (on the line, unless `lines`). Looks no further than the quote it finds. */
+  private closingQuote(from: number, lines: boolean, escapes: boolean): number {
     let i = this.text.indexOf('"', from);
     while (escapes && i > from && this.text.charAt(i - 1) === "\\") {
       i = this.text.indexOf('"', i + 1);
     }
-    return i < limit ? i : -1;
+    if (i < 0 || lines) return i;
+    for (let k = from; k < i; k++) {
+      const c = this.text.charCodeAt(k);
+      if (c === 10 || c === 13) return -1;
+    }
+    return i;
   }
 
   private match(pattern: RegExp): string | null {
