@@ -1,0 +1,120 @@
+/**
+ * The agent's configuration, validated once, at the door: unknown keys are refused, defaults are explicit, everything
+ * else receives values. Relative paths are relative to the configuration file.
+ */
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { type TenantId, tenantId, type VehicleId, vehicleId } from "@kerbside/protocol";
+import Type, { type Static } from "typebox";
+import { Compile } from "typebox/compile";
+
+const path = (what: string): Type.TString =>
+  Type.String({ minLength: 1, maxLength: 4096, description: what });
+const port = Type.Integer({ minimum: 1, maximum: 65_535 });
+
+const bus = Type.Union([
+  Type.Object(
+    { driver: Type.Literal("socket"), path: path("Unix socket of a simulated bus") },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    { driver: Type.Literal("socketcan"), interface: Type.String({ pattern: "^[a-z0-9]{1,15}$" }) },
+    { additionalProperties: false },
+  ),
+]);
+
+export const configSchema = Type.Object(
+  {
+    tenant: Type.String({ description: "the operator this car belongs to" }),
+    vehicle: Type.String({ description: "this car's pseudonym" }),
+    dataDir: path("where the agent keeps its keys, its buffer and its record of commands"),
+    profile: path("name of a shipped vehicle profile, or a file"),
+    enrolment: Type.Object(
+      {
+        url: Type.String({ pattern: "^https://", description: "the cloud" }),
+        caFile: path("PEM, the authority to trust for the first contact"),
+        tokenFile: path("the one-time token; not needed once the car is enrolled"),
+      },
+      { additionalProperties: false },
+    ),
+    broker: Type.Optional(
+      Type.Object(
+        { host: Type.String({ minLength: 1, maxLength: 253 }), port },
+        { additionalProperties: false, description: "where enrolment says nothing better" },
+      ),
+    ),
+    bus,
+    lock: Type.Object(
+      {
+        path: path("tty of the lock controller, or a Unix socket"),
+        baudRate: Type.Integer({ minimum: 1200, maximum: 2_000_000, default: 115_200 }),
+        pairingKeyFile: path("32 bytes, hexadecimal, as written into the controller"),
+      },
+      { additionalProperties: false },
+    ),
+    trackWindowMs: Type.Integer({ minimum: 250, maximum: 5000, default: 1000 }),
+  },
+  { additionalProperties: false },
+);
+type Raw = Static<typeof configSchema>;
+export type AgentConfig = Omit<Raw, "tenant" | "vehicle"> & {
+  readonly tenant: TenantId;
+  readonly vehicle: VehicleId;
+};
+
+/** Wrong configuration, in words that name the file, the key and what was expected. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+const validator = Compile(configSchema);
+const DEFAULTS = { trackWindowMs: 1000 };
+const LOCK_DEFAULTS = { baudRate: 115_200 };
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Reads and validates a configuration file. Throws ConfigError. */
+export function readConfig(file: string): AgentConfig {
+  const raw = parse(file);
+  if (!isRecord(raw)) throw new ConfigError(`${file}: expected a JSON object`);
+  const lock = isRecord(raw["lock"]) ? { ...LOCK_DEFAULTS, ...raw["lock"] } : raw["lock"];
+  const filled: unknown = { ...DEFAULTS, ...raw, lock };
+  if (!validator.Check(filled)) {
+    const [first] = validator.Errors(filled);
+    const where = first?.instancePath === "" ? "" : ` at ${first?.instancePath}`;
+    const extra =
+      first?.keyword === "additionalProperties" ? `: ${JSON.stringify(first.params)}` : "";
+    throw new ConfigError(`${file}${where}: ${first?.message ?? "not valid"}${extra}`);
+  }
+  const base = dirname(resolve(file));
+  const at = (relative: string): string => resolve(base, relative);
+  return {
+    ...filled,
+    tenant: tenantId(filled.tenant),
+    vehicle: vehicleId(filled.vehicle),
+    dataDir: at(filled.dataDir),
+    profile: filled.profile.endsWith(".json") ? at(filled.profile) : filled.profile,
+    enrolment: {
+      ...filled.enrolment,
+      caFile: at(filled.enrolment.caFile),
+      tokenFile: at(filled.enrolment.tokenFile),
+    },
+    bus: filled.bus.driver === "socket" ? { ...filled.bus, path: at(filled.bus.path) } : filled.bus,
+    lock: {
+      ...filled.lock,
+      path: at(filled.lock.path),
+      pairingKeyFile: at(filled.lock.pairingKeyFile),
+    },
+  };
+}
+
+function parse(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`${file}: expected a readable JSON file (${why})`);
+  }
+}

@@ -1,0 +1,74 @@
+/** The demo as a backend of the operator: signs in by client credentials and calls the API like anybody's. */
+import { readFileSync } from "node:fs";
+import type { Answer, Ask, Caller } from "./https.ts";
+import type { Parts } from "./parts.ts";
+import { DemoError } from "./processes.ts";
+
+/** A token is asked for anew this long before it ends. */
+const TOKEN_SPARE_MS = 30_000;
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export function isJson(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export class Backend {
+  readonly #call: Caller;
+  readonly #credentials: string;
+  readonly base: string;
+  #token: { readonly value: string; readonly untilMs: number } | undefined;
+
+  constructor({ cloud, paths }: Parts, tenant: string) {
+    this.#call = cloud;
+    this.base = `/v1/tenants/${tenant}`;
+    const secret = readFileSync(paths.clientSecret, "utf8").trim();
+    this.#credentials = Buffer.from(`${tenant}-backend:${secret}`).toString("base64");
+  }
+
+  async #bearer(): Promise<string> {
+    if (this.#token !== undefined && Date.now() < this.#token.untilMs) return this.#token.value;
+    const { status, body } = await this.#call("/oauth/token", {
+      method: "POST",
+      headers: { authorization: `Basic ${this.#credentials}` },
+      body: "grant_type=client_credentials",
+    });
+    if (status !== 200 || !isJson(body) || typeof body["access_token"] !== "string") {
+      throw new DemoError(`the token endpoint answered ${status}`);
+    }
+    const lifeMs = Number(body["expires_in"] ?? 60) * 1000;
+    this.#token = { value: body["access_token"], untilMs: Date.now() + lifeMs - TOKEN_SPARE_MS };
+    return this.#token.value;
+  }
+
+  /** Calls a path below the tenant's. */
+  async ask(path: string, ask: Ask = {}): Promise<Answer> {
+    const authorization = `Bearer ${await this.#bearer()}`;
+    return await this.#call(this.base + path, {
+      ...ask,
+      headers: { ...ask.headers, authorization },
+    });
+  }
+
+  /** The same, where any other status than 2xx ends the demo with the problem's own words. */
+  async must(path: string, ask: Ask = {}): Promise<Json> {
+    const { status, body } = await this.ask(path, ask);
+    if (status >= 200 && status < 300 && isJson(body)) return body;
+    const words = isJson(body) ? [body["title"], body["detail"]].filter(Boolean).join(": ") : "";
+    throw new DemoError(`${ask.method ?? "GET"} ${path} answered ${status} ${words}`);
+  }
+
+  /** All pages of a list. */
+  async all(path: string): Promise<readonly Json[]> {
+    const items: Json[] = [];
+    for (let after = ""; ; ) {
+      const join = path.includes("?") ? "&" : "?";
+      const page = await this.must(
+        after === "" ? path : `${path}${join}after=${encodeURIComponent(after)}`,
+      );
+      if (Array.isArray(page["items"])) items.push(...page["items"].filter(isJson));
+      if (typeof page["next"] !== "string") return items;
+      after = page["next"];
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/** JSON over HTTPS to the demo's own servers, trusting the demo's own authority and nothing else. */
+import { request } from "node:https";
+
+const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
+const ANSWER_MS_MAX = 60_000;
+
+export type Answer = { readonly status: number; readonly body: unknown };
+export type Ask = {
+  readonly method?: "GET" | "POST";
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON; a string is sent as it is, as a form. */
+  readonly body?: unknown;
+};
+export type Caller = (path: string, ask?: Ask) => Promise<Answer>;
+
+/** Calls `https://localhost:{port}`. Rejects on a broken connection, never on a status. */
+export function httpsCaller(port: number, ca: string): Caller {
+  return (path, { method = "GET", headers = {}, body } = {}) =>
+    new Promise((resolve, reject) => {
+      const form = typeof body === "string";
+      const sent = body === undefined ? undefined : form ? body : JSON.stringify(body);
+      const type = form ? "application/x-www-form-urlencoded" : "application/json";
+      const outgoing = request(
+        {
+          host: "localhost",
+          port,
+          path,
+          method,
+          ca,
+          headers: {
+            accept: "application/json",
+            ...(sent === undefined ? {} : { "content-type": type }),
+            ...headers,
+          },
+          timeout: ANSWER_MS_MAX,
+        },
+        (incoming) => {
+          let text = "";
+          incoming.setEncoding("utf8");
+          incoming.on("data", (chunk: string) => {
+            text += chunk;
+            if (text.length > ANSWER_BYTES_MAX) outgoing.destroy(new Error("answer too long"));
+          });
+          incoming.on("end", () =>
+            resolve({ status: incoming.statusCode ?? 0, body: parse(text) }),
+          );
+          incoming.on("error", reject);
+        },
+      );
+      outgoing.on("timeout", () =>
+        outgoing.destroy(new Error(`no answer within ${ANSWER_MS_MAX} ms`)),
+      );
+      outgoing.on("error", reject);
+      outgoing.end(sent);
+    });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
