@@ -105,7 +105,8 @@ function keys(): string {
   const rows = Object.entries(KEY_PURPOSES).map(([purpose, row]): Row => {
     const algorithm = purpose === "ingest" ? "X25519" : "Ed25519";
     const { domain, holder, certifiedBy, lifeDaysMax, revocation } = row;
-    const life = `${lifeDaysMax / 365} years`;
+    const years = lifeDaysMax / 365;
+    const life = years === 1 ? "1 year" : `${years} years`;
     return [purpose, algorithm, code(domain), holder, certifiedBy, life, revocation];
   });
   const head = [
