@@ -12,3 +12,6 @@ export {
   FD_BYTES_MAX,
   STANDARD_ID_MAX,
 } from "./frame.ts";
+export * from "./logs/index.ts";
+export * from "./profile/index.ts";
+export * from "./store/index.ts";

@@ -1,0 +1,71 @@
+/** Text to a document that a schema allows, or the list of what is wrong, with paths. */
+import type { TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import type { ProfileProblem } from "./model.ts";
+
+export const DOCUMENT_BYTES_MAX: number = 1024 * 1024;
+const PROBLEMS_MAX = 50;
+/** Keys that would reach beyond the document where it is read as an object. */
+const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+
+export type Checked<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problems: readonly ProfileProblem[] };
+
+/** A checker of one schema, compiled once. `T` must be what the schema describes. */
+export function checkerOf<T>(
+  schema: TSchema,
+): (file: string, text: string | Uint8Array) => Checked<T> {
+  const validator = Compile(schema);
+  const allows = (value: unknown): value is T => validator.Check(value);
+  return (file, text) => {
+    const parsed = parse(file, text);
+    if (!parsed.ok) return parsed;
+    if (allows(parsed.value)) return { ok: true, value: parsed.value };
+    const problems = new Map<string, ProfileProblem>();
+    for (const error of validator.Errors(parsed.value)) {
+      // "additionalProperties" is told by the key itself, and a union by its rows.
+      if (error.keyword === "additionalProperties") continue;
+      const path = error.instancePath;
+      const message = error.keyword === "boolean" ? "unknown key" : wordsOf(error);
+      if (!problems.has(path)) problems.set(path, { file, path, severity: "error", message });
+      if (problems.size >= PROBLEMS_MAX) break;
+    }
+    return { ok: false, problems: [...problems.values()] };
+  };
+}
+
+function wordsOf(error: { readonly message: string; readonly params: unknown }): string {
+  const { params } = error;
+  const isObject = typeof params === "object" && params !== null;
+  if (isObject && "allowedValue" in params)
+    return `expected ${JSON.stringify(params.allowedValue)}`;
+  if (isObject && "allowedValues" in params) {
+    return `expected one of ${JSON.stringify(params.allowedValues)}`;
+  }
+  if (isObject && "requiredProperties" in params) {
+    return `missing: ${JSON.stringify(params.requiredProperties)}`;
+  }
+  return error.message;
+}
+
+function parse(file: string, text: string | Uint8Array): Checked<unknown> {
+  const refuse = (message: string): Checked<unknown> => ({
+    ok: false,
+    problems: [{ file, path: "", severity: "error", message }],
+  });
+  if (text.length > DOCUMENT_BYTES_MAX) {
+    return refuse(`${text.length} bytes, more than ${DOCUMENT_BYTES_MAX}`);
+  }
+  try {
+    const source =
+      typeof text === "string" ? text : new TextDecoder("utf-8", { fatal: true }).decode(text);
+    const value: unknown = JSON.parse(source, (key, item: unknown) => {
+      if (FORBIDDEN_KEYS.has(key)) throw new SyntaxError(`key ${key} is not allowed`);
+      return item;
+    });
+    return { ok: true, value };
+  } catch (error) {
+    return refuse(`no JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
