@@ -1,0 +1,66 @@
+/** Cuts a stream of bytes into lines, whatever ends them: "\n", "\r\n", or "\r" as old analysers write. */
+
+export type LineListener = (bytes: Uint8Array, from: number, to: number) => void;
+
+/** Longer lines are cut to this: no log has such, and a stream without line ends must not fill memory. */
+export const LINE_BYTES_MAX = 4096;
+
+const LF = 10;
+const CR = 13;
+
+export class LineSplitter {
+  /** Lines begun so far; the number of the line that is being listened to. */
+  line = 0;
+  private readonly listener: LineListener;
+  private readonly rest: Uint8Array = new Uint8Array(LINE_BYTES_MAX);
+  private restLength = 0;
+  private restOpen = false;
+  private afterCr = false;
+
+  constructor(listener: LineListener) {
+    this.listener = listener;
+  }
+
+  /** Calls the listener for every line that ends within; its bytes may be those of `chunk`. */
+  push(chunk: Uint8Array): void {
+    let from = 0;
+    if (this.afterCr && chunk[0] === LF) from = 1;
+    if (chunk.length > 0) this.afterCr = false;
+    for (let i = from; i < chunk.length; i++) {
+      const byte = chunk[i];
+      if (byte !== LF && byte !== CR) continue;
+      this.emit(chunk, from, i);
+      if (byte === CR) {
+        if (i + 1 === chunk.length) this.afterCr = true;
+        else if (chunk[i + 1] === LF) i++;
+      }
+      from = i + 1;
+    }
+    if (from < chunk.length) this.keep(chunk, from, chunk.length);
+  }
+
+  /** The last line, if it has no end. */
+  end(): void {
+    if (this.restOpen) this.emit(this.rest, 0, 0);
+  }
+
+  private emit(bytes: Uint8Array, from: number, to: number): void {
+    this.line++;
+    if (!this.restOpen) {
+      this.listener(bytes, from, Math.min(to, from + LINE_BYTES_MAX));
+      return;
+    }
+    this.keep(bytes, from, to);
+    const length = this.restLength;
+    this.restLength = 0;
+    this.restOpen = false;
+    this.listener(this.rest, 0, length);
+  }
+
+  private keep(bytes: Uint8Array, from: number, to: number): void {
+    const length = Math.min(to - from, LINE_BYTES_MAX - this.restLength);
+    this.rest.set(bytes.subarray(from, from + length), this.restLength);
+    this.restLength += length;
+    this.restOpen = true;
+  }
+}
