@@ -2,6 +2,7 @@
  * `npm start`: a cloud, a simulated car with the real agent, and one booking from the API to the bolt and back. It
  * starts the same command lines that anybody calls and watches them over the API that operators use.
  */
+import { Backend } from "./demo/api.ts";
 import { bookAndDrive } from "./demo/booking.ts";
 import { whereThingsAre } from "./demo/guide.ts";
 import {
@@ -12,14 +13,46 @@ import {
   readOptions,
   UsageError,
 } from "./demo/options.ts";
-import { startParts } from "./demo/parts.ts";
+import {
+  ensureEnrolment,
+  ensureTenant,
+  pathsOf,
+  startAgent,
+  startCloud,
+  startSim,
+  TENANT,
+  VEHICLE,
+} from "./demo/parts.ts";
 import { lines, problem, step } from "./demo/print.ts";
 import { DemoError, type Program } from "./demo/processes.ts";
+import type { Running } from "./demo/running.ts";
 import { Watch } from "./demo/watch.ts";
 
 /** Ends the parts in the order that lets the car say goodbye: agent, car, cloud. */
 async function stopAll(programs: readonly Program[]): Promise<void> {
   for (const program of programs.toReversed()) await program.stop();
+}
+
+/** Brings the parts up in order. `started` hears of each as it is started, so that a failure can end it. */
+async function startParts(options: Options, started: (program: Program) => void): Promise<Running> {
+  const paths = pathsOf(options.data);
+  if (await ensureTenant(paths))
+    step("tenant", `${TENANT} made, with a store, a vault and keys of its own`);
+  const cloudStart = startCloud(paths, options.ports);
+  started(cloudStart.program);
+  const cloud = await cloudStart.up;
+  step(
+    "cloud",
+    `up: API and console on port ${cloud.ports.https}, broker on port ${cloud.ports.broker}`,
+  );
+  const simStart = startSim(paths, options.ports.cockpit);
+  started(simStart.program);
+  const sim = await simStart.up;
+  step("car", `its body, engine and lock controller run; cockpit on port ${sim.port}`);
+  if (await ensureEnrolment(paths))
+    step("enrolment", `a one-time token for ${VEHICLE}; its keys are made in the car`);
+  started(startAgent(paths, cloud.ports));
+  return { paths, cloud, sim };
 }
 
 async function demo(
@@ -29,19 +62,19 @@ async function demo(
 ): Promise<number> {
   prepareFolder(options.data);
   await checkPorts(options);
-  const parts = await startParts(options, (program) => {
+  const running = await startParts(options, (program) => {
     programs.push(program);
     program.ended.then(
       ({ code, tail }) => problemOf(program, code, tail, options.data),
       () => undefined,
     );
   });
-  const watch = await Watch.begin(parts);
+  const watch = await Watch.begin(new Backend(running, TENANT));
   await watch.untilOnline();
   step("agent", "enrolled and connected: mutual TLS 1.3, its session announced");
-  const held = await bookAndDrive(parts, watch);
+  const held = await bookAndDrive(running.sim, watch);
   if (options.once) return held ? 0 : 1;
-  lines(...whereThingsAre(parts));
+  lines(...whereThingsAre(running));
   const reason = await Promise.race([ended, watch.follow()]);
   step("end", reason);
   return 0;

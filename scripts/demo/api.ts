@@ -1,8 +1,8 @@
 /** The demo as a backend of the operator: signs in by client credentials and calls the API like anybody's. */
 import { readFileSync } from "node:fs";
 import type { Answer, Ask, Caller } from "./https.ts";
-import type { Parts } from "./parts.ts";
 import { DemoError } from "./processes.ts";
+import type { Running } from "./running.ts";
 
 /** A token is asked for anew this long before it ends. */
 const TOKEN_SPARE_MS = 30_000;
@@ -19,8 +19,8 @@ export class Backend {
   readonly base: string;
   #token: { readonly value: string; readonly untilMs: number } | undefined;
 
-  constructor({ cloud, paths }: Parts, tenant: string) {
-    this.#call = cloud;
+  constructor({ cloud, paths }: Pick<Running, "cloud" | "paths">, tenant: string) {
+    this.#call = cloud.call;
     this.base = `/v1/tenants/${tenant}`;
     const secret = readFileSync(paths.clientSecret, "utf8").trim();
     this.#credentials = Buffer.from(`${tenant}-backend:${secret}`).toString("base64");

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { isJson, type Json } from "./api.ts";
 import { type Gap, type StoredEvent, storedSince } from "./events.ts";
-import { type Parts, VEHICLE } from "./parts.ts";
+import { type Sim, VEHICLE } from "./parts.ts";
 import { step } from "./print.ts";
 import { DemoError } from "./processes.ts";
 import type { Watch } from "./watch.ts";
@@ -40,7 +40,7 @@ const EXPECTED: readonly Expectation[] = [
 ];
 
 /** Runs the booking and says whether every step of it was seen in the store. */
-export async function bookAndDrive(parts: Parts, watch: Watch): Promise<boolean> {
+export async function bookAndDrive(sim: Sim, watch: Watch): Promise<boolean> {
   const startedMs = Date.now();
   const { backend } = watch;
   const booked = await backend.must("/bookings", {
@@ -57,9 +57,9 @@ export async function bookAndDrive(parts: Parts, watch: Watch): Promise<boolean>
   step("booking", `${booking} for ${VEHICLE}, from now for half an hour`);
   await command(watch, "unlock", booking);
   const drive = await watch.during(
-    parts.cockpit("/api/script", {
+    sim.call("/api/script", {
       method: "POST",
-      headers: { authorization: `Bearer ${parts.cockpitKey}` },
+      headers: { authorization: `Bearer ${sim.key}` },
       body: {},
     }),
   );

@@ -1,19 +1,20 @@
 /** Where things are, once the demo is up: made to be clicked and pasted. */
 import { relative } from "node:path";
-import { type Parts, TENANT, VEHICLE } from "./parts.ts";
+import { TENANT, VEHICLE } from "./parts.ts";
+import type { Running } from "./running.ts";
 
-export function whereThingsAre({ ports, paths, cockpitKey }: Parts): readonly string[] {
+export function whereThingsAre({ cloud, paths, sim }: Running): readonly string[] {
   const here = (path: string): string => relative(process.cwd(), path) || ".";
-  const api = `https://localhost:${ports.https}`;
+  const api = `https://localhost:${cloud.ports.https}`;
   const ca = here(paths.ca);
   const secret = here(paths.clientSecret);
   return [
     "",
     `  Console     ${api}/console/`,
     `              sign in as ${TENANT}-backend with the secret in ${secret}`,
-    `  Cockpit     https://localhost:${ports.cockpit}/#key=${cockpitKey}`,
+    `  Cockpit     https://localhost:${sim.port}/#key=${sim.key}`,
     `  API         ${api}/v1  ·  its documentation ${api}/docs`,
-    `  Broker      mqtts://localhost:${ports.broker} (cars' certificates only)`,
+    `  Broker      mqtts://localhost:${cloud.ports.broker} (cars' certificates only)`,
     `  Data        ${here(paths.data)}`,
     `  Trust       browsers warn until they know the demo's own authority: ${ca}`,
     "",

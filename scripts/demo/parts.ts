@@ -1,30 +1,30 @@
-/** Brings the parts of the demo up in order: cloud, tenant, car's hardware, agent. Keys are made at the first start. */
+/**
+ * The parts of a whole system in one data directory, each started by its own command line: cloud, tenant, the car's
+ * hardware, agent. Keys are made at the first start; later starts go on with them.
+ */
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Caller, httpsCaller } from "./https.ts";
-import type { Options } from "./options.ts";
-import { step } from "./print.ts";
 import { DemoError, type Program, runProgram, startProgram } from "./processes.ts";
 
 export const TENANT = "demo";
 export const VEHICLE = "car-1";
+const PROFILE = "kerbside-sim";
 
-export type Parts = {
-  readonly programs: readonly Program[];
-  readonly cloud: Caller;
-  readonly cockpit: Caller;
-  readonly cockpitKey: string;
-  readonly ports: { readonly https: number; readonly broker: number; readonly cockpit: number };
-  readonly paths: Paths;
-};
+export type Ports = { readonly https: number; readonly broker: number };
 
+/** Where a system keeps what. */
 export type Paths = {
   readonly data: string;
   readonly cloud: string;
   readonly ca: string;
   readonly clientSecret: string;
   readonly cockpitKey: string;
+  readonly agentConfig: string;
+  readonly pairingKey: string;
+  readonly token: string;
+  readonly log: (part: string) => string;
 };
 
 export function pathsOf(data: string): Paths {
@@ -35,6 +35,10 @@ export function pathsOf(data: string): Paths {
     ca: join(cloud, "tls", "ca.pem"),
     clientSecret: join(cloud, "secrets", `client-${TENANT}-backend`),
     cockpitKey: join(data, "sim", "cockpit.key"),
+    agentConfig: join(data, "agent", "config.json"),
+    pairingKey: join(data, "secrets", "pairing.key"),
+    token: join(data, "secrets", "enrolment.token"),
+    log: (part) => join(data, "logs", `${part}.log`),
   };
 }
 
@@ -44,134 +48,119 @@ function portOf(ready: Readonly<Record<string, unknown>>, key: string): number {
   return port;
 }
 
-/** Writes a secret once; later starts keep it. */
-function keepSecret(file: string, make: () => string): void {
-  if (!existsSync(file)) writeFileSync(file, make(), { mode: 0o600 });
+/** Makes a tenant unless it is there. Says whether it was made. */
+export async function ensureTenant({ cloud }: Paths, tenant: string = TENANT): Promise<boolean> {
+  const common = ["--data", cloud, "--dev", "--json"];
+  const known = await runProgram("kerbside-cloud", ["tenant", "list", ...common]);
+  if (known.some((row) => row["tenant"] === tenant)) return false;
+  await runProgram("kerbside-cloud", ["tenant", "create", tenant, ...common]);
+  return true;
 }
 
-/** Starts everything; `started` is told of each program as it is started, so that a failure can end it. */
-export async function startParts(
-  { data, ports }: Options,
-  started: (program: Program) => void,
-): Promise<Parts> {
-  const paths = pathsOf(data);
-  const log = (name: string): string => join(data, "logs", `${name}.log`);
-  const known = await runProgram("kerbside-cloud", [
-    "tenant",
-    "list",
-    "--data",
-    paths.cloud,
-    "--dev",
-    "--json",
-  ]);
-  if (!known.some(({ tenant }) => tenant === TENANT)) {
-    await runProgram("kerbside-cloud", [
-      "tenant",
-      "create",
-      TENANT,
-      "--data",
-      paths.cloud,
-      "--dev",
-      "--json",
-    ]);
-    step("tenant", `${TENANT} made, with a store, a vault and keys of its own`);
-  }
-  const cloudArgs = ["--https-port", `${ports.https}`, "--broker-port", `${ports.broker}`];
-  const cloud = startProgram(
-    "kerbside-cloud",
-    ["serve", "--data", paths.cloud, "--dev", "--json", ...cloudArgs],
-    log("cloud"),
-  );
-  started(cloud);
-  const up = await cloud.ready;
-  const [https, broker] = [portOf(up, "https"), portOf(up, "broker")];
-  step("cloud", `up: API and console on port ${https}, broker on port ${broker}`);
+export type Cloud = { readonly program: Program; readonly ports: Ports; readonly call: Caller };
 
-  keepSecret(join(data, "secrets", "pairing.key"), () => randomBytes(32).toString("hex"));
-  const tls = [
-    "--tls-cert",
-    join(paths.cloud, "tls", "server.pem"),
-    "--tls-key",
-    join(paths.cloud, "tls", "server.key"),
-  ];
-  const sim = startProgram(
+/** Starts `kerbside-cloud serve`; port 0 takes any free one. */
+export function startCloud(
+  paths: Paths,
+  ports: Ports,
+): { readonly program: Program; readonly up: Promise<Cloud> } {
+  const program = startProgram(
+    "kerbside-cloud",
+    [
+      ...["serve", "--data", paths.cloud, "--dev", "--json"],
+      ...["--https-port", `${ports.https}`, "--broker-port", `${ports.broker}`],
+    ],
+    paths.log("cloud"),
+  );
+  const up = async (): Promise<Cloud> => {
+    const ready = await program.ready;
+    const bound = { https: portOf(ready, "https"), broker: portOf(ready, "broker") };
+    return {
+      program,
+      ports: bound,
+      call: httpsCaller(bound.https, readFileSync(paths.ca, "utf8")),
+    };
+  };
+  return { program, up: up() };
+}
+
+export type Sim = {
+  readonly program: Program;
+  readonly port: number;
+  readonly call: Caller;
+  readonly key: string;
+};
+
+/** Starts the car's body, engine and lock controller with the cockpit. */
+export function startSim(
+  paths: Paths,
+  port: number,
+): { readonly program: Program; readonly up: Promise<Sim> } {
+  if (!existsSync(paths.pairingKey)) {
+    writeFileSync(paths.pairingKey, randomBytes(32).toString("hex"), { mode: 0o600 });
+  }
+  const tls = join(paths.cloud, "tls");
+  const program = startProgram(
     "kerbside-sim",
     [
-      "drive",
-      ...["--data", join(data, "sim"), "--port", `${ports.cockpit}`, "--json", ...tls],
-      ...["--pairing-key", join(data, "secrets", "pairing.key")],
+      ...["drive", "--data", join(paths.data, "sim"), "--port", `${port}`, "--json"],
+      ...["--tls-cert", join(tls, "server.pem"), "--tls-key", join(tls, "server.key")],
+      ...["--pairing-key", paths.pairingKey],
     ],
-    log("sim"),
+    paths.log("sim"),
   );
-  started(sim);
-  const cockpit = portOf(await sim.ready, "https");
-  step("car", `its body, engine and lock controller run; cockpit on port ${cockpit}`);
-
-  const agent = await startAgent(paths, { https, broker }, log("agent"));
-  started(agent);
-  const ca = readFileSync(paths.ca, "utf8");
-  return {
-    programs: [cloud, sim, agent],
-    cloud: httpsCaller(https, ca),
-    cockpit: httpsCaller(cockpit, ca),
-    cockpitKey: readFileSync(paths.cockpitKey, "utf8").trim(),
-    ports: { https, broker, cockpit },
-    paths,
+  const up = async (): Promise<Sim> => {
+    const bound = portOf(await program.ready, "https");
+    const call = httpsCaller(bound, readFileSync(paths.ca, "utf8"));
+    return { program, port: bound, call, key: readFileSync(paths.cockpitKey, "utf8").trim() };
   };
+  return { program, up: up() };
 }
 
-async function startAgent(
-  paths: Paths,
-  ports: { readonly https: number; readonly broker: number },
-  logFile: string,
-): Promise<Program> {
+/** Gets a one-time token for the car unless it has joined already. Says whether it did. */
+export async function ensureEnrolment(paths: Paths): Promise<boolean> {
+  const data = ["--data", paths.cloud, "--dev", "--json"];
+  const cars = await runProgram("kerbside-cloud", ["vehicle", "list", "--tenant", TENANT, ...data]);
+  if (cars.some((car) => car["vehicle"] === VEHICLE)) return false;
+  const [made] = await runProgram("kerbside-cloud", [
+    ...[
+      "vehicle",
+      "enrol",
+      "--tenant",
+      TENANT,
+      "--vehicle",
+      VEHICLE,
+      "--profile",
+      PROFILE,
+      ...data,
+    ],
+  ]);
+  if (typeof made?.["token"] !== "string") throw new DemoError("vehicle enrol gave no token");
+  writeFileSync(paths.token, made["token"], { mode: 0o600 });
+  return true;
+}
+
+/** Starts the real agent against the simulated car. `broker` may be another port: a proxy in between. */
+export function startAgent(paths: Paths, ports: Ports): Program {
   const { data } = paths;
-  const configFile = join(data, "agent", "config.json");
-  const tokenFile = join(data, "secrets", "enrolment.token");
   const config = {
     tenant: TENANT,
     vehicle: VEHICLE,
     dataDir: "state",
-    profile: "kerbside-sim",
-    enrolment: { url: `https://localhost:${ports.https}`, caFile: paths.ca, tokenFile },
+    profile: PROFILE,
+    enrolment: {
+      url: `https://localhost:${ports.https}`,
+      caFile: paths.ca,
+      tokenFile: paths.token,
+    },
     broker: { host: "localhost", port: ports.broker },
     bus: { driver: "socket", path: join(data, "sim", "can.sock") },
-    lock: {
-      path: join(data, "sim", "lock.sock"),
-      pairingKeyFile: join(data, "secrets", "pairing.key"),
-    },
+    lock: { path: join(data, "sim", "lock.sock"), pairingKeyFile: paths.pairingKey },
   };
-  writeFileSync(configFile, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 });
-  const vehicle = ["--tenant", TENANT, "--vehicle", VEHICLE];
-  const cars = await runProgram("kerbside-cloud", [
-    "vehicle",
-    "list",
-    "--tenant",
-    TENANT,
-    "--data",
-    paths.cloud,
-    "--json",
-  ]);
-  if (!cars.some((car) => car["vehicle"] === VEHICLE)) {
-    const [made] = await runProgram("kerbside-cloud", [
-      ...[
-        "vehicle",
-        "enrol",
-        ...vehicle,
-        "--profile",
-        "kerbside-sim",
-        "--data",
-        paths.cloud,
-        "--json",
-      ],
-    ]);
-    if (typeof made?.["token"] !== "string") throw new DemoError("vehicle enrol gave no token");
-    writeFileSync(tokenFile, made["token"], { mode: 0o600 });
-    step(
-      "enrolment",
-      `a one-time token for ${VEHICLE}; the agent makes its keys and hands in its request`,
-    );
-  }
-  const agent = startProgram("kerbside-agent", ["run", "--config", configFile, "--json"], logFile);
-  return agent;
+  writeFileSync(paths.agentConfig, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 });
+  return startProgram(
+    "kerbside-agent",
+    ["run", "--config", paths.agentConfig, "--json"],
+    paths.log("agent"),
+  );
 }

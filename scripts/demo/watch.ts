@@ -1,8 +1,8 @@
 /** Follows the car by what the tenant's store holds: the demo tells nothing that did not get there. */
 import { setTimeout as delay } from "node:timers/promises";
-import { Backend } from "./api.ts";
+import type { Backend } from "./api.ts";
 import { placeOf, type StoredEvent, storedSince, tell } from "./events.ts";
-import { type Parts, TENANT, VEHICLE } from "./parts.ts";
+import { VEHICLE } from "./parts.ts";
 import { step } from "./print.ts";
 import { DemoError } from "./processes.ts";
 
@@ -26,8 +26,7 @@ export class Watch {
   }
 
   /** Begins now: what is in the store already is not told again. */
-  static async begin(parts: Parts): Promise<Watch> {
-    const backend = new Backend(parts, TENANT);
+  static async begin(backend: Backend): Promise<Watch> {
     const sinceMs = Date.now() - SPARE_MS;
     const { events } = await storedSince(backend, sinceMs);
     return new Watch(backend, sinceMs, new Set(events.map(placeOf)));
