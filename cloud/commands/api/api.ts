@@ -1,0 +1,206 @@
+/**
+ * The API on a Fastify instance made with API_SERVER_OPTIONS: each row of the tables of routes behind the same
+ * gate. A token of tenant A gets, on any path of tenant B, exactly what it gets on a path that does not exist (P-02).
+ */
+import { type Caller, ProtocolError, type TokenVerifier } from "@kerbside/protocol";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { BOOKING_ROUTES } from "./booking-routes.ts";
+import { COMMAND_ROUTES } from "./command-routes.ts";
+import { registerDocs } from "./docs.ts";
+import { FEED_ROUTES } from "./feed-routes.ts";
+import { RequestMetrics } from "./metrics.ts";
+import { handleError, ProblemSchema, problem, sendNotFound, sendProblem } from "./problem.ts";
+import type { Answer, ApiParts, Call, Route } from "./route.ts";
+import { KEY_HEADERS, querySchema } from "./schemas.ts";
+import { URL_CHARS_MAX } from "./server-options.ts";
+import { VEHICLE_ROUTES } from "./vehicle-routes.ts";
+
+export const ROUTES: readonly Route[] = [
+  ...VEHICLE_ROUTES,
+  ...BOOKING_ROUTES,
+  ...COMMAND_ROUTES,
+  ...FEED_ROUTES,
+];
+const PREFIX = "/v1/tenants/:tenant";
+
+export type ApiOptions = ApiParts & { readonly verifyToken: TokenVerifier };
+
+/**
+ * Registers the API, its documentation at `/docs` and `/openapi.json`, `/health` and `/metrics`, and what holds for
+ * every answer of this server: problems, headers. To be called before other routes are added.
+ */
+export async function registerApi(app: FastifyInstance, options: ApiOptions): Promise<void> {
+  const closing = new AbortController();
+  app.addHook("preClose", async () => closing.abort());
+  app.setErrorHandler(handleError);
+  app.setNotFoundHandler((_request, reply) => sendNotFound(reply));
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("x-content-type-options", "nosniff");
+    reply.header("referrer-policy", "no-referrer");
+    if (request.url.length > URL_CHARS_MAX) {
+      return sendProblem(reply, problem("malformed", { status: 414, detail: "URL: too long" }));
+    }
+  });
+  const metrics = countRequests(app);
+  await registerDocs(app);
+  app.get("/health", { schema: { hide: true } }, async () => ({ ok: true }));
+  registerMetrics(app, options.verifyToken, metrics);
+  await app.register((scope, _options, done) => {
+    const callers = new WeakMap<FastifyRequest, Caller>();
+    scope.addHook("onRequest", (request, reply) => authenticate(request, reply, options, callers));
+    for (const route of ROUTES) addRoute(scope, route, options, callers, closing.signal);
+    // Paths that do not exist are behind the same gate, so that they answer the same.
+    for (const url of ["/v1", "/v1/*"]) {
+      scope.all(url, { schema: { hide: true } }, (_request, reply) => sendNotFound(reply));
+    }
+    done();
+  });
+}
+
+function countRequests(app: FastifyInstance): RequestMetrics {
+  const metrics = new RequestMetrics(ROUTES.map((route) => PREFIX + route.path));
+  app.addHook("onResponse", async (request, reply) => {
+    const template = request.routeOptions.url;
+    metrics.count(request.method, template, reply.statusCode, reply.elapsedTime / 1000);
+  });
+  return metrics;
+}
+
+function registerMetrics(
+  app: FastifyInstance,
+  verifyToken: TokenVerifier,
+  metrics: RequestMetrics,
+): void {
+  app.get("/metrics", { schema: { hide: true } }, async (request, reply) => {
+    const caller = await verifyToken(bearerOf(request));
+    if (!caller.scopes.has("platform:admin")) {
+      throw new ProtocolError("forbidden", "metrics: the token has no scope for it");
+    }
+    reply.type("text/plain; version=0.0.4; charset=utf-8");
+    return metrics.text();
+  });
+}
+
+/** Throws ProtocolError `unauthenticated`. */
+function bearerOf(request: FastifyRequest): string {
+  const token = /^Bearer ([A-Za-z0-9\-._~+/]+=*)$/i.exec(request.headers.authorization ?? "")?.[1];
+  if (token === undefined) throw new ProtocolError("unauthenticated", "token: there is none");
+  return token;
+}
+
+async function authenticate(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: ApiOptions,
+  callers: WeakMap<FastifyRequest, Caller>,
+): Promise<FastifyReply | undefined> {
+  reply.header("cache-control", "no-store");
+  const caller = await options.verifyToken(bearerOf(request));
+  const params = request.params as Readonly<Record<string, string | undefined>>;
+  if (params["tenant"] !== caller.tenant) return sendNotFound(reply);
+  if ((await options.tenant(caller.tenant)) === undefined) return sendNotFound(reply);
+  callers.set(request, caller);
+  return undefined;
+}
+
+function addRoute(
+  scope: FastifyInstance,
+  route: Route,
+  options: ApiOptions,
+  callers: WeakMap<FastifyRequest, Caller>,
+  closing: AbortSignal,
+): void {
+  scope.route({
+    method: route.method,
+    url: PREFIX + route.path,
+    schema: {
+      operationId: route.operation,
+      summary: route.summary,
+      tags: [route.tag],
+      security: [{ oauth2: [...route.scopes] }],
+      querystring: querySchema(route.query ?? []),
+      ...(route.body === undefined ? {} : { body: route.body }),
+      ...(route.once === true ? { headers: KEY_HEADERS } : {}),
+      response: {
+        ...route.answers,
+        default: {
+          description: "what went wrong, and what to do next (RFC 9457)",
+          content: { "application/problem+json": { schema: ProblemSchema } },
+        },
+      },
+    },
+    onRequest: async (request) => {
+      const caller = callers.get(request);
+      if (caller !== undefined && !route.scopes.some((s) => caller.scopes.has(s))) {
+        throw new ProtocolError("forbidden", `token: expected scope ${route.scopes.join(" or ")}`);
+      }
+    },
+    handler: async (request, reply) => {
+      const call = await callOf(request, reply, options, callers, closing);
+      return respond(route, call);
+    },
+  });
+}
+
+async function callOf(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: ApiOptions,
+  callers: WeakMap<FastifyRequest, Caller>,
+  closing: AbortSignal,
+): Promise<Call> {
+  const caller = callers.get(request);
+  const store = caller && (await options.tenant(caller.tenant))?.store;
+  if (caller === undefined || store === undefined) {
+    throw new ProtocolError("unauthenticated", "token: there is none");
+  }
+  const gone = new AbortController();
+  reply.raw.once("close", () => gone.abort());
+  const { headers } = request;
+  return {
+    parts: options,
+    caller,
+    store,
+    params: request.params as Readonly<Record<string, string>>,
+    query: request.query as Call["query"],
+    body: request.body,
+    idempotencyKey: textHeader(headers["idempotency-key"]) ?? "",
+    from: request.ip,
+    signal: AbortSignal.any([gone.signal, closing]),
+    accepts: headers.accept ?? "",
+    lastEventId: textHeader(headers["last-event-id"]),
+    reply,
+  };
+}
+
+function textHeader(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+async function respond(route: Route, call: Call): Promise<unknown> {
+  const answer: Answer = await route.handle(call);
+  if (answer === "taken") return call.reply;
+  if (route.personal === true) await auditRead(route, call);
+  if (answer.location !== undefined) call.reply.header("location", answer.location);
+  return call.reply.code(answer.status).send(answer.body);
+}
+
+/** P-52: whose data was shown to whom, recorded before it is shown. */
+function auditRead(route: Route, call: Call): Promise<void> {
+  const { vehicle, booking } = { ...call.query, ...call.params } as Partial<
+    Record<"vehicle" | "booking", string>
+  >;
+  const subject =
+    booking !== undefined
+      ? `booking:${booking}`
+      : vehicle !== undefined
+        ? `vehicle:${vehicle}`
+        : `tenant:${call.caller.tenant}`;
+  return call.store.audit({
+    actor: call.caller.subject,
+    action: `read.${route.operation}`,
+    subject,
+    outcome: "done",
+    from: call.from,
+  });
+}

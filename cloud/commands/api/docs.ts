@@ -1,0 +1,54 @@
+/** The API's own description, OpenAPI 3.1, and a page to try it, all from this server. */
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import type { FastifyInstance } from "fastify";
+import { SCOPES } from "./route.ts";
+
+/** The page loads nothing from elsewhere and runs nothing but its own files. */
+const DOCS_CSP = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+export async function registerDocs(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Kerbside",
+        version: "1",
+        description:
+          "Cars, bookings, commands and events of one operator. Errors are problem details (RFC 9457) that say " +
+          "whether it may have happened all the same (`mayHaveSucceeded`) and whether asking again is worth " +
+          "while (`temporary`). A command is sent now or never, and its states are shown as they are.",
+      },
+      tags: [
+        { name: "vehicles", description: "The cars" },
+        { name: "events", description: "What the cars report" },
+        { name: "bookings", description: "Who may use which car, from when to when" },
+        { name: "commands", description: "From the booking to the bolt" },
+        { name: "feed", description: "What changed, as ids only" },
+      ],
+      components: {
+        securitySchemes: {
+          oauth2: {
+            type: "oauth2",
+            flows: { clientCredentials: { tokenUrl: "/oauth/token", scopes: { ...SCOPES } } },
+          },
+        },
+      },
+    },
+  });
+  await app.register(swaggerUi, {
+    routePrefix: "/docs",
+    staticCSP: DOCS_CSP,
+    uiConfig: { docExpansion: "list", deepLinking: true, tryItOutEnabled: false },
+  });
+  app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+}

@@ -1,0 +1,147 @@
+/**
+ * What changes, as ids only (P-33): pulled page by page, or followed as server-sent events. Both read the store's
+ * durable feed by cursor, so a follower that was away misses nothing. A stream holds one page at a time: a slow
+ * reader is waited for, nothing is queued for it.
+ */
+import type { ServerResponse } from "node:http";
+import { type Clock, type FeedEntry, ProtocolError, type TenantStore } from "@kerbside/protocol";
+import { type Answer, type Call, cursorOf, limitOf, type Route, waitOf } from "./route.ts";
+import { FeedSchema, pageOf } from "./schemas.ts";
+import { feedView } from "./views.ts";
+
+/** Streams at a time: of a tenant, and of this process. */
+export const STREAMS_MAX = { tenant: 64, process: 1024 } as const;
+/** How often the store is looked into for what is new. */
+const LOOK_MS = 200;
+/** A comment at least this often, so that a dead connection is noticed (WHATWG HTML § 9.2.7 suggests 15 s). */
+export const HEARTBEAT_MS = 15_000;
+const PAGE = 100;
+/** What a browser waits before it connects again. */
+const RETRY_MS = 1000;
+
+const streams = new Map<string, number>();
+const total = (): number => [...streams.values()].reduce((sum, n) => sum + n, 0);
+
+function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    if (signal.aborted) return done();
+    const end = (): void => {
+      timer.cancel();
+      signal.removeEventListener("abort", end);
+      done();
+    };
+    const timer = clock.after(ms, end);
+    signal.addEventListener("abort", end);
+  });
+}
+
+/** The next entries, as soon as there are any; none after `waitMs` or when aborted. */
+async function nextEntries(
+  store: TenantStore,
+  clock: Clock,
+  asked: { readonly after: number; readonly limit: number; readonly waitMs: number },
+  signal: AbortSignal,
+): Promise<readonly FeedEntry[]> {
+  const untilMs = clock.bootMs() + asked.waitMs;
+  for (;;) {
+    const entries = await store.feed(asked.after, asked.limit);
+    const leftMs = untilMs - clock.bootMs();
+    if (entries.length > 0 || leftMs <= 0 || signal.aborted) return entries;
+    await sleep(clock, Math.min(LOOK_MS, leftMs), signal);
+  }
+}
+
+async function feed(call: Call): Promise<Answer> {
+  if (call.accepts.includes("text/event-stream")) return follow(call);
+  const after = cursorOf(call.query.after);
+  const asked = { after, limit: limitOf(call.query), waitMs: waitOf(call.query) };
+  const entries = await nextEntries(call.store, call.parts.clock, asked, call.signal);
+  const next = String(entries.at(-1)?.cursor ?? after);
+  return { status: 200, body: { items: entries.map(feedView), next } };
+}
+
+async function follow(call: Call): Promise<Answer> {
+  const { caller, parts, reply } = call;
+  const after = cursorOf(call.lastEventId ?? call.query.after);
+  const mine = streams.get(caller.tenant) ?? 0;
+  if (mine >= STREAMS_MAX.tenant || total() >= STREAMS_MAX.process) {
+    throw new ProtocolError("limit_reached", `feed: at most ${STREAMS_MAX.tenant} streams`);
+  }
+  streams.set(caller.tenant, mine + 1);
+  const expiry = new AbortController();
+  const leftMs = caller.expiresAtMs - parts.clock.wallMs();
+  const timer = parts.clock.after(leftMs, () => expiry.abort());
+  reply.hijack();
+  const raw: ServerResponse = reply.raw;
+  raw.on("error", () => raw.destroy());
+  try {
+    raw.writeHead(200, {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+    });
+    raw.write(`retry: ${RETRY_MS}\n\n`);
+    await pump(call, after, raw, AbortSignal.any([call.signal, expiry.signal]));
+  } catch {
+    parts.log.warn("feed.stream_failed");
+  } finally {
+    timer.cancel();
+    raw.end();
+    const left = (streams.get(caller.tenant) ?? 1) - 1;
+    if (left === 0) streams.delete(caller.tenant);
+    else streams.set(caller.tenant, left);
+  }
+  return "taken";
+}
+
+async function pump(
+  call: Call,
+  from: number,
+  raw: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  let after = from;
+  while (!signal.aborted && !raw.destroyed) {
+    const asked = { after, limit: PAGE, waitMs: HEARTBEAT_MS };
+    const entries = await nextEntries(call.store, call.parts.clock, asked, signal);
+    if (signal.aborted) return;
+    const text =
+      entries.length === 0 ? ": still here\n\n" : entries.map((entry) => written(entry)).join("");
+    after = entries.at(-1)?.cursor ?? after;
+    if (!raw.write(text)) await drained(raw, signal);
+  }
+}
+
+function written(entry: FeedEntry): string {
+  const { cursor, ...rest } = feedView(entry);
+  return `id: ${cursor}\nevent: ${entry.topic}\ndata: ${JSON.stringify({ cursor, ...rest })}\n\n`;
+}
+
+function drained(raw: ServerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    const end = (): void => {
+      raw.off("drain", end);
+      raw.off("close", end);
+      signal.removeEventListener("abort", end);
+      done();
+    };
+    raw.on("drain", end);
+    raw.on("close", end);
+    signal.addEventListener("abort", end);
+  });
+}
+
+export const FEED_ROUTES: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/feed",
+    operation: "feed",
+    summary:
+      "What changed, as ids only: a page after a cursor, or a stream of server-sent events (Accept: text/event-stream)",
+    scopes: ["feed:read"],
+    tag: "feed",
+    query: ["after", "limit", "wait"],
+    answers: { 200: pageOf(FeedSchema) },
+    handle: feed,
+  },
+];

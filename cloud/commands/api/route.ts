@@ -1,0 +1,133 @@
+/**
+ * A route of the API as a row: path, scope, what is asked and answered, and what it does. Authentication, scopes, the
+ * wall between tenants, audit of reads, problems and documentation follow from the row.
+ */
+import {
+  type Caller,
+  type Clock,
+  type Log,
+  ProtocolError,
+  type TenantStore,
+  type VehicleId,
+  vehicleId,
+} from "@kerbside/protocol";
+import type { FastifyReply } from "fastify";
+import type { TSchema } from "typebox";
+import type { BookingService } from "../bookings.ts";
+import type { CloudTenant, CommandParts, CommandService } from "../service.ts";
+import { LIMIT_MAX, type Query, type QueryName, WAIT_MS_MAX } from "./schemas.ts";
+
+/** Every scope there is, and what it is for. */
+export const SCOPES = {
+  "vehicles:read": "see the cars and whether they are connected",
+  "events:read": "read events and the latest state, positions included",
+  "bookings:read": "see bookings",
+  "bookings:write": "make, end and cancel bookings",
+  "commands:read": "see commands and what became of them",
+  "commands:write": "lock and unlock for a booking",
+  "commands:operate": "lock and unlock without a booking, as the operator's own staff",
+  "feed:read": "follow what changes (ids only)",
+  "platform:admin": "read the platform's metrics",
+} as const;
+export type Scope = keyof typeof SCOPES;
+
+export type ApiParts = {
+  readonly tenant: (id: Caller["tenant"]) => Promise<CloudTenant | undefined>;
+  readonly connected?: CommandParts["connected"];
+  readonly commands: CommandService;
+  readonly bookings: BookingService;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/** One call, authenticated, of the tenant's own caller. */
+export type Call = {
+  readonly parts: ApiParts;
+  readonly caller: Caller;
+  readonly store: TenantStore;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Query;
+  /** Validated by the row's schema. */
+  readonly body: unknown;
+  readonly idempotencyKey: string;
+  /** The address the request came from, for the audit. */
+  readonly from: string;
+  /** Ends when the caller goes away or the server closes. */
+  readonly signal: AbortSignal;
+  readonly accepts: string;
+  readonly lastEventId: string | undefined;
+  readonly reply: FastifyReply;
+};
+export type Answer =
+  | { readonly status: number; readonly body: unknown; readonly location?: string }
+  /** The reply was taken over and has been answered. */
+  | "taken";
+
+export type Route = {
+  readonly method: "GET" | "POST";
+  /** Under `/v1/tenants/:tenant`. */
+  readonly path: string;
+  readonly operation: string;
+  readonly summary: string;
+  /** One of these is needed. */
+  readonly scopes: readonly Scope[];
+  readonly tag: "vehicles" | "events" | "bookings" | "commands" | "feed";
+  readonly query?: readonly QueryName[];
+  readonly body?: TSchema;
+  /** An Idempotency-Key is needed. */
+  readonly once?: boolean;
+  /** Answers personal data, so each read is audited before it is answered (P-52). */
+  readonly personal?: boolean;
+  readonly answers: Readonly<Record<number, TSchema>>;
+  readonly handle: (call: Call) => Promise<Answer>;
+};
+
+/** Throws ProtocolError `not_found` where it cannot be a vehicle. */
+export function vehicleParam(call: Call): VehicleId {
+  try {
+    return vehicleId(call.params["vehicle"]);
+  } catch (cause) {
+    throw new ProtocolError("not_found", "vehicle: there is none such", { cause });
+  }
+}
+
+const LIMIT_DEFAULT = 100;
+/** Throws ProtocolError `malformed`. */
+export function limitOf(query: Query): number {
+  return numberOf("limit", query.limit, LIMIT_DEFAULT, 1, LIMIT_MAX);
+}
+/** Throws ProtocolError `malformed`. */
+export function waitOf(query: Query): number {
+  return numberOf("wait", query.wait, 0, 0, WAIT_MS_MAX);
+}
+/** A cursor of the feed. Throws ProtocolError `malformed`. */
+export function cursorOf(value: string | undefined): number {
+  return numberOf("after", value, 0, 0, Number.MAX_SAFE_INTEGER);
+}
+
+function numberOf(
+  name: string,
+  value: string | undefined,
+  otherwise: number,
+  min: number,
+  max: number,
+): number {
+  if (value === undefined) return otherwise;
+  const number = /^[0-9]{1,16}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number >= min && number <= max)) {
+    throw new ProtocolError("malformed", `${name}: expected a whole number, ${min} to ${max}`);
+  }
+  return number;
+}
+
+/** Unix milliseconds of an ISO 8601 time with an offset. Throws ProtocolError `malformed`. */
+export function timeOf(name: string, value: string): number {
+  const shaped = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/.test(
+    value,
+  );
+  const ms = shaped ? Date.parse(value) : Number.NaN;
+  if (!(ms >= 0)) {
+    throw new ProtocolError("malformed", `${name}: expected a time like 2026-11-21T08:00:00Z`);
+  }
+  return ms;
+}

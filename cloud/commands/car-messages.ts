@@ -1,0 +1,131 @@
+/**
+ * What a car says besides its events: that it begins a session, that it is gone, what became of a command. Everything
+ * signed is verified under the key enrolled for that car; what does not verify is kept aside and changes nothing.
+ */
+import {
+  type Clock,
+  equalBytes,
+  type Log,
+  openResult,
+  openSession,
+  ProtocolError,
+  type SourceMessage,
+  type TenantStore,
+  topicOf,
+  type VehicleRecord,
+  verifyKey,
+} from "@kerbside/protocol";
+import { Keyed } from "./keyed.ts";
+import type { CloudTenant, CommandService } from "./service.ts";
+
+const EPOCH_BYTES = 16;
+
+export type CarMessageParts = {
+  readonly tenant: (id: SourceMessage["topic"]["tenant"]) => Promise<CloudTenant | undefined>;
+  readonly commands: CommandService;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/**
+ * The handler of the channels `session`, `gone` and `result`. Messages of one car are taken in the order they came.
+ * Resolves once the store has what matters, or has put the message aside; rejects where the store failed.
+ */
+export function carMessageHandler(
+  parts: CarMessageParts,
+): (message: SourceMessage) => Promise<void> {
+  const keyed = new Keyed();
+  return (message) => {
+    const { tenant, vehicle } = message.topic;
+    return keyed.run(`${tenant} ${vehicle}`, () => handle(parts, message));
+  };
+}
+
+async function handle(parts: CarMessageParts, message: SourceMessage): Promise<void> {
+  const { topic, payload, certificate } = message;
+  const store = (await parts.tenant(topic.tenant))?.store;
+  if (store === undefined) {
+    parts.log.warn("car.unknown_tenant", { channel: topic.channel });
+    return;
+  }
+  const aside = async (reason: string): Promise<void> => {
+    parts.log.warn("car.put_aside", { channel: topic.channel, reason });
+    const name = topic.channel === "up" ? topic.channel : topicOf(topic, topic.channel);
+    await store.quarantine({ vehicle: topic.vehicle, reason, topic: name, payload });
+  };
+  const own = certificate === undefined || sameCar(certificate, topic);
+  if (!own) return aside("the certificate is another car's");
+  const vehicle = await store.vehicle(topic.vehicle);
+  if (vehicle === undefined || vehicle.revokedAtMs !== undefined) {
+    return aside("no such vehicle is enrolled");
+  }
+  try {
+    switch (topic.channel) {
+      case "session":
+        return await takeSession(parts, store, vehicle, message);
+      case "result":
+        return await takeResult(parts, vehicle, message, aside);
+      case "gone":
+        if (payload.length !== EPOCH_BYTES) return await aside("gone: expected an epoch");
+        await store.sessionGone(topic.vehicle, payload);
+        return;
+      case "up":
+      case "ack":
+      case "command":
+      case "time":
+      case "artefact":
+        return await aside(`${topic.channel}: is not taken here`);
+    }
+  } catch (error) {
+    const believed = error instanceof ProtocolError ? error.code : undefined;
+    if (believed !== "malformed" && believed !== "unauthenticated") throw error;
+    await aside(`${topic.channel}: ${believed}`);
+  }
+}
+
+function sameCar(
+  a: Pick<SourceMessage["topic"], "tenant" | "vehicle">,
+  b: Pick<SourceMessage["topic"], "tenant" | "vehicle">,
+): boolean {
+  return a.tenant === b.tenant && a.vehicle === b.vehicle;
+}
+
+/** Within an epoch only a later announcement counts; another epoch takes the place of the one before. */
+async function takeSession(
+  parts: CarMessageParts,
+  store: TenantStore,
+  vehicle: VehicleRecord,
+  { topic, payload }: SourceMessage,
+): Promise<void> {
+  const session = openSession(verifyKey(vehicle.signingKey), payload);
+  if (!sameCar(session, topic)) {
+    throw new ProtocolError("unauthenticated", "session: is of another car");
+  }
+  const current = await store.session(topic.vehicle);
+  const sameEpoch = current !== undefined && equalBytes(current.session.epoch, session.epoch);
+  if (sameEpoch && session.announcement <= current.session.announcement) return;
+  await store.putSession({
+    vehicle: topic.vehicle,
+    session,
+    envelope: payload,
+    receivedAtMs: parts.clock.wallMs(),
+    online: true,
+  });
+}
+
+async function takeResult(
+  parts: CarMessageParts,
+  vehicle: VehicleRecord,
+  { topic, payload }: SourceMessage,
+  aside: (reason: string) => Promise<void>,
+): Promise<void> {
+  const result = openResult(verifyKey(vehicle.signingKey), payload);
+  if (!sameCar(result, topic)) {
+    throw new ProtocolError("unauthenticated", "result: is of another car");
+  }
+  const ignored = await parts.commands.applyResult(topic, result, payload);
+  if (ignored === undefined) return;
+  // An answer that came twice is the rule (at least once on the wire); one to another request is not.
+  if (ignored.endsWith("already")) parts.log.info("result.again");
+  else await aside(`result: ${ignored}`);
+}

@@ -1,0 +1,26 @@
+/**
+ * Bookings, commands and the API. The signer, a process of its own, has the only access to the tenants' command keys
+ * and checks again what the API checked; the command service takes a command from its request to its end; the API
+ * shows both over HTTPS. What cars say of their sessions and of commands comes in through the handler of car messages.
+ */
+export { type ApiOptions, ROUTES, registerApi } from "./api/api.ts";
+export { SCOPES, type Scope } from "./api/route.ts";
+export { API_SERVER_OPTIONS, BODY_BYTES_MAX } from "./api/server-options.ts";
+export {
+  ACT_TABLE,
+  type BookingFields,
+  checkBooking,
+  checkBookingMove,
+  checkNewBooking,
+  checkScopes,
+  LOCK_AFTER_END_MS_MAX,
+} from "./booking-rules.ts";
+export { BookingService } from "./bookings.ts";
+export { type CarMessageParts, carMessageHandler } from "./car-messages.ts";
+export { isFinal, type Life, type LifeEvent, type LifeStep, lifeOf, next } from "./life-cycle.ts";
+export { COMMAND_DEADLINE_MS, type CommandParts, CommandService } from "./service.ts";
+export { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "./session-clock.ts";
+export { connectSigner, type SignerClient } from "./signer/client.ts";
+export type { SignerTenant } from "./signer/core.ts";
+export { provisionSigner } from "./signer/secrets.ts";
+export { type RunningSigner, runSigner, type SignerOptions } from "./signer/server.ts";

@@ -1,0 +1,380 @@
+/**
+ * Commands on their way: takes a request, has it signed, sends it now or never, and follows it to its end by signed
+ * results or by its deadline. The life cycle itself is pure and lives in life-cycle.ts; all state is in the store,
+ * so another process, or this one after a crash, carries on.
+ */
+import {
+  type Caller,
+  type Clock,
+  type CommandRecord,
+  type CommandResult,
+  type Downlink,
+  type ErrorCode,
+  equalBytes,
+  fromHex,
+  type Log,
+  ProtocolError,
+  type Random,
+  type TenantId,
+  type TenantStore,
+  toHex,
+  type VehicleId,
+} from "@kerbside/protocol";
+import { type AskableAction, checkBooking, checkScopes } from "./booking-rules.ts";
+import { Flights } from "./flights.ts";
+import { Keyed } from "./keyed.ts";
+import { isFinal, type LifeEvent, type LifeStep, lifeOf, next } from "./life-cycle.ts";
+import { COMMAND_LIFE_MS_DEFAULT } from "./session-clock.ts";
+import type { SignerClient } from "./signer/client.ts";
+import { stepAudit } from "./step-audit.ts";
+
+/** What a car may take, past a command's life, to move its bolts, sense them and answer over a slow network. */
+const RESULT_GRACE_MS = 10_000;
+/** After this long without an answer a command is `unknown`. */
+export const COMMAND_DEADLINE_MS: number = COMMAND_LIFE_MS_DEFAULT + RESULT_GRACE_MS;
+/** How many of a vehicle's newest commands are looked through after a restart. */
+const PICK_UP_MAX = 100;
+/** How long after its deadline a command under way is settled by whoever reads it. */
+const SETTLE_MS = 1000;
+
+export type CloudTenant = { readonly store: TenantStore };
+export type CommandParts = {
+  readonly tenant: (id: TenantId) => Promise<CloudTenant | undefined>;
+  readonly signer: SignerClient;
+  readonly downlink: Downlink;
+  /** Whether the car is connected right now, where the broker can say so; else its last session decides. */
+  readonly connected?: (address: {
+    readonly tenant: TenantId;
+    readonly vehicle: VehicleId;
+  }) => boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+};
+export type CommandAsk = {
+  readonly vehicle: VehicleId;
+  readonly action: AskableAction;
+  readonly booking?: string;
+  readonly idempotencyKey: string;
+  /** SHA-256 of what was asked, hexadecimal. */
+  readonly digest: string;
+  /** Where the request came from, for the audit. */
+  readonly from?: string;
+};
+/** `why` says in words why it failed before it was sent, to the one who asked first. */
+export type Asked = { readonly record: CommandRecord; readonly why?: string };
+
+export class CommandService {
+  readonly #parts: CommandParts;
+  readonly #flights: Flights;
+  readonly #keyed = new Keyed();
+  readonly #closing = new AbortController();
+
+  constructor(parts: CommandParts) {
+    this.#parts = parts;
+    this.#flights = new Flights(parts.clock);
+  }
+
+  /** Takes up what was under way in these tenants when the process ended. */
+  async pickUp(tenants: readonly TenantId[]): Promise<void> {
+    for (const tenant of tenants) {
+      const store = await this.#store(tenant);
+      for (const { vehicle } of await store.vehicles()) {
+        const open = (await store.commands(vehicle, PICK_UP_MAX)).filter((c) => !isFinal(c.state));
+        for (const record of open) this.#watch(tenant, record, undefined);
+      }
+    }
+  }
+
+  /**
+   * Resolves when the command was sent, or failed. Nothing is ever queued for later. Throws ProtocolError
+   * `not_found`, `forbidden`, `conflict` or `limit_reached` where nothing was accepted.
+   */
+  async ask(caller: Caller, ask: CommandAsk): Promise<Asked> {
+    const store = await this.#store(caller.tenant);
+    await this.#check(store, caller, ask);
+    if (this.#flights.full)
+      throw new ProtocolError("limit_reached", "commands: too many under way");
+    const mine = this.#newRecord(caller, ask);
+    const record = await store.createCommand(mine, {
+      actor: caller.subject,
+      action: "command.request",
+      subject: `command:${mine.id}`,
+      outcome: "asked",
+      reason: `${ask.action} ${ask.vehicle}`,
+      ...(ask.from === undefined ? {} : { from: ask.from }),
+    });
+    if (record.id !== mine.id) {
+      if (record.requestDigest !== ask.digest) {
+        throw new ProtocolError("conflict", "Idempotency-Key: was used for another request");
+      }
+      return { record };
+    }
+    this.#watch(caller.tenant, record, caller.token);
+    return this.#drive(store, caller.tenant, record, caller.token);
+  }
+
+  /** The command as it stands. Throws ProtocolError `not_found`. */
+  async get(tenant: TenantId, id: string): Promise<CommandRecord> {
+    const store = await this.#store(tenant);
+    const record = await store.command(id);
+    if (record === undefined) throw new ProtocolError("not_found", "command: there is none such");
+    const late = this.#parts.clock.wallMs() > record.deadlineMs + SETTLE_MS;
+    return isFinal(record.state) || !late ? record : this.#late(tenant, id);
+  }
+
+  /** The command once nothing more will come of it, or as it stands after `waitMs`. */
+  async wait(
+    tenant: TenantId,
+    id: string,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<CommandRecord> {
+    const untilMs = this.#parts.clock.bootMs() + waitMs;
+    const stop = AbortSignal.any([signal, this.#closing.signal]);
+    for (;;) {
+      const record = await this.get(tenant, id);
+      const leftMs = untilMs - this.#parts.clock.bootMs();
+      if (isFinal(record.state) || leftMs <= 0 || stop.aborted || this.#flights.crowded) {
+        return record;
+      }
+      await this.#flights.change(tenant, id, leftMs, stop);
+    }
+  }
+
+  /**
+   * Applies a result that verified under the car's key. `envelope` is what the car signed. Rejects only where the
+   * store did. Answers why it changed nothing, if so.
+   */
+  async applyResult(
+    address: { readonly tenant: TenantId; readonly vehicle: VehicleId },
+    result: CommandResult,
+    envelope: Uint8Array,
+  ): Promise<string | undefined> {
+    const { tenant, vehicle } = address;
+    const store = await this.#store(tenant);
+    const id = toHex(result.id);
+    const known = await store.command(id);
+    if (known?.vehicle !== vehicle) return "no command of this vehicle has this id";
+    const epoch = this.#flights.get(tenant, id)?.epoch;
+    const session = await store.session(vehicle);
+    const newerSession =
+      epoch !== undefined && session !== undefined && !equalBytes(session.session.epoch, epoch);
+    const event: LifeEvent = { kind: "result", result, newerSession };
+    const { step, record } = await this.#apply(tenant, store, id, event, `vehicle:${vehicle}`, () =>
+      this.#openBooking(tenant, store, known, result, envelope),
+    );
+    if (step.kind === "ignore") return step.why;
+    if (step.kind === "resign") {
+      const token = this.#flights.get(tenant, id)?.token;
+      const stale: LifeEvent = { kind: "result", result, newerSession: false };
+      if (token === undefined) await this.#apply(tenant, store, id, stale, "kerbside");
+      else await this.#drive(store, tenant, record, token, "stale_session");
+    }
+    return undefined;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#flights.close();
+    await this.#keyed.idle();
+  }
+
+  async #store(tenant: TenantId): Promise<TenantStore> {
+    const found = await this.#parts.tenant(tenant);
+    if (found === undefined) throw new ProtocolError("not_found", "tenant: there is none such");
+    return found.store;
+  }
+
+  /** The same checks as the signer's, so that what cannot be is refused before anything is recorded as asked. */
+  async #check(store: TenantStore, caller: Caller, ask: CommandAsk): Promise<void> {
+    const { action, vehicle, booking: bookingId } = ask;
+    try {
+      checkScopes(caller.scopes, action, bookingId !== undefined);
+      const known = await store.vehicle(vehicle);
+      if (known === undefined || known.revokedAtMs !== undefined) {
+        throw new ProtocolError("not_found", "vehicle: none such is enrolled");
+      }
+      if (bookingId === undefined) return;
+      const booking = await store.booking(bookingId);
+      if (booking === undefined) {
+        throw new ProtocolError("not_found", "booking: there is none such");
+      }
+      checkBooking(booking, { vehicle, action, nowMs: this.#parts.clock.wallMs() });
+    } catch (error) {
+      if (error instanceof ProtocolError && error.code === "forbidden") {
+        await store.audit({
+          actor: caller.subject,
+          action: "command.request",
+          subject: `vehicle:${vehicle}`,
+          outcome: "refused",
+          reason: `${action}: ${error.message}`,
+          ...(ask.from === undefined ? {} : { from: ask.from }),
+        });
+      }
+      throw error;
+    }
+  }
+
+  #newRecord(caller: Caller, ask: CommandAsk): CommandRecord {
+    const nowMs = this.#parts.clock.wallMs();
+    return {
+      id: toHex(this.#parts.random.bytes(16)),
+      vehicle: ask.vehicle,
+      action: ask.action,
+      ...(ask.booking === undefined ? {} : { booking: ask.booking }),
+      requestedBy: caller.subject,
+      idempotencyKey: ask.idempotencyKey,
+      requestDigest: ask.digest,
+      state: "accepted",
+      steps: [{ state: "accepted", atMs: nowMs }],
+      deadlineMs: nowMs + COMMAND_DEADLINE_MS,
+    };
+  }
+
+  #watch(tenant: TenantId, record: CommandRecord, token: string | undefined): void {
+    const late = (): void => {
+      this.#late(tenant, record.id).catch((error: unknown) =>
+        this.#parts.log.error("command.deadline_failed", { error: codeOf(error) }),
+      );
+    };
+    this.#flights.begin(tenant, record, late, token);
+  }
+
+  async #late(tenant: TenantId, id: string): Promise<CommandRecord> {
+    const store = await this.#store(tenant);
+    return (await this.#apply(tenant, store, id, { kind: "deadline" }, "kerbside")).record;
+  }
+
+  /** Signs and sends. `otherwise` is the error where a second signing does not come about. */
+  async #drive(
+    store: TenantStore,
+    tenant: TenantId,
+    record: CommandRecord,
+    token: string,
+    otherwise?: ErrorCode,
+  ): Promise<Asked> {
+    const { id, vehicle, action, booking } = record;
+    const fail = async (error: unknown): Promise<Asked> => {
+      const code = otherwise ?? codeOf(error);
+      const event = { kind: "not_done", code } as const;
+      const failed = (await this.#apply(tenant, store, id, event, "kerbside")).record;
+      return error instanceof ProtocolError
+        ? { record: failed, why: error.message }
+        : { record: failed };
+    };
+    try {
+      await this.#checkOnline(store, tenant, vehicle);
+      const signed = await this.#parts.signer.signCommand(token, {
+        id: fromHex(id),
+        vehicle,
+        action,
+        ...(booking === undefined ? {} : { booking }),
+      });
+      const flight = this.#flights.get(tenant, id);
+      if (flight !== undefined) flight.epoch = signed.epoch;
+      const { requestHash, envelope } = signed;
+      const event = { kind: "signed", requestHash } as const;
+      const after = await this.#apply(tenant, store, id, event, "kerbside");
+      if (after.step.kind !== "step") return { record: after.record };
+      return await this.#send(store, tenant, after.record, envelope);
+    } catch (error) {
+      return fail(error);
+    }
+  }
+
+  async #checkOnline(store: TenantStore, tenant: TenantId, vehicle: VehicleId): Promise<void> {
+    const session = await store.session(vehicle);
+    const online = this.#parts.connected?.({ tenant, vehicle }) ?? session?.online;
+    if (session === undefined || online !== true) {
+      throw new ProtocolError("vehicle_offline", "vehicle: is not connected");
+    }
+  }
+
+  /** Nothing else happens to this command between the sending and its record. */
+  async #send(
+    store: TenantStore,
+    tenant: TenantId,
+    record: CommandRecord,
+    envelope: Uint8Array,
+  ): Promise<Asked> {
+    const { id, vehicle } = record;
+    let why: string | undefined;
+    const sent = await this.#keyed.run(`${tenant} ${id}`, async () => {
+      let event: LifeEvent = { kind: "sent" };
+      try {
+        await this.#parts.downlink.send({ tenant, vehicle }, "command", envelope);
+      } catch (error) {
+        const away = error instanceof ProtocolError && error.code === "vehicle_offline";
+        event = away ? { kind: "not_done", code: "vehicle_offline" } : { kind: "doubtful" };
+        why = away ? error.message : undefined;
+      }
+      return this.#step(tenant, store, id, event, "kerbside");
+    });
+    return why === undefined ? { record: sent.record } : { record: sent.record, why };
+  }
+
+  #apply(
+    tenant: TenantId,
+    store: TenantStore,
+    id: string,
+    event: LifeEvent,
+    actor: string,
+    before?: () => Promise<void>,
+  ): Promise<{ record: CommandRecord; step: LifeStep }> {
+    return this.#keyed.run(`${tenant} ${id}`, () =>
+      this.#step(tenant, store, id, event, actor, before),
+    );
+  }
+
+  /** One step, durable when it resolves. `before` runs after it is recorded and before anybody is told. */
+  async #step(
+    tenant: TenantId,
+    store: TenantStore,
+    id: string,
+    event: LifeEvent,
+    actor: string,
+    before?: () => Promise<void>,
+  ): Promise<{ record: CommandRecord; step: LifeStep }> {
+    const current = await store.command(id);
+    if (current === undefined) throw new ProtocolError("not_found", "command: there is none such");
+    const step = next(lifeOf(current), event);
+    if (step.kind !== "step") return { record: current, step };
+    const audit = stepAudit(id, step.change.state, step.change.error, actor);
+    const record = await store.stepCommand(id, step.change, audit);
+    await before?.();
+    if (isFinal(record.state)) this.#flights.end(tenant, id);
+    this.#flights.changed(tenant, id);
+    return { record, step };
+  }
+
+  /** The first unlocking of a reserved booking opens it. A failure leaves it reserved; the next one opens it. */
+  async #openBooking(
+    tenant: TenantId,
+    store: TenantStore,
+    command: CommandRecord,
+    result: CommandResult,
+    envelope: Uint8Array,
+  ): Promise<void> {
+    const { action, booking, vehicle } = command;
+    if (result.status !== "executed" || action !== "unlock" || booking === undefined) return;
+    if ((await store.booking(booking))?.state !== "reserved") return;
+    try {
+      const opened = await this.#parts.signer.openBooking(tenant, envelope);
+      if (opened === undefined) return;
+      await store.putBooking(opened, {
+        actor: `vehicle:${vehicle}`,
+        action: "booking.open",
+        subject: `booking:${booking}`,
+        outcome: "done",
+        reason: `command ${command.id} was executed`,
+      });
+    } catch (error) {
+      this.#parts.log.warn("booking.open_failed", { code: codeOf(error) });
+    }
+  }
+}
+
+function codeOf(error: unknown): ErrorCode {
+  return error instanceof ProtocolError ? error.code : "unavailable";
+}

@@ -1,0 +1,164 @@
+/**
+ * The API's end of the link to the signer: one connection, opened when needed and again after a loss, requests by
+ * number, each with a time limit. Nothing is sent twice: whether to ask again is the caller's decision.
+ */
+import { connect, type Socket } from "node:net";
+import {
+  type BookingRecord,
+  type Clock,
+  ProtocolError,
+  type TenantId,
+  type Timer,
+} from "@kerbside/protocol";
+import type { BookingFields } from "../booking-rules.ts";
+import {
+  type CommandOrder,
+  FrameReader,
+  frameRequest,
+  isErrorCode,
+  readAnswer,
+  type SignerAnswer,
+  type SignerRequest,
+} from "./wire.ts";
+
+/** A signer that takes longer is away, for the caller. */
+export const SIGNER_ANSWER_MS_MAX = 5000;
+const WAITING_MAX = 512;
+
+export type SignedCommand = {
+  readonly envelope: Uint8Array;
+  readonly requestHash: Uint8Array;
+  /** The car's epoch that it is bound to. */
+  readonly epoch: Uint8Array;
+};
+/** What the API may ask of the signer. All reject with ProtocolError; `unavailable` where it does not answer. */
+export type SignerClient = {
+  /** The MAC of a booking in its next version. */
+  readonly sealBooking: (token: string, booking: BookingFields) => Promise<Uint8Array>;
+  readonly signCommand: (token: string, order: CommandOrder) => Promise<SignedCommand>;
+  /** The booking as the car's signed result opened it; undefined where it is open already. */
+  readonly openBooking: (
+    tenant: TenantId,
+    result: Uint8Array,
+  ) => Promise<BookingRecord | undefined>;
+  readonly close: () => Promise<void>;
+};
+
+type Waiting = {
+  readonly done: (answer: SignerAnswer) => void;
+  readonly fail: (error: ProtocolError) => void;
+  readonly timer: Timer;
+};
+type Asked = Omit<SignerRequest, "id">;
+
+export function connectSigner(options: {
+  readonly socket: string;
+  readonly clock: Clock;
+}): SignerClient {
+  const link = new Link(options.socket, options.clock);
+  return {
+    sealBooking: async (token, seal) => {
+      const { mac } = await link.ask({ token, seal });
+      if (mac === undefined) throw broken();
+      return mac;
+    },
+    signCommand: async (token, sign) => {
+      const { envelope, requestHash, epoch } = await link.ask({ token, sign });
+      if (envelope === undefined || requestHash === undefined || epoch === undefined) {
+        throw broken();
+      }
+      return { envelope, requestHash, epoch };
+    },
+    openBooking: async (openTenant, openResult) => {
+      const { opened, mac } = await link.ask({ openTenant, openResult });
+      return opened === undefined || mac === undefined ? undefined : { ...opened, mac };
+    },
+    close: () => link.close(),
+  };
+}
+
+function broken(): ProtocolError {
+  return new ProtocolError("unavailable", "signer: answered something else");
+}
+
+class Link {
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #waiting = new Map<number, Waiting>();
+  #socket: Socket | undefined;
+  #lastId = 0;
+  #closed = false;
+
+  constructor(path: string, clock: Clock) {
+    this.#path = path;
+    this.#clock = clock;
+  }
+
+  ask(asked: Asked): Promise<SignerAnswer> {
+    return new Promise((done, fail) => {
+      if (this.#closed) throw new ProtocolError("unavailable", "signer: the link is closed");
+      if (this.#waiting.size >= WAITING_MAX) {
+        throw new ProtocolError("limit_reached", `signer: over ${WAITING_MAX} requests under way`);
+      }
+      this.#lastId += 1;
+      const id = this.#lastId;
+      const frame = frameRequest({ ...asked, id });
+      const timer = this.#clock.after(SIGNER_ANSWER_MS_MAX, () => {
+        this.#settle(id)?.fail(new ProtocolError("unavailable", "signer: did not answer in time"));
+      });
+      this.#waiting.set(id, { done, fail, timer });
+      this.#connected().write(frame);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    await new Promise<void>((done) => {
+      socket.once("close", () => done());
+      socket.destroy();
+    });
+  }
+
+  #settle(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    waiting?.timer.cancel();
+    return waiting;
+  }
+
+  #connected(): Socket {
+    if (this.#socket !== undefined) return this.#socket;
+    const socket = connect(this.#path);
+    const reader = new FrameReader();
+    this.#socket = socket;
+    socket.on("data", (chunk: Buffer) => {
+      try {
+        for (const body of reader.push(chunk)) this.#take(readAnswer(body));
+      } catch {
+        socket.destroy();
+      }
+    });
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => this.#lost(socket));
+    return socket;
+  }
+
+  #take(answer: SignerAnswer): void {
+    const waiting = this.#settle(answer.id);
+    if (answer.error === undefined) waiting?.done(answer);
+    else {
+      const code = isErrorCode(answer.error) ? answer.error : "unavailable";
+      waiting?.fail(new ProtocolError(code, answer.words ?? "signer: refused"));
+    }
+  }
+
+  #lost(socket: Socket): void {
+    if (this.#socket !== socket) return;
+    this.#socket = undefined;
+    for (const id of [...this.#waiting.keys()]) {
+      this.#settle(id)?.fail(new ProtocolError("unavailable", "signer: is not there"));
+    }
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * What the signer does with a request. It believes nobody: it verifies the caller's token, the booking's MAC and
+ * version, and the car's announcement itself, and writes the audit before it hands anything out.
+ */
+import {
+  ACTION_DOMAIN,
+  type BookingRecord,
+  type Clock,
+  decode,
+  equalBytes,
+  openResult,
+  openSession,
+  ProtocolError,
+  parseSign1,
+  requestHashOf,
+  resultCodec,
+  signCommand,
+  type TenantId,
+  type TenantStore,
+  type TokenVerifier,
+  toHex,
+  type Vault,
+  type VehicleId,
+  type VehicleRecord,
+  verifyKey,
+} from "@kerbside/protocol";
+import {
+  ASKABLE_ACTIONS,
+  type AskableAction,
+  type BookingFields,
+  checkBooking,
+  checkBookingMove,
+  checkNewBooking,
+  checkScopes,
+} from "../booking-rules.ts";
+import { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "../session-clock.ts";
+import { Rates, TENANT_RATE, VEHICLE_RATE } from "./rate.ts";
+import { checkBookingMac, commandKey, macBooking } from "./secrets.ts";
+import type { CommandOrder, SignerAnswer, SignerRequest } from "./wire.ts";
+
+/** A tenant as the signer sees it: its store, and the vault that only the signer opens. */
+export type SignerTenant = { readonly store: TenantStore; readonly vault: Vault };
+export type SignerParts = {
+  readonly tenant: (id: TenantId) => Promise<SignerTenant | undefined>;
+  readonly verifyToken: TokenVerifier;
+  readonly clock: Clock;
+  /** How long a signed command lives; at most 30 s. */
+  readonly commandLifeMs?: number;
+};
+
+/** Versions of bookings seen, so that an older record put back into the store is noticed. */
+const SEEN_BOOKINGS_MAX = 20_000;
+
+export class Signer {
+  readonly #parts: SignerParts;
+  readonly #rates: Rates;
+  readonly #seen = new Map<string, number>();
+
+  constructor(parts: SignerParts) {
+    this.#parts = parts;
+    this.#rates = new Rates(parts.clock);
+  }
+
+  /** Throws ProtocolError; what is thrown otherwise is a fault of ours. */
+  async answer(request: SignerRequest): Promise<SignerAnswer> {
+    const { id, token, seal, sign, openTenant, openResult: result } = request;
+    if (token !== undefined && seal !== undefined && sign === undefined) {
+      return { id, mac: await this.#seal(token, seal) };
+    }
+    if (token !== undefined && sign !== undefined && seal === undefined) {
+      return { id, ...(await this.#sign(token, sign)) };
+    }
+    if (openTenant !== undefined && result !== undefined && token === undefined) {
+      return { id, ...(await this.#open(openTenant, result)) };
+    }
+    throw new ProtocolError("malformed", "signer: expected one of seal, sign and open");
+  }
+
+  async #tenant(id: TenantId): Promise<SignerTenant> {
+    const tenant = await this.#parts.tenant(id);
+    if (tenant === undefined) throw new ProtocolError("not_found", "tenant: there is none such");
+    return tenant;
+  }
+
+  async #seal(token: string, fields: BookingFields): Promise<Uint8Array> {
+    const caller = await this.#parts.verifyToken(token);
+    if (!caller.scopes.has("bookings:write")) {
+      throw new ProtocolError("forbidden", "bookings: the token has no scope for it");
+    }
+    this.#rates.take(`t ${caller.tenant}`, TENANT_RATE);
+    const { store, vault } = await this.#tenant(caller.tenant);
+    const nowMs = this.#parts.clock.wallMs();
+    const current = await store.booking(fields.booking);
+    if (current === undefined) {
+      await enrolled(store, fields.vehicle);
+      checkNewBooking(fields, nowMs);
+    } else {
+      await this.#believe(vault, caller.tenant, current);
+      checkBookingMove(current, fields, nowMs);
+    }
+    const mac = await macBooking(vault, caller.tenant, fields);
+    await store.audit({
+      actor: caller.subject,
+      action: "signer.seal_booking",
+      subject: `booking:${fields.booking}`,
+      outcome: "done",
+      reason: `${fields.state}, version ${fields.version}`,
+    });
+    return mac;
+  }
+
+  async #sign(
+    token: string,
+    order: CommandOrder,
+  ): Promise<Required<Pick<SignerAnswer, "envelope" | "requestHash" | "epoch">>> {
+    const caller = await this.#parts.verifyToken(token);
+    const action = askable(order.action);
+    checkScopes(caller.scopes, action, order.booking !== undefined);
+    const { store, vault } = await this.#tenant(caller.tenant);
+    this.#rates.take(`t ${caller.tenant}`, TENANT_RATE);
+    this.#rates.take(`v ${caller.tenant} ${order.vehicle}`, VEHICLE_RATE);
+    const vehicle = await enrolled(store, order.vehicle);
+    const nowMs = this.#parts.clock.wallMs();
+    if (order.booking !== undefined) {
+      const booking = await this.#booking(store, vault, caller.tenant, order.booking);
+      checkBooking(booking, { vehicle: order.vehicle, action, nowMs });
+    }
+    const session = await this.#session(store, caller.tenant, vehicle);
+    const lifeMs = this.#parts.commandLifeMs ?? COMMAND_LIFE_MS_DEFAULT;
+    const key = await commandKey(vault);
+    const counter = await store.nextCounter(order.vehicle);
+    await store.audit({
+      actor: caller.subject,
+      action: "signer.sign_command",
+      subject: `command:${toHex(order.id)}`,
+      outcome: "done",
+      reason: `${action} ${order.vehicle}, counter ${counter}`,
+    });
+    const envelope = signCommand(key, {
+      id: order.id,
+      tenant: caller.tenant,
+      vehicle: order.vehicle,
+      domain: ACTION_DOMAIN[action],
+      action,
+      ...(order.booking === undefined ? {} : { booking: order.booking }),
+      epoch: session.epoch,
+      counter,
+      expiresAtMs: expiryOnSessionClock(session, nowMs, lifeMs),
+    });
+    return { envelope, requestHash: requestHashOf(envelope), epoch: session.epoch };
+  }
+
+  /** Opens a reserved booking on the word of the car: its signed result says that the unlocking was executed. */
+  async #open(
+    tenant: TenantId,
+    envelope: Uint8Array,
+  ): Promise<Pick<SignerAnswer, "mac" | "opened">> {
+    const { store, vault } = await this.#tenant(tenant);
+    const command = await store.command(commandIdIn(envelope));
+    if (command?.booking === undefined || command.action !== "unlock") {
+      throw new ProtocolError("not_found", "result: no unlocking for a booking has this id");
+    }
+    const vehicle = await enrolled(store, command.vehicle);
+    const result = openResult(verifyKey(vehicle.signingKey), envelope);
+    const fits =
+      result.status === "executed" &&
+      result.tenant === tenant &&
+      result.vehicle === vehicle.vehicle &&
+      toHex(result.id) === command.id &&
+      command.requestHash !== undefined &&
+      equalBytes(result.requestHash, command.requestHash);
+    if (!fits) throw new ProtocolError("forbidden", "result: does not open a booking");
+    const current = await this.#booking(store, vault, tenant, command.booking);
+    if (current.vehicle !== vehicle.vehicle || current.state !== "reserved") return {};
+    const { mac: _, ...fields } = current;
+    const opened = { ...fields, state: "open" as const, version: current.version + 1 };
+    await store.audit({
+      actor: `vehicle:${vehicle.vehicle}`,
+      action: "signer.open_booking",
+      subject: `booking:${current.booking}`,
+      outcome: "done",
+      reason: `command ${command.id} was executed`,
+    });
+    return { opened, mac: await macBooking(vault, tenant, opened) };
+  }
+
+  async #booking(
+    store: TenantStore,
+    vault: Vault,
+    tenant: TenantId,
+    id: string,
+  ): Promise<BookingRecord> {
+    const record = await store.booking(id);
+    if (record === undefined) throw new ProtocolError("not_found", "booking: there is none such");
+    await this.#believe(vault, tenant, record);
+    return record;
+  }
+
+  /** Throws ProtocolError `unauthenticated` unless the MAC verifies and no newer version was ever seen here. */
+  async #believe(vault: Vault, tenant: TenantId, record: BookingRecord): Promise<void> {
+    await checkBookingMac(vault, tenant, record);
+    const key = `${tenant} ${record.booking}`;
+    if ((this.#seen.get(key) ?? 0) > record.version) {
+      throw new ProtocolError("unauthenticated", "booking: an older version was put back");
+    }
+    this.#seen.delete(key);
+    this.#seen.set(key, record.version);
+    if (this.#seen.size > SEEN_BOOKINGS_MAX) {
+      for (const oldest of this.#seen.keys()) {
+        this.#seen.delete(oldest);
+        break;
+      }
+    }
+  }
+
+  /** The newest announcement, verified here, with the moment it arrived. */
+  async #session(
+    store: TenantStore,
+    tenant: TenantId,
+    vehicle: VehicleRecord,
+  ): Promise<{ epoch: Uint8Array; sessionMs: number; receivedAtMs: number }> {
+    const record = await store.session(vehicle.vehicle);
+    if (record === undefined) {
+      throw new ProtocolError("vehicle_offline", "vehicle: has not announced a session");
+    }
+    const session = openSession(verifyKey(vehicle.signingKey), record.envelope);
+    if (session.tenant !== tenant || session.vehicle !== vehicle.vehicle) {
+      throw new ProtocolError("unauthenticated", "session: was announced by another vehicle");
+    }
+    const { epoch, sessionMs } = session;
+    return { epoch, sessionMs, receivedAtMs: record.receivedAtMs };
+  }
+}
+
+function askable(action: CommandOrder["action"]): AskableAction {
+  const found = ASKABLE_ACTIONS.find((a) => a === action);
+  if (found === undefined) throw new ProtocolError("forbidden", `${action}: is not offered`);
+  return found;
+}
+
+/** Throws ProtocolError `not_found` unless the vehicle is enrolled and not revoked. */
+async function enrolled(store: TenantStore, id: VehicleId): Promise<VehicleRecord> {
+  const vehicle = await store.vehicle(id);
+  if (vehicle === undefined || vehicle.revokedAtMs !== undefined) {
+    throw new ProtocolError("not_found", "vehicle: none such is enrolled");
+  }
+  return vehicle;
+}
+
+/** The command's id in a result that is not believed yet: only to find the car whose key must verify it. */
+function commandIdIn(envelope: Uint8Array): string {
+  return toHex(decode(resultCodec, parseSign1(envelope).payload).id);
+}

@@ -1,0 +1,141 @@
+/**
+ * The signer as a process: listens on a Unix socket that only this user may open, reads bounded frames, and hands
+ * each request to the core. It has the only access to the tenants' command keys and takes no other input.
+ */
+import { chmod, rm } from "node:fs/promises";
+import { createServer, connect as dial, type Server, type Socket } from "node:net";
+import { type Clock, type Log, ProtocolError, type Timer } from "@kerbside/protocol";
+import { Signer, type SignerParts } from "./core.ts";
+import { FrameReader, frameAnswer, readRequest, type SignerAnswer } from "./wire.ts";
+
+export const SIGNER_CONNECTIONS_MAX = 32;
+/** Requests of one connection under way at a time; beyond it the socket is not read. */
+export const SIGNER_IN_FLIGHT_MAX = 64;
+/** A frame that has begun must end within this. */
+export const FRAME_MS_MAX = 5000;
+/** A path longer than this does not fit into the address of a Unix socket (unix(7): 108 bytes with the final 0). */
+const SOCKET_PATH_BYTES_MAX = 107;
+const WORDS_MAX = 500;
+
+export type SignerOptions = SignerParts & {
+  readonly socket: string;
+  readonly log: Log;
+};
+export type RunningSigner = { readonly close: () => Promise<void> };
+
+/**
+ * Listens until closed. Throws ProtocolError `conflict` where another signer listens on that socket already; a
+ * socket that a dead one left behind is replaced.
+ */
+export async function runSigner(options: SignerOptions): Promise<RunningSigner> {
+  const { socket: path, clock, log } = options;
+  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
+    throw new ProtocolError(
+      "malformed",
+      `signer socket: expected a path of at most ${SOCKET_PATH_BYTES_MAX} bytes`,
+    );
+  }
+  if (await isListening(path)) {
+    throw new ProtocolError("conflict", "signer socket: another signer listens there");
+  }
+  await rm(path, { force: true });
+  const signer = new Signer(options);
+  const connections = new Set<Socket>();
+  const server = createServer((socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+    serveConnection(socket, signer, clock, log);
+  });
+  server.maxConnections = SIGNER_CONNECTIONS_MAX;
+  await listen(server, path);
+  return {
+    close: async () => {
+      for (const socket of connections) socket.destroy();
+      await new Promise<void>((done) => server.close(() => done()));
+    },
+  };
+}
+
+/** The socket is never, not for a moment, open to other users. */
+async function listen(server: Server, path: string): Promise<void> {
+  const before = process.umask(0o177);
+  try {
+    await new Promise<void>((done, fail) => {
+      server.once("error", fail);
+      server.listen(path, () => {
+        server.off("error", fail);
+        done();
+      });
+    });
+  } finally {
+    process.umask(before);
+  }
+  await chmod(path, 0o600);
+}
+
+function isListening(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    const probe = dial(path);
+    probe.once("connect", () => {
+      probe.destroy();
+      done(true);
+    });
+    probe.once("error", () => done(false));
+  });
+}
+
+function serveConnection(socket: Socket, signer: Signer, clock: Clock, log: Log): void {
+  const reader = new FrameReader();
+  let inFlight = 0;
+  let frameTimer: Timer | undefined;
+  const watchFrame = (): void => {
+    frameTimer?.cancel();
+    frameTimer = reader.partial ? clock.after(FRAME_MS_MAX, () => socket.destroy()) : undefined;
+  };
+  const take = async (body: Uint8Array): Promise<void> => {
+    inFlight += 1;
+    if (inFlight >= SIGNER_IN_FLIGHT_MAX) socket.pause();
+    const answer = await answerOf(signer, body, log);
+    inFlight -= 1;
+    if (socket.destroyed) return;
+    if (answer === undefined) socket.destroy();
+    else socket.write(frameAnswer(answer));
+    socket.resume();
+  };
+  socket.on("data", (chunk: Buffer) => {
+    try {
+      for (const body of reader.push(chunk)) void take(body);
+      watchFrame();
+    } catch {
+      log.warn("signer.frame_refused");
+      socket.destroy();
+    }
+  });
+  socket.on("error", () => socket.destroy());
+  socket.on("close", () => frameTimer?.cancel());
+}
+
+/** Never rejects. Undefined where not even the request's id can be read. */
+async function answerOf(
+  signer: Signer,
+  body: Uint8Array,
+  log: Log,
+): Promise<SignerAnswer | undefined> {
+  let id: number | undefined;
+  try {
+    const request = readRequest(body);
+    id = request.id;
+    return await signer.answer(request);
+  } catch (error) {
+    if (id === undefined) {
+      log.warn("signer.request_malformed");
+      return undefined;
+    }
+    if (error instanceof ProtocolError) {
+      log.info("signer.refused", { code: error.code });
+      return { id, error: error.code, words: error.message.slice(0, WORDS_MAX) };
+    }
+    log.error("signer.failed", { error: error instanceof Error ? error.name : "unknown" });
+    return { id, error: "unavailable", words: "signer: failed" };
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * The link between API and signer: CBOR by schema, each message behind its length as 4 bytes big-endian, over a Unix
+ * socket that only this user may open. Requests carry an id, answers repeat it, in any order.
+ */
+import {
+  ACTIONS,
+  type Action,
+  bookingCodec,
+  bytes,
+  type Codec,
+  choice,
+  concatBytes,
+  decode,
+  ERRORS,
+  type ErrorCode,
+  encode,
+  field,
+  hash256,
+  optional,
+  ProtocolError,
+  random128,
+  struct,
+  type TenantId,
+  tenantCodec,
+  text,
+  uint,
+  type VehicleId,
+  vehicleCodec,
+} from "@kerbside/protocol";
+import { type BookingFields, HOLDER_PATTERN } from "../booking-rules.ts";
+
+/** A token of 8 KB and a result of 16 KB fit; nothing larger is ever asked. */
+export const FRAME_BYTES_MAX: number = 32 * 1024;
+const TOKEN_CHARS_MAX = 8192;
+const LENGTH_BYTES = 4;
+const BOOKING_STATES = ["reserved", "open", "ended", "cancelled"] as const;
+const internal = { class: "Internal" } as const;
+const secret = { class: "Restricted" } as const;
+const person = { class: "Confidential", tag: "SPI" } as const;
+
+export type CommandOrder = {
+  readonly id: Uint8Array;
+  readonly vehicle: VehicleId;
+  readonly action: Action;
+  readonly booking?: string;
+};
+/** One of `seal` and `sign` with the caller's token, or `openResult` with its tenant. */
+export type SignerRequest = {
+  readonly id: number;
+  readonly token?: string;
+  readonly seal?: BookingFields;
+  readonly sign?: CommandOrder;
+  readonly openTenant?: TenantId;
+  readonly openResult?: Uint8Array;
+};
+export type SignerAnswer = {
+  readonly id: number;
+  readonly error?: string;
+  readonly words?: string;
+  readonly mac?: Uint8Array;
+  readonly opened?: BookingFields;
+  readonly envelope?: Uint8Array;
+  readonly requestHash?: Uint8Array;
+  readonly epoch?: Uint8Array;
+};
+
+const bookingFieldsCodec: Codec<BookingFields> = struct("booking to seal", {
+  booking: field(0, bookingCodec, { ...person, doc: "its id" }),
+  vehicle: field(1, vehicleCodec, { ...internal, doc: "the car" }),
+  holder: field(2, text(64, HOLDER_PATTERN), { ...person, doc: "opaque id of the person" }),
+  fromMs: field(3, uint(), { ...person, doc: "from, Unix time", unit: "ms" }),
+  toMs: field(4, uint(), { ...person, doc: "to, Unix time", unit: "ms" }),
+  state: field(5, choice(BOOKING_STATES), { ...internal, doc: "its state" }),
+  version: field(6, uint(), { ...internal, doc: "rises with each change" }),
+});
+const orderCodec: Codec<CommandOrder> = struct("command to sign", {
+  id: field(0, random128, { ...internal, doc: "the command's id" }),
+  vehicle: field(1, vehicleCodec, { ...internal, doc: "the car" }),
+  action: field(2, choice(ACTIONS), { ...internal, doc: "what to do" }),
+  booking: optional(3, bookingCodec, { ...person, doc: "the booking it is for" }),
+});
+const requestCodec: Codec<SignerRequest> = struct("request to the signer", {
+  id: field(0, uint(), { ...internal, doc: "repeated in the answer" }),
+  token: optional(1, text(TOKEN_CHARS_MAX), { ...secret, doc: "the caller's own token" }),
+  seal: optional(2, bookingFieldsCodec, { ...internal, doc: "seal this booking" }),
+  sign: optional(3, orderCodec, { ...internal, doc: "sign this command" }),
+  openTenant: optional(4, tenantCodec, { ...internal, doc: "tenant of `openResult`" }),
+  openResult: optional(5, bytes(1, 16_384), {
+    ...internal,
+    doc: "a car's signed result that opens the booking of its command",
+  }),
+});
+const answerCodec: Codec<SignerAnswer> = struct("answer of the signer", {
+  id: field(0, uint(), { ...internal, doc: "the request's" }),
+  error: optional(1, text(32), { ...internal, doc: "a code of the table of errors" }),
+  words: optional(2, text(500), { ...internal, doc: "what was wrong" }),
+  mac: optional(3, bytes(32), { ...internal, doc: "the booking's MAC" }),
+  opened: optional(4, bookingFieldsCodec, { ...internal, doc: "the opened booking" }),
+  envelope: optional(5, bytes(1, 4096), { ...internal, doc: "the signed command" }),
+  requestHash: optional(6, hash256, { ...internal, doc: "SHA-256 of the envelope" }),
+  epoch: optional(7, random128, { ...internal, doc: "the epoch it is bound to" }),
+});
+export const frameRequest = (request: SignerRequest): Uint8Array =>
+  frame(encode(requestCodec, request));
+export const frameAnswer = (answer: SignerAnswer): Uint8Array => frame(encode(answerCodec, answer));
+export const readRequest = (body: Uint8Array): SignerRequest => decode(requestCodec, body);
+export const readAnswer = (body: Uint8Array): SignerAnswer => decode(answerCodec, body);
+
+function frame(body: Uint8Array): Uint8Array {
+  if (body.length > FRAME_BYTES_MAX) {
+    throw new ProtocolError("malformed", `signer frame: over ${FRAME_BYTES_MAX} bytes`);
+  }
+  const head = new Uint8Array(LENGTH_BYTES);
+  new DataView(head.buffer).setUint32(0, body.length);
+  return concatBytes(head, body);
+}
+
+/** Cuts a stream into frames. Holds at most one frame and what came with it. */
+export class FrameReader {
+  #held: Uint8Array = new Uint8Array();
+
+  /** The frames that `chunk` completes. Throws ProtocolError `malformed` on a length that is out of bounds. */
+  push(chunk: Uint8Array): readonly Uint8Array[] {
+    let rest = this.#held.length === 0 ? chunk : concatBytes(this.#held, chunk);
+    const frames: Uint8Array[] = [];
+    while (rest.length >= LENGTH_BYTES) {
+      const length = new DataView(rest.buffer, rest.byteOffset).getUint32(0);
+      if (length === 0 || length > FRAME_BYTES_MAX) {
+        throw new ProtocolError(
+          "malformed",
+          `signer frame: expected 1 to ${FRAME_BYTES_MAX} bytes`,
+        );
+      }
+      if (rest.length < LENGTH_BYTES + length) break;
+      frames.push(rest.slice(LENGTH_BYTES, LENGTH_BYTES + length));
+      rest = rest.subarray(LENGTH_BYTES + length);
+    }
+    this.#held = rest.slice();
+    return frames;
+  }
+
+  /** Whether a frame has begun and not ended. */
+  get partial(): boolean {
+    return this.#held.length > 0;
+  }
+}
+
+export function isErrorCode(value: string): value is ErrorCode {
+  return Object.hasOwn(ERRORS, value);
+}
