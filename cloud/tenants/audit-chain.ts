@@ -1,0 +1,169 @@
+/**
+ * The audit trail (P-50, P-51): entries that are only ever appended, each hashed together with the hash before it. The
+ * head is signed and kept outside the store before an action is answered, so that a removed tail is found as well.
+ */
+import {
+  type AuditEntry,
+  concatBytes,
+  encodeCbor,
+  equalBytes,
+  ProtocolError,
+  sha256,
+  toHex,
+  uint64,
+  utf8,
+  verifyKey,
+  verifySignature,
+} from "@kerbside/protocol";
+import type { Sql } from "./database.ts";
+
+export type AuditRow = AuditEntry & { readonly seq: number; readonly atMs: number };
+/** The newest entry of a chain: what an anchor holds on to. */
+export type AuditHead = { readonly seq: number; readonly hash: Uint8Array };
+
+/** Where signed heads are kept, outside the store they speak of. Both are durable when they resolve. */
+export type Anchor = {
+  readonly keep: (head: AuditHead, signature: Uint8Array) => void;
+  /** All that were kept, in order. */
+  readonly kept: () => readonly (AuditHead & { readonly signature: Uint8Array })[];
+};
+
+export type AuditReport = {
+  readonly entries: number;
+  /** Entries after the newest anchored head. */
+  readonly unanchored: number;
+  readonly problems: readonly string[];
+};
+
+type Row = {
+  readonly seq: number;
+  readonly at_ms: number;
+  readonly actor: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly outcome: string;
+  readonly reason: string | null;
+  readonly origin: string | null;
+  readonly hash: Uint8Array;
+};
+
+const DOMAIN = "kerbside/v1/audit";
+const COLUMNS = "seq, at_ms, actor, action, subject, outcome, reason, origin, hash";
+/** How much of the chain is read at a time. */
+const VERIFY_ROWS = 1000;
+const GENESIS = new Uint8Array(32);
+
+/** Appends within the caller's transaction, so that a change and its record stand or fall together. */
+export function appendAudit(sql: Sql, owner: string, atMs: number, entry: AuditEntry): AuditHead {
+  const last = sql.get<{ seq: number; hash: Uint8Array }>(
+    "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1",
+  );
+  const row = {
+    seq: (last?.seq ?? 0) + 1,
+    at_ms: atMs,
+    actor: entry.actor,
+    action: entry.action,
+    subject: entry.subject,
+    outcome: entry.outcome,
+    reason: entry.reason ?? null,
+    origin: entry.from ?? null,
+  };
+  const hash = hashOf(owner, row, last?.hash ?? GENESIS);
+  sql.run(
+    `INSERT INTO audit (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ...Object.values(row),
+    hash,
+  );
+  return { seq: row.seq, hash };
+}
+
+export function readAudit(sql: Sql, after: number, limit: number): readonly AuditRow[] {
+  return sql
+    .all<Row>(`SELECT ${COLUMNS} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`, after, limit)
+    .map((row) => ({
+      seq: row.seq,
+      atMs: row.at_ms,
+      actor: row.actor,
+      action: row.action,
+      subject: row.subject,
+      outcome: outcomeOf(row.outcome),
+      ...(row.reason === null ? {} : { reason: row.reason }),
+      ...(row.origin === null ? {} : { from: row.origin }),
+    }));
+}
+
+/** What is signed of a head. */
+export function headBytes(owner: string, { seq, hash }: AuditHead): Uint8Array {
+  return concatBytes(utf8(`${DOMAIN}/head\n${owner}\n`), uint64(seq), hash);
+}
+
+/** Reads the whole chain and holds it against its own hashes and against the anchored heads. */
+export function verifyAudit(
+  sql: Sql,
+  owner: string,
+  anchors: ReturnType<Anchor["kept"]>,
+  publicKey: Uint8Array,
+): AuditReport {
+  const problems: string[] = [];
+  const hashes = new Map<number, Uint8Array>();
+  const key = verifyKey(publicKey);
+  for (const anchor of anchors) {
+    if (!verifySignature(key, headBytes(owner, anchor), anchor.signature))
+      problems.push(`anchor of entry ${anchor.seq}: its signature does not verify`);
+    hashes.set(anchor.seq, anchor.hash);
+  }
+  let previous: Uint8Array = GENESIS;
+  let seq = 0;
+  for (;;) {
+    const rows = sql.all<Row>(
+      `SELECT ${COLUMNS} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`,
+      seq,
+      VERIFY_ROWS,
+    );
+    for (const row of rows) {
+      if (row.seq !== seq + 1) problems.push(`entries ${seq + 1} to ${row.seq - 1}: are missing`);
+      if (!equalBytes(hashOf(owner, row, previous), row.hash))
+        problems.push(`entry ${row.seq}: does not match its hash`);
+      const anchored = hashes.get(row.seq);
+      if (anchored !== undefined && !equalBytes(anchored, row.hash))
+        problems.push(`entry ${row.seq}: is not the one that was anchored`);
+      seq = row.seq;
+      previous = row.hash;
+    }
+    if (rows.length < VERIFY_ROWS) break;
+  }
+  const newest = Math.max(0, ...hashes.keys());
+  if (newest > seq) problems.push(`entries ${seq + 1} to ${newest}: were anchored and are missing`);
+  return { entries: seq, unanchored: Math.max(0, seq - newest), problems };
+}
+
+function hashOf(owner: string, row: Omit<Row, "hash">, previous: Uint8Array): Uint8Array {
+  const { seq, at_ms, actor, action, subject, outcome, reason, origin } = row;
+  return sha256(
+    encodeCbor([
+      DOMAIN,
+      owner,
+      seq,
+      at_ms,
+      actor,
+      action,
+      subject,
+      outcome,
+      reason,
+      origin,
+      previous,
+    ]),
+  );
+}
+
+function outcomeOf(value: string): AuditEntry["outcome"] {
+  switch (value) {
+    case "asked":
+    case "done":
+    case "refused":
+    case "failed":
+      return value;
+    default:
+      throw new ProtocolError("storage_failed", `audit: no outcome ${toHex(utf8(value))}`);
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * One SQLite file as this package uses it: write-ahead log, FULL synchronisation asserted on each open, one writer at
+ * a time, statements prepared once, migrations in one transaction, errors as ProtocolError `storage_failed`.
+ */
+import { chmodSync, existsSync, statSync } from "node:fs";
+import { basename } from "node:path";
+import { ProtocolError } from "@kerbside/protocol";
+import BetterSqlite3 from "better-sqlite3";
+
+/** How long a writer waits for another process's transaction before it gives up, in milliseconds. */
+export const BUSY_MS_MAX = 5000;
+/** Files up to this size are checked page by page as they are opened (about 0.1 s), in bytes. */
+const CHECKED_BYTES_MAX = 32 * 1024 * 1024;
+/** Value that `PRAGMA synchronous` reads back for FULL. */
+const SYNCHRONOUS_FULL = 2;
+
+export type SqlValue = string | number | bigint | Uint8Array | null;
+/** Runs SQL inside the transaction that handed it out. Rows have the columns that the text selects. */
+export type Sql = {
+  readonly get: <Row>(text: string, ...values: readonly SqlValue[]) => Row | undefined;
+  readonly all: <Row>(text: string, ...values: readonly SqlValue[]) => Row[];
+  /** Returns how many rows changed. */
+  readonly run: (text: string, ...values: readonly SqlValue[]) => number;
+};
+
+export type Database = {
+  /** A consistent view of the file. Throws ProtocolError `storage_failed`, or what `use` throws. */
+  readonly read: <T>(use: (sql: Sql) => T) => T;
+  /**
+   * One immediate transaction: durable when it returns, without effect when it throws. Throws ProtocolError
+   * `storage_failed` (it may have been committed if the disk failed at the very end), or what `use` throws.
+   */
+  readonly write: <T>(use: (sql: Sql) => T) => T;
+  /** Moves the write-ahead log into the file and empties it, so that overwritten pages are gone from both. */
+  readonly scrub: () => void;
+  readonly close: () => void;
+};
+
+/** A step of the schema; its place in the list, from 1, is its version. Never edited once released. */
+export type Migration = { readonly name: string; readonly sql: string };
+
+export type DatabaseOptions = {
+  readonly file: string;
+  readonly migrations: readonly Migration[];
+  /** Makes the file if it is missing; else a missing file is `not_found`. */
+  readonly create: boolean;
+  /** Overwrites deleted content with zeros. */
+  readonly secureDelete?: boolean;
+  readonly nowMs: () => number;
+};
+
+type Handle = { readonly db: BetterSqlite3.Database; readonly sql: Sql };
+
+/** Throws ProtocolError `not_found` or `storage_failed`, naming the file. */
+export function openDatabase(options: DatabaseOptions): Database {
+  let handle: Handle | undefined = openHandle(options);
+  let closed = false;
+  const use = <T>(mode: "deferred" | "immediate", run: (sql: Sql) => T): T => {
+    if (closed) throw new ProtocolError("storage_failed", `${basename(options.file)}: is closed`);
+    // After a failed fsync SQLite's view of the file is not to be trusted: the handle is never used again.
+    handle ??= openHandle(options);
+    const { db, sql } = handle;
+    try {
+      return db.transaction(() => run(sql))[mode]();
+    } catch (error) {
+      if (error instanceof BetterSqlite3.SqliteError && error.code.startsWith("SQLITE_IOERR")) {
+        handle = undefined;
+        db.close();
+      }
+      throw storageError(options.file, error);
+    }
+  };
+  return {
+    read: (run) => use("deferred", run),
+    write: (run) => use("immediate", run),
+    scrub: () => {
+      handle?.db.pragma("wal_checkpoint(TRUNCATE)");
+    },
+    close: () => {
+      closed = true;
+      handle?.db.close();
+      handle = undefined;
+    },
+  };
+}
+
+function openHandle(options: DatabaseOptions): Handle {
+  const { file, create } = options;
+  if (!create && !existsSync(file))
+    throw new ProtocolError("not_found", `${file}: there is no such file`);
+  let db: BetterSqlite3.Database | undefined;
+  try {
+    db = new BetterSqlite3(file, { timeout: BUSY_MS_MAX });
+    const sql = statements(db);
+    configure(db, options);
+    migrate(db, options);
+    chmodSync(file, 0o600);
+    return { db, sql };
+  } catch (error) {
+    db?.close();
+    throw storageError(file, error);
+  }
+}
+
+function configure(db: BetterSqlite3.Database, { file, secureDelete }: DatabaseOptions): void {
+  const expect = (pragma: string, wanted: string | number): void => {
+    const found = db.pragma(pragma, { simple: true });
+    if (found !== wanted)
+      throw new ProtocolError(
+        "storage_failed",
+        `${file}: PRAGMA ${pragma} gave ${String(found)}, expected ${wanted}`,
+      );
+  };
+  expect("journal_mode = WAL", "wal");
+  db.pragma("synchronous = FULL");
+  expect("synchronous", SYNCHRONOUS_FULL);
+  db.pragma("foreign_keys = ON");
+  db.pragma("trusted_schema = OFF");
+  if (secureDelete === true) expect("secure_delete = ON", 1);
+  if (statSync(file).size <= CHECKED_BYTES_MAX) expect("quick_check(1)", "ok");
+}
+
+function migrate(db: BetterSqlite3.Database, { file, migrations, nowMs }: DatabaseOptions): void {
+  const run = db.transaction(() => {
+    db.exec(
+      "CREATE TABLE IF NOT EXISTS migrations /* steps of the schema */ (" +
+        "version /* place in the list */ INTEGER PRIMARY KEY, " +
+        "name /* what it does */ TEXT NOT NULL, " +
+        "applied_at_ms /* Unix time */ INTEGER NOT NULL) STRICT",
+    );
+    const done = db.prepare("SELECT coalesce(max(version), 0) FROM migrations").pluck().get();
+    if (typeof done !== "number" || done > migrations.length)
+      throw new ProtocolError(
+        "storage_failed",
+        `${file}: has schema version ${String(done)}, expected at most ${migrations.length}; it was written by a newer release`,
+      );
+    for (const [i, { name, sql }] of migrations.entries()) {
+      if (i < done) continue;
+      db.exec(sql);
+      db.prepare("INSERT INTO migrations VALUES (?, ?, ?)").run(i + 1, name, nowMs());
+    }
+  });
+  const latest = (): unknown =>
+    db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'migrations'").pluck().get() === 1
+      ? db.prepare("SELECT max(version) FROM migrations").pluck().get()
+      : 0;
+  // A file that is up to date is opened without taking the writer's place from another process.
+  if (latest() !== migrations.length) run.immediate();
+}
+
+function statements(db: BetterSqlite3.Database): Sql {
+  const prepared = new Map<string, BetterSqlite3.Statement<SqlValue[], unknown>>();
+  const prepare = <Row>(text: string): BetterSqlite3.Statement<SqlValue[], Row> => {
+    let statement = prepared.get(text);
+    if (statement === undefined) {
+      statement = db.prepare<SqlValue[], unknown>(text);
+      prepared.set(text, statement);
+    }
+    return statement as BetterSqlite3.Statement<SqlValue[], Row>;
+  };
+  return {
+    get: <Row>(text: string, ...values: readonly SqlValue[]) => {
+      const row = prepare<Row>(text).get(...values);
+      return row === undefined ? undefined : plain(row);
+    },
+    all: <Row>(text: string, ...values: readonly SqlValue[]) =>
+      prepare<Row>(text)
+        .all(...values)
+        .map(plain),
+    run: (text, ...values) => prepare(text).run(...values).changes,
+  };
+}
+
+/** Blobs come as Buffers, which slice, print and compare otherwise than the Uint8Array that the contracts promise. */
+function plain<Row>(row: Row): Row {
+  const columns = row as Record<string, unknown>;
+  for (const [name, value] of Object.entries(columns)) {
+    if (value instanceof Buffer)
+      columns[name] = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  }
+  return row;
+}
+
+/** What went wrong in words for an operator; errors that are no fault of the storage pass as they are. */
+function storageError(file: string, error: unknown): unknown {
+  if (!(error instanceof BetterSqlite3.SqliteError)) {
+    return error instanceof TypeError && error.message.startsWith("Cannot open database")
+      ? new ProtocolError("storage_failed", `${file}: its directory does not exist`)
+      : error;
+  }
+  const damaged = error.code.startsWith("SQLITE_CORRUPT") || error.code === "SQLITE_NOTADB";
+  const words = damaged ? "is damaged or no SQLite database" : WORDS[error.code];
+  const detail = words === undefined ? `${error.code}: ${error.message}` : words;
+  return new ProtocolError("storage_failed", `${file}: ${detail}`, { cause: error });
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  SQLITE_CANTOPEN: "cannot be opened; expected a writable directory and file",
+  SQLITE_READONLY: "cannot be written; expected a writable directory and file",
+  SQLITE_READONLY_DIRECTORY: "cannot be written; expected a writable directory",
+  SQLITE_READONLY_DBMOVED: "was moved or removed while it was open",
+  SQLITE_FULL: "the disk is full",
+  SQLITE_BUSY: `another process held it for more than ${BUSY_MS_MAX} ms`,
+};

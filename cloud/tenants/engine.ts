@@ -1,0 +1,76 @@
+/** What the parts of the SQLite engine share: the files of one tenant, its keys, the clock, and how rows are read. */
+import {
+  concatBytes,
+  EVENT_KINDS,
+  type EventKind,
+  type FeedEntry,
+  LANES,
+  type Lane,
+  ProtocolError,
+  type TenantId,
+  uint64,
+  utf8,
+  type VehicleId,
+} from "@kerbside/protocol";
+import type { Database, Sql } from "./database.ts";
+import type { SubjectKeyFile } from "./subject-keys.ts";
+
+export type Engine = {
+  readonly tenant: TenantId;
+  readonly store: Database;
+  readonly keys: SubjectKeyFile;
+  readonly nowMs: () => number;
+};
+
+/** How an event's data lies in its row. `erased`: the vehicle's key was destroyed before it arrived. */
+export const SEALING = { plain: 0, sealed: 1, erased: 2 } as const;
+
+const KIND_NAMES: ReadonlyMap<number, EventKind> = new Map(
+  Object.keys(EVENT_KINDS)
+    .filter((name): name is EventKind => Object.hasOwn(EVENT_KINDS, name))
+    .map((name) => [EVENT_KINDS[name].code, name]),
+);
+
+export function kindName(code: number): EventKind {
+  const name = KIND_NAMES.get(code);
+  if (name === undefined) throw new ProtocolError("storage_failed", `events: no kind ${code}`);
+  return name;
+}
+
+export function laneName(place: number): Lane {
+  const lane = LANES[place];
+  if (lane === undefined) throw new ProtocolError("storage_failed", `events: no lane ${place}`);
+  return lane;
+}
+
+/** What the sealed data of an event is bound to: nobody moves it to another car, place or kind unseen. */
+export function eventBinding(
+  tenant: TenantId,
+  at: { vehicle: VehicleId; log: Uint8Array; lane: number; seq: number; kind: number },
+): Uint8Array {
+  const head = utf8(`kerbside/v1/event\n${tenant}\n${at.vehicle}\n`);
+  return concatBytes(head, at.log, uint64(at.lane), uint64(at.seq), uint64(at.kind));
+}
+
+/**
+ * Announces within the caller's transaction. SQLite has one writer at a time and the cursor is taken inside its
+ * transaction, so cursors rise in the order of commits, and a reader never sees one before a lower one.
+ */
+export function announce(sql: Sql, atMs: number, topic: FeedEntry["topic"], id: string): void {
+  sql.run("INSERT INTO feed (at_ms, topic, id) VALUES (?, ?, ?)", atMs, topic, id);
+}
+
+export function raiseAlarm(
+  sql: Sql,
+  atMs: number,
+  alarm: { vehicle: VehicleId; kind: "fork" | "chain" | "successors"; detail: string },
+): void {
+  sql.run(
+    "INSERT INTO alarms (at_ms, vehicle, kind, detail) VALUES (?, ?, ?, ?)",
+    atMs,
+    alarm.vehicle,
+    alarm.kind,
+    alarm.detail,
+  );
+  announce(sql, atMs, "vehicle", alarm.vehicle);
+}

@@ -1,0 +1,250 @@
+/** Reading events back: pages in a fixed order, and the newest of each kind. */
+import {
+  type DeclaredGap,
+  decodeCbor,
+  EVENT_KINDS,
+  type EventQuery,
+  eventDataCodec,
+  LANES,
+  type Page,
+  ProtocolError,
+  type StoredEvent,
+  toHex,
+  type VehicleId,
+  vehicleId,
+} from "@kerbside/protocol";
+import type { Sql } from "./database.ts";
+import { type Engine, eventBinding, kindName, laneName, SEALING } from "./engine.ts";
+import { type LogNode, orderLogs } from "./log-order.ts";
+import type { SubjectKey } from "./subject-keys.ts";
+
+/** The most items of one page, whatever is asked for. */
+export const EVENTS_PAGE_MAX = 1000;
+
+type Log = LogNode & {
+  readonly vehicle: VehicleId;
+  readonly bytes: Uint8Array;
+  readonly lastAtMs: number | undefined;
+};
+/** A place in a lane: the sequence number, then the segment, which tells the branches of a fork apart. */
+type Place = { readonly seq: number; readonly segment: number };
+type Cursor = Place & { readonly vehicle: string; readonly log: string; readonly lane: number };
+type Item = Place & { readonly value: StoredEvent | DeclaredGap };
+
+export function queryEvents(engine: Engine, query: EventQuery): Page<StoredEvent | DeclaredGap> {
+  const limit = Math.min(Math.max(1, Math.floor(query.limit)), EVENTS_PAGE_MAX);
+  const after = query.after === undefined ? undefined : parseCursor(query.after);
+  const key = keysOnce(engine);
+  return engine.store.read((sql) => {
+    const items: (StoredEvent | DeclaredGap)[] = [];
+    let last: Cursor | undefined;
+    for (const { log, lane, from } of lanesAfter(sql, query, after)) {
+      const wanted = limit + 1 - items.length;
+      for (const item of laneItems(engine, sql, { log, lane, from, wanted, query, key })) {
+        if (items.length === limit) return { items, next: formatCursor(last) };
+        items.push(item.value);
+        last = { vehicle: log.vehicle, log: log.log, lane, seq: item.seq, segment: item.segment };
+      }
+    }
+    return { items };
+  });
+}
+
+/** The key of a vehicle, looked up once a page. */
+type KeyOf = (vehicle: VehicleId) => SubjectKey | undefined;
+
+function keysOnce({ keys }: Engine): KeyOf {
+  const found = new Map<VehicleId, SubjectKey | undefined>();
+  return (vehicle) => {
+    if (!found.has(vehicle)) found.set(vehicle, keys.existing(`vehicle:${vehicle}`));
+    return found.get(vehicle);
+  };
+}
+
+const START: Place = { seq: 0, segment: 0 };
+
+/** The lanes still to be read, in order, each with where to go on. */
+function* lanesAfter(
+  sql: Sql,
+  query: EventQuery,
+  after: Cursor | undefined,
+): Generator<{ log: Log; lane: number; from: Place }> {
+  for (const vehicle of vehiclesFrom(sql, query.vehicle, after?.vehicle)) {
+    const logs = logsOf(sql, vehicle);
+    const isAfterCursor = after?.vehicle === vehicle;
+    const begin = isAfterCursor ? logs.findIndex((log) => log.log === after.log) : 0;
+    if (begin < 0)
+      throw new ProtocolError("malformed", "cursor: names a log that is not stored here");
+    for (const [i, log] of logs.slice(begin).entries()) {
+      if (outside(log, query)) continue;
+      for (const lane of LANES.keys()) {
+        const here = isAfterCursor && i === 0 ? after : undefined;
+        if (here !== undefined && lane < here.lane) continue;
+        yield { log, lane, from: here?.lane === lane ? here : START };
+      }
+    }
+  }
+}
+
+function outside(log: Log, { fromMs, toMs }: EventQuery): boolean {
+  return (
+    (fromMs !== undefined && (log.lastAtMs ?? 0) < fromMs) ||
+    (toMs !== undefined && (log.firstAtMs ?? Number.POSITIVE_INFINITY) > toMs)
+  );
+}
+
+function vehiclesFrom(sql: Sql, only: VehicleId | undefined, from = ""): readonly VehicleId[] {
+  if (only !== undefined) return only >= from ? [only] : [];
+  return sql
+    .all<{ vehicle: string }>(
+      "SELECT DISTINCT vehicle FROM logs WHERE vehicle >= ? ORDER BY vehicle",
+      from,
+    )
+    .map((row) => vehicleId(row.vehicle));
+}
+
+function logsOf(sql: Sql, vehicle: VehicleId): readonly Log[] {
+  type Row = {
+    id: number;
+    log: Uint8Array;
+    previous: Uint8Array | null;
+    first: number | null;
+    last: number | null;
+  };
+  const rows = sql.all<Row>(
+    "SELECT id, log, previous_log AS previous, first_at_ms AS first, last_at_ms AS last FROM logs WHERE vehicle = ?",
+    vehicle,
+  );
+  return orderLogs(
+    rows.map((row) => ({
+      id: row.id,
+      vehicle,
+      bytes: row.log,
+      log: toHex(row.log),
+      previous: row.previous === null ? undefined : toHex(row.previous),
+      firstAtMs: row.first ?? undefined,
+      lastAtMs: row.last ?? undefined,
+    })),
+  );
+}
+
+type LaneQuery = {
+  readonly log: Log;
+  readonly lane: number;
+  readonly from: Place;
+  readonly wanted: number;
+  readonly query: EventQuery;
+  readonly key: KeyOf;
+};
+type EventRow = {
+  readonly seq: number;
+  readonly segment: number;
+  readonly at_ms: number;
+  readonly kind: number;
+  readonly sealed: number;
+  readonly data: Uint8Array;
+};
+
+function laneItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {
+  const { log, lane, from, wanted, query } = q;
+  const codes = query.kinds?.map((kind) => EVENT_KINDS[kind].code);
+  const kinds = codes === undefined ? null : JSON.stringify(codes);
+  const rows = sql.all<EventRow>(
+    "SELECT seq, segment_id AS segment, at_ms, kind, sealed, data FROM events " +
+      "WHERE log_id = ? AND lane = ? AND (seq, segment_id) > (?, ?) AND at_ms BETWEEN ? AND ? " +
+      "AND (? IS NULL OR kind IN (SELECT value FROM json_each(?))) ORDER BY seq, segment_id LIMIT ?",
+    ...[log.id, lane, from.seq, from.segment],
+    query.fromMs ?? Number.MIN_SAFE_INTEGER,
+    query.toMs ?? Number.MAX_SAFE_INTEGER,
+    ...[kinds, kinds, wanted],
+  );
+  const gaps = sql.all<{ seq: number; segment: number; count: number }>(
+    "SELECT first_seq AS seq, id AS segment, count FROM segments " +
+      "WHERE log_id = ? AND lane = ? AND gone = 1 AND (first_seq, id) > (?, ?) ORDER BY first_seq, id LIMIT ?",
+    ...[log.id, lane, from.seq, from.segment, wanted],
+  );
+  const items: Item[] = [
+    ...rows.map((row) => ({ ...row, value: storedEvent(engine, log, lane, row, q.key) })),
+    ...gaps.map(({ seq, segment, count }) => ({
+      seq,
+      segment,
+      value: declaredGap(log, lane, seq, count),
+    })),
+  ];
+  return items.sort((a, b) => a.seq - b.seq || a.segment - b.segment).slice(0, wanted);
+}
+
+function declaredGap(log: Log, lane: number, seq: number, count: number): DeclaredGap {
+  return { vehicle: log.vehicle, log: log.log, lane: laneName(lane), gap: [seq, seq + count - 1] };
+}
+
+/** `data` is null where the key it was sealed under has been destroyed. */
+function storedEvent(
+  { tenant }: Engine,
+  log: Log,
+  lane: number,
+  row: Omit<EventRow, "segment">,
+  key: KeyOf,
+): StoredEvent {
+  const kind = kindName(row.kind);
+  const place = {
+    vehicle: log.vehicle,
+    log: log.log,
+    lane: laneName(lane),
+    seq: row.seq,
+    atMs: row.at_ms,
+    kind,
+  };
+  const vehicleKey = row.sealed === SEALING.sealed ? key(log.vehicle) : undefined;
+  if (row.sealed !== SEALING.plain && vehicleKey === undefined) return { ...place, data: null };
+  const bound = eventBinding(tenant, {
+    vehicle: log.vehicle,
+    log: log.bytes,
+    lane,
+    seq: row.seq,
+    kind: row.kind,
+  });
+  const plain = vehicleKey === undefined ? row.data : vehicleKey.open(row.data, bound);
+  return { ...place, data: eventDataCodec(kind).fromCbor(decodeCbor(plain), kind) };
+}
+
+/** Across logs the later log wins, within one the later moment on its boot clock. */
+export function latestEvents(engine: Engine, vehicle: VehicleId): readonly StoredEvent[] {
+  const key = keysOnce(engine);
+  type Row = Omit<EventRow, "segment"> & { log_id: number; lane: number };
+  return engine.store.read((sql) => {
+    const rows = sql.all<Row>(
+      "SELECT kind, log_id, lane, seq, at_ms, sealed, data FROM latest WHERE vehicle = ?",
+      vehicle,
+    );
+    const logs = logsOf(sql, vehicle);
+    const rank = new Map(logs.map((log, i) => [log.id, i]));
+    const newest = new Map<number, Row>();
+    for (const row of rows) {
+      const known = newest.get(row.kind);
+      if (known === undefined || (rank.get(row.log_id) ?? 0) > (rank.get(known.log_id) ?? 0))
+        newest.set(row.kind, row);
+    }
+    return [...newest.values()]
+      .sort((a, b) => a.kind - b.kind)
+      .flatMap((row) => {
+        const log = logs[rank.get(row.log_id) ?? -1];
+        return log === undefined ? [] : storedEvent(engine, log, row.lane, row, key);
+      });
+  });
+}
+
+function formatCursor(cursor: Cursor | undefined): string {
+  if (cursor === undefined) throw new ProtocolError("malformed", "cursor: a page needs an item");
+  const { vehicle, log, lane, seq, segment } = cursor;
+  return [vehicle, log, lane, seq, segment].join("~");
+}
+
+/** Cursors are words of the alphabet of URLs: `vehicle~log~lane~seq~segment`. */
+function parseCursor(text: string): Cursor {
+  const match = /^([a-z0-9-]{1,40})~([0-9a-f]{32})~([0-2])~(\d{1,16})~(\d{1,16})$/.exec(text);
+  const [, vehicle, log, lane, seq, segment] = match ?? [];
+  if (vehicle === undefined || log === undefined)
+    throw new ProtocolError("malformed", "cursor: expected the `next` of a page");
+  return { vehicle, log, lane: Number(lane), seq: Number(seq), segment: Number(segment) };
+}

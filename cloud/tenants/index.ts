@@ -1,0 +1,17 @@
+/**
+ * Where tenants' data lives: the SQLite engine of the tenant store with its subject keys, audit trail and feed; the
+ * vaults as sealed files; the registry of tenants with the platform's own tables; and the cache of a process.
+ */
+export type { AuditReport } from "./audit-chain.ts";
+export { createCache } from "./cache.ts";
+export type { Client, Platform } from "./platform.ts";
+export {
+  type NewTenant,
+  openRegistry,
+  openSignerTenants,
+  type Registry,
+  type Tenant,
+  type Tenants,
+} from "./registry.ts";
+export type { Alarm, Quarantined, SqliteTenantStore } from "./store.ts";
+export { openVault } from "./vault.ts";

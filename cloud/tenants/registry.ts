@@ -1,0 +1,338 @@
+/**
+ * Which tenants there are, and where each one's store and vaults lie: under a random UUID, so that no id becomes a
+ * path. A tenant exists from the moment its row is committed, when all that belongs to it is in place.
+ */
+import { randomUUID } from "node:crypto";
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type AuditEntry,
+  cryptoReady,
+  deriveKey,
+  KEY_BYTES,
+  ProtocolError,
+  randomBytes,
+  type SigningKey,
+  signingKey,
+  type TenantId,
+  tenantId,
+  type Vault,
+} from "@kerbside/protocol";
+import {
+  type Anchor,
+  type AuditReport,
+  appendAudit,
+  headBytes,
+  verifyAudit,
+} from "./audit-chain.ts";
+import { type Database, openDatabase, type Sql } from "./database.ts";
+import { makeDirectory, syncDirectory } from "./files.ts";
+import { type Platform, platformTables } from "./platform.ts";
+import {
+  ANCHOR_CLASSES,
+  ANCHOR_MIGRATIONS,
+  PLATFORM_CLASSES,
+  PLATFORM_MIGRATIONS,
+} from "./platform-schema.ts";
+import { schemaProblems } from "./schema-check.ts";
+import { openTenantStore, type SqliteTenantStore } from "./store.ts";
+import type { TransitKeys } from "./subject-keys.ts";
+import { openVault } from "./vault.ts";
+
+export const TENANTS_MAX = 1000;
+const PLATFORM = "platform";
+const NODE_VAULT = "vault.sealed";
+const SIGNER_VAULT = "signer-vault.sealed";
+
+export type Tenant = { readonly store: SqliteTenantStore; readonly vault: Vault };
+/** A tenant while it is being made: both vaults are open for writing. */
+export type NewTenant = Tenant & { readonly signerVault: Vault };
+
+/** The tenants as one service sees them: each with the vault that is this service's, open for reading. */
+export type Tenants = {
+  readonly list: () => readonly TenantId[];
+  /** The same objects on each call; undefined if there is no such tenant. */
+  readonly tenant: (id: string) => Promise<Tenant | undefined>;
+  readonly close: () => Promise<void>;
+};
+
+export type Registry = Tenants & {
+  readonly platform: Platform & {
+    readonly vault: Vault;
+    readonly audit: (entry: AuditEntry) => void;
+    readonly verifyAudit: () => AuditReport;
+    readonly schemaProblems: () => readonly string[];
+  };
+  /** All or nothing: what `provision` throws leaves no tenant. Throws `conflict`. */
+  readonly create: (
+    id: TenantId,
+    signerKey: Uint8Array,
+    audit: AuditEntry,
+    provision: (tenant: NewTenant) => Promise<void>,
+  ) => Promise<void>;
+  /** Takes the tenant away with everything in its directory. Throws `not_found`. */
+  readonly remove: (id: TenantId, audit: AuditEntry) => Promise<void>;
+};
+
+export type RegistryOptions = {
+  readonly dir: string;
+  readonly masterKey: Uint8Array;
+  /** Makes the directory and the platform's store if they are missing; else that is `not_found`. */
+  readonly create?: boolean;
+  /** Whether the platform's vault may be written (the first start makes keys). */
+  readonly platformVault?: "read" | "write";
+  readonly nowMs?: () => number;
+};
+
+/** Throws ProtocolError `not_found`, `storage_failed` or `unauthenticated` (another master key). */
+export async function openRegistry(options: RegistryOptions): Promise<Registry> {
+  await cryptoReady();
+  const { dir, masterKey, create = false, nowMs = Date.now } = options;
+  if (create) makeDirectory(join(dir, "tenants"));
+  const files = openFiles(dir, create, nowMs);
+  const vault = openVault(
+    join(dir, "platform-vault.sealed"),
+    masterKey,
+    PLATFORM,
+    options.platformVault ?? "write",
+  );
+  try {
+    await vault.names();
+  } catch (error) {
+    files.close();
+    throw error;
+  }
+  const context: Context = { dir, nowMs, ...files, key: masterKey, vaultFile: NODE_VAULT };
+  const auditKey = signingKey(deriveKey(masterKey, "kerbside/v1/platform-audit"));
+  const audited = platformAudit(context, auditKey);
+  const platform = platformTables(files.platform, nowMs, audited);
+  return {
+    ...tenantsOf(context),
+    platform: {
+      ...platform,
+      vault,
+      audit: (entry) => audited(entry, () => undefined),
+      verifyAudit: () => {
+        const kept = anchorOf(files.anchors, PLATFORM).kept();
+        return files.platform.read((sql) => verifyAudit(sql, PLATFORM, kept, auditKey.publicKey));
+      },
+      schemaProblems: () => [
+        ...files.platform.read((sql) => schemaProblems(sql, PLATFORM_CLASSES)),
+        ...files.anchors.read((sql) => schemaProblems(sql, ANCHOR_CLASSES)),
+      ],
+    },
+    create: (id, signerKey, audit, provision) =>
+      createTenant(context, audited, { id, signerKey, audit, provision }),
+    remove: async (id, audit) => removeTenant(context, audited, id, audit),
+  };
+}
+
+/** As the signer sees the tenants: with its own vaults, sealed by its own key, and without the platform's tables. */
+export async function openSignerTenants(options: {
+  readonly dir: string;
+  readonly signerKey: Uint8Array;
+  readonly nowMs?: () => number;
+}): Promise<Tenants> {
+  await cryptoReady();
+  const { dir, signerKey, nowMs = Date.now } = options;
+  const files = openFiles(dir, false, nowMs);
+  return tenantsOf({ dir, nowMs, ...files, key: signerKey, vaultFile: SIGNER_VAULT });
+}
+
+type Files = {
+  readonly platform: Database;
+  readonly anchors: Database;
+  readonly close: () => void;
+};
+type Context = Files & {
+  readonly dir: string;
+  readonly nowMs: () => number;
+  /** Seals the vaults of this service. */
+  readonly key: Uint8Array;
+  readonly vaultFile: string;
+};
+type Audited = <T>(entry: AuditEntry, change: (sql: Sql) => T) => T;
+
+function openFiles(dir: string, create: boolean, nowMs: () => number): Files {
+  const open = (name: string, migrations: typeof PLATFORM_MIGRATIONS): Database =>
+    openDatabase({ file: join(dir, name), migrations, create, nowMs });
+  const platform = open("platform.sqlite", PLATFORM_MIGRATIONS);
+  try {
+    const anchors = open("anchors.sqlite", ANCHOR_MIGRATIONS);
+    const close = (): void => {
+      platform.close();
+      anchors.close();
+    };
+    return { platform, anchors, close };
+  } catch (error) {
+    platform.close();
+    throw error;
+  }
+}
+
+/** Heads of an owner's audit trail, in the platform's file of anchors. */
+function anchorOf(anchors: Database, owner: string): Anchor {
+  return {
+    keep: ({ seq, hash }, signature) => {
+      anchors.write((sql) =>
+        sql.run(
+          "INSERT INTO anchors (owner, seq, hash, signature) VALUES (?, ?, ?, ?)",
+          ...[owner, seq, hash, signature],
+        ),
+      );
+    },
+    kept: () =>
+      anchors.read((sql) =>
+        sql.all("SELECT seq, hash, signature FROM anchors WHERE owner = ? ORDER BY seq", owner),
+      ),
+  };
+}
+
+function platformAudit({ platform, anchors, nowMs }: Context, key: SigningKey): Audited {
+  const anchor = anchorOf(anchors, PLATFORM);
+  return (entry, change) => {
+    const { value, head } = platform.write((sql) => ({
+      value: change(sql),
+      head: appendAudit(sql, PLATFORM, nowMs(), entry),
+    }));
+    anchor.keep(head, key.sign(headBytes(PLATFORM, head)));
+    return value;
+  };
+}
+
+/** A tenant of the same name that is made anew has another directory, and so another owner of vault and trail. */
+const ownerOf = (id: TenantId, directory: string): string => `${id}/${directory}`;
+
+function directoryOf({ platform }: Context, id: string): string | undefined {
+  return platform.read(
+    (sql) =>
+      sql.get<{ directory: string }>("SELECT directory FROM tenants WHERE tenant = ?", id)
+        ?.directory,
+  );
+}
+
+function tenantsOf(context: Context): Tenants {
+  const open = new Map<string, Promise<Tenant>>();
+  return {
+    list: () =>
+      context.platform.read((sql) =>
+        sql
+          .all<{ tenant: string }>("SELECT tenant FROM tenants ORDER BY tenant")
+          .map((row) => tenantId(row.tenant)),
+      ),
+    tenant: async (id) => {
+      const directory = directoryOf(context, id);
+      if (directory === undefined) return undefined;
+      let opened = open.get(directory);
+      if (opened === undefined) {
+        opened = openTenant(context, tenantId(id), directory);
+        open.set(directory, opened);
+        // What failed to open is tried again on the next call.
+        opened.catch(() => open.delete(directory));
+      }
+      return await opened;
+    },
+    close: async () => {
+      for (const tenant of await Promise.allSettled(open.values()))
+        if (tenant.status === "fulfilled") await tenant.value.store.close();
+      open.clear();
+      context.close();
+    },
+  };
+}
+
+async function openTenant(context: Context, id: TenantId, directory: string): Promise<Tenant> {
+  const path = join(context.dir, "tenants", directory);
+  const owner = ownerOf(id, directory);
+  const vault = openVault(join(path, context.vaultFile), context.key, owner, "read");
+  const store = await openStore(context, { id, path, owner, vault, create: false });
+  return { store, vault };
+}
+
+type StorePlace = {
+  readonly id: TenantId;
+  readonly path: string;
+  readonly owner: string;
+  readonly vault: Vault;
+  readonly create: boolean;
+};
+
+async function openStore(context: Context, place: StorePlace): Promise<SqliteTenantStore> {
+  const seed = await place.vault.get("audit/1");
+  if (seed === undefined)
+    throw new ProtocolError("storage_failed", `vault of ${place.id}: has no audit key`);
+  return openTenantStore({
+    tenant: place.id,
+    directory: place.path,
+    create: place.create,
+    transit: await transitKeys(place.vault),
+    auditKey: signingKey(seed),
+    anchor: anchorOf(context.anchors, place.owner),
+    nowMs: context.nowMs,
+  });
+}
+
+async function transitKeys(vault: Vault): Promise<TransitKeys> {
+  const keys = new Map<number, Uint8Array>();
+  for (const name of await vault.names()) {
+    const version = /^transit\/(\d{1,3})$/.exec(name)?.[1];
+    const secret = version === undefined ? undefined : await vault.get(name);
+    if (version !== undefined && secret !== undefined) keys.set(Number(version), secret);
+  }
+  return keys;
+}
+
+type Creation = {
+  readonly id: TenantId;
+  readonly signerKey: Uint8Array;
+  readonly audit: AuditEntry;
+  readonly provision: (tenant: NewTenant) => Promise<void>;
+};
+
+async function createTenant(
+  context: Context,
+  audited: Audited,
+  { id, signerKey, audit, provision }: Creation,
+): Promise<void> {
+  const conflict = new ProtocolError("conflict", `tenant ${id}: is there already`);
+  if (directoryOf(context, id) !== undefined) throw conflict;
+  const directory = randomUUID();
+  const path = join(context.dir, "tenants", directory);
+  const owner = ownerOf(id, directory);
+  makeDirectory(path);
+  try {
+    const vault = openVault(join(path, NODE_VAULT), context.key, owner, "write");
+    const signerVault = openVault(join(path, SIGNER_VAULT), signerKey, owner, "write");
+    // Both services read the store's personal fields and sign the heads of its audit trail.
+    for (const name of ["transit/1", "audit/1"]) {
+      const secret = randomBytes(KEY_BYTES);
+      await vault.put(name, secret);
+      await signerVault.put(name, secret);
+    }
+    const store = await openStore(context, { id, path, owner, vault, create: true });
+    try {
+      await provision({ store, vault, signerVault });
+    } finally {
+      await store.close();
+    }
+    syncDirectory(join(context.dir, "tenants"));
+    audited(audit, (sql) => {
+      const added = sql.run(
+        "INSERT INTO tenants (tenant, directory, created_at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        ...[id, directory, context.nowMs()],
+      );
+      if (added === 0) throw conflict;
+    });
+  } catch (error) {
+    rmSync(path, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function removeTenant(context: Context, audited: Audited, id: TenantId, audit: AuditEntry): void {
+  const directory = directoryOf(context, id);
+  if (directory === undefined) throw new ProtocolError("not_found", `tenant ${id}: is not there`);
+  audited(audit, (sql) => sql.run("DELETE FROM tenants WHERE tenant = ?", id));
+  const path = join(context.dir, "tenants", directory);
+  if (existsSync(path)) rmSync(path, { recursive: true, force: true });
+}

@@ -1,0 +1,298 @@
+/** Logs and their segments: the part of the store that ingest writes. */
+import {
+  type CarEvent,
+  decode,
+  EVENT_KINDS,
+  encode,
+  encodeCbor,
+  equalBytes,
+  eventDataCodec,
+  isPersonalKind,
+  LANES,
+  type LaneMark,
+  type LogOpening,
+  type OpenedSegment,
+  openingCodec,
+  ProtocolError,
+  type SegmentHeader,
+  type SegmentOutcome,
+  toHex,
+  type VehicleId,
+} from "@kerbside/protocol";
+import type { Sql } from "./database.ts";
+import { announce, type Engine, eventBinding, raiseAlarm, SEALING } from "./engine.ts";
+import { advance, readMarks } from "./marks.ts";
+import type { SubjectKey } from "./subject-keys.ts";
+
+export function putOpening({ store, nowMs }: Engine, opening: LogOpening): void {
+  const encoded = encode(openingCodec, opening);
+  const { vehicle, log, previousLog } = opening;
+  store.write((sql) => {
+    const id = logId(sql, vehicle, log);
+    const known = sql.get<{ opening: Uint8Array | null }>(
+      "SELECT opening FROM logs WHERE id = ?",
+      id,
+    );
+    if (known?.opening) {
+      if (equalBytes(known.opening, encoded)) return;
+      throw new ProtocolError("conflict", `opening of log ${toHex(log)}: another one is stored`);
+    }
+    sql.run(
+      "UPDATE logs SET opening = ?, previous_log = ? WHERE id = ?",
+      encoded,
+      previousLog ?? null,
+      id,
+    );
+    if (previousLog === undefined) return;
+    const other = sql.get<{ log: Uint8Array }>(
+      "SELECT log FROM logs WHERE vehicle = ? AND previous_log = ? AND id <> ? LIMIT 1",
+      vehicle,
+      previousLog,
+      id,
+    );
+    if (other !== undefined) {
+      const detail = `logs ${toHex(other.log)} and ${toHex(log)} both follow ${toHex(previousLog)}`;
+      raiseAlarm(sql, nowMs(), { vehicle, kind: "successors", detail });
+    }
+  });
+}
+
+export function readOpening(
+  { store }: Engine,
+  vehicle: VehicleId,
+  log: Uint8Array,
+): LogOpening | undefined {
+  const row = store.read((sql) =>
+    sql.get<{ opening: Uint8Array | null }>(
+      "SELECT opening FROM logs WHERE vehicle = ? AND log = ?",
+      vehicle,
+      log,
+    ),
+  );
+  return row?.opening ? decode(openingCodec, row.opening) : undefined;
+}
+
+export function marks({ store }: Engine, vehicle: VehicleId, log: Uint8Array): readonly LaneMark[] {
+  return store.read((sql) => {
+    const row = sql.get<{ id: number }>(
+      "SELECT id FROM logs WHERE vehicle = ? AND log = ?",
+      vehicle,
+      log,
+    );
+    return row === undefined ? [] : readMarks(sql, row.id);
+  });
+}
+
+function logId(sql: Sql, vehicle: VehicleId, log: Uint8Array): number {
+  sql.run("INSERT INTO logs (vehicle, log) VALUES (?, ?) ON CONFLICT DO NOTHING", vehicle, log);
+  const row = sql.get<{ id: number }>(
+    "SELECT id FROM logs WHERE vehicle = ? AND log = ?",
+    vehicle,
+    log,
+  );
+  if (row === undefined) throw new ProtocolError("storage_failed", "log: was not kept");
+  return row.id;
+}
+
+/** One transaction for all of them: either every outcome holds, or nothing was stored. */
+export function commitSegments(
+  engine: Engine,
+  segments: readonly OpenedSegment[],
+): readonly SegmentOutcome[] {
+  for (const segment of segments) check(engine, segment);
+  const keys = new Map<VehicleId, SubjectKey | undefined>();
+  for (const { header } of segments) keys.set(header.vehicle, vehicleKey(engine, header.vehicle));
+  return engine.store.write((sql) => {
+    const touched = new Set<VehicleId>();
+    const outcomes = segments.map((segment) => {
+      const outcome = commitOne(engine, sql, segment, keys.get(segment.header.vehicle));
+      if (outcome !== "duplicate") touched.add(segment.header.vehicle);
+      return outcome;
+    });
+    for (const vehicle of touched) announce(sql, engine.nowMs(), "events", vehicle);
+    return outcomes;
+  });
+}
+
+/** Undefined where the key was destroyed: what still comes from that car is kept without its data. */
+function vehicleKey({ keys }: Engine, vehicle: VehicleId): SubjectKey | undefined {
+  try {
+    return keys.key(`vehicle:${vehicle}`);
+  } catch (error) {
+    if (error instanceof ProtocolError && error.code === "not_found") return undefined;
+    throw error;
+  }
+}
+
+function check({ tenant }: Engine, { header, events }: OpenedSegment): void {
+  const whole = events.length === header.count || events.length === 0;
+  if (header.tenant !== tenant || !whole || header.number < 1 || header.firstSeq < 1)
+    throw new ProtocolError(
+      "malformed",
+      `segment ${header.number} of ${header.lane}: expected one of ${tenant} with all its ${header.count} events or none, numbered from 1`,
+    );
+}
+
+type Known = { readonly id: number; readonly hash: Uint8Array; readonly gone: number };
+
+function commitOne(
+  engine: Engine,
+  sql: Sql,
+  segment: OpenedSegment,
+  key: SubjectKey | undefined,
+): SegmentOutcome {
+  const { header, headerHash, events } = segment;
+  const log = logId(sql, header.vehicle, header.log);
+  const lane = LANES.indexOf(header.lane);
+  const known = sql.all<Known>(
+    "SELECT id, hash, gone FROM segments WHERE log_id = ? AND lane = ? AND number = ?",
+    log,
+    lane,
+    header.number,
+  );
+  const same = known.find((row) => equalBytes(row.hash, headerHash));
+  if (same !== undefined) {
+    if (same.gone === 0 || events.length === 0) return "duplicate";
+    // The car had declared these as gone, and a copy that was under way arrives after all.
+    sql.run("UPDATE segments SET gone = 0 WHERE id = ?", same.id);
+    putEvents(engine, sql, { segment, log, lane, id: same.id, key, current: known.length === 1 });
+    return "stored";
+  }
+  const fork = known.length > 0;
+  const id = putSegment(engine, sql, segment, log, lane, fork);
+  if (fork) alarm(engine, sql, header, "fork", "has two different headers");
+  else {
+    advance(sql, log, lane, header.number, headerHash);
+    checkChain(engine, sql, segment, log, lane);
+  }
+  putEvents(engine, sql, { segment, log, lane, id, key, current: !fork });
+  return fork ? "fork" : "stored";
+}
+
+function putSegment(
+  { nowMs }: Engine,
+  sql: Sql,
+  { header, headerHash, events }: OpenedSegment,
+  log: number,
+  lane: number,
+  fork: boolean,
+): number {
+  const row = sql.get<{ id: number }>(
+    "INSERT INTO segments (log_id, lane, number, hash, previous_hash, first_seq, count, gone, fork, stored_at_ms) " +
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+    log,
+    lane,
+    header.number,
+    headerHash,
+    header.previousHash,
+    header.firstSeq,
+    header.count,
+    events.length === 0 && header.count > 0 ? 1 : 0,
+    fork ? 1 : 0,
+    nowMs(),
+  );
+  if (row === undefined) throw new ProtocolError("storage_failed", "segment: was not kept");
+  return row.id;
+}
+
+/** The chain over headers, checked as neighbours meet: until then a segment's place in it is pending. */
+function checkChain(
+  engine: Engine,
+  sql: Sql,
+  { header, headerHash }: OpenedSegment,
+  log: number,
+  lane: number,
+): void {
+  const at = (number: number): readonly { hash: Uint8Array; previous: Uint8Array }[] =>
+    sql.all(
+      "SELECT hash, previous_hash AS previous FROM segments WHERE log_id = ? AND lane = ? AND number = ?",
+      log,
+      lane,
+      number,
+    );
+  const before = at(header.number - 1);
+  const after = at(header.number + 1);
+  if (before.length > 0 && !before.some((row) => equalBytes(row.hash, header.previousHash)))
+    alarm(engine, sql, header, "chain", "does not follow the one before it");
+  if (after.length > 0 && !after.some((row) => equalBytes(row.previous, headerHash)))
+    alarm(engine, sql, header, "chain", "is not the one that the next follows");
+}
+
+function alarm(
+  { nowMs }: Engine,
+  sql: Sql,
+  { vehicle, log, lane, number }: SegmentHeader,
+  kind: "fork" | "chain",
+  words: string,
+): void {
+  const detail = `log ${toHex(log)}, lane ${lane}, segment ${number}: ${words}`;
+  raiseAlarm(sql, nowMs(), { vehicle, kind, detail });
+}
+
+type Placed = {
+  readonly segment: OpenedSegment;
+  readonly log: number;
+  readonly lane: number;
+  readonly id: number;
+  readonly key: SubjectKey | undefined;
+  /** False for a fork, whose events are kept and listed but never are the car's newest state. */
+  readonly current: boolean;
+};
+
+/** By kind, the newest event within one log: its boot clock never goes back. */
+type Newest = { readonly event: CarEvent; readonly seq: number; readonly row: EventRow };
+type EventRow = { readonly atMs: number; readonly sealing: number; readonly data: Uint8Array };
+
+function putEvents(engine: Engine, sql: Sql, placed: Placed): void {
+  const { segment, log, lane, id } = placed;
+  const newest = new Map<number, Newest>();
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  for (const [i, event] of segment.events.entries()) {
+    const seq = segment.header.firstSeq + i;
+    const kind = EVENT_KINDS[event.kind].code;
+    const row = eventRow(engine, placed, event, seq);
+    sql.run(
+      "INSERT INTO events (log_id, lane, seq, segment_id, at_ms, kind, sealed, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      ...[log, lane, seq, id, row.atMs, kind, row.sealing, row.data],
+    );
+    first = Math.min(first, row.atMs);
+    last = Math.max(last, row.atMs);
+    const known = newest.get(kind);
+    if (known === undefined || event.bootMs >= known.event.bootMs)
+      newest.set(kind, { event, seq, row });
+  }
+  if (segment.events.length === 0) return;
+  sql.run(
+    "UPDATE logs SET first_at_ms = min(coalesce(first_at_ms, ?), ?), last_at_ms = max(coalesce(last_at_ms, ?), ?) WHERE id = ?",
+    ...[first, first, last, last, log],
+  );
+  if (!placed.current) return;
+  for (const [kind, { event, seq, row }] of newest)
+    sql.run(
+      "INSERT INTO latest (vehicle, kind, log_id, boot_ms, lane, seq, at_ms, sealed, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) " +
+        "ON CONFLICT DO UPDATE SET boot_ms = excluded.boot_ms, lane = excluded.lane, seq = excluded.seq, " +
+        "at_ms = excluded.at_ms, sealed = excluded.sealed, data = excluded.data " +
+        "WHERE (excluded.boot_ms, excluded.lane, excluded.seq) > (latest.boot_ms, latest.lane, latest.seq)",
+      ...[segment.header.vehicle, kind, log, event.bootMs, lane, seq],
+      ...[row.atMs, row.sealing, row.data],
+    );
+}
+
+const NOTHING = new Uint8Array(0);
+
+function eventRow(
+  { tenant }: Engine,
+  { segment, lane, key }: Placed,
+  event: CarEvent,
+  seq: number,
+): EventRow {
+  const atMs = Math.round(event.bootMs + event.wallOffsetMs);
+  const plain = encodeCbor(eventDataCodec(event.kind).toCbor(event.data, event.kind));
+  if (!isPersonalKind(event.kind)) return { atMs, sealing: SEALING.plain, data: plain };
+  if (key === undefined) return { atMs, sealing: SEALING.erased, data: NOTHING };
+  const { vehicle, log } = segment.header;
+  const kind = EVENT_KINDS[event.kind].code;
+  const bound = eventBinding(tenant, { vehicle, log, lane, seq, kind });
+  return { atMs, sealing: SEALING.sealed, data: key.seal(plain, bound) };
+}

@@ -1,0 +1,267 @@
+/**
+ * The SQLite engine of a tenant's store: a directory with the store, the file of its subjects' keys, and nothing else
+ * of anybody else's (P-10). Any number of processes may have it open; each write is one durable transaction.
+ */
+import { join } from "node:path";
+import {
+  type AuditEntry,
+  deriveKey,
+  type FeedEntry,
+  ProtocolError,
+  type QuarantineEntry,
+  type SigningKey,
+  type TenantId,
+  type TenantStore,
+  utf8,
+  type VehicleId,
+} from "@kerbside/protocol";
+import {
+  type Anchor,
+  type AuditHead,
+  type AuditReport,
+  appendAudit,
+  headBytes,
+  readAudit,
+  verifyAudit,
+} from "./audit-chain.ts";
+import { putBooking, readBooking, readBookings, sealHolder } from "./bookings.ts";
+import { createCommand, readCommand, readCommands, stepCommand } from "./commands.ts";
+import { type Database, openDatabase, type Sql } from "./database.ts";
+import type { Engine } from "./engine.ts";
+import { latestEvents, queryEvents } from "./events.ts";
+import { schemaProblems } from "./schema-check.ts";
+import { commitSegments, marks, putOpening, readOpening } from "./segments.ts";
+import { openWith, sealWith, subjectKeyFile, type TransitKeys } from "./subject-keys.ts";
+import { SUBJECT_CLASSES, TENANT_CLASSES } from "./tenant-classes.ts";
+import { SUBJECT_MIGRATIONS, TENANT_MIGRATIONS } from "./tenant-schema.ts";
+import {
+  nextCounter,
+  putSession,
+  putVehicle,
+  readSession,
+  readVehicle,
+  readVehicles,
+  sessionGone,
+} from "./vehicles.ts";
+
+/** The most messages kept in quarantine; the oldest give way. */
+export const QUARANTINE_MAX = 1000;
+/** The most rows that one call reads of feed, audit, commands, quarantine or alarms. */
+export const ROWS_MAX = 1000;
+
+export type TenantStoreOptions = {
+  readonly tenant: TenantId;
+  readonly directory: string;
+  /** True only while a tenant is made. */
+  readonly create: boolean;
+  readonly transit: TransitKeys;
+  /** Signs the heads of the audit trail. */
+  readonly auditKey: SigningKey;
+  readonly anchor: Anchor;
+  readonly nowMs: () => number;
+};
+
+export type Quarantined = QuarantineEntry & { readonly id: number; readonly atMs: number };
+export type Alarm = {
+  readonly id: number;
+  readonly atMs: number;
+  readonly vehicle: string;
+  readonly kind: string;
+  readonly detail: string;
+};
+
+/** What an operator's tools need of this engine, beyond what the cloud's parts do. */
+export type SqliteTenantStore = TenantStore & {
+  readonly quarantined: (after: number, limit: number) => readonly Quarantined[];
+  readonly alarms: (after: number, limit: number) => readonly Alarm[];
+  readonly verifyAudit: () => AuditReport;
+  /** P-21, over the live files. */
+  readonly schemaProblems: () => readonly string[];
+};
+
+/** Throws ProtocolError `not_found` or `storage_failed`. */
+export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore {
+  const { tenant, directory, create, nowMs } = options;
+  const shared = { create, nowMs };
+  const store = openDatabase({
+    ...shared,
+    file: join(directory, "store.sqlite"),
+    migrations: TENANT_MIGRATIONS,
+  });
+  let subjects: Database | undefined;
+  try {
+    claim(store, tenant, create);
+    subjects = openDatabase({
+      ...shared,
+      file: join(directory, "subjects.sqlite"),
+      migrations: SUBJECT_MIGRATIONS,
+      secureDelete: true,
+    });
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+  const keys = subjectKeyFile(tenant, subjects, options.transit, nowMs);
+  const engine: Engine = { tenant, store, keys, nowMs };
+  const files = { store, subjects };
+  return { ...reading(engine), ...writing(engine, options), ...tools(engine, files, options) };
+}
+
+/** A store names its tenant, so that a file put into another's place is found before anything of it is used. */
+function claim(store: Database, tenant: TenantId, create: boolean): void {
+  const found = (sql: Sql): string | undefined =>
+    sql.get<{ tenant: string }>("SELECT tenant FROM meta")?.tenant;
+  const owner = store.read(found);
+  if (owner === undefined && create)
+    store.write((sql) => sql.run("INSERT INTO meta (tenant) VALUES (?)", tenant));
+  else if (owner !== tenant)
+    throw new ProtocolError("storage_failed", `store of ${tenant}: belongs to another tenant`);
+}
+
+const rows = (limit: number): number => Math.min(Math.max(1, Math.floor(limit)), ROWS_MAX);
+
+function reading(engine: Engine) {
+  const { store } = engine;
+  return {
+    tenant: engine.tenant,
+    subjectKeys: engine.keys,
+    vehicle: async (vehicle: VehicleId) => store.read((sql) => readVehicle(sql, vehicle)),
+    vehicles: async () => store.read(readVehicles),
+    opening: async (vehicle: VehicleId, log: Uint8Array) => readOpening(engine, vehicle, log),
+    marks: async (vehicle: VehicleId, log: Uint8Array) => marks(engine, vehicle, log),
+    events: async (query) => queryEvents(engine, query),
+    latest: async (vehicle) => latestEvents(engine, vehicle),
+    session: async (vehicle) => store.read((sql) => readSession(sql, vehicle)),
+    booking: async (booking) => readBooking(engine, booking),
+    bookings: async (vehicle) => readBookings(engine, vehicle),
+    command: async (id) => store.read((sql) => readCommand(sql, id)),
+    commands: async (vehicle, limit) =>
+      store.read((sql) => readCommands(sql, vehicle, rows(limit))),
+    feed: async (after, limit) =>
+      store.read((sql) =>
+        sql.all<FeedEntry>(
+          "SELECT cursor, at_ms AS atMs, topic, id FROM feed WHERE cursor > ? ORDER BY cursor LIMIT ?",
+          after,
+          rows(limit),
+        ),
+      ),
+    auditTrail: async (after, limit) => store.read((sql) => readAudit(sql, after, rows(limit))),
+  } satisfies Partial<TenantStore>;
+}
+
+function writing(engine: Engine, options: TenantStoreOptions) {
+  const { store, nowMs } = engine;
+  const { anchor, auditKey } = options;
+  const record = (sql: Sql, entry: AuditEntry): AuditHead =>
+    appendAudit(sql, options.tenant, nowMs(), entry);
+  /** Holds the head outside the store before the action is answered (P-51). */
+  const anchored = (head: AuditHead): void =>
+    anchor.keep(head, auditKey.sign(headBytes(options.tenant, head)));
+  const audited = <T>(entry: AuditEntry, change: (sql: Sql) => T): T => {
+    const done = store.write((sql) => ({ value: change(sql), head: record(sql, entry) }));
+    anchored(done.head);
+    return done.value;
+  };
+  return {
+    putVehicle: async (vehicle, audit) =>
+      audited(audit, (sql) => putVehicle(sql, vehicle, nowMs())),
+    putOpening: async (opening) => putOpening(engine, opening),
+    commitSegments: async (segments) => commitSegments(engine, segments),
+    quarantine: async (entry) => putQuarantine(engine, options.transit, entry),
+    putSession: async (session) => store.write((sql) => putSession(sql, session, nowMs())),
+    sessionGone: async (vehicle, epoch) =>
+      store.write((sql) => sessionGone(sql, vehicle, epoch, nowMs())),
+    putBooking: async (booking, audit) => {
+      const holder = sealHolder(engine, booking);
+      audited(audit, (sql) => putBooking(engine, sql, booking, holder));
+    },
+    createCommand: async (command, audit) => {
+      const done = store.write((sql) => {
+        const { record: stored, created } = createCommand(sql, command, nowMs());
+        return { stored, head: created ? record(sql, audit) : undefined };
+      });
+      if (done.head !== undefined) anchored(done.head);
+      return done.stored;
+    },
+    stepCommand: async (id, change, audit) => {
+      const done = store.write((sql) => {
+        const { record: stored, changed } = stepCommand(sql, id, change, nowMs());
+        return { stored, head: changed ? record(sql, audit) : undefined };
+      });
+      if (done.head !== undefined) anchored(done.head);
+      return done.stored;
+    },
+    nextCounter: async (vehicle) => store.write((sql) => nextCounter(sql, vehicle)),
+    audit: async (entry) => audited(entry, () => undefined),
+  } satisfies Partial<TenantStore>;
+}
+
+const quarantineKey = (transit: TransitKeys, version: number): Uint8Array => {
+  const key = transit.get(version);
+  if (key === undefined)
+    throw new ProtocolError("storage_failed", `transit key ${version}: is not in the vault`);
+  return deriveKey(key, "kerbside/v1/quarantine");
+};
+
+function putQuarantine(engine: Engine, transit: TransitKeys, entry: QuarantineEntry): void {
+  const version = Math.max(...transit.keys());
+  const bound = utf8(`${engine.tenant}\n${entry.reason}\n${entry.topic}`);
+  const sealed = sealWith(quarantineKey(transit, version), entry.payload, bound);
+  const payload = Uint8Array.of(version, ...sealed);
+  engine.store.write((sql) => {
+    sql.run(
+      "INSERT INTO quarantine (at_ms, vehicle, reason, topic, payload) VALUES (?, ?, ?, ?, ?)",
+      ...[engine.nowMs(), entry.vehicle ?? null, entry.reason, entry.topic, payload],
+    );
+    sql.run(
+      "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?",
+      QUARANTINE_MAX,
+    );
+  });
+}
+
+function tools(
+  { store, tenant }: Engine,
+  files: { readonly store: Database; readonly subjects: Database },
+  { transit, anchor, auditKey }: TenantStoreOptions,
+): Pick<SqliteTenantStore, "quarantined" | "alarms" | "verifyAudit" | "schemaProblems" | "close"> {
+  return {
+    quarantined: (after, limit) => {
+      type Row = Omit<Quarantined, "vehicle"> & { readonly vehicle: VehicleId | null };
+      const found = store.read((sql) =>
+        sql.all<Row>(
+          "SELECT id, at_ms AS atMs, vehicle, reason, topic, payload FROM quarantine WHERE id > ? ORDER BY id LIMIT ?",
+          after,
+          rows(limit),
+        ),
+      );
+      return found.map(({ vehicle, ...row }) => {
+        const bound = utf8(`${tenant}\n${row.reason}\n${row.topic}`);
+        const key = quarantineKey(transit, row.payload[0] ?? 0);
+        const payload = openWith(key, row.payload.subarray(1), bound);
+        return { ...row, payload, ...(vehicle === null ? {} : { vehicle }) };
+      });
+    },
+    alarms: (after, limit) =>
+      store.read((sql) =>
+        sql.all<Alarm>(
+          "SELECT id, at_ms AS atMs, vehicle, kind, detail FROM alarms WHERE id > ? ORDER BY id LIMIT ?",
+          after,
+          rows(limit),
+        ),
+      ),
+    verifyAudit: () =>
+      // Anchors first: one that is kept after this was read can only speak of entries that are read below.
+      ((kept) => store.read((sql) => verifyAudit(sql, tenant, kept, auditKey.publicKey)))(
+        anchor.kept(),
+      ),
+    schemaProblems: () => [
+      ...files.store.read((sql) => schemaProblems(sql, TENANT_CLASSES)),
+      ...files.subjects.read((sql) => schemaProblems(sql, SUBJECT_CLASSES)),
+    ],
+    close: async () => {
+      files.store.close();
+      files.subjects.close();
+    },
+  };
+}

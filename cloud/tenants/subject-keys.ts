@@ -1,0 +1,140 @@
+/**
+ * P-31: a random key for each person, booking or vehicle, wrapped by the tenant vault's transit key and kept in a file
+ * apart from the store. Destroying the key erases what was sealed under it, wherever copies of that may be.
+ */
+import {
+  AEAD_NONCE_BYTES,
+  AEAD_TAG_BYTES,
+  aeadOpen,
+  aeadSeal,
+  concatBytes,
+  KEY_BYTES,
+  ProtocolError,
+  randomBytes,
+  type Subject,
+  type SubjectKeys,
+  type TenantId,
+  utf8,
+} from "@kerbside/protocol";
+import type { Database, Sql } from "./database.ts";
+
+/** Seals and opens without waiting, for use inside a transaction of the store. */
+export type SubjectKey = {
+  readonly seal: (plain: Uint8Array, bound: Uint8Array) => Uint8Array;
+  readonly open: (sealed: Uint8Array, bound: Uint8Array) => Uint8Array;
+};
+
+/** The transit keys of a tenant's vault by version; new keys are wrapped by the highest. */
+export type TransitKeys = ReadonlyMap<number, Uint8Array>;
+
+export type SubjectKeyFile = SubjectKeys & {
+  /** The subject's key, made durably on first use. Throws `not_found` where it was destroyed. */
+  readonly key: (subject: Subject) => SubjectKey;
+  /** As `key`, but undefined where there is none any more or yet. */
+  readonly existing: (subject: Subject) => SubjectKey | undefined;
+};
+
+type Row = { readonly transit: number; readonly wrapped: Uint8Array; readonly destroyed: number };
+
+const NONE = new Uint8Array(0);
+
+export function subjectKeyFile(
+  tenant: TenantId,
+  file: Database,
+  transit: TransitKeys,
+  nowMs: () => number,
+): SubjectKeyFile {
+  const bound = (subject: Subject): Uint8Array =>
+    utf8(`kerbside/v1/subject-key\n${tenant}\n${subject}`);
+  const find = (sql: Sql, subject: Subject): Row | undefined =>
+    sql.get<Row>(
+      "SELECT transit, wrapped, destroyed_at_ms IS NOT NULL AS destroyed FROM subject_keys WHERE subject = ?",
+      subject,
+    );
+  const unwrap = (subject: Subject, row: Row): SubjectKey => {
+    if (row.destroyed === 1) throw destroyed();
+    const wrapping = transit.get(row.transit);
+    if (wrapping === undefined)
+      throw new ProtocolError(
+        "storage_failed",
+        `transit key ${row.transit} of ${tenant}: is not in the vault`,
+      );
+    return sealedBy(openWith(wrapping, row.wrapped, bound(subject)));
+  };
+  const existing = (subject: Subject): SubjectKey | undefined => {
+    const row = file.read((sql) => find(sql, subject));
+    return row === undefined || row.destroyed === 1 ? undefined : unwrap(subject, row);
+  };
+  const key = (subject: Subject): SubjectKey => {
+    const row = file.read((sql) => find(sql, subject));
+    if (row !== undefined) return unwrap(subject, row);
+    const version = Math.max(...transit.keys());
+    const wrapping = transit.get(version);
+    if (wrapping === undefined)
+      throw new ProtocolError("storage_failed", `transit key of ${tenant}: is not in the vault`);
+    const wrapped = sealWith(wrapping, randomBytes(KEY_BYTES), bound(subject));
+    // Another process may have made it meanwhile: the first one stands.
+    const stored = file.write((sql) => {
+      sql.run(
+        "INSERT INTO subject_keys (subject, transit, wrapped, made_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        subject,
+        version,
+        wrapped,
+        nowMs(),
+      );
+      return find(sql, subject);
+    });
+    if (stored === undefined)
+      throw new ProtocolError("storage_failed", "subject key: was not kept");
+    return unwrap(subject, stored);
+  };
+  return {
+    key,
+    existing,
+    seal: async (subject, plain, where) => key(subject).seal(plain, where),
+    open: async (subject, sealed, where) => {
+      const found = existing(subject);
+      if (found === undefined) throw destroyed();
+      return found.open(sealed, where);
+    },
+    destroy: async (subject) => {
+      file.write((sql) => {
+        sql.run(
+          "INSERT INTO subject_keys (subject, transit, wrapped, made_at_ms, destroyed_at_ms) VALUES (?, 0, ?, ?, ?) " +
+            "ON CONFLICT (subject) DO UPDATE SET wrapped = excluded.wrapped, destroyed_at_ms = excluded.destroyed_at_ms " +
+            "WHERE destroyed_at_ms IS NULL",
+          subject,
+          NONE,
+          nowMs(),
+          nowMs(),
+        );
+      });
+      file.scrub();
+    },
+  };
+}
+
+function destroyed(): ProtocolError {
+  return new ProtocolError("not_found", "subject key: was destroyed, or never made");
+}
+
+function sealedBy(secret: Uint8Array): SubjectKey {
+  return {
+    seal: (plain, bound) => sealWith(secret, plain, bound),
+    open: (sealed, bound) => openWith(secret, sealed, bound),
+  };
+}
+
+/** A random nonce, then ciphertext and tag. At 192 bits random nonces do not meet under one key. */
+export function sealWith(key: Uint8Array, plain: Uint8Array, bound: Uint8Array): Uint8Array {
+  const nonce = randomBytes(AEAD_NONCE_BYTES);
+  return concatBytes(nonce, aeadSeal(key, nonce, plain, bound));
+}
+
+/** Throws ProtocolError `unauthenticated`. */
+export function openWith(key: Uint8Array, sealed: Uint8Array, bound: Uint8Array): Uint8Array {
+  if (sealed.length < AEAD_NONCE_BYTES + AEAD_TAG_BYTES)
+    throw new ProtocolError("unauthenticated", "ciphertext: is too short");
+  const nonce = sealed.subarray(0, AEAD_NONCE_BYTES);
+  return aeadOpen(key, nonce, sealed.subarray(AEAD_NONCE_BYTES), bound);
+}

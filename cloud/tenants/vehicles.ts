@@ -1,0 +1,113 @@
+/** Cars, their newest sessions, and their command counters. */
+import {
+  decode,
+  encode,
+  equalBytes,
+  ProtocolError,
+  type SessionRecord,
+  sessionCodec,
+  type VehicleId,
+  type VehicleRecord,
+  vehicleId,
+} from "@kerbside/protocol";
+import type { Sql } from "./database.ts";
+import { announce } from "./engine.ts";
+
+type VehicleRow = {
+  readonly vehicle: string;
+  readonly profile: string;
+  readonly signing_key: Uint8Array;
+  readonly certificate_serial: string;
+  readonly enrolled_at_ms: number;
+  readonly revoked_at_ms: number | null;
+};
+
+export function putVehicle(sql: Sql, record: VehicleRecord, nowMs: number): void {
+  sql.run(
+    "INSERT OR REPLACE INTO vehicles (vehicle, profile, signing_key, certificate_serial, enrolled_at_ms, revoked_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
+    record.vehicle,
+    record.profile,
+    record.signingKey,
+    record.certificateSerial,
+    record.enrolledAtMs,
+    record.revokedAtMs ?? null,
+  );
+  announce(sql, nowMs, "vehicle", record.vehicle);
+}
+
+function vehicleOf(row: VehicleRow): VehicleRecord {
+  return {
+    vehicle: vehicleId(row.vehicle),
+    profile: row.profile,
+    signingKey: row.signing_key,
+    certificateSerial: row.certificate_serial,
+    enrolledAtMs: row.enrolled_at_ms,
+    ...(row.revoked_at_ms === null ? {} : { revokedAtMs: row.revoked_at_ms }),
+  };
+}
+
+export function readVehicle(sql: Sql, vehicle: VehicleId): VehicleRecord | undefined {
+  const row = sql.get<VehicleRow>("SELECT * FROM vehicles WHERE vehicle = ?", vehicle);
+  return row === undefined ? undefined : vehicleOf(row);
+}
+
+export function readVehicles(sql: Sql): readonly VehicleRecord[] {
+  return sql.all<VehicleRow>("SELECT * FROM vehicles ORDER BY vehicle").map(vehicleOf);
+}
+
+export function putSession(sql: Sql, record: SessionRecord, nowMs: number): void {
+  sql.run(
+    "INSERT OR REPLACE INTO sessions (vehicle, epoch, session, envelope, received_at_ms, online) VALUES (?, ?, ?, ?, ?, ?)",
+    record.vehicle,
+    record.session.epoch,
+    encode(sessionCodec, record.session),
+    record.envelope,
+    record.receivedAtMs,
+    record.online ? 1 : 0,
+  );
+  announce(sql, nowMs, "vehicle", record.vehicle);
+}
+
+export function readSession(sql: Sql, vehicle: VehicleId): SessionRecord | undefined {
+  type Row = { session: Uint8Array; envelope: Uint8Array; received_at_ms: number; online: number };
+  const row = sql.get<Row>(
+    "SELECT session, envelope, received_at_ms, online FROM sessions WHERE vehicle = ?",
+    vehicle,
+  );
+  if (row === undefined) return undefined;
+  return {
+    vehicle,
+    session: decode(sessionCodec, row.session),
+    envelope: row.envelope,
+    receivedAtMs: row.received_at_ms,
+    online: row.online === 1,
+  };
+}
+
+export function sessionGone(
+  sql: Sql,
+  vehicle: VehicleId,
+  epoch: Uint8Array,
+  nowMs: number,
+): boolean {
+  const row = sql.get<{ epoch: Uint8Array; online: number }>(
+    "SELECT epoch, online FROM sessions WHERE vehicle = ?",
+    vehicle,
+  );
+  if (row === undefined || !equalBytes(row.epoch, epoch)) return false;
+  if (row.online === 1) {
+    sql.run("UPDATE sessions SET online = 0 WHERE vehicle = ?", vehicle);
+    announce(sql, nowMs, "vehicle", vehicle);
+  }
+  return true;
+}
+
+/** Durable before it is used: a crash after this loses a number, and never hands one out twice. */
+export function nextCounter(sql: Sql, vehicle: VehicleId): number {
+  const row = sql.get<{ value: number }>(
+    "INSERT INTO counters (vehicle, value) VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value",
+    vehicle,
+  );
+  if (row === undefined) throw new ProtocolError("storage_failed", "counter: was not kept");
+  return row.value;
+}
