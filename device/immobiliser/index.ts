@@ -21,6 +21,13 @@ export {
   type StatusReport,
 } from "./lock-driver.ts";
 export {
+  MOTION_UNKNOWN,
+  type Motion,
+  type MotionInput,
+  motionFacts,
+  nextMotion,
+} from "./motion.ts";
+export {
   type Actuated,
   beginOrder,
   type OrderEffect,

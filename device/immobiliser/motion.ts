@@ -1,0 +1,86 @@
+/**
+ * Whether the car stands, as a pure machine fed with each change of speed and ignition. A parked car's bus sleeps, so
+ * age alone is no reason to doubt: once it was seen standing, and then its ignition seen going off, it counts as parked
+ * until a sign of motion or of the ignition.
+ */
+import type { CarFacts, Reading } from "./facts.ts";
+import { STANDSTILL_MS_MIN } from "./interlocks.ts";
+
+export type Motion =
+  | { readonly value: "unknown" }
+  | { readonly value: "moving" }
+  | {
+      readonly value: "standing";
+      readonly sinceMs: number;
+      readonly ignition: "on" | "off" | "unknown";
+    }
+  | { readonly value: "parked"; readonly sinceMs: number };
+
+export type MotionInput =
+  | { readonly type: "speed"; readonly reading: Reading<number> }
+  | { readonly type: "ignition"; readonly off: Reading<boolean> }
+  /** Another witness of motion: GNSS, accelerometer, a tow alarm. */
+  | { readonly type: "moved" };
+
+export const MOTION_UNKNOWN: Motion = { value: "unknown" };
+const MOVING_KMH_MIN = 0.5;
+
+/** Steps the machine. `nowMs` is the boot clock. */
+export function nextMotion(state: Motion, input: MotionInput, nowMs: number): Motion {
+  switch (input.type) {
+    case "moved":
+      return { value: "moving" };
+    case "speed":
+      return nextBySpeed(state, input.reading, nowMs);
+    case "ignition":
+      return nextByIgnition(state, input.off, nowMs);
+  }
+}
+
+function nextBySpeed(state: Motion, reading: Reading<number>, nowMs: number): Motion {
+  if (reading.quality === "good") {
+    if (reading.value > MOVING_KMH_MIN) return { value: "moving" };
+    if (state.value === "standing" || state.value === "parked") return state;
+    return { value: "standing", sinceMs: nowMs, ignition: "unknown" };
+  }
+  // The bus of a parked car sleeps: its speed grows stale. A value that is wrong is another matter.
+  if (state.value === "parked" && reading.quality === "stale") return state;
+  return MOTION_UNKNOWN;
+}
+
+function nextByIgnition(state: Motion, off: Reading<boolean>, nowMs: number): Motion {
+  const isOff = off.quality === "good" && off.value;
+  const isOn = off.quality === "good" && !off.value;
+  if (state.value === "parked") {
+    return isOn ? { value: "standing", sinceMs: state.sinceMs, ignition: "on" } : state;
+  }
+  if (state.value !== "standing") return state;
+  if (isOn) return { ...state, ignition: "on" };
+  const wentOff = isOff && state.ignition === "on" && nowMs - state.sinceMs >= STANDSTILL_MS_MIN;
+  if (wentOff) return { value: "parked", sinceMs: state.sinceMs };
+  return { ...state, ignition: isOff ? "off" : "unknown" };
+}
+
+/** The facts that follow from motion. `speed` and `ignitionOff` are the live readings, believed where the car is not parked. */
+export function motionFacts(
+  state: Motion,
+  speedKmh: Reading<number>,
+  ignitionOff: Reading<boolean>,
+  nowMs: number,
+): Pick<CarFacts, "speedKmh" | "ignitionOff" | "standstillMs" | "ignitionOffSeenAfterStandstill"> {
+  if (state.value === "parked") {
+    return {
+      speedKmh: asleep(speedKmh, 0),
+      ignitionOff: asleep(ignitionOff, true),
+      standstillMs: nowMs - state.sinceMs,
+      ignitionOffSeenAfterStandstill: true,
+    };
+  }
+  const standstillMs = state.value === "standing" ? nowMs - state.sinceMs : 0;
+  return { speedKmh, ignitionOff, standstillMs, ignitionOffSeenAfterStandstill: false };
+}
+
+/** What a parked car last said stands while its bus sleeps. */
+function asleep<T>(reading: Reading<T>, parkedValue: T): Reading<T> {
+  return reading.quality === "stale" ? { quality: "good", value: parkedValue } : reading;
+}
