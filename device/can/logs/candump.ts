@@ -18,6 +18,8 @@ const UPPER_R = 82;
 const UNDERSCORE = 95;
 /** CAN_ERR_FLAG of linux/can.h; log lines carry it in the id. */
 const ERROR_FLAG = 0x20000000;
+/** Of whole seconds since the epoch; more would not be exact in microseconds. */
+const SECONDS_DIGITS_MAX = 11;
 /** Eight digits make an identifier extended, three or fewer standard. */
 const STANDARD_DIGITS_MAX = 3;
 const EXTENDED_DIGITS_MAX = 8;
@@ -59,6 +61,7 @@ class CandumpReader implements LineReader {
   private pos = 0;
 
   read(bytes: Uint8Array, from: number, to: number): LineResult {
+    if (this.readPlain(bytes, from, to)) return this.frame;
     if (bytes[from] === OPEN && this.readHead(bytes, from, to)) {
       const problem = this.readFrame(bytes, to);
       return problem === null ? this.frame : new LineProblem(problem);
@@ -66,12 +69,70 @@ class CandumpReader implements LineReader {
     return readConsoleLine(textOf(bytes, from, to));
   }
 
+  /**
+   * The form that nearly every line of a log has: six decimals, the bus of the line before, a classic
+   * data frame. Bytes beyond `to` may be looked at, but then it is false, as for any other form.
+   */
+  private readPlain(bytes: Uint8Array, from: number, to: number): boolean {
+    if (bytes[from] !== OPEN) return false;
+    let i = from + 1;
+    let seconds = 0;
+    for (; i < to; i++) {
+      const digit = (bytes[i] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      seconds = seconds * 10 + digit;
+    }
+    if (i === from + 1 || i - from > SECONDS_DIGITS_MAX || bytes[i] !== DOT) return false;
+    let micros = 0;
+    const decimalsTo = i + 7;
+    for (i++; i < decimalsTo; i++) {
+      const digit = (bytes[i] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) return false;
+      micros = micros * 10 + digit;
+    }
+    if (bytes[i] !== CLOSE || bytes[i + 1] !== SPACE) return false;
+    i += 2;
+    const bus = this.busBytes;
+    for (let k = 0; k < bus.length; k++, i++) if (bytes[i] !== bus[k]) return false;
+    if (bus.length === 0 || bytes[i] !== SPACE) return false;
+    const idFrom = ++i;
+    let id = 0;
+    for (; i < to && bytes[i] !== HASH; i++) {
+      const digit = HEX[bytes[i] ?? 0] ?? 255;
+      if (digit > 15 || i - idFrom >= EXTENDED_DIGITS_MAX) return false;
+      id = id * 16 + digit;
+    }
+    const ext = i - idFrom > STANDARD_DIGITS_MAX;
+    const dataFrom = i + 1;
+    if (i === idFrom || dataFrom > to || id > (ext ? EXTENDED_ID_MAX : STANDARD_ID_MAX))
+      return false;
+    const length = (to - dataFrom) >> 1;
+    if (((to - dataFrom) & 1) === 1 || length > CLASSIC_BYTES_MAX) return false;
+    const buffer = this.buffer;
+    let wrong = 0;
+    for (let k = 0, at = dataFrom; k < length; k++, at += 2) {
+      const high = HEX[bytes[at] ?? 0] ?? 255;
+      const low = HEX[bytes[at + 1] ?? 0] ?? 255;
+      wrong |= high | low;
+      buffer[k] = (high << 4) | low;
+    }
+    if (wrong > 15) return false;
+    const frame = this.frame;
+    frame.timeUs = seconds * 1_000_000 + micros;
+    frame.id = id;
+    frame.ext = ext;
+    frame.kind = "data";
+    frame.fd = false;
+    frame.data = this.views[length] ?? buffer;
+    return true;
+  }
+
   /** `(seconds.micros) bus `; false if it is something else. */
   private readHead(bytes: Uint8Array, from: number, to: number): boolean {
     let i = from + 1;
     let seconds = 0;
     let digits = 0;
-    for (; i < to && digits < 12; i++, digits++) {
+    for (; i < to && digits < SECONDS_DIGITS_MAX; i++, digits++) {
       const digit = (bytes[i] ?? 0) - ZERO;
       if (digit < 0 || digit > 9) break;
       seconds = seconds * 10 + digit;

@@ -26,6 +26,23 @@ export class LineSplitter {
     let from = 0;
     if (this.afterCr && chunk[0] === LF) from = 1;
     if (chunk.length > 0) this.afterCr = false;
+    if (chunk.indexOf(CR, from) < 0) from = this.pushLines(chunk, from);
+    else from = this.pushAnyEnds(chunk, from);
+    if (from < chunk.length) this.keep(chunk, from, chunk.length);
+  }
+
+  /** Lines that all end in "\n", at the speed of a native search; returns where the rest begins. */
+  private pushLines(chunk: Uint8Array, start: number): number {
+    let from = start;
+    for (let to = chunk.indexOf(LF, from); to >= 0; to = chunk.indexOf(LF, from)) {
+      this.emit(chunk, from, to);
+      from = to + 1;
+    }
+    return from;
+  }
+
+  private pushAnyEnds(chunk: Uint8Array, start: number): number {
+    let from = start;
     for (let i = from; i < chunk.length; i++) {
       const byte = chunk[i];
       if (byte !== LF && byte !== CR) continue;
@@ -36,7 +53,7 @@ export class LineSplitter {
       }
       from = i + 1;
     }
-    if (from < chunk.length) this.keep(chunk, from, chunk.length);
+    return from;
   }
 
   /** The last line, if it has no end. */
