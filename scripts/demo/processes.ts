@@ -31,6 +31,8 @@ export type Program = {
   /** Resolves when it has ended, with the last of what it wrote to standard error. */
   readonly ended: Promise<{ readonly code: number | null; readonly tail: string }>;
   readonly stop: () => Promise<void>;
+  /** SIGKILL, to it and to what it started: a power cut. */
+  readonly kill: () => Promise<void>;
 };
 
 function start(name: ProgramName, args: readonly string[]): ChildProcess {
@@ -78,7 +80,7 @@ export function startProgram(name: ProgramName, args: readonly string[], logFile
   });
   // Whoever never waits for it must not be ended by it.
   ready.catch(() => undefined);
-  return { name, ready, ended, stop: () => stop(child, ended) };
+  return { name, ready, ended, stop: () => stop(child, ended), kill: () => kill(child, ended) };
 }
 
 function readyLine(line: string): Readonly<Record<string, unknown>> | undefined {
@@ -94,16 +96,23 @@ function readyLine(line: string): Readonly<Record<string, unknown>> | undefined 
 async function stop(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGTERM");
-  const hard = setTimeout(() => {
-    if (child.pid === undefined) return;
-    try {
-      process.kill(-child.pid, "SIGKILL");
-    } catch {
-      // It has ended meanwhile.
-    }
-  }, STOP_MS_MAX);
+  const hard = setTimeout(() => killGroup(child), STOP_MS_MAX);
   await ended;
   clearTimeout(hard);
+}
+
+async function kill(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
+  killGroup(child);
+  await ended;
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
 /** Runs a command to its end and returns its JSON lines. Throws DemoError with what it said if it fails. */

@@ -1,0 +1,173 @@
+/**
+ * A whole system in a directory of its own: cloud, simulated car and agent as real processes, started by their own
+ * command lines, each of which a test may kill, stop and start again. Everything is ended with the world.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Backend, isJson, type Json } from "../../scripts/demo/api.ts";
+import { prepareFolder } from "../../scripts/demo/options.ts";
+import {
+  type Cloud,
+  ensureEnrolment,
+  ensureTenant,
+  type Paths,
+  type Ports,
+  pathsOf,
+  type Sim,
+  startAgent,
+  startCloud,
+  startSim,
+  TENANT,
+  VEHICLE,
+} from "../../scripts/demo/parts.ts";
+import { type Program, runProgram } from "../../scripts/demo/processes.ts";
+
+const POLL_MS = 50;
+const WAIT_MS_MAX = 60_000;
+
+export type Row = Json & { readonly log: string; readonly lane: string };
+
+export class World implements AsyncDisposable {
+  readonly paths: Paths;
+  readonly #programs = new Set<Program>();
+  #cloud: Cloud | undefined;
+  #sim: Sim | undefined;
+  #agent: Program | undefined;
+
+  private constructor(paths: Paths) {
+    this.paths = paths;
+  }
+
+  /** A cloud with the demo tenant, and nothing of a car yet. */
+  static async cloudOnly(): Promise<World> {
+    const data = mkdtempSync(join(tmpdir(), "kerbside-world-"));
+    mkdirSync(data, { recursive: true });
+    prepareFolder(data);
+    const world = new World(pathsOf(data));
+    await ensureTenant(world.paths);
+    await world.startCloud();
+    return world;
+  }
+
+  /** The whole system, the car online. `through` may put something between the car and the broker. */
+  static async whole(through?: (broker: number) => Promise<number>): Promise<World> {
+    const world = await World.cloudOnly();
+    await world.startSim();
+    const broker = (await through?.(world.ports.broker)) ?? world.ports.broker;
+    await ensureEnrolment(world.paths);
+    await world.startAgent({ ...world.ports, broker });
+    return world;
+  }
+
+  get cloud(): Cloud {
+    if (this.#cloud === undefined) throw new Error("the cloud is not up");
+    return this.#cloud;
+  }
+
+  get sim(): Sim {
+    if (this.#sim === undefined) throw new Error("the simulated car is not up");
+    return this.#sim;
+  }
+
+  get agent(): Program {
+    if (this.#agent === undefined) throw new Error("the agent is not up");
+    return this.#agent;
+  }
+
+  get ports(): Ports {
+    return this.cloud.ports;
+  }
+
+  get backend(): Backend {
+    return new Backend({ cloud: this.cloud, paths: this.paths }, TENANT);
+  }
+
+  /** Starts the cloud, on the ports it had before if it was up already: cars and callers know them. */
+  async startCloud(): Promise<void> {
+    const { program, up } = startCloud(this.paths, this.#cloud?.ports ?? { https: 0, broker: 0 });
+    this.#programs.add(program);
+    this.#cloud = await up;
+  }
+
+  async startSim(): Promise<void> {
+    const { program, up } = startSim(this.paths, 0);
+    this.#programs.add(program);
+    this.#sim = await up;
+  }
+
+  async startAgent(ports: Ports = this.ports): Promise<void> {
+    this.#agent = startAgent(this.paths, ports);
+    this.#programs.add(this.#agent);
+    await this.online(true);
+  }
+
+  /** Waits until the API says that the car is there, or away. */
+  async online(is: boolean): Promise<void> {
+    await this.until(`car ${is ? "online" : "offline"}`, async () => {
+      const { status, body } = await this.backend.ask(`/vehicles/${VEHICLE}`);
+      return status === 200 && isJson(body) && body["online"] === is;
+    });
+  }
+
+  /** Polls until it holds; fails with what was waited for, and what the agent last logged. */
+  async until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    const deadline = Date.now() + WAIT_MS_MAX;
+    while (!(await holds())) {
+      if (Date.now() > deadline)
+        throw new Error(`waited ${WAIT_MS_MAX} ms in vain: ${what} (${this.paths.data})`);
+      await delay(POLL_MS);
+    }
+  }
+
+  /** Every stored event and declared gap, by the command line that operators use. */
+  async rows(): Promise<readonly Row[]> {
+    const rows = await runProgram("kerbside-cloud", [
+      ...["events", "--tenant", TENANT, "--data", this.paths.cloud, "--json"],
+    ]);
+    return rows as readonly Row[];
+  }
+
+  /** Drives the simulated car by its cockpit's API. */
+  async cockpit(path: string, body?: unknown): Promise<Json> {
+    const headers = { authorization: `Bearer ${this.sim.key}` };
+    const ask = body === undefined ? { headers } : { method: "POST" as const, headers, body };
+    const answer = await this.sim.call(path, ask);
+    if (answer.status !== 200 || !isJson(answer.body)) {
+      throw new Error(`cockpit ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    }
+    return answer.body;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const program of [...this.#programs].toReversed()) await program.stop();
+    rmSync(this.paths.data, { recursive: true, force: true });
+  }
+}
+
+/** Numbers of each log and lane that are missing without a declared gap, or there twice; empty if all is well. */
+export function holesAndDoubles(rows: readonly Row[]): readonly string[] {
+  const lanes = new Map<string, number[]>();
+  const add = (row: Row, numbers: readonly number[]): void => {
+    const key = `${row.log} ${row.lane}`;
+    lanes.set(key, [...(lanes.get(key) ?? []), ...numbers]);
+  };
+  for (const row of rows) {
+    if (typeof row["seq"] === "number") add(row, [row["seq"]]);
+    const gap = row["gap"];
+    if (Array.isArray(gap)) {
+      const [from, to] = [Number(gap[0]), Number(gap[1])];
+      add(
+        row,
+        Array.from({ length: to - from + 1 }, (_, i) => from + i),
+      );
+    }
+  }
+  return [...lanes].flatMap(([key, numbers]) => {
+    const sorted = numbers.toSorted((a, b) => a - b);
+    return sorted
+      .flatMap((seq, i) => (seq === i + 1 ? [] : [`${key}: ${seq} in place ${i + 1}`]))
+      .slice(0, 3);
+  });
+}
