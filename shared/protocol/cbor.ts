@@ -70,9 +70,9 @@ function canonical(value: CborValue, depth: number): CborValue {
       return value;
     case "object":
       if (value === null) return value;
-      if (depth >= CBOR_LIMITS.depthMax && !(value instanceof Uint8Array))
+      if (value instanceof Uint8Array) return value;
+      if (depth >= CBOR_LIMITS.depthMax)
         throw unencodable(`nesting deeper than ${CBOR_LIMITS.depthMax}`);
-      if (value instanceof Uint8Array) return plainBytes(value);
       if (value instanceof Map) return canonicalMap(value, depth);
       if (Array.isArray(value)) return canonicalArray(value, depth);
       throw unencodable("an object that is no Map, array or Uint8Array");
@@ -93,16 +93,11 @@ function unencodable(what: string): ProtocolError {
 function canonicalNumber(value: number): number | bigint {
   if (!Number.isSafeInteger(value)) return value;
   if (value > UINT32_MAX || value < -UINT32_MAX - 1) return BigInt(value);
-  return value === 0 ? 0 : value;
-}
-
-/** cbor-x picks the encoding by the constructor, so a subclass is shown as what it is. */
-function plainBytes(value: Uint8Array): Uint8Array {
-  if (value.constructor === Uint8Array) return value;
-  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return value;
 }
 
 function canonicalArray(values: readonly CborValue[], depth: number): readonly CborValue[] {
+  // cbor-x picks the encoding by the constructor: a subclass is shown as what it is.
   let changed: CborValue[] | undefined =
     values.constructor === Array ? undefined : Array.from(values);
   for (let index = 0; index < values.length; index += 1) {

@@ -76,6 +76,13 @@ for (const { why, value, hex } of GOOD) {
   });
 }
 
+test("CBOR subclasses travel as what they are", () => {
+  class Row extends Array<number> {}
+  class Index extends Map<number, number> {}
+  class Bytes extends Uint8Array {}
+  const value = [Row.from([1, 2]), new Index([[1, 2]]), Bytes.of(1), Buffer.of(2)];
+  assert.is(hexOf(encodeCbor(value)), "84820102a1010241014102");
+});
 test("CBOR minus zero travels as zero", () => assert.is(hexOf(encodeCbor(-0)), "00"));
 test("CBOR a small bigint travels as an integer", () =>
   assert.is(hexOf(encodeCbor([5n, -5n, 4294967296n])), "8305241b0000000100000000"));

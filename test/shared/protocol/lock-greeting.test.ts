@@ -2,7 +2,9 @@ import {
   decodeLockPayload,
   encodeGreeting,
   encodeLockFrame,
+  encodeLockPayload,
   LOCK_MESSAGES,
+  LOCK_SILENCE_MS_MAX,
   LockLinkDecoder,
   lockGreetingKey,
   lockSessionKey,
@@ -73,6 +75,35 @@ for (const version of [0, 2])
     assert.equal(module.receive(welcome, 1).bytesOut, new Uint8Array());
     assert.equal(module.state, { value: "closed", reason: "incompatible" });
   });
+
+test("lock link: a greeting counts as 0, so no frame of a session can pass for one", () => {
+  const { controller } = newPair({ module: PAIRING_KEY, controller: PAIRING_KEY });
+  const frame = { type: LOCK_MESSAGES.hello.code, counter: 1, heard: 0 };
+  const bytes = encodeLockFrame(lockGreetingKey(PAIRING_KEY), "module", {
+    ...frame,
+    payload: encodeLockPayload(HELLO),
+  });
+  assert.is(controller.receive(bytes, 0).bytesOut.length, 0);
+  assert.is(controller.counts.macErrors, 1);
+});
+
+test("lock link: bytes that arrive after silence find the session over", () => {
+  const { controller, module } = readyPair();
+  controller.receive(new Uint8Array(), LOCK_SILENCE_MS_MAX);
+  assert.equal(controller.state, { value: "closed", reason: "silence" });
+  const step = module.receive(new Uint8Array(), LOCK_SILENCE_MS_MAX);
+  assert.is(module.state.value, "greeting");
+  assert.ok(step.bytesOut.length > 0, "the module asks again");
+});
+
+test("lock link: a frame that claims to have heard what was never sent is not acted upon", () => {
+  const { controller } = readyPair();
+  const key = lockSessionKey(PAIRING_KEY, HELLO, WELCOME);
+  const payload = Uint8Array.of(0, 0, 0, 1, 2);
+  const frame = { type: LOCK_MESSAGES.actuate.code, counter: 9, heard: 1000, payload };
+  assert.equal(controller.receive(encodeLockFrame(key, "module", frame), 0).messages, []);
+  assert.is(controller.counts.late, 1);
+});
 
 test("lock link: an authentic frame that is not understood is refused by name, once", () => {
   const key = lockSessionKey(PAIRING_KEY, HELLO, WELCOME);
