@@ -1,0 +1,38 @@
+/**
+ * Who somebody is: the development certificate authority (a root, one intermediate a tenant, certificates of cars and
+ * of servers), enrolment of cars, the identity that a car's certificate proves, the embedded OAuth2 issuer and the
+ * verifier of access tokens from it or any other configured issuer. It keeps no state of its own: keys come from the
+ * vaults and records from the ports that it is given.
+ */
+export { AttemptLimiter, type AttemptLimits } from "./attempts.ts";
+export {
+  openPlatformAuthority,
+  openTenantAuthority,
+  type PlatformAuthority,
+  type TenantAuthority,
+} from "./authority.ts";
+export type { IssuedCertificate } from "./certificates.ts";
+export {
+  type EnrolmentGrant,
+  type EnrolmentPorts,
+  type EnrolmentTenant,
+  type EnrolmentTokens,
+  enrol,
+  enrolmentTokenHash,
+  newEnrolmentToken,
+} from "./enrolment.ts";
+export {
+  type CarCertificate,
+  type CarGateOptions,
+  carGate,
+  identifyCertificate,
+} from "./identify.ts";
+export {
+  clientSecretHash,
+  type Issuer,
+  type IssuerClient,
+  type IssuerOptions,
+  newClientSecret,
+  openIssuer,
+} from "./issuer.ts";
+export { type TokenVerifierOptions, tokenVerifier } from "./token-verifier.ts";

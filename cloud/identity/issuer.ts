@@ -1,0 +1,224 @@
+/**
+ * The embedded OAuth2 issuer: oidc-provider with one grant, client credentials (RFC 6749 § 4.4), for backends. Tokens
+ * are JWTs (RFC 9068), so nothing is kept of them. It is behind HTTPS like the API and lives beside it; an operator may
+ * configure another issuer in its place.
+ */
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import {
+  type Clock,
+  fromHex,
+  type Log,
+  sameMac,
+  sha256,
+  type TenantId,
+  toHex,
+  utf8,
+  type Vault,
+} from "@kerbside/protocol";
+import type { JSONWebKeySet, JWK } from "jose";
+import { type ClientMetadata, type Context, errors, Provider } from "oidc-provider";
+import { AttemptLimiter, type AttemptLimits } from "./attempts.ts";
+
+/** A backend as it is recorded: of one tenant, with the scopes it may ask for. The secret is kept as a hash. */
+export type IssuerClient = {
+  readonly id: string;
+  readonly tenant: TenantId;
+  readonly secretHash: Uint8Array;
+  readonly scopes: readonly string[];
+};
+
+export type IssuerOptions = {
+  /** The issuer's name in tokens and the base of its addresses: `https://host:port`. */
+  readonly issuer: string;
+  /** Whom its tokens are for. */
+  readonly audience: string;
+  /** All scopes there are. */
+  readonly scopes: readonly string[];
+  /** The platform's; holds the signing key, which is made at the first opening. */
+  readonly vault: Vault;
+  /** Asked for each token; undefined where there is none or it was taken back. */
+  readonly client: (id: string) => Promise<IssuerClient | undefined>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits?: { readonly byClient?: AttemptLimits; readonly byAddress?: AttemptLimits };
+};
+
+export type Issuer = {
+  /** Public keys, for verifiers that are given them. */
+  readonly jwks: JSONWebKeySet;
+  /** Answers ISSUER_PATHS. The request's body must not have been read. */
+  readonly handler: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly paths: typeof ISSUER_PATHS;
+};
+
+export const ISSUER_PATHS = {
+  token: "/oauth/token",
+  jwks: "/oauth/jwks",
+  discovery: "/.well-known/openid-configuration",
+} as const;
+
+const PATHS: ReadonlySet<string> = new Set(Object.values(ISSUER_PATHS));
+
+const TOKEN_LIFE_S = 600;
+const SECRET_BYTES = 32;
+const KEY_NAME = "oauth/signing-key";
+const SECRET_DOMAIN = "kerbside/v1/client-secret\n";
+const BASIC_CHARS_MAX = 1024;
+const CLIENT_ID_CHARS_MAX = 128;
+const FIVE_MINUTES_MS = 300_000;
+/** A client's failures count together with the address, so that nobody locks a backend out by failing in its name. */
+const BY_CLIENT: AttemptLimits = { failuresMax: 5, windowMs: FIVE_MINUTES_MS, keysMax: 10_000 };
+const BY_ADDRESS: AttemptLimits = { failuresMax: 50, windowMs: FIVE_MINUTES_MS, keysMax: 10_000 };
+
+/** How a client's secret is kept: 256 random bits need no slow hash. */
+export function clientSecretHash(secret: string): Uint8Array {
+  return sha256(utf8(SECRET_DOMAIN + secret));
+}
+
+/** A fresh secret; only its hash is to be kept. */
+export function newClientSecret(): { readonly secret: string; readonly hash: Uint8Array } {
+  const secret = randomBytes(SECRET_BYTES).toString("base64url");
+  return { secret, hash: clientSecretHash(secret) };
+}
+
+export async function openIssuer(options: IssuerOptions): Promise<Issuer> {
+  const key = await openKey(options.vault);
+  const { d: _private, ...publicKey } = key;
+  const provider = new Provider(options.issuer, configuration(options, key));
+  // The record holds a hash where the library keeps the secret itself, so the comparison is ours.
+  provider.Client.prototype.compareClientSecret = function compare(actual) {
+    return sameMac(clientSecretHash(actual), fromHex(this.clientSecret));
+  };
+  provider.use(slowDown(options));
+  provider.on("server_error", (_context, error) => {
+    options.log.error("issuer.failed", { what: error.name });
+  });
+  return { jwks: { keys: [publicKey] }, handler: provider.callback(), paths: ISSUER_PATHS };
+}
+
+async function openKey(vault: Vault): Promise<JWK> {
+  const stored = await vault.get(KEY_NAME);
+  if (stored !== undefined) return JSON.parse(new TextDecoder().decode(stored)) as JWK;
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const jwk = privateKey.export({ format: "jwk" });
+  const kid = toHex(sha256(utf8(JSON.stringify([jwk.crv, jwk.x, jwk.y])))).slice(0, 16);
+  const key: JWK = { ...jwk, kid, alg: "ES256", use: "sig" };
+  await vault.put(KEY_NAME, utf8(JSON.stringify(key)));
+  return key;
+}
+
+function configuration(options: IssuerOptions, key: JWK): Readonly<Record<string, unknown>> {
+  const { audience, scopes, client } = options;
+  const resourceServer = {
+    scope: scopes.join(" "),
+    audience,
+    accessTokenTTL: TOKEN_LIFE_S,
+    accessTokenFormat: "jwt",
+    jwt: { sign: { alg: "ES256", kid: key.kid } },
+  };
+  return {
+    adapter: adapterOf(client),
+    jwks: { keys: [key] },
+    routes: { token: ISSUER_PATHS.token, jwks: ISSUER_PATHS.jwks },
+    scopes: [...scopes],
+    responseTypes: [],
+    // Not in the body: RFC 6749 § 2.3.1 advises against it, and one way is enough.
+    clientAuthMethods: ["client_secret_basic"],
+    extraClientMetadata: { properties: ["tenant"] },
+    cookies: { keys: [toHex(randomBytes(SECRET_BYTES))] },
+    clientDefaults: {
+      grant_types: ["client_credentials"],
+      response_types: [],
+      redirect_uris: [],
+      id_token_signed_response_alg: "ES256",
+    },
+    extraTokenClaims: (context: Context) => ({ tenant: context.oidc?.client?.["tenant"] }),
+    features: {
+      devInteractions: { enabled: false },
+      userinfo: { enabled: false },
+      clientCredentials: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        // There is one resource, and it need not be named.
+        defaultResource: () => resourceOf(audience),
+        getResourceServerInfo: (_context: Context, resource: string) => {
+          if (resource !== resourceOf(audience)) throw new errors.InvalidTarget();
+          return resourceServer;
+        },
+        useGrantedResource: () => true,
+      },
+    },
+    ttl: { ClientCredentials: TOKEN_LIFE_S },
+  };
+}
+
+/** A resource indicator is an absolute URI (RFC 8707 § 2). */
+function resourceOf(audience: string): string {
+  return audience.includes(":") ? audience : `urn:${audience}`;
+}
+
+/** What oidc-provider asks of its storage: clients are read, tokens are JWTs and never stored. */
+function adapterOf(client: IssuerOptions["client"]): (model: string) => object {
+  const never = (): Promise<never> => Promise.reject(new Error("nothing is stored here"));
+  const nothing = async (): Promise<undefined> => undefined;
+  return (model) => ({
+    find: async (id: string) => (model === "Client" ? metadataOf(await client(id)) : undefined),
+    upsert: never,
+    consume: never,
+    destroy: nothing,
+    findByUid: nothing,
+    findByUserCode: nothing,
+    revokeByGrantId: nothing,
+  });
+}
+
+function metadataOf(client: IssuerClient | undefined): ClientMetadata | undefined {
+  if (client === undefined) return undefined;
+  return {
+    client_id: client.id,
+    client_secret: toHex(client.secretHash),
+    tenant: client.tenant,
+    scope: client.scopes.join(" "),
+    grant_types: ["client_credentials"],
+    response_types: [],
+    redirect_uris: [],
+    token_endpoint_auth_method: "client_secret_basic",
+  };
+}
+
+/** Counts refused sign-ins and answers 429 (RFC 6585 § 4) while there were too many. */
+function slowDown(
+  options: IssuerOptions,
+): (context: Context, next: () => Promise<void>) => Promise<void> {
+  const byClient = new AttemptLimiter(options.limits?.byClient ?? BY_CLIENT, options.clock);
+  const byAddress = new AttemptLimiter(options.limits?.byAddress ?? BY_ADDRESS, options.clock);
+  return async (context, next) => {
+    // The library has pages for people, which have no business here.
+    if (!PATHS.has(context.path)) return;
+    if (context.path !== ISSUER_PATHS.token) return next();
+    const address = context.req.socket.remoteAddress ?? "";
+    const key = `${clientInHeader(context.req)} ${address}`;
+    const waitMs = Math.max(byAddress.waitMs(address), byClient.waitMs(key));
+    if (waitMs > 0) {
+      context.status = 429;
+      context.set("retry-after", String(Math.ceil(waitMs / 1000)));
+      context.body = { error: "slow_down", error_description: "too many failed sign-ins" };
+      return;
+    }
+    await next();
+    if (context.status === 401) {
+      byAddress.failed(address);
+      byClient.failed(key);
+      options.log.warn("issuer.refused");
+    } else if (context.status === 200) byClient.succeeded(key);
+  };
+}
+
+/** The client that HTTP Basic names (RFC 7617), of whatever length it claims to be cut to what an id may have. */
+function clientInHeader(request: IncomingMessage): string {
+  const [scheme, encoded = ""] = (request.headers.authorization ?? "").split(" ");
+  if (scheme?.toLowerCase() !== "basic") return "";
+  const decoded = Buffer.from(encoded.slice(0, BASIC_CHARS_MAX), "base64").toString();
+  return decoded.split(":", 1).join("").slice(0, CLIENT_ID_CHARS_MAX);
+}
