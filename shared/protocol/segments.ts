@@ -75,6 +75,10 @@ export const headerCodec = struct("segment header", {
     ...internal,
     doc: "hash of the header before; zeros for number 1",
   }),
+  replaces: optional(11, hash256, {
+    ...internal,
+    doc: "of a gap: hash of the header of the segment that was dropped; the next header may name either",
+  }),
 });
 export type SegmentHeader = TypeOf<typeof headerCodec>;
 

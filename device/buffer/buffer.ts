@@ -1,0 +1,384 @@
+/** The buffer as its users see it: events in, durable; segments out, until the tenant's store has them. */
+import { mkdirSync } from "node:fs";
+import {
+  type Clock,
+  cryptoReady,
+  EVENT_BYTES_MAX,
+  type EventTime,
+  encodeEvent,
+  LANES,
+  type Lane,
+  type Log,
+  laneOf,
+  type NewEvent,
+  ProtocolError,
+  type Timer,
+  toHex,
+} from "@kerbside/protocol";
+import { DamagedError, type Engine, openEngine, storageFailed } from "./engine.ts";
+import { type FaultCode, type FaultReports, faultReports } from "./fault-reports.ts";
+import type { AckOutcome } from "./forget.ts";
+import { BUFFER_LIMITS, type BufferLimits, commitDelayMs } from "./limits.ts";
+import type { LogSettings, LostNumbers } from "./log-start.ts";
+import type { NextOptions, OutgoingSegment } from "./outgoing.ts";
+import { lockForWriting, type WriterLock } from "./writer-lock.ts";
+
+/** Where an event went. The triple is unique for the car, for ever. */
+export type Appended = { readonly lane: Lane; readonly log: Uint8Array; readonly seq: number };
+
+export type BufferStatus = {
+  readonly state: "working" | "failed" | "closed";
+  /** Why it failed, where it did. */
+  readonly reason?: string;
+  /** Hexadecimal. */
+  readonly log?: string;
+  readonly segments: Readonly<Record<Lane, number>>;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  /** Events that were refused or had to give way since the start. */
+  readonly lost: number;
+};
+
+export type Buffer = {
+  /**
+   * Resolves once the event is on the disk: `critical` at once, `state` within 250 ms, `track` within its window. Rejects
+   * with ProtocolError `malformed` (its data breaks the schema), `limit_reached` (full of what may not give way),
+   * `storage_failed` (the disk failed; whatever number it had is declared as gone) or `unavailable` (closed).
+   */
+  readonly append: (event: NewEvent & Partial<EventTime>, lane?: Lane) => Promise<Appended>;
+  /** What is to be sent next, or undefined. The same is given again until it is acknowledged or skipped. */
+  readonly next: (options: NextOptions) => OutgoingSegment | undefined;
+  /** Takes a message from `ack`; forgets what it rightly covers. Never throws for what it says. */
+  readonly acknowledge: (message: Uint8Array) => AckOutcome;
+  /** Whether somebody sends now: while nobody does, segments are left to grow. */
+  readonly online: (is: boolean) => void;
+  /** Calls `listener` when there may be more to send. Returns how to stop that. */
+  readonly watch: (listener: () => void) => () => void;
+  readonly status: () => BufferStatus;
+  /** Whether the log before this one ended in order; true where there was none. */
+  readonly previousEndedCleanly: boolean;
+  /** Commits what waits, ends the log in order, lets the file go. Idempotent; never rejects. */
+  readonly close: () => Promise<void>;
+};
+
+export type BufferOptions = Omit<LogSettings, "limits"> & {
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How long an event of `track` may wait for its commit, 250 to 5000 ms. */
+  readonly trackWindowMs?: number;
+  readonly limits?: Partial<BufferLimits>;
+  /** The relation of boot clock and wall clock, and its doubt; by default the wall clock as it is. */
+  readonly time?: () => EventTime;
+};
+
+/** No trusted time says more: nothing proves a wall clock, but one set by a network is seldom a minute off. */
+const DOUBT_MS_DEFAULT = 60_000;
+const RETRY_MS_MIN = 1000;
+const RETRY_MS_MAX = 60_000;
+const TRACK_WINDOW_MS = 1000;
+/** Losses of one moment are reported together. */
+const FAULT_DELAY_MS = 200;
+const NO_SEGMENTS: Readonly<Record<Lane, number>> = { critical: 0, state: 0, track: 0 };
+
+type Waiting = {
+  readonly lane: Lane;
+  readonly plain: Uint8Array;
+  readonly done: (appended: Appended) => void;
+  readonly failed: (error: Error) => void;
+};
+type State =
+  | { readonly kind: "working"; readonly engine: Engine }
+  /** `old` keeps the file open, unused, so that SQLite does not tidy up behind a disk that fails. */
+  | {
+      readonly kind: "failed";
+      readonly error: ProtocolError;
+      readonly old: Engine | undefined;
+      readonly lost: LostNumbers;
+      readonly retryMs: number;
+    }
+  | { readonly kind: "closed" };
+
+/**
+ * Opens the buffer in `dir` (made if absent, mode 0700) and starts a log. A damaged database is set aside and reported;
+ * a disk that fails gives a buffer that refuses and tries again. Rejects with ProtocolError `conflict` while another
+ * process writes there.
+ */
+export async function openBuffer(options: BufferOptions): Promise<Buffer> {
+  await cryptoReady();
+  return new BufferShell(options, { ...BUFFER_LIMITS, ...options.limits });
+}
+
+class BufferShell implements Buffer {
+  readonly #options: BufferOptions;
+  readonly #limits: BufferLimits;
+  readonly #faults: FaultReports;
+  readonly #listeners = new Set<() => void>();
+  #lock: WriterLock | undefined;
+  #state: State;
+  #waiting: Waiting[] = [];
+  #timer: (Timer & { readonly dueMs: number }) | undefined;
+  #microtask = false;
+  #online = false;
+  #lost = 0;
+  readonly #atExit = (): void => this.#finish();
+
+  constructor(options: BufferOptions, limits: BufferLimits) {
+    this.#options = options;
+    this.#limits = limits;
+    this.#faults = faultReports(options.clock);
+    this.#state = this.#open({}, undefined, RETRY_MS_MIN, undefined);
+    if (this.#state.kind === "failed" && this.#state.error.code === "conflict") {
+      throw this.#state.error;
+    }
+    process.on("exit", this.#atExit);
+    this.#later();
+  }
+
+  get previousEndedCleanly(): boolean {
+    return this.#state.kind === "working" && this.#state.engine.previousEndedCleanly;
+  }
+
+  append(event: NewEvent & Partial<EventTime>, asked?: Lane): Promise<Appended> {
+    return new Promise((done, failed) => {
+      if (this.#state.kind === "closed") throw new ProtocolError("unavailable", "buffer: closed");
+      const plain = encodeEvent({ ...this.#now(), ...event });
+      if (plain.length > EVENT_BYTES_MAX) {
+        throw new ProtocolError("malformed", `event: over ${EVENT_BYTES_MAX} bytes`);
+      }
+      if (this.#state.kind === "failed") {
+        this.#lost += 1;
+        this.#faults.count("buffer.storage", 1, this.#state.error.message);
+        throw this.#state.error;
+      }
+      const lane = laneOf(event.kind, asked);
+      this.#waiting.push({ lane, plain, done, failed });
+      this.#plan(lane);
+    });
+  }
+
+  next(options: NextOptions): OutgoingSegment | undefined {
+    if (this.#state.kind !== "working") return undefined;
+    const { engine } = this.#state;
+    try {
+      const segment = engine.next(options);
+      const dropped = engine.takeDropped();
+      if (dropped > 0) this.#reportLost("buffer.damaged", dropped);
+      return segment;
+    } catch (error) {
+      this.#fail(engine, error);
+      return undefined;
+    }
+  }
+
+  acknowledge(message: Uint8Array): AckOutcome {
+    if (this.#state.kind !== "working") return { kind: "ignored", reason: "closed" };
+    try {
+      return this.#state.engine.acknowledge(message);
+    } catch (error) {
+      this.#fail(this.#state.engine, error);
+      return { kind: "ignored", reason: "closed" };
+    }
+  }
+
+  online(is: boolean): void {
+    const came = is && !this.#online;
+    this.#online = is;
+    if (came) this.#commit((lane) => lane !== "track");
+  }
+
+  watch(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  status(): BufferStatus {
+    const { bytesMax } = this.#limits;
+    const common = { bytesMax, lost: this.#lost };
+    const state = this.#state;
+    if (state.kind === "working") {
+      const { engine } = state;
+      return {
+        ...common,
+        state: "working",
+        log: toHex(engine.log),
+        segments: engine.depth(),
+        bytes: engine.bytes(),
+      };
+    }
+    const reason = state.kind === "failed" ? { reason: state.error.message } : {};
+    return { ...common, state: state.kind, ...reason, segments: NO_SEGMENTS, bytes: 0 };
+  }
+
+  close(): Promise<void> {
+    this.#finish();
+    return Promise.resolve();
+  }
+
+  #now(): EventTime {
+    const { time, clock } = this.#options;
+    if (time !== undefined) return time();
+    const bootMs = clock.bootMs();
+    return { bootMs, wallOffsetMs: clock.wallMs() - bootMs, doubtMs: DOUBT_MS_DEFAULT };
+  }
+
+  /** Sees to it that an event of this lane is committed in time. */
+  #plan(lane: Lane): void {
+    const delayMs = commitDelayMs(lane, this.#options.trackWindowMs ?? TRACK_WINDOW_MS);
+    if (this.#waiting.length >= this.#limits.pendingEventsMax) this.#commit();
+    else if (delayMs > 0) this.#wake(delayMs);
+    else if (!this.#microtask) this.#soon();
+  }
+
+  /** Commits as soon as what runs now is over, so that what it appends shares the commit. */
+  #soon(): void {
+    this.#microtask = true;
+    queueMicrotask(() => {
+      this.#microtask = false;
+      this.#commit();
+    });
+  }
+
+  #wake(delayMs: number): void {
+    const dueMs = this.#options.clock.bootMs() + delayMs;
+    if (this.#timer !== undefined && this.#timer.dueMs <= dueMs) return;
+    this.#timer?.cancel();
+    const { cancel } = this.#options.clock.after(delayMs, () => {
+      this.#timer = undefined;
+      this.#tick();
+    });
+    this.#timer = { cancel, dueMs };
+  }
+
+  #tick(): void {
+    if (this.#state.kind === "failed") this.#retry(this.#state);
+    else this.#commit();
+  }
+
+  /** One durable commit of all that waits, closing the segments that are due and those that `also` names. */
+  #commit(also: (lane: Lane) => boolean = () => false): void {
+    if (this.#state.kind !== "working") return;
+    const { engine } = this.#state;
+    const nowMs = this.#options.clock.bootMs();
+    for (const fault of this.#faults.take()) this.#waiting.push(this.#own(fault));
+    const batch = this.#waiting;
+    this.#waiting = [];
+    const due = (lane: Lane, openedAtMs: number): boolean =>
+      also(lane) || (this.#online && nowMs - openedAtMs >= this.#limits.closeAfterMs[lane]);
+    const closable = LANES.some((lane) => {
+      const openedAtMs = engine.openedAtMs(lane);
+      return openedAtMs !== undefined && due(lane, openedAtMs);
+    });
+    if (batch.length === 0 && !closable) {
+      this.#later();
+      return;
+    }
+    try {
+      const { placed, closed } = engine.commit(batch, due, nowMs);
+      for (const [i, waiting] of batch.entries()) this.#settle(engine, waiting, placed[i]);
+      const dropped = engine.takeDropped();
+      if (dropped > 0) this.#reportLost("buffer.full", dropped);
+      if (closed > 0) for (const listener of this.#listeners) listener();
+      this.#later();
+    } catch (error) {
+      this.#lost += batch.length;
+      this.#faults.count("buffer.storage", batch.length);
+      this.#fail(engine, error);
+      for (const { failed } of batch) failed(storageFailed(error));
+    }
+  }
+
+  #settle(engine: Engine, { lane, done, failed }: Waiting, seq: number | undefined): void {
+    if (seq !== undefined) {
+      done({ lane, log: engine.log, seq });
+      return;
+    }
+    this.#reportLost("buffer.full", 1);
+    failed(new ProtocolError("limit_reached", `buffer: full, no room for ${lane}`));
+  }
+
+  /** An event of the buffer's own, that nobody waits for. */
+  #own(event: NewEvent): Waiting {
+    const nothing = (): void => undefined;
+    const plain = encodeEvent({ ...this.#now(), ...event });
+    return { lane: laneOf(event.kind), plain, done: nothing, failed: nothing };
+  }
+
+  #reportLost(code: FaultCode, count: number): void {
+    this.#lost += count;
+    this.#faults.count(code, count);
+    this.#options.log.warn(code, { count });
+    this.#wake(FAULT_DELAY_MS);
+  }
+
+  /** Sets the alarm for the next segment that comes of age. */
+  #later(): void {
+    if (this.#state.kind === "failed") this.#wake(this.#state.retryMs);
+    if (this.#state.kind !== "working" || !this.#online) return;
+    const nowMs = this.#options.clock.bootMs();
+    for (const lane of LANES) {
+      const openedAtMs = this.#state.engine.openedAtMs(lane);
+      if (openedAtMs === undefined) continue;
+      this.#wake(Math.max(1, openedAtMs + this.#limits.closeAfterMs[lane] - nowMs));
+    }
+  }
+
+  #fail(engine: Engine, cause: unknown): void {
+    const damage = cause instanceof DamagedError ? cause.message : undefined;
+    this.#options.log.error("buffer.failed", { reason: storageFailed(cause).message });
+    this.#state = this.#open(engine.lastNumbers(), engine, RETRY_MS_MIN, damage);
+    this.#later();
+  }
+
+  #retry(state: Extract<State, { readonly kind: "failed" }>): void {
+    const wait = Math.min(RETRY_MS_MAX, 2 * state.retryMs);
+    this.#state = this.#open(state.lost, state.old, wait, undefined);
+    if (this.#state.kind === "working") this.#commit();
+    this.#later();
+  }
+
+  /** Opens the database anew, with a new log; `old` is let go once that is done. */
+  #open(
+    lost: LostNumbers,
+    old: Engine | undefined,
+    retryMs: number,
+    damage: string | undefined,
+  ): State {
+    const { dir, log } = this.#options;
+    try {
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
+      this.#lock ??= lockForWriting(dir);
+      const opened = openEngine(dir, { ...this.#options, limits: this.#limits }, lost, damage);
+      old?.release();
+      if (opened.setAside !== undefined) {
+        this.#faults.count("buffer.set_aside", 1, opened.setAside);
+        log.error("buffer.set_aside", { reason: opened.setAside });
+        this.#soon();
+      }
+      return { kind: "working", engine: opened.engine };
+    } catch (error) {
+      const own = error instanceof ProtocolError && error.code === "conflict";
+      return { kind: "failed", error: own ? error : storageFailed(error), old, lost, retryMs };
+    }
+  }
+
+  /** Synchronous, so that it can be done while the process exits. */
+  #finish(): void {
+    if (this.#state.kind === "closed") return;
+    process.off("exit", this.#atExit);
+    this.#commit();
+    this.#timer?.cancel();
+    const state = this.#state;
+    this.#state = { kind: "closed" };
+    for (const { failed } of this.#waiting)
+      failed(new ProtocolError("unavailable", "buffer: closed"));
+    try {
+      if (state.kind === "working") state.engine.end();
+      else state.old?.settle();
+      (state.kind === "working" ? state.engine : state.old)?.release();
+    } catch (error) {
+      this.#options.log.error("buffer.close", { reason: storageFailed(error).message });
+    }
+    this.#lock?.release();
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The file: SQLite in WAL mode, every commit flushed (`synchronous=FULL`, read back on each opening), and the
+ * statements over it. It holds sealed rows, signed headers and keys that authenticate acknowledgements; nothing in it
+ * opens an event.
+ */
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { ProtocolError } from "@kerbside/protocol";
+import Database from "better-sqlite3";
+
+export const DATABASE_FILE = "agent.sqlite";
+export type Handle = Database.Database;
+
+/** "KRBB", so that another program's database is not taken for ours. */
+const APPLICATION_ID = 0x4b524242;
+const PAGE_BYTES = 4096;
+/** A WAL of this many pages is copied back into the database: 1 MiB at 4 KiB a page. */
+const CHECKPOINT_PAGES = 256;
+
+/** Each step takes a database from its place in the list to the next. Steps are only ever appended. */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE logs (
+     slot INTEGER PRIMARY KEY, log BLOB NOT NULL UNIQUE, opening BLOB NOT NULL, ack_key BLOB NOT NULL,
+     opening_known INTEGER NOT NULL, clean INTEGER NOT NULL, started INTEGER NOT NULL UNIQUE) STRICT;
+   CREATE TABLE lanes (
+     slot INTEGER NOT NULL REFERENCES logs, lane INTEGER NOT NULL, number INTEGER NOT NULL,
+     seq INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (slot, lane)) STRICT, WITHOUT ROWID;
+   CREATE TABLE segments (
+     place INTEGER PRIMARY KEY, first INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL,
+     state INTEGER NOT NULL, hash BLOB NOT NULL, replaced BLOB, header BLOB NOT NULL, body BLOB) STRICT;
+   CREATE TABLE rows (place INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT;`,
+];
+
+/** Whether the file is unusable as it is: what is wrong with it, without opening it. */
+export function strangeFile(dir: string): string | undefined {
+  const file = join(dir, DATABASE_FILE);
+  if (existsSync(file)) return statSync(file).size === 0 ? "it is empty" : undefined;
+  return existsSync(`${file}-wal`) ? "its write-ahead log is there and it is not" : undefined;
+}
+
+/** Whether commits are kept beside the main file. After an orderly close they are in it, and this is false. */
+export function walIsThere(dir: string): boolean {
+  const wal = join(dir, `${DATABASE_FILE}-wal`);
+  return existsSync(wal) && statSync(wal).size > 0;
+}
+
+/**
+ * Opens (and makes, and migrates) the database in `dir`. Throws ProtocolError `conflict` where the content is not
+ * what it should be, and whatever SQLite throws where the disk fails.
+ */
+export function openDatabase(dir: string): Handle {
+  const file = join(dir, DATABASE_FILE);
+  const fresh = !existsSync(file);
+  const db = new Database(file);
+  try {
+    if (fresh) db.pragma(`page_size = ${PAGE_BYTES}`);
+    db.pragma("journal_mode = WAL");
+    setSynchronous(db);
+    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    db.pragma("temp_store = MEMORY");
+    db.pragma("foreign_keys = OFF");
+    migrate(db);
+    const problem = db.pragma("quick_check(1)", { simple: true });
+    if (problem !== "ok") throw new ProtocolError("conflict", `database: ${String(problem)}`);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** For looking only: takes no lock that a running agent would notice. Throws where there is no database. */
+export function openForReading(dir: string): Handle {
+  const file = join(dir, DATABASE_FILE);
+  if (!existsSync(file)) throw new ProtocolError("not_found", `${file}: no buffer there`);
+  const db = new Database(file, { readonly: true });
+  try {
+    checkKind(db);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function setSynchronous(db: Handle): void {
+  db.pragma("synchronous = FULL");
+  // better-sqlite3 is built to fall back to NORMAL in WAL mode; 2 is FULL.
+  const mode = db.pragma("synchronous", { simple: true });
+  const journal = db.pragma("journal_mode", { simple: true });
+  if (mode !== 2 || journal !== "wal") {
+    throw new ProtocolError("storage_failed", `database: synchronous ${mode}, journal ${journal}`);
+  }
+}
+
+function checkKind(db: Handle): number {
+  const application = db.pragma("application_id", { simple: true });
+  const version = db.pragma("user_version", { simple: true });
+  if (typeof version !== "number" || version > MIGRATIONS.length) {
+    throw new ProtocolError("conflict", `database: version ${version} is newer than this agent`);
+  }
+  if (version > 0 && application !== APPLICATION_ID) {
+    throw new ProtocolError("conflict", "database: of another program");
+  }
+  return version;
+}
+
+function migrate(db: Handle): void {
+  const from = checkKind(db);
+  if (from === MIGRATIONS.length) return;
+  db.transaction(() => {
+    for (const step of MIGRATIONS.slice(from)) db.exec(step);
+    db.pragma(`application_id = ${APPLICATION_ID}`);
+    db.pragma(`user_version = ${MIGRATIONS.length}`);
+  }).immediate();
+  // The main file has its tables before anything is promised: a lost WAL is then told from a new database.
+  db.pragma("wal_checkpoint(FULL)");
+}

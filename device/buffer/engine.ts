@@ -1,0 +1,257 @@
+/**
+ * One open database with one log under way. Everything here is synchronous and either happens whole or throws; after
+ * a throw from `commit` the engine is used no more, and a new one starts a new log, so that no number and no nonce is
+ * ever given out twice.
+ */
+import {
+  equalBytes,
+  LANES,
+  type Lane,
+  openHeader,
+  ProtocolError,
+  sha256,
+  verifyKey,
+} from "@kerbside/protocol";
+import Database from "better-sqlite3";
+import { type Handle, openDatabase, strangeFile, walIsThere } from "./database.ts";
+import { type AckOutcome, coveredBy, forget, forgetEmptyLogs, judgeAck } from "./forget.ts";
+import { type LogSettings, type LostNumbers, type OpenLog, startLog } from "./log-start.ts";
+import { bodyOf, type NextOptions, nextPlace, type OutgoingSegment, outgoing } from "./outgoing.ts";
+import { laneRange, placeOf } from "./place.ts";
+import { dropSegment, type Room, room } from "./room.ts";
+import { setAside } from "./set-aside.ts";
+import { LOG_END, prepare, type Statements } from "./statements.ts";
+
+/** The content of the database is not what was written. */
+export class DamagedError extends Error {
+  override readonly name = "DamagedError";
+}
+
+export type Entry = { readonly lane: Lane; readonly plain: Uint8Array };
+/** What became of an entry: its number, or `undefined` where the buffer is full of what may not give way. */
+export type Placed = number | undefined;
+
+export type Engine = {
+  readonly log: Uint8Array;
+  readonly previousEndedCleanly: boolean;
+  /** Writes entries and closes the lanes that `closing` names, in one durable commit. */
+  readonly commit: (
+    entries: readonly Entry[],
+    closing: (lane: Lane, openedAtMs: number) => boolean,
+    nowMs: number,
+  ) => { readonly placed: readonly Placed[]; readonly dropped: number; readonly closed: number };
+  readonly openedAtMs: (lane: Lane) => number | undefined;
+  /** The last number given out in each lane, whether or not its commit held. */
+  readonly lastNumbers: () => LostNumbers;
+  /** Throws DamagedError where what is held no longer matches its own hash and cannot be declared as gone. */
+  readonly next: (options: NextOptions) => OutgoingSegment | undefined;
+  readonly acknowledge: (message: Uint8Array) => AckOutcome;
+  readonly depth: () => Readonly<Record<Lane, number>>;
+  readonly bytes: () => number;
+  /** Events given up because their segment was damaged or had to give way, since the last call. */
+  readonly takeDropped: () => number;
+  /** Ends the log in order. */
+  readonly end: () => void;
+  /** Marks that the file is closed by SQLite although the log did not end in order. Best effort. */
+  readonly settle: () => void;
+  /** Overwrites the keys and lets the file go. */
+  readonly release: () => void;
+};
+
+export type OpenedEngine = {
+  readonly engine: Engine;
+  /** What was wrong with the database that was set aside, if one was. */
+  readonly setAside?: string;
+};
+
+/**
+ * Opens the database of `dir`, sets it aside where it is damaged, and starts a log. Throws ProtocolError
+ * `storage_failed` where the disk does not let it.
+ */
+export function openEngine(
+  dir: string,
+  settings: LogSettings,
+  lost: LostNumbers = {},
+  damage?: string,
+): OpenedEngine {
+  try {
+    const strange = damage ?? strangeFile(dir);
+    if (strange !== undefined) throw new DamagedError(strange);
+    return { engine: begin(dir, settings, lost) };
+  } catch (error) {
+    const reason = damageOf(error);
+    if (reason === undefined) throw storageFailed(error);
+    try {
+      setAside(dir, settings.limits.setAsideMax);
+      return { engine: begin(dir, settings, {}), setAside: reason };
+    } catch (second) {
+      throw storageFailed(second);
+    }
+  }
+}
+
+function begin(dir: string, settings: LogSettings, lost: LostNumbers): Engine {
+  const walWasThere = walIsThere(dir);
+  const db = openDatabase(dir);
+  try {
+    const statements = prepare(db);
+    const newest = statements.logs.all().at(-1);
+    if (newest?.clean === LOG_END.open && !walWasThere)
+      throw new DamagedError("its write-ahead log is missing");
+    const log = startLog(db, statements, settings, lost);
+    // So that the main file says by itself that a log is open, should its WAL be lost.
+    db.pragma("wal_checkpoint(PASSIVE)");
+    return engineOf(db, statements, settings, log);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** What is wrong with the content, or undefined where it is the disk that fails. */
+function damageOf(error: unknown): string | undefined {
+  if (error instanceof DamagedError || error instanceof RangeError) return error.message;
+  if (error instanceof ProtocolError && (error.code === "conflict" || error.code === "malformed"))
+    return error.message;
+  if (!(error instanceof Database.SqliteError)) return undefined;
+  const damaged = /^SQLITE_(CORRUPT|NOTADB|SCHEMA|ERROR)/.test(error.code);
+  return damaged ? `${error.code}: ${error.message}` : undefined;
+}
+
+export function storageFailed(cause: unknown): ProtocolError {
+  if (cause instanceof ProtocolError && cause.code === "storage_failed") return cause;
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
+  return new ProtocolError("storage_failed", `buffer: the disk failed (${code})`, { cause });
+}
+
+function engineOf(db: Handle, statements: Statements, settings: LogSettings, log: OpenLog): Engine {
+  const space = room(statements, settings, settings.limits);
+  const sent = new Set<number>();
+  let dropped = 0;
+  const lanes = LANES.map((lane) => [lane, log.lanes[lane]] as const);
+  const commit = db.transaction(
+    (
+      entries: readonly Entry[],
+      closing: (lane: Lane, openedAtMs: number) => boolean,
+      nowMs: number,
+    ): Placed[] => {
+      const placed = entries.map(({ lane, plain }): Placed => {
+        const made = space.make(lane, plain.length + ROW_OVERHEAD_BYTES);
+        dropped += made.dropped;
+        if (!made.fits) return undefined;
+        space.grew(plain.length + ROW_OVERHEAD_BYTES);
+        return log.lanes[lane].add(plain, nowMs);
+      });
+      for (const [lane, writer] of lanes) {
+        const openedAtMs = writer.openedAtMs();
+        if (openedAtMs !== undefined && closing(lane, openedAtMs)) writer.close();
+      }
+      return placed;
+    },
+  );
+  const acknowledge = db.transaction((message: Uint8Array): AckOutcome => {
+    const judged = judgeAck(statements, settings.address, message);
+    if (judged.kind === "ignored") return judged;
+    const forgotten = coveredBy(statements, judged, sent);
+    if (judged.log.opening_known === 0) statements.setOpeningKnown.run(judged.log.slot);
+    const bytes = forget(statements, forgotten);
+    if (forgotten.length > 0) forgetEmptyLogs(statements, log.slot);
+    return { kind: "taken", forgotten, bytes };
+  });
+  return {
+    log: log.log,
+    previousEndedCleanly: log.previousEndedCleanly,
+    commit: (entries, closing, nowMs) => {
+      const before = dropped;
+      const placed = commit.immediate(entries, closing, nowMs);
+      const closed = lanes.reduce((sum, [, writer]) => sum + writer.takeClosed(), 0);
+      space.grew(closed * HEADER_BYTES);
+      return { placed, dropped: dropped - before, closed };
+    },
+    openedAtMs: (lane) => log.lanes[lane].openedAtMs(),
+    lastNumbers: () => Object.fromEntries(lanes.map(([lane, w]) => [lane, w.lastSeq()])),
+    next: (options) => {
+      const found = nextWhole(db, statements, settings, space, options);
+      dropped += found.dropped;
+      if (found.segment !== undefined) sent.add(found.segment.key);
+      return found.segment;
+    },
+    acknowledge: (message) => {
+      const outcome = acknowledge.immediate(message);
+      if (outcome.kind === "taken") {
+        space.shrank(outcome.bytes);
+        for (const place of outcome.forgotten) sent.delete(place);
+      }
+      return outcome;
+    },
+    depth: () => {
+      const of = (lane: Lane): number => statements.heldCount.get(...laneRange(lane))?.count ?? 0;
+      return { critical: of("critical"), state: of("state"), track: of("track") };
+    },
+    bytes: space.bytes,
+    takeDropped: () => {
+      const count = dropped;
+      dropped = 0;
+      return count;
+    },
+    end: () => {
+      db.transaction(() => {
+        for (const [, writer] of lanes) writer.close();
+        statements.setEnd.run(LOG_END.clean, log.slot);
+      }).immediate();
+    },
+    settle: () => {
+      statements.setEnd.run(LOG_END.settled, log.slot);
+    },
+    release: () => {
+      for (const [, writer] of lanes) writer.wipe();
+      db.close();
+    },
+  };
+}
+
+/** What a row takes besides the event, and what a segment takes besides its rows: for the account, not exact. */
+const ROW_OVERHEAD_BYTES = 16;
+const HEADER_BYTES = 340;
+
+/**
+ * The next segment whose body matches its header. One that does not is given up: its numbers are declared as gone,
+ * and the declaration is what goes out.
+ */
+function nextWhole(
+  db: Handle,
+  statements: Statements,
+  settings: LogSettings,
+  space: Room,
+  options: NextOptions,
+): { readonly segment: OutgoingSegment | undefined; readonly dropped: number } {
+  const place = nextPlace(statements, options);
+  const record = place === undefined ? undefined : statements.segment.get(place);
+  if (record === undefined) return { segment: undefined, dropped: 0 };
+  const header = readHeader(settings, record.header);
+  if (header === undefined) {
+    const { lane, number } = placeOf(record.place);
+    throw new DamagedError(`the header of ${lane} ${number} is damaged`);
+  }
+  if (equalBytes(sha256(bodyOf(statements, record)), header.bodyHash))
+    return { segment: outgoing(statements, record), dropped: 0 };
+  db.transaction(() => dropSegment(statements, settings, record)).immediate();
+  space.recount();
+  const gap = statements.segment.get(record.place);
+  return {
+    segment: gap === undefined ? undefined : outgoing(statements, gap),
+    dropped: record.count,
+  };
+}
+
+function readHeader(
+  settings: LogSettings,
+  envelope: Uint8Array,
+): ReturnType<typeof openHeader> | undefined {
+  try {
+    return openHeader(verifyKey(settings.signingKey.publicKey), envelope);
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * What an acknowledgement lets the buffer forget. It must carry the MAC of that log's key, and for each number the
+ * hash of the header that was sent under it; a number that was never sent is never forgotten, whatever anybody says.
+ */
+import {
+  type Ack,
+  type Address,
+  equalBytes,
+  LANES,
+  type LaneMark,
+  ProtocolError,
+  parseAck,
+} from "@kerbside/protocol";
+import { NUMBER_MAX, placeKey, placeOf } from "./place.ts";
+import type { LogRecord, SegmentRecord, Statements } from "./statements.ts";
+import { SEGMENT_STATE } from "./statements.ts";
+
+export type AckOutcome =
+  | { readonly kind: "taken"; readonly forgotten: readonly number[]; readonly bytes: number }
+  | {
+      readonly kind: "ignored";
+      readonly reason: "malformed" | "other_car" | "no_such_log" | "forged" | "closed";
+    };
+
+type Believed = { readonly ack: Ack; readonly log: LogRecord };
+export type Judged =
+  | ({ readonly kind: "believed" } & Believed)
+  | Extract<AckOutcome, { readonly kind: "ignored" }>;
+
+/** Decides whether a message is to be believed; changes nothing. */
+export function judgeAck(statements: Statements, address: Address, message: Uint8Array): Judged {
+  const parsed = parse(message);
+  if (parsed === undefined) return { kind: "ignored", reason: "malformed" };
+  const { ack, verify } = parsed;
+  if (ack.tenant !== address.tenant || ack.vehicle !== address.vehicle)
+    return { kind: "ignored", reason: "other_car" };
+  const log = statements.logById.get(ack.log);
+  if (log === undefined) return { kind: "ignored", reason: "no_such_log" };
+  return verify(log.ack_key)
+    ? { kind: "believed", ack, log }
+    : { kind: "ignored", reason: "forged" };
+}
+
+function parse(message: Uint8Array): ReturnType<typeof parseAck> | undefined {
+  try {
+    return parseAck(message);
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}
+
+/** The keys of the segments that it covers: sent by us, still held, under the hash that it names. */
+export function coveredBy(
+  statements: Statements,
+  { ack, log }: Believed,
+  sent: ReadonlySet<number>,
+): readonly number[] {
+  return ack.lanes.flatMap((mark) => coveredInLane(statements, log.slot, mark, sent));
+}
+
+function coveredInLane(
+  statements: Statements,
+  slot: number,
+  { lane, upTo, hash, ranges }: LaneMark,
+  sent: ReadonlySet<number>,
+): readonly number[] {
+  const all = [{ from: 1, to: upTo, hash }, ...ranges];
+  return all.flatMap(({ from, to, hash: named }) => {
+    if (from < 1 || to < from || to > NUMBER_MAX) return [];
+    const last = statements.segment.get(placeKey(lane, slot, to));
+    if (last === undefined || !standsFor(last, named)) return [];
+    const places = statements.heldPlaces.all(placeKey(lane, slot, from), last.place);
+    return places.map(({ place }) => place).filter((place) => sent.has(place));
+  });
+}
+
+function standsFor(segment: SegmentRecord, hash: Uint8Array): boolean {
+  const replaced = segment.replaced !== null && equalBytes(segment.replaced, hash);
+  return replaced || equalBytes(segment.hash, hash);
+}
+
+/**
+ * Forgets segments, inside the caller's transaction. Where an earlier one is still held, only the hash stays, so that
+ * an acknowledgement that names the later number can still be checked. Returns the bytes set free.
+ */
+export function forget(statements: Statements, places: readonly number[]): number {
+  let freed = 0;
+  for (const place of places) {
+    const segment = statements.segment.get(place);
+    if (segment === undefined || segment.state === SEGMENT_STATE.stored) continue;
+    const { lane, slot } = placeOf(place);
+    const first = placeKey(lane, slot, segment.first);
+    statements.deleteRows.run(first, first + segment.count - 1);
+    statements.setStored.run(place);
+    freed += segment.bytes;
+  }
+  const lanes = new Map(places.map((place) => [place - placeOf(place).number, placeOf(place)]));
+  for (const { lane, slot } of lanes.values()) {
+    // Whatever is stored up to the first that is not has nothing before it that needs its hash.
+    const last = placeKey(lane, slot, NUMBER_MAX);
+    const held = statements.heldPlaces.get(placeKey(lane, slot, 0), last)?.place;
+    statements.deleteSegments.run(placeKey(lane, slot, 0), held === undefined ? last : held - 1);
+  }
+  return freed;
+}
+
+/** Deletes logs of the past of which nothing is held. Inside the caller's transaction. */
+export function forgetEmptyLogs(statements: Statements, currentSlot: number): void {
+  for (const { slot } of statements.logs.all()) {
+    if (slot === currentSlot) continue;
+    const lanes = LANES.every((lane) => {
+      const range = [placeKey(lane, slot, 0), placeKey(lane, slot, NUMBER_MAX)] as const;
+      return (
+        statements.segmentSizes.get(...range)?.count === 0 &&
+        statements.rowSizes.get(...range)?.count === 0
+      );
+    });
+    if (!lanes) continue;
+    statements.deleteLanes.run(slot);
+    statements.deleteLog.run(slot);
+  }
+}

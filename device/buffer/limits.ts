@@ -1,0 +1,39 @@
+/** Every bound of the buffer, with what happens when it is reached. All may be given smaller or larger at opening. */
+import { COMMIT_WITHIN_MS, type Lane, SEGMENT_BODY_BYTES_MAX } from "@kerbside/protocol";
+
+export type BufferLimits = {
+  /** Sealed events and signed headers held, in bytes. Beyond it the oldest `track`, then `state`, gives way. */
+  readonly bytesMax: number;
+  /** Of those, what only `critical` may use. */
+  readonly criticalReserveBytes: number;
+  /** Events in a segment; at most SEGMENT_EVENTS_MAX. The segment is closed. */
+  readonly segmentEventsMax: number;
+  /** Sealed bytes in a segment. The segment is closed. */
+  readonly segmentBytesMax: number;
+  /** While somebody sends: the age at which an open segment is closed, in milliseconds. */
+  readonly closeAfterMs: Readonly<Record<Lane, number>>;
+  /** Events that wait for one commit; reaching it commits at once. */
+  readonly pendingEventsMax: number;
+  /** Databases that were set aside and are kept for inspection; older ones are deleted. */
+  readonly setAsideMax: number;
+};
+
+export const BUFFER_LIMITS: BufferLimits = {
+  bytesMax: 64 * 1024 * 1024,
+  criticalReserveBytes: 4 * 1024 * 1024,
+  segmentEventsMax: 2048,
+  segmentBytesMax: SEGMENT_BODY_BYTES_MAX - 32 * 1024,
+  closeAfterMs: { critical: 0, state: 1000, track: 10_000 },
+  pendingEventsMax: 512,
+  setAsideMax: 2,
+};
+
+/** A commit is begun this long before its time is up, so that it is over by then, in milliseconds. */
+const COMMIT_TAKES_MS = 50;
+
+/** How long an event of this lane may wait for others to share its commit, in milliseconds. */
+export function commitDelayMs(lane: Lane, trackWindowMs: number): number {
+  const { min, max } = COMMIT_WITHIN_MS[lane];
+  const window = lane === "track" ? Math.min(max, Math.max(min, trackWindowMs)) : max;
+  return Math.max(0, window - COMMIT_TAKES_MS);
+}
