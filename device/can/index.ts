@@ -4,6 +4,7 @@
  * and collection schemes. Frames are `CanFrame` everywhere.
  */
 export * from "./bus/index.ts";
+export * from "./cli/index.ts";
 export * from "./dbc/index.ts";
 export {
   type CanFrame,
@@ -14,4 +15,5 @@ export {
 } from "./frame.ts";
 export * from "./logs/index.ts";
 export * from "./profile/index.ts";
+export * from "./schemes/index.ts";
 export * from "./store/index.ts";

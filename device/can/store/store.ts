@@ -116,7 +116,9 @@ class Store implements SignalStore {
   #frames = 0;
   #ignored = 0;
   #lastFrameMs: number | undefined;
-  #sweeper: Timer;
+  /** Undefined while no value can grow stale: a parked car's agent is not woken for nothing. */
+  #sweeper: Timer | undefined;
+  #closed = false;
 
   constructor(profile: CompiledProfile, clock: Clock) {
     this.#profile = profile;
@@ -127,7 +129,6 @@ class Store implements SignalStore {
       for (const { code, staleMs } of slots) this.#staleMs[code] = staleMs;
     }
     for (const { name, staleMs } of profile.texts) this.#staleMs[SIGNALS[name].code] = staleMs;
-    this.#sweeper = clock.after(SWEEP_MS, () => this.#sweep());
   }
 
   ingest(frames: readonly BusFrame[]): void {
@@ -194,7 +195,8 @@ class Store implements SignalStore {
   }
 
   close(): void {
-    this.#sweeper.cancel();
+    this.#closed = true;
+    this.#sweeper?.cancel();
     this.#listeners.clear();
   }
 
@@ -281,21 +283,32 @@ class Store implements SignalStore {
 
   #flush(): void {
     if (this.#changes.length === 0) return;
+    this.#watch();
     const changes = this.#changes;
     this.#changes = [];
     for (const listener of this.#listeners) listener(changes);
   }
 
   #sweep(): void {
+    this.#sweeper = undefined;
     const now = this.#clock.bootMs();
+    let fresh = 0;
     for (let code = 0; code < CODES; code++) {
       const state = this.#state[code] ?? NEVER;
       if (state === NEVER || state === STALE) continue;
-      if (now - (this.#times[code] ?? 0) <= (this.#staleMs[code] ?? 0)) continue;
+      if (now - (this.#times[code] ?? 0) <= (this.#staleMs[code] ?? 0)) {
+        fresh += 1;
+        continue;
+      }
       const name = signalByCode(code);
       if (isSignalName(name)) this.#set(name, code, STALE, undefined);
     }
     this.#flush();
+    if (fresh > 0) this.#watch();
+  }
+
+  #watch(): void {
+    if (this.#sweeper !== undefined || this.#closed) return;
     this.#sweeper = this.#clock.after(SWEEP_MS, () => this.#sweep());
   }
 }
