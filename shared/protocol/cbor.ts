@@ -115,17 +115,21 @@ function canonicalMap(
   map: ReadonlyMap<number | string, CborValue>,
   depth: number,
 ): ReadonlyMap<number | string, CborValue> {
-  let same = map.constructor === Map;
+  let changed: [number | string, CborValue][] | undefined =
+    map.constructor === Map ? undefined : [];
   let last: number | string | undefined;
-  const entries: [number | string, CborValue][] = [];
+  let seen = 0;
   for (const [key, before] of map) {
     const after = canonical(before, depth + 1);
     checkKey(key);
-    same &&= after === before && (last === undefined || compareKeys(last, key) < 0);
+    const stays = after === before && (last === undefined || compareKeys(last, key) < 0);
+    if (!stays) changed ??= [...map].slice(0, seen);
+    changed?.push([key, after]);
     last = key;
-    entries.push([key, after]);
+    seen += 1;
   }
-  return same ? map : new Map(entries.sort((left, right) => compareKeys(left[0], right[0])));
+  if (changed === undefined) return map;
+  return new Map(changed.sort((left, right) => compareKeys(left[0], right[0])));
 }
 
 function checkKey(key: number | string): void {

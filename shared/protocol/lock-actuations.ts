@@ -85,8 +85,8 @@ export function finishActuation(
 export function restoreActuations(
   memory: LockActuationMemory,
   sensed: LockSensed,
-): { readonly memory: LockActuationMemory; readonly midPulse: boolean } {
+): { readonly memory: LockActuationMemory; readonly interrupted: boolean } {
   const running = memory.recent.find((entry) => entry.value === "running");
-  if (running === undefined) return { memory, midPulse: false };
-  return { memory: finishActuation(memory, running.id, "interrupted", sensed), midPulse: true };
+  if (running === undefined) return { memory, interrupted: false };
+  return { memory: finishActuation(memory, running.id, "interrupted", sensed), interrupted: true };
 }

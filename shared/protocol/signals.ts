@@ -31,6 +31,14 @@ const number = (code: number, unit: string, min: number, max: number): SignalRow
   class: "Confidential",
   tag: "SPI",
 });
+/** Of the car alone: says nothing of who drives it where. */
+const technical = (code: number, unit: string, min: number, max: number): SignalRow => ({
+  code,
+  type: "float",
+  unit,
+  range: [min, max],
+  class: "Internal",
+});
 const place = (code: number, unit: string, min: number, max: number): SignalRow => ({
   ...number(code, unit, min, max),
   tag: "GEO",
@@ -64,7 +72,7 @@ export const SIGNALS = {
     class: "Confidential",
     tag: "SPI",
   },
-  "Vehicle.LowVoltageBattery.CurrentVoltage": { ...number(21, "V", 0, 60), class: "Internal" },
+  "Vehicle.LowVoltageBattery.CurrentVoltage": technical(21, "V", 0, 60),
   "Vehicle.VehicleIdentification.VIN": {
     code: 22,
     type: "string",
@@ -79,11 +87,8 @@ export const SIGNALS = {
   "Vehicle.Chassis.ParkingBrake.IsEngaged": flag(28),
   "Vehicle.Diagnostics.DTCList": { code: 29, type: "string[]", class: "Internal" },
   "Vehicle.Powertrain.CombustionEngine.Speed": number(30, "rpm", 0, 20_000),
-  "Vehicle.Powertrain.CombustionEngine.ECT": {
-    ...number(31, "celsius", -50, 200),
-    class: "Internal",
-  },
-  "Vehicle.Exterior.AirTemperature": { ...number(32, "celsius", -60, 80), class: "Internal" },
+  "Vehicle.Powertrain.CombustionEngine.ECT": technical(31, "celsius", -50, 200),
+  "Vehicle.Exterior.AirTemperature": technical(32, "celsius", -60, 80),
   "Vehicle.Acceleration.Longitudinal": number(33, "m/s^2", -100, 100),
   "Vehicle.Acceleration.Lateral": number(34, "m/s^2", -100, 100),
   "Vehicle.Chassis.Accelerator.PedalPosition": number(35, "percent", 0, 100),

@@ -67,11 +67,11 @@ test("what runs is not forgotten, however many busy ones come", () => {
 });
 
 test("a reset in mid-pulse is told, recorded as interrupted, and not gone on with", () => {
-  const { memory, midPulse } = restoreActuations(begun(LOCK_ACTUATIONS_NONE, 1), SENSED);
-  assert.ok(midPulse);
+  const { memory, interrupted } = restoreActuations(begun(LOCK_ACTUATIONS_NONE, 1), SENSED);
+  assert.ok(interrupted);
   const again = beginActuation(memory, unlock(1), SENSED);
   assert.is(again.value === "answer" && again.outcome, "interrupted");
-  assert.equal(restoreActuations(memory, SENSED), { memory, midPulse: false });
+  assert.equal(restoreActuations(memory, SENSED), { memory, interrupted: false });
 });
 
 test("finishing what does not run changes nothing", () => {

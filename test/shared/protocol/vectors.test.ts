@@ -157,6 +157,7 @@ signed({
 });
 signed({ name: "opening", codec: openingCodec, sign: signOpening, open: openOpening });
 signed({ name: "segment", codec: headerCodec, sign: signHeader, open: openHeader });
+signed({ name: "gap", codec: headerCodec, sign: signHeader, open: openHeader });
 signed({ name: "session", codec: sessionCodec, sign: signSession, open: openSession });
 signed({ name: "command", codec: commandCodec, sign: signCommand, open: openCommand });
 signed({ name: "result", codec: resultCodec, sign: signResult, open: openResult });
@@ -258,6 +259,13 @@ test("vector segment: body, hash and message", () => {
   same(headerHash(header), v.hex("header hash"));
   same(encodeSegmentMessage({ header, body }), v.hex("message"));
   assert.equal(parseSegmentMessage(v.hex("message")), { header, body });
+});
+
+test("vector gap: a header without a body", () => {
+  const v = golden("gap");
+  const header = v.hex("envelope");
+  same(headerHash(header), v.hex("header hash"));
+  assert.equal(parseSegmentMessage(v.hex("message")), { header, body: new Uint8Array() });
 });
 
 test("vector ack: made by ingest, believed by the car only whole", () => {
