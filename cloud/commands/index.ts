@@ -3,9 +3,9 @@
  * and checks again what the API checked; the command service takes a command from its request to its end; the API
  * shows both over HTTPS. What cars say of their sessions and of commands comes in through the handler of car messages.
  */
-export { type ApiOptions, ROUTES, registerApi } from "./api/api.ts";
+export type { ApiOptions } from "./api/api.ts";
 export { SCOPES, type Scope } from "./api/route.ts";
-export { API_SERVER_OPTIONS, BODY_BYTES_MAX } from "./api/server-options.ts";
+export { apiServer, BODY_BYTES_MAX, type ServerTls } from "./api/server.ts";
 export {
   ACT_TABLE,
   type BookingFields,

@@ -30,7 +30,7 @@ import { stepAudit } from "./step-audit.ts";
 
 /** What a car may take, past a command's life, to move its bolts, sense them and answer over a slow network. */
 const RESULT_GRACE_MS = 10_000;
-/** After this long without an answer a command is `unknown`. */
+/** After this long without an answer a command is `unknown`, where nothing else is said. */
 export const COMMAND_DEADLINE_MS: number = COMMAND_LIFE_MS_DEFAULT + RESULT_GRACE_MS;
 /** How many of a vehicle's newest commands are looked through after a restart. */
 const PICK_UP_MAX = 100;
@@ -49,6 +49,8 @@ export type CommandParts = {
   }) => boolean;
   readonly clock: Clock;
   readonly random: Random;
+  /** After this long without an answer a command is `unknown`. */
+  readonly deadlineMs?: number;
   readonly log: Log;
 };
 export type CommandAsk = {
@@ -228,7 +230,7 @@ export class CommandService {
       requestDigest: ask.digest,
       state: "accepted",
       steps: [{ state: "accepted", atMs: nowMs }],
-      deadlineMs: nowMs + COMMAND_DEADLINE_MS,
+      deadlineMs: nowMs + (this.#parts.deadlineMs ?? COMMAND_DEADLINE_MS),
     };
   }
 
@@ -342,6 +344,9 @@ export class CommandService {
     if (step.kind !== "step") return { record: current, step };
     const audit = stepAudit(id, step.change.state, step.change.error, actor);
     const record = await store.stepCommand(id, step.change, audit);
+    if (record.state !== step.change.state) {
+      return { record, step: { kind: "ignore", why: `it is ${record.state} already` } };
+    }
     await before?.();
     if (isFinal(record.state)) this.#flights.end(tenant, id);
     this.#flights.changed(tenant, id);

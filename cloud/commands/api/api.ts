@@ -1,5 +1,5 @@
 /**
- * The API on a Fastify instance made with API_SERVER_OPTIONS: each row of the tables of routes behind the same
+ * The API on a Fastify instance made by `apiServer`: each row of the tables of routes behind the same
  * gate. A token of tenant A gets, on any path of tenant B, exactly what it gets on a path that does not exist (P-02).
  */
 import { type Caller, ProtocolError, type TokenVerifier } from "@kerbside/protocol";
@@ -12,7 +12,6 @@ import { RequestMetrics } from "./metrics.ts";
 import { handleError, ProblemSchema, problem, sendNotFound, sendProblem } from "./problem.ts";
 import type { Answer, ApiParts, Call, Route } from "./route.ts";
 import { KEY_HEADERS, querySchema } from "./schemas.ts";
-import { URL_CHARS_MAX } from "./server-options.ts";
 import { VEHICLE_ROUTES } from "./vehicle-routes.ts";
 
 export const ROUTES: readonly Route[] = [
@@ -21,6 +20,7 @@ export const ROUTES: readonly Route[] = [
   ...COMMAND_ROUTES,
   ...FEED_ROUTES,
 ];
+const URL_CHARS_MAX = 2048;
 const PREFIX = "/v1/tenants/:tenant";
 
 export type ApiOptions = ApiParts & { readonly verifyToken: TokenVerifier };
@@ -72,7 +72,8 @@ function registerMetrics(
   metrics: RequestMetrics,
 ): void {
   app.get("/metrics", { schema: { hide: true } }, async (request, reply) => {
-    const caller = await verifyToken(bearerOf(request));
+    const caller = await callerOf(request, reply, verifyToken);
+    if (caller === undefined) return reply;
     if (!caller.scopes.has("platform:admin")) {
       throw new ProtocolError("forbidden", "metrics: the token has no scope for it");
     }
@@ -81,11 +82,20 @@ function registerMetrics(
   });
 }
 
-/** Throws ProtocolError `unauthenticated`. */
-function bearerOf(request: FastifyRequest): string {
+/** Whoever the bearer token (RFC 6750 § 2.1) proves; else undefined, and 401 has been answered. */
+async function callerOf(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  verifyToken: TokenVerifier,
+): Promise<Caller | undefined> {
   const token = /^Bearer ([A-Za-z0-9\-._~+/]+=*)$/i.exec(request.headers.authorization ?? "")?.[1];
-  if (token === undefined) throw new ProtocolError("unauthenticated", "token: there is none");
-  return token;
+  try {
+    if (token !== undefined) return await verifyToken(token);
+  } catch (error) {
+    if (!(error instanceof ProtocolError && error.code === "unauthenticated")) throw error;
+  }
+  sendProblem(reply, problem("unauthenticated", { status: 401 }));
+  return undefined;
 }
 
 async function authenticate(
@@ -95,7 +105,8 @@ async function authenticate(
   callers: WeakMap<FastifyRequest, Caller>,
 ): Promise<FastifyReply | undefined> {
   reply.header("cache-control", "no-store");
-  const caller = await options.verifyToken(bearerOf(request));
+  const caller = await callerOf(request, reply, options.verifyToken);
+  if (caller === undefined) return reply;
   const params = request.params as Readonly<Record<string, string | undefined>>;
   if (params["tenant"] !== caller.tenant) return sendNotFound(reply);
   if ((await options.tenant(caller.tenant)) === undefined) return sendNotFound(reply);

@@ -11,7 +11,8 @@ export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
 /** The HTTP status of each code. `vehicle_offline` and the like are states of the car, not failures of the server. */
 const STATUS: Readonly<Record<ErrorCode, number>> = {
   malformed: 400,
-  unauthenticated: 401,
+  // Of a booking or a session in the store. A token that does not verify is answered 401 at the gate.
+  unauthenticated: 409,
   forbidden: 403,
   not_found: 404,
   conflict: 409,

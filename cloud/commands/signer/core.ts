@@ -34,7 +34,7 @@ import {
   checkScopes,
 } from "../booking-rules.ts";
 import { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "../session-clock.ts";
-import { Rates, TENANT_RATE, VEHICLE_RATE } from "./rate.ts";
+import { Rates, SIGNER_RATES, type SignerRates } from "./rate.ts";
 import { checkBookingMac, commandKey, macBooking } from "./secrets.ts";
 import type { CommandOrder, SignerAnswer, SignerRequest } from "./wire.ts";
 
@@ -46,6 +46,7 @@ export type SignerParts = {
   readonly clock: Clock;
   /** How long a signed command lives; at most 30 s. */
   readonly commandLifeMs?: number;
+  readonly rates?: SignerRates;
 };
 
 /** Versions of bookings seen, so that an older record put back into the store is noticed. */
@@ -54,11 +55,13 @@ const SEEN_BOOKINGS_MAX = 20_000;
 export class Signer {
   readonly #parts: SignerParts;
   readonly #rates: Rates;
+  readonly #limits: SignerRates;
   readonly #seen = new Map<string, number>();
 
   constructor(parts: SignerParts) {
     this.#parts = parts;
     this.#rates = new Rates(parts.clock);
+    this.#limits = parts.rates ?? SIGNER_RATES;
   }
 
   /** Throws ProtocolError; what is thrown otherwise is a fault of ours. */
@@ -87,7 +90,7 @@ export class Signer {
     if (!caller.scopes.has("bookings:write")) {
       throw new ProtocolError("forbidden", "bookings: the token has no scope for it");
     }
-    this.#rates.take(`t ${caller.tenant}`, TENANT_RATE);
+    this.#rates.take(`t ${caller.tenant}`, this.#limits.tenant);
     const { store, vault } = await this.#tenant(caller.tenant);
     const nowMs = this.#parts.clock.wallMs();
     const current = await store.booking(fields.booking);
@@ -117,8 +120,8 @@ export class Signer {
     const action = askable(order.action);
     checkScopes(caller.scopes, action, order.booking !== undefined);
     const { store, vault } = await this.#tenant(caller.tenant);
-    this.#rates.take(`t ${caller.tenant}`, TENANT_RATE);
-    this.#rates.take(`v ${caller.tenant} ${order.vehicle}`, VEHICLE_RATE);
+    this.#rates.take(`t ${caller.tenant}`, this.#limits.tenant);
+    this.#rates.take(`v ${caller.tenant} ${order.vehicle}`, this.#limits.vehicle);
     const vehicle = await enrolled(store, order.vehicle);
     const nowMs = this.#parts.clock.wallMs();
     if (order.booking !== undefined) {

@@ -4,10 +4,13 @@
  */
 import { type Clock, ProtocolError } from "@kerbside/protocol";
 
-export type Rate = { readonly perS: number; readonly burst: number };
+type Rate = { readonly perS: number; readonly burst: number };
+export type SignerRates = { readonly vehicle: Rate; readonly tenant: Rate };
 /** A car takes a command a second at the very most; a tenant's whole fleet fifty. */
-export const VEHICLE_RATE: Rate = { perS: 1, burst: 10 };
-export const TENANT_RATE: Rate = { perS: 50, burst: 200 };
+export const SIGNER_RATES: SignerRates = {
+  vehicle: { perS: 1, burst: 10 },
+  tenant: { perS: 50, burst: 200 },
+};
 /** Beyond this many keys the longest unused one is forgotten: it is most likely full. */
 const KEYS_MAX = 100_000;
 

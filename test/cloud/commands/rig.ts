@@ -1,0 +1,422 @@
+/**
+ * A cloud in small for these tests: real tenant stores on disk, the real signer in a process of its own, the real API
+ * over HTTPS; and a car that speaks the real protocol, whose answers each test chooses.
+ */
+import "reflect-metadata";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  apiServer,
+  BookingService,
+  CommandService,
+  carMessageHandler,
+  connectSigner,
+  provisionSigner,
+  type SignerClient,
+} from "@kerbside/commands";
+import {
+  type Channel,
+  type Clock,
+  type Command,
+  type CommandResult,
+  equalBytes,
+  openCommand,
+  ProtocolError,
+  randomBytes,
+  requestHashOf,
+  type SessionAnnouncement,
+  signingKey,
+  signResult,
+  signSession,
+  systemClock,
+  systemRandom,
+  tenantId,
+  type VehicleId,
+  vehicleId,
+  verifyKey,
+} from "@kerbside/protocol";
+import { openRegistry, type Registry } from "@kerbside/tenants";
+import * as x509 from "@peculiar/x509";
+import { jwtVerify } from "jose";
+import { type Issuer, issuer, tokenVerifierOf } from "./tokens.ts";
+
+export const DEMO = tenantId("demo");
+export const OTHER = tenantId("other");
+export const CAR = vehicleId("car-1");
+/** Enrolled, and never connected. */
+export const SILENT_CAR = vehicleId("car-2");
+const START_MS_MAX = 20_000;
+/** Short, so that the tests need not wait long for what never comes. */
+export const DEADLINE_MS = 1500;
+
+export const clock: Clock = systemClock(
+  () => Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1000,
+);
+const silent = (): void => undefined;
+export const log = { info: silent, warn: silent, error: silent };
+const audit = (action: string) =>
+  ({ actor: "test", action, subject: "test", outcome: "done" }) as const;
+
+/** What a car does with a command: statuses it answers, in turn. */
+export type Conduct = readonly CommandResult["status"][];
+
+/** A car that speaks the protocol with the keys it was enrolled with. */
+export class Car {
+  readonly vehicle: VehicleId;
+  readonly key = signingKey(randomBytes(32));
+  readonly received: Command[] = [];
+  readonly envelopes: Uint8Array[] = [];
+  readonly sent: { readonly channel: Channel; readonly payload: Uint8Array }[] = [];
+  conduct: Conduct = ["received", "executed"];
+  unmet: CommandResult["unmet"] = [];
+  connected = false;
+  epoch: Uint8Array = randomBytes(16);
+  sessionMs = 5000;
+  #announcement = 0;
+  #rig: Rig | undefined;
+
+  constructor(vehicle: VehicleId) {
+    this.vehicle = vehicle;
+  }
+
+  joins(rig: Rig): void {
+    this.#rig = rig;
+  }
+
+  get commandKey(): Uint8Array {
+    if (this.#rig === undefined) throw new Error("the car has joined no cloud");
+    return this.#rig.commandKey;
+  }
+
+  /** As at the start of the agent, or after a suspend. */
+  beginEpoch(): void {
+    this.epoch = randomBytes(16);
+    this.#announcement = 0;
+  }
+
+  session(more: Partial<SessionAnnouncement> = {}): SessionAnnouncement {
+    this.#announcement += 1;
+    return {
+      tenant: DEMO,
+      vehicle: this.vehicle,
+      epoch: this.epoch,
+      sessionMs: this.sessionMs,
+      reason: "start",
+      announcement: this.#announcement,
+      timeNonce: randomBytes(16),
+      agentVersion: "0.1.0",
+      profile: "kerbside-sim/1",
+      ...more,
+    };
+  }
+
+  async announce(more: Partial<SessionAnnouncement> = {}): Promise<void> {
+    this.connected = true;
+    await this.says("session", signSession(this.key, this.session(more)));
+  }
+
+  async says(channel: Channel, payload: Uint8Array): Promise<void> {
+    this.sent.push({ channel, payload });
+    await this.#rig?.fromCar({
+      topic: { tenant: DEMO, vehicle: this.vehicle, channel },
+      payload,
+    });
+  }
+
+  result(envelope: Uint8Array, more: Partial<CommandResult> = {}): CommandResult {
+    const command = openCommand(verifyKey(this.commandKey), envelope);
+    return {
+      tenant: DEMO,
+      vehicle: this.vehicle,
+      id: command.id,
+      requestHash: requestHashOf(envelope),
+      status: "executed",
+      replayed: false,
+      unmet: [],
+      sensed: { locked: "yes", immobilised: "no", doorsClosed: "yes" },
+      durable: true,
+      mayHaveSucceeded: false,
+      sessionMs: this.sessionMs,
+      ...more,
+    };
+  }
+
+  /** What the downlink delivers. Answers after the sending has returned, as a network would. */
+  hears(envelope: Uint8Array): void {
+    this.envelopes.push(envelope);
+    this.received.push(openCommand(verifyKey(this.commandKey), envelope));
+    setImmediate(() => {
+      this.answer(envelope).catch((error: unknown) => {
+        process.stderr.write(`car: ${String(error)}\n`);
+      });
+    });
+  }
+
+  /** What it does with a command; tests replace it. */
+  answer: (envelope: Uint8Array) => Promise<void> = (envelope) => this.#behave(envelope);
+
+  async #behave(envelope: Uint8Array): Promise<void> {
+    const stale = !equalBytes(openCommand(verifyKey(this.commandKey), envelope).epoch, this.epoch);
+    if (stale) {
+      const result = this.result(envelope, { status: "stale_session" });
+      return this.says("result", signResult(this.key, result));
+    }
+    for (const status of this.conduct) {
+      const unmet = status === "refused" ? this.unmet : [];
+      const result = this.result(envelope, { status, unmet });
+      await this.says("result", signResult(this.key, result));
+    }
+  }
+}
+
+export type Reply = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+  // Read by tests that know what they asked for.
+  // biome-ignore lint/suspicious/noExplicitAny: a test asserts on each part it reads
+  readonly body: any;
+};
+export type Ask = {
+  readonly method?: string;
+  readonly path: string;
+  readonly token?: string | undefined;
+  readonly body?: unknown;
+  readonly raw?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+export type Rig = {
+  readonly dir: string;
+  readonly registry: Registry;
+  readonly issuer: Issuer;
+  readonly car: Car;
+  readonly commandKey: Uint8Array;
+  readonly commands: () => CommandService;
+  readonly signer: () => SignerClient;
+  readonly port: () => number;
+  readonly ca: string;
+  readonly fromCar: ReturnType<typeof carMessageHandler>;
+  readonly ask: (ask: Ask) => Promise<Reply>;
+  readonly store: (
+    tenant?: string,
+  ) => Promise<NonNullable<Awaited<ReturnType<Registry["tenant"]>>>["store"]>;
+  readonly stopSigner: () => Promise<void>;
+  readonly startSigner: () => Promise<void>;
+  /** A new API process over the same store, as after a crash: nothing of the old one's memory is left. */
+  readonly restartNode: () => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+async function serverCertificate(): Promise<{ readonly key: string; readonly cert: string }> {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256" };
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const made = await x509.X509CertificateGenerator.createSelfSigned({
+    name: "CN=localhost",
+    keys,
+    signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+    extensions: [new x509.SubjectAlternativeNameExtension([{ type: "dns", value: "localhost" }])],
+  });
+  const pkcs8 = Buffer.from(await crypto.subtle.exportKey("pkcs8", keys.privateKey));
+  const key = `-----BEGIN PRIVATE KEY-----\n${pkcs8.toString("base64")}\n-----END PRIVATE KEY-----\n`;
+  return { key, cert: made.toString("pem") };
+}
+
+async function spawnSigner(config: string): Promise<ChildProcess> {
+  const script = fileURLToPath(new URL("./signer-child.ts", import.meta.url));
+  const child = spawn(process.execPath, [script, config], { stdio: ["ignore", "pipe", "ignore"] });
+  const ready = once(child.stdout, "data", { signal: AbortSignal.timeout(START_MS_MAX) });
+  const [text] = await Promise.race([
+    ready,
+    once(child, "exit").then(() => ["the signer ended"] as const),
+  ]);
+  if (!String(text).startsWith("ready")) throw new Error(String(text));
+  return child;
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+}
+
+export async function openRig(): Promise<Rig> {
+  const dir = mkdtempSync(join(tmpdir(), "kb-commands-"));
+  const masterKey = randomBytes(32);
+  const signerKey = randomBytes(32);
+  const socket = join(dir, "signer.sock");
+  const registry = await openRegistry({ dir, masterKey, create: true });
+  const car = new Car(CAR);
+  let commandKey: Uint8Array = new Uint8Array();
+  for (const tenant of [DEMO, OTHER]) {
+    await registry.create(tenant, signerKey, audit("tenant.create"), async (made) => {
+      const { publicKey } = await provisionSigner(made.signerVault, systemRandom);
+      if (tenant === DEMO) commandKey = publicKey;
+      const silentKey = signingKey(randomBytes(32)).publicKey;
+      const cars = tenant === DEMO ? [CAR, SILENT_CAR] : [CAR];
+      for (const vehicle of cars) {
+        const record = {
+          vehicle,
+          profile: "kerbside-sim/1",
+          signingKey: tenant === DEMO && vehicle === CAR ? car.key.publicKey : silentKey,
+          certificateSerial: "01",
+          enrolledAtMs: Date.now(),
+        };
+        await made.store.putVehicle(record, audit("vehicle.enrol"));
+      }
+    });
+  }
+  const tokens = await issuer();
+  const config = join(dir, "signer.json");
+  const child = { dir, socket, signerKey: Buffer.from(signerKey).toString("hex"), jwk: tokens.jwk };
+  writeFileSync(config, JSON.stringify(child), { mode: 0o600 });
+  return assemble({ dir, registry, tokens, car, commandKey, socket, config });
+}
+
+type Made = {
+  readonly dir: string;
+  readonly registry: Registry;
+  readonly tokens: Issuer;
+  readonly car: Car;
+  readonly commandKey: Uint8Array;
+  readonly socket: string;
+  readonly config: string;
+};
+
+async function assemble(made: Made): Promise<Rig> {
+  const { dir, registry, tokens, car, commandKey, socket, config } = made;
+  const tls = await serverCertificate();
+  let signerProcess = await spawnSigner(config);
+  const start = () => startNode(registry, tokens, car, socket, tls);
+  let node = await start();
+  const rig: Rig = {
+    dir,
+    registry,
+    issuer: tokens,
+    car,
+    commandKey,
+    commands: () => node.commands,
+    signer: () => node.signer,
+    port: () => node.port,
+    ca: tls.cert,
+    fromCar: (message) => node.fromCar(message),
+    ask: (ask) => send(node.port, tls.cert, ask),
+    store: async (tenant = DEMO) => {
+      const found = await registry.tenant(tenant);
+      if (found === undefined) throw new Error("no such tenant");
+      return found.store;
+    },
+    stopSigner: () => stop(signerProcess),
+    startSigner: async () => {
+      signerProcess = await spawnSigner(config);
+    },
+    restartNode: async () => {
+      await node.close();
+      node = await start();
+      await node.commands.pickUp([DEMO]);
+    },
+    close: async () => {
+      await node.close();
+      await stop(signerProcess);
+      await registry.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+  car.joins(rig);
+  return rig;
+}
+
+type Node = {
+  readonly commands: CommandService;
+  readonly signer: SignerClient;
+  readonly fromCar: ReturnType<typeof carMessageHandler>;
+  readonly port: number;
+  readonly close: () => Promise<void>;
+};
+
+async function startNode(
+  registry: Registry,
+  tokens: Issuer,
+  car: Car,
+  socket: string,
+  tls: { readonly key: string; readonly cert: string },
+): Promise<Node> {
+  const signer = connectSigner({ socket, clock });
+  const downlink = {
+    send: async (to: { vehicle: VehicleId }, _channel: Channel, payload: Uint8Array) => {
+      if (to.vehicle !== car.vehicle || !car.connected) {
+        throw new ProtocolError("vehicle_offline", "vehicle: is not connected");
+      }
+      car.hears(payload);
+    },
+  };
+  const { tenant } = registry;
+  const commands = new CommandService({
+    tenant,
+    signer,
+    downlink,
+    clock,
+    random: systemRandom,
+    deadlineMs: DEADLINE_MS,
+    log,
+  });
+  const bookings = new BookingService({ tenant, signer, clock });
+  const verifyToken = tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
+  const app = await apiServer({ tenant, commands, bookings, clock, log, verifyToken, tls });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  const at = app.server.address();
+  if (at === null || typeof at === "string") throw new Error("the server has no port");
+  return {
+    commands,
+    signer,
+    fromCar: carMessageHandler({ tenant, commands, clock, log }),
+    port: at.port,
+    close: async () => {
+      await app.close();
+      await commands.close();
+      await signer.close();
+    },
+  };
+}
+
+function send(port: number, ca: string, ask: Ask): Promise<Reply> {
+  const body = ask.raw ?? (ask.body === undefined ? undefined : JSON.stringify(ask.body));
+  return new Promise((done, fail) => {
+    const outgoing = request(
+      {
+        host: "127.0.0.1",
+        port,
+        servername: "localhost",
+        ca,
+        agent: false,
+        method: ask.method ?? (body === undefined ? "GET" : "POST"),
+        path: ask.path,
+        headers: {
+          ...(ask.token === undefined ? {} : { authorization: `Bearer ${ask.token}` }),
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...ask.headers,
+        },
+      },
+      (incoming) => {
+        let text = "";
+        incoming.setEncoding("utf8");
+        incoming.on("data", (chunk: string) => {
+          text += chunk;
+        });
+        incoming.on("end", () => {
+          const json = String(incoming.headers["content-type"]).includes("json");
+          const { statusCode = 0, headers } = incoming;
+          done({ status: statusCode, headers, text, body: json ? JSON.parse(text) : undefined });
+        });
+      },
+    );
+    outgoing.on("error", fail);
+    outgoing.end(body);
+  });
+}
