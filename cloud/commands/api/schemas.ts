@@ -31,9 +31,11 @@ const digits = (description: string): TUnsafe<string> =>
   Type.Unsafe<string>({ type: "string", pattern: "^[0-9]{1,15}$", description });
 
 /** Names of the query's parts, with what each says. All are optional. */
-export type QueryName = "vehicle" | "after" | "limit" | "wait";
+export type QueryName = "vehicle" | "from" | "to" | "after" | "limit" | "wait";
 const QUERY: Readonly<Record<QueryName, TSchema>> = {
   vehicle: id("only this vehicle"),
+  from: time("only what happened then or later"),
+  to: time("only what happened then or earlier"),
   after: Type.Unsafe<string>({
     type: "string",
     maxLength: 512,

@@ -1,6 +1,6 @@
 /** The cars, their latest state, and their events. */
 import { ProtocolError } from "@kerbside/protocol";
-import { type Answer, type Call, limitOf, type Route, vehicleParam } from "./route.ts";
+import { type Answer, type Call, limitOf, type Route, timeOf, vehicleParam } from "./route.ts";
 import { EventSchema, pageOf, VehicleSchema } from "./schemas.ts";
 import { eventView, type VehicleView, vehicleView } from "./views.ts";
 
@@ -38,9 +38,11 @@ async function showLatest(call: Call): Promise<Answer> {
 }
 
 async function listEvents(call: Call): Promise<Answer> {
-  const { vehicle, after } = call.query;
+  const { vehicle, after, from, to } = call.query;
   const { items, next } = await call.store.events({
     ...(vehicle === undefined ? {} : { vehicle: vehicleParam({ ...call, params: { vehicle } }) }),
+    ...(from === undefined ? {} : { fromMs: timeOf("from", from) }),
+    ...(to === undefined ? {} : { toMs: timeOf("to", to) }),
     ...(after === undefined ? {} : { after }),
     limit: limitOf(call.query),
   });
@@ -88,7 +90,7 @@ export const VEHICLE_ROUTES: readonly Route[] = [
     summary: "Stored events and declared gaps, by vehicle, start of log, lane, number",
     scopes: ["events:read"],
     tag: "events",
-    query: ["vehicle", "after", "limit"],
+    query: ["vehicle", "from", "to", "after", "limit"],
     personal: true,
     answers: { 200: pageOf(EventSchema) },
     handle: listEvents,
