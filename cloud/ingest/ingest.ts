@@ -1,0 +1,304 @@
+import {
+  type Address,
+  type Clock,
+  cryptoReady,
+  type Downlink,
+  type ErrorCode,
+  type Log,
+  type LogOpening,
+  ProtocolError,
+  type SourceMessage,
+  type TenantId,
+  type TenantStore,
+  toHex,
+  unseal,
+  upTopicOf,
+  type VehicleRecord,
+  type VerifyKey,
+  verifyKey,
+} from "@kerbside/protocol";
+import { Acknowledger } from "./acknowledger.ts";
+import { Committer } from "./committer.ts";
+import { Held } from "./held.ts";
+import { INGEST_LIMITS, type IngestLimits } from "./limits.ts";
+import { type LogKeys, logKeys } from "./log-keys.ts";
+import { Lru } from "./lru.ts";
+import { QuarantineGate } from "./quarantine-gate.ts";
+import { type AuthenticSegment, authenticate, readEvents } from "./segment.ts";
+
+/** What ingest needs of a tenant. */
+export type IngestTenant = {
+  readonly store: Pick<
+    TenantStore,
+    "vehicle" | "putOpening" | "opening" | "commitSegments" | "marks" | "quarantine"
+  >;
+  /** The key pair that logs of this version are sealed to; undefined where the vault has none. */
+  readonly ingestKey: (
+    version: number,
+  ) => Promise<{ readonly publicKey: Uint8Array; readonly privateKey: Uint8Array } | undefined>;
+};
+
+export type IngestOptions = {
+  /** The same object for the same tenant, as long as it stays. */
+  readonly tenant: (tenant: TenantId) => Promise<IngestTenant | undefined>;
+  readonly downlink: Downlink;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits?: Partial<IngestLimits>;
+};
+
+/** What became of messages since the start. */
+export type IngestCounts = {
+  readonly stored: number;
+  readonly duplicates: number;
+  readonly forks: number;
+  /** Authentic and unreadable: in quarantine, and declared as gaps. */
+  readonly unreadable: number;
+  readonly quarantined: number;
+  /** Of no tenant, of a revoked car, or above the bounds of quarantine and of waiting. */
+  readonly dropped: number;
+};
+
+export type Ingest = {
+  /**
+   * Takes a message on `up`. Resolves once it needs nothing more: stored, in quarantine, waiting, or refused for good.
+   * Rejects with ProtocolError `storage_failed` and the like where it is to be handed over again; then nothing of it
+   * was acknowledged.
+   */
+  readonly handle: (message: SourceMessage) => Promise<void>;
+  readonly counts: () => IngestCounts;
+  /** Waits for what is under way. */
+  readonly close: () => Promise<void>;
+};
+
+export async function createIngest(options: IngestOptions): Promise<Ingest> {
+  await cryptoReady();
+  const ingest = new Worker(options);
+  return {
+    handle: (message) => ingest.handle(message),
+    counts: () => ({ ...ingest.counts }),
+    close: () => ingest.close(),
+  };
+}
+
+type Counts = { -readonly [K in keyof IngestCounts]: number };
+/** A message with its tenant, and who sent it by the tenant's record. */
+type Received = {
+  readonly message: SourceMessage;
+  readonly tenant: IngestTenant;
+};
+
+class Worker {
+  readonly counts: Counts = {
+    stored: 0,
+    duplicates: 0,
+    forks: 0,
+    unreadable: 0,
+    quarantined: 0,
+    dropped: 0,
+  };
+  readonly #options: IngestOptions;
+  readonly #limits: IngestLimits;
+  readonly #acks: Acknowledger;
+  readonly #held: Held<SourceMessage>;
+  readonly #logs: Lru<LogKeys>;
+  readonly #verifyKeys: Lru<VerifyKey>;
+  readonly #quarantine: QuarantineGate;
+  /** Hashes of headers whose segments are in quarantine: one that is sent again is kept once. */
+  readonly #unreadable: Lru<true>;
+  readonly #committers = new WeakMap<IngestTenant["store"], Committer>();
+  readonly #pending = new Set<Promise<void>>();
+
+  constructor(options: IngestOptions) {
+    this.#options = options;
+    this.#limits = { ...INGEST_LIMITS, ...options.limits };
+    this.#acks = new Acknowledger(options.downlink, options.log);
+    this.#held = new Held(this.#limits);
+    this.#logs = new Lru(this.#limits.logsMax);
+    this.#verifyKeys = new Lru(this.#limits.vehiclesMax);
+    this.#unreadable = new Lru(this.#limits.logsMax);
+    this.#quarantine = new QuarantineGate(this.#limits, options.clock);
+  }
+
+  handle(message: SourceMessage): Promise<void> {
+    const done = this.#handle(message);
+    const settled = done.catch(() => undefined);
+    this.#pending.add(settled);
+    settled.finally(() => this.#pending.delete(settled)).catch(() => undefined);
+    return done;
+  }
+
+  async close(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
+    await this.#acks.settled();
+  }
+
+  async #handle(message: SourceMessage): Promise<void> {
+    const { topic } = message;
+    if (topic.channel !== "up") throw new ProtocolError("malformed", "ingest: expected up");
+    const tenant = await this.#options.tenant(topic.tenant);
+    if (tenant === undefined) return this.#drop(message, "no_such_tenant");
+    const record = await tenant.store.vehicle(topic.vehicle);
+    if (record === undefined) return this.#drop(message, "no_such_vehicle");
+    // What a revoked car sends is not kept either: it may be in a thief's hands, and fill what is bounded.
+    if (record.revokedAtMs !== undefined) return this.#drop(message, "revoked");
+    const received = { message, tenant };
+    let segment: AuthenticSegment;
+    try {
+      segment = authenticate(message, this.#keyOf(record));
+    } catch (error) {
+      await this.#putAside(received, reasonOf(error));
+      return;
+    }
+    const keys = await this.#keysOf(received, segment);
+    if (keys !== undefined) await this.#store(received, segment, keys);
+  }
+
+  #keyOf({ signingKey }: VehicleRecord): VerifyKey {
+    const id = toHex(signingKey);
+    const known = this.#verifyKeys.get(id);
+    if (known !== undefined) return known;
+    const key = verifyKey(signingKey);
+    this.#verifyKeys.set(id, key);
+    return key;
+  }
+
+  /** The keys of the segment's log; undefined where the message was held or put aside instead. */
+  async #keysOf(received: Received, segment: AuthenticSegment): Promise<LogKeys | undefined> {
+    const { message, tenant } = received;
+    const { vehicle, log } = segment.header;
+    const id = logId(message, log);
+    const known = this.#logs.get(id);
+    if (segment.opening !== undefined) {
+      return this.#openLog(received, segment.opening, id, known);
+    }
+    if (known !== undefined) return known;
+    const opening = await tenant.store.opening(vehicle, log);
+    if (opening !== undefined) return this.#openLog(received, opening, id, undefined);
+    const gone = this.#held.hold(id, message);
+    this.counts.dropped += gone;
+    if (gone > 0) this.#options.log.warn("ingest.held_dropped", { ...addressOf(message) });
+    return undefined;
+  }
+
+  async #openLog(
+    received: Received,
+    opening: LogOpening,
+    id: string,
+    known: LogKeys | undefined,
+  ): Promise<LogKeys | undefined> {
+    if (known?.opens(opening) === true) return known;
+    const { store, ingestKey } = received.tenant;
+    const pair = await ingestKey(opening.ingestKeyVersion);
+    if (pair === undefined) {
+      const version = opening.ingestKeyVersion;
+      await this.#putAside(received, `opening: no ingest key of version ${version}`);
+      return undefined;
+    }
+    let keys: LogKeys;
+    try {
+      const root = unseal(opening.sealedRoot, pair.publicKey, pair.privateKey);
+      keys = logKeys(opening, root, this.#limits.ratchetMax);
+      root.fill(0);
+      await store.putOpening(opening);
+    } catch (error) {
+      await this.#putAside(received, reasonOf(error));
+      return undefined;
+    }
+    // Another message of this log may have opened it meanwhile, and its ratchets have gone on.
+    const meanwhile = this.#logs.get(id);
+    if (meanwhile?.opens(opening) === true) return meanwhile;
+    this.#logs.set(id, keys);
+    for (const waiting of this.#held.take(id)) this.#again(waiting);
+    return keys;
+  }
+
+  /** A message that had waited. Its source has been told that it was taken over, so a failure leaves it to the car. */
+  #again(message: SourceMessage): void {
+    this.handle(message).catch((error: unknown) => {
+      this.counts.dropped += 1;
+      this.#options.log.warn("ingest.held_dropped", {
+        ...addressOf(message),
+        code: error instanceof ProtocolError ? error.code : "unexpected",
+      });
+    });
+  }
+
+  async #store(received: Received, segment: AuthenticSegment, keys: LogKeys): Promise<void> {
+    const { header, headerHash } = segment;
+    const { store } = received.tenant;
+    let events: Awaited<ReturnType<typeof readEvents>> = [];
+    try {
+      events = await readEvents(segment, keys);
+    } catch (error) {
+      // Kept whole first, and only then declared as a gap; where it cannot be kept the car keeps it.
+      const reason = reasonOf(error);
+      const id = toHex(headerHash);
+      if (this.#unreadable.get(id) === undefined) {
+        if (!(await this.#putAside(received, reason))) return;
+        this.#unreadable.set(id, true);
+        this.counts.unreadable += 1;
+      }
+    }
+    const outcome = await this.#committer(store).commit({ header, headerHash, events });
+    if (outcome === "stored") this.counts.stored += 1;
+    else if (outcome === "duplicate") this.counts.duplicates += 1;
+    else this.counts.forks += 1;
+    this.#acks.stored(store, keys);
+  }
+
+  #committer(store: IngestTenant["store"]): Committer {
+    const known = this.#committers.get(store);
+    if (known !== undefined) return known;
+    const made = new Committer(store, this.#limits.batchSegmentsMax);
+    this.#committers.set(store, made);
+    return made;
+  }
+
+  /** Puts a message into quarantine; false where this car has put too much there already. */
+  async #putAside({ message, tenant }: Received, reason: string): Promise<boolean> {
+    const address = addressOf(message);
+    const { lane } = message.topic;
+    if (lane === undefined) throw new ProtocolError("malformed", "ingest: expected a lane");
+    if (!this.#quarantine.admits(`${address.tenant}.${address.vehicle}`)) {
+      this.#drop(message, "quarantine_full");
+      return false;
+    }
+    this.#options.log.warn("ingest.quarantined", { ...address, reason });
+    await tenant.store.quarantine({
+      vehicle: address.vehicle,
+      reason,
+      topic: upTopicOf(address, lane),
+      payload: message.payload,
+    });
+    this.counts.quarantined += 1;
+    return true;
+  }
+
+  #drop(message: SourceMessage, reason: string): void {
+    this.counts.dropped += 1;
+    this.#options.log.warn("ingest.dropped", { ...addressOf(message), reason });
+  }
+}
+
+function addressOf({ topic: { tenant, vehicle } }: SourceMessage): Address {
+  return { tenant, vehicle };
+}
+
+function logId({ topic: { tenant, vehicle } }: SourceMessage, log: Uint8Array): string {
+  return `${tenant}.${vehicle}.${toHex(log)}`;
+}
+
+/** Failures of the message itself; whatever else goes wrong is ours, and the message is to come again. */
+const OWN_FAILURES: ReadonlySet<ErrorCode> = new Set([
+  "malformed",
+  "unauthenticated",
+  "conflict",
+  "limit_reached",
+]);
+
+/** Why a message is put aside. Throws the error again where that is no reason to. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ProtocolError && OWN_FAILURES.has(error.code)) return error.message;
+  throw error;
+}

@@ -1,0 +1,87 @@
+/**
+ * The keys of one log, from its root. A lane's ratchet goes forward only, so places along it are kept: segments come in
+ * any order, the newest first after an outage, and none should cost the whole way again.
+ */
+import {
+  ackKeyOf,
+  encode,
+  equalBytes,
+  LANES,
+  type Lane,
+  type LogOpening,
+  openingCodec,
+  ProtocolError,
+  ratchetNext,
+  ratchetStart,
+  rowKeyOf,
+} from "@kerbside/protocol";
+
+/** Every so many steps a place is kept: 32 bytes each, and at most this many steps from it to any other. */
+const PLACE_EVERY = 1024;
+/** Steps at a stretch before others get their turn: about 2.5 ms. */
+const STRETCH = 256;
+
+export type LogKeys = {
+  readonly opening: LogOpening;
+  readonly ackKey: Uint8Array;
+  /** The key of the rows of the segment at this index. Rejects with `limit_reached` beyond `ratchetMax`. */
+  readonly rowKey: (lane: Lane, index: number) => Promise<Uint8Array>;
+  /** Whether this is the opening that the keys come from. */
+  readonly opens: (opening: LogOpening) => boolean;
+};
+
+export function logKeys(opening: LogOpening, root: Uint8Array, ratchetMax: number): LogKeys {
+  const ratchets = new Map<Lane, LaneRatchet>(
+    LANES.map((lane) => [lane, new LaneRatchet(ratchetStart(root, opening, lane), ratchetMax)]),
+  );
+  const ackKey = ackKeyOf(root, opening);
+  const encoded = encode(openingCodec, opening);
+  return {
+    opening,
+    ackKey,
+    rowKey: async (lane, index) => {
+      const ratchet = await ratchets.get(lane)?.at(index);
+      if (ratchet === undefined) throw new RangeError(`no lane ${lane}`);
+      return rowKeyOf(ratchet);
+    },
+    opens: (other) => equalBytes(encode(openingCodec, other), encoded),
+  };
+}
+
+class LaneRatchet {
+  /** The ratchet at 0, PLACE_EVERY, 2 × PLACE_EVERY and so on. */
+  readonly #places: Uint8Array[];
+  readonly #max: number;
+  /** Where it was last: the next segment is most often the one after. */
+  #last: { readonly index: number; readonly ratchet: Uint8Array };
+
+  constructor(start: Uint8Array, max: number) {
+    this.#places = [start];
+    this.#max = max;
+    this.#last = { index: 0, ratchet: start };
+  }
+
+  async at(wanted: number): Promise<Uint8Array> {
+    if (wanted > this.#max) {
+      throw new ProtocolError("limit_reached", `ratchet: expected an index up to ${this.#max}`);
+    }
+    let { index, ratchet } = this.#nearest(wanted);
+    for (let steps = 1; index < wanted; steps += 1) {
+      ratchet = ratchetNext(ratchet);
+      index += 1;
+      if (index === this.#places.length * PLACE_EVERY) this.#places.push(ratchet);
+      if (steps % STRETCH === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#last = { index, ratchet };
+    return ratchet;
+  }
+
+  #nearest(wanted: number): { readonly index: number; readonly ratchet: Uint8Array } {
+    const at = Math.min(Math.floor(wanted / PLACE_EVERY), this.#places.length - 1);
+    const index = at * PLACE_EVERY;
+    if (this.#last.index <= wanted && this.#last.index >= index) return this.#last;
+    const ratchet = this.#places[at];
+    if (ratchet === undefined) throw new RangeError("a ratchet without a start");
+    return { index, ratchet };
+  }
+}

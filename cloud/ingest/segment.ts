@@ -1,0 +1,85 @@
+/**
+ * What can be said of a message. First whether it is authentic: signed by the car that the topic names, over this body.
+ * Then, with the log's keys, whether it can be read. The two failures have different ends; see the package's head.
+ */
+import {
+  aeadOpen,
+  type CarEvent,
+  decodeEvent,
+  decodeRows,
+  EVENT_KINDS,
+  equalBytes,
+  headerHash,
+  type LogOpening,
+  openHeader,
+  openOpening,
+  ProtocolError,
+  parseSegmentMessage,
+  rowBinding,
+  rowNonce,
+  type SegmentHeader,
+  type SourceMessage,
+  sha256,
+  type VerifyKey,
+} from "@kerbside/protocol";
+import type { LogKeys } from "./log-keys.ts";
+
+/** A message whose header, body and opening the car has signed. */
+export type AuthenticSegment = {
+  readonly header: SegmentHeader;
+  readonly headerHash: Uint8Array;
+  readonly body: Uint8Array;
+  readonly opening?: LogOpening;
+};
+
+function refuse(why: string): never {
+  throw new ProtocolError("unauthenticated", why);
+}
+
+/** Throws ProtocolError `malformed` or `unauthenticated`. */
+export function authenticate(message: SourceMessage, key: VerifyKey): AuthenticSegment {
+  const { topic, payload, certificate } = message;
+  const { tenant, vehicle } = topic;
+  if (certificate !== undefined) {
+    const same = certificate.tenant === tenant && certificate.vehicle === vehicle;
+    if (!same) refuse("certificate: of another car than the topic names");
+  }
+  const parts = parseSegmentMessage(payload);
+  const header = openHeader(key, parts.header);
+  if (header.tenant !== tenant || header.vehicle !== vehicle || header.lane !== topic.lane) {
+    refuse("header: of another car or lane than the topic names");
+  }
+  if (!equalBytes(sha256(parts.body), header.bodyHash)) refuse("body: not the one that was signed");
+  const opened = { header, headerHash: headerHash(parts.header), body: parts.body };
+  if (parts.opening === undefined) return opened;
+  const opening = openOpening(key, parts.opening);
+  const sameLog = equalBytes(opening.log, header.log);
+  if (opening.tenant !== tenant || opening.vehicle !== vehicle || !sameLog) {
+    refuse("opening: of another car or log than the header");
+  }
+  return { ...opened, opening };
+}
+
+/** The events of an authentic segment. Throws ProtocolError where they cannot be read; then they never can by us. */
+export async function readEvents(
+  { header, body }: AuthenticSegment,
+  keys: LogKeys,
+): Promise<readonly CarEvent[]> {
+  const { log, lane, number, firstSeq, count, ratchet } = header;
+  if (header.codec === "gap") {
+    if (body.length > 0) throw new ProtocolError("malformed", "gap: expected no body");
+    return [];
+  }
+  const rows = decodeRows(body, count);
+  const rowKey = await keys.rowKey(lane, ratchet);
+  return rows.map((row, i) => {
+    const seq = firstSeq + i;
+    const bound = rowBinding({ log, lane, segment: number, seq });
+    const event = decodeEvent(aeadOpen(rowKey, rowNonce(seq), row, bound));
+    const { lane: home } = EVENT_KINDS[event.kind];
+    if (home !== "any" && home !== lane) {
+      throw new ProtocolError("malformed", `event ${event.kind}: belongs to ${home}, not ${lane}`);
+    }
+    return event;
+  });
+}
