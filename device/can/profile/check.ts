@@ -4,7 +4,7 @@ import { Compile } from "typebox/compile";
 import type { ProfileProblem } from "./model.ts";
 
 export const DOCUMENT_BYTES_MAX: number = 1024 * 1024;
-const PROBLEMS_MAX = 50;
+const VALUES_TOLD = 8;
 /** Keys that would reach beyond the document where it is read as an object. */
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
@@ -12,24 +12,32 @@ export type Checked<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problems: readonly ProfileProblem[] };
 
-/** A checker of one schema, compiled once. `T` must be what the schema describes. */
+/** A checker of documents by one schema, compiled once. `T` must be what the schema describes. */
 export function checkerOf<T>(
   schema: TSchema,
 ): (file: string, text: string | Uint8Array) => Checked<T> {
-  const validator = Compile(schema);
-  const allows = (value: unknown): value is T => validator.Check(value);
+  const check = valueCheckerOf<T>(schema);
   return (file, text) => {
     const parsed = parse(file, text);
-    if (!parsed.ok) return parsed;
-    if (allows(parsed.value)) return { ok: true, value: parsed.value };
+    return parsed.ok ? check(file, parsed.value, "") : parsed;
+  };
+}
+
+/** As `checkerOf`, for a part of a document that was read; `at` is the path to it. */
+export function valueCheckerOf<T>(
+  schema: TSchema,
+): (file: string, value: unknown, at: string) => Checked<T> {
+  const validator = Compile(schema);
+  const allows = (value: unknown): value is T => validator.Check(value);
+  return (file, value, at) => {
+    if (allows(value)) return { ok: true, value };
     const problems = new Map<string, ProfileProblem>();
-    for (const error of validator.Errors(parsed.value)) {
-      // "additionalProperties" is told by the key itself, and a union by its rows.
+    for (const error of validator.Errors(value)) {
+      // "additionalProperties" is told by the key itself.
       if (error.keyword === "additionalProperties") continue;
-      const path = error.instancePath;
+      const path = at + error.instancePath;
       const message = error.keyword === "boolean" ? "unknown key" : wordsOf(error);
       if (!problems.has(path)) problems.set(path, { file, path, severity: "error", message });
-      if (problems.size >= PROBLEMS_MAX) break;
     }
     return { ok: false, problems: [...problems.values()] };
   };
@@ -40,8 +48,10 @@ function wordsOf(error: { readonly message: string; readonly params: unknown }):
   const isObject = typeof params === "object" && params !== null;
   if (isObject && "allowedValue" in params)
     return `expected ${JSON.stringify(params.allowedValue)}`;
-  if (isObject && "allowedValues" in params) {
-    return `expected one of ${JSON.stringify(params.allowedValues)}`;
+  if (isObject && "allowedValues" in params && Array.isArray(params.allowedValues)) {
+    const { allowedValues: all } = params;
+    const more = all.length > VALUES_TOLD ? `, … (${all.length} in all)` : "";
+    return `expected one of ${all.slice(0, VALUES_TOLD).join(", ")}${more}`;
   }
   if (isObject && "requiredProperties" in params) {
     return `missing: ${JSON.stringify(params.requiredProperties)}`;

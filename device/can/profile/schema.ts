@@ -69,10 +69,11 @@ const dbc2vss: TSchema = Type.Object(
   },
   closed,
 );
-const signals: TSchema = Type.Object(
-  Object.fromEntries(
-    Object.keys(SIGNALS).map((name) => [name, Type.Optional(Type.Object({ dbc2vss }, closed))]),
-  ),
+/** One pattern for all names: a property for each would say the same dozens of times. */
+const SIGNAL_NAMES = `^(?:${Object.keys(SIGNALS).join("|").replaceAll(".", "\\.")})$`;
+const signals: TSchema = Type.Record(
+  Type.String({ pattern: SIGNAL_NAMES }),
+  Type.Object({ dbc2vss }, closed),
   { ...closed, description: "by COVESA VSS 6.0 name" },
 );
 const e2e: TSchema = Type.Object(

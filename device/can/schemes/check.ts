@@ -1,14 +1,14 @@
 /** A scheme is accepted whole, checked against the profile of the car it is for, or refused with every reason. */
 import { isSignalName, type SignalName } from "@kerbside/protocol";
 import type { Expression } from "../expression/index.ts";
-import { checkerOf } from "../profile/check.ts";
+import { type Checked, checkerOf, valueCheckerOf } from "../profile/check.ts";
 import { type Profile, ProfileError, type ProfileProblem } from "../profile/index.ts";
 import { type LockCause, lockRule, tripRule } from "./car-rules.ts";
 import { expressionOf, type Template, templateOf } from "./emit.ts";
 import { changeRule, conditionRule, periodicRule } from "./generic-rules.ts";
 import type { Emit, Rule, Scheme } from "./model.ts";
 import type { RunningRule } from "./rule.ts";
-import { schemeSchema } from "./schema.ts";
+import { envelopeSchema, RULE_SCHEMAS } from "./schema.ts";
 
 /** What rules ask of the rest of the agent. */
 export type CarContext = {
@@ -32,7 +32,26 @@ export type SchemeCheck = {
   readonly problems: readonly ProfileProblem[];
 };
 
-const checkDocument = checkerOf<Scheme>(schemeSchema);
+const checkEnvelope = checkerOf<
+  Omit<Scheme, "rules"> & { readonly rules: readonly { readonly on: string }[] }
+>(envelopeSchema);
+const checkRule = new Map(
+  Object.entries(RULE_SCHEMAS).map(([on, schema]) => [on, valueCheckerOf<Rule>(schema)]),
+);
+
+function checkDocument(file: string, json: string | Uint8Array): Checked<Scheme> {
+  const envelope = checkEnvelope(file, json);
+  if (!envelope.ok) return envelope;
+  const rules: Rule[] = [];
+  const problems: ProfileProblem[] = [];
+  for (const [i, rule] of envelope.value.rules.entries()) {
+    const checked = checkRule.get(rule.on)?.(file, rule, `/rules/${i}`);
+    if (checked?.ok === true) rules.push(checked.value);
+    else problems.push(...(checked?.problems ?? []));
+  }
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, value: { ...envelope.value, rules } };
+}
 
 /**
  * Never throws for what is in it. That a car of this profile lacks a signal is a warning (its rule never fires):

@@ -10,6 +10,7 @@ export {
   loadScheme,
   type SchemeCheck,
 } from "./check.ts";
+export { runProfile } from "./cli.ts";
 export {
   type Collector,
   type CollectorOptions,

@@ -13,7 +13,7 @@ export const RULES_MAX = 128;
 const SAMPLE_MS_MIN = 20;
 
 const literals = (names: readonly string[]): TSchema =>
-  Type.Union(names.map((name) => Type.Literal(name)));
+  Type.Unsafe<string>({ type: "string", enum: [...names] });
 const signal: TSchema = literals(Object.keys(SIGNALS));
 const signals: TSchema = Type.Array(signal, { minItems: 1, maxItems: 32, uniqueItems: true });
 const expression: TSchema = Type.String({ minLength: 1, maxLength: 1000 });
@@ -81,24 +81,39 @@ const condition: TSchema = Type.Object(
 const trip: TSchema = Type.Object({ name, on: Type.Literal("trip"), endMs: ms(0) }, closed);
 const lock: TSchema = Type.Object({ name, on: Type.Literal("lock") }, closed);
 
-export const schemeSchema: TSchema = Type.Object(
-  {
-    $schema: Type.Optional(Type.String()),
-    format: Type.Literal(1),
-    name: Type.String({ pattern: NAME }),
-    version: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
-    priority: Type.Integer({ minimum: 0, maximum: 100 }),
-    expiresAtMs: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
-    rules: Type.Array(Type.Union([change, periodic, condition, trip, lock]), {
-      minItems: 1,
-      maxItems: RULES_MAX,
-    }),
-  },
-  {
-    ...closed,
-    $schema: "https://json-schema.org/draft/2020-12/schema",
-    $id: SCHEME_SCHEMA_ID,
-    title: "Collection scheme",
-    description: "Which signals of a car become events, and when.",
-  },
+/** By `on`: what is wrong in a rule is looked for among rules of its kind only. */
+export const RULE_SCHEMAS: Readonly<Record<string, TSchema>> = {
+  change,
+  periodic,
+  condition,
+  trip,
+  lock,
+};
+
+const envelope = (rule: TSchema): TSchema =>
+  Type.Object(
+    {
+      $schema: Type.Optional(Type.String()),
+      format: Type.Literal(1),
+      name: Type.String({ pattern: NAME }),
+      version: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+      priority: Type.Integer({ minimum: 0, maximum: 100 }),
+      expiresAtMs: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+      rules: Type.Array(rule, {
+        minItems: 1,
+        maxItems: RULES_MAX,
+      }),
+    },
+    {
+      ...closed,
+      $schema: "https://json-schema.org/draft/2020-12/schema",
+      $id: SCHEME_SCHEMA_ID,
+      title: "Collection scheme",
+      description: "Which signals of a car become events, and when.",
+    },
+  );
+/** A scheme whose rules may be anything. */
+export const envelopeSchema: TSchema = envelope(
+  Type.Object({ on: literals(Object.keys(RULE_SCHEMAS)) }),
 );
+export const schemeSchema: TSchema = envelope(Type.Union(Object.values(RULE_SCHEMAS)));
