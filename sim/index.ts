@@ -3,6 +3,9 @@
  * hardware, scripts that drive it, and the cockpit, where people do. What decides is pure (`car/`, the controller,
  * the script); sockets, files and pages are shells around it.
  */
+
+export { type ControlUnits, createControlUnits, type SpokenFrame } from "./can/control-units.ts";
+export { vinOf } from "./can/signals.ts";
 export { type Action, act, parseAction } from "./car/actions.ts";
 export { MODEL } from "./car/model.ts";
 export { makeRoute, placeOn, type Route, toWgs84 } from "./car/route.ts";
@@ -15,3 +18,39 @@ export {
   type StepInputs,
 } from "./car/state.ts";
 export { allLocked, STEP_MS_MAX, step } from "./car/step.ts";
+export { runSim } from "./cli/run.ts";
+export { type Drive, type DriveOptions, startDrive } from "./drive/drive.ts";
+export { pedalsFor } from "./drive/driver.ts";
+export {
+  beginScript,
+  bookingScript,
+  nextScript,
+  refuseStep,
+  type Script,
+  type ScriptRun,
+} from "./drive/script.ts";
+export { type ScriptEnd, Simulation } from "./drive/simulation.ts";
+export { readState, type Saved, StateFileError, writeState } from "./drive/state-file.ts";
+export { type Contacts, contactsOf } from "./lock/contacts.ts";
+export {
+  type Controller,
+  type ControllerContext,
+  type ControllerInput,
+  type ControllerMemory,
+  NEW_MEMORY,
+  nextController,
+  outputsOf,
+  startController,
+} from "./lock/controller.ts";
+export { type LockEndpoint, serveLock } from "./lock/endpoint.ts";
+export { type Replayed, type ReplayOptions, replay } from "./replay/replay.ts";
+export {
+  actIn,
+  controllerInput,
+  newWorld,
+  type Surroundings,
+  stepWorld,
+  TRAVEL,
+  type Travel,
+  type World,
+} from "./world.ts";

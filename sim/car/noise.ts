@@ -33,4 +33,5 @@ export const PURPOSE = {
   idle: 6,
   odometer: 7,
   fuel: 8,
+  vin: 9,
 } as const;

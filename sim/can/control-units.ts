@@ -1,0 +1,97 @@
+/** The control units of the car: they turn its state into frames, each message at its own period. */
+import {
+  type BoundMessage,
+  type CompiledProfile,
+  readShippedProfile,
+  stampE2e,
+} from "@kerbside/can";
+import type { Route } from "../car/route.ts";
+import type { Car } from "../car/state.ts";
+import { SPOKEN } from "./signals.ts";
+
+export const PROFILE_NAME = "kerbside-sim";
+
+export type SpokenFrame = {
+  readonly message: string;
+  readonly id: number;
+  readonly ext: boolean;
+  readonly data: Uint8Array;
+};
+
+type Unit = {
+  readonly message: BoundMessage;
+  readonly periodMs: number;
+  /** Messages of one period do not come in one burst. */
+  readonly phaseMs: number;
+};
+
+export type ControlUnits = {
+  /** The frames due after `fromMs` and up to `toMs` of the car's time. `car` is the car at `toMs`. */
+  readonly due: (car: Car, fromMs: number, toMs: number) => readonly SpokenFrame[];
+  /** Physical values of a frame of this bus, for displays. */
+  readonly decode: (
+    frame: Pick<SpokenFrame, "id" | "ext" | "data">,
+  ) => Readonly<Record<string, number>>;
+};
+
+/** Pure but for reading the shipped profile once. Throws ProfileError if it does not fit what the car says. */
+export function createControlUnits(route: Route): ControlUnits {
+  const profile = readShippedProfile(PROFILE_NAME);
+  const units = profile.dbc.messages.map((compiled, index): Unit => {
+    const { name, cycleTimeMs } = compiled.message;
+    const periodMs = profile.profile.messages[name]?.periodMs ?? cycleTimeMs;
+    if (periodMs === null || periodMs <= 0 || SPOKEN[name] === undefined) {
+      throw new RangeError(
+        `${PROFILE_NAME}: ${name} has no period, or the car does not know what to say in it`,
+      );
+    }
+    return { message: boundOf(profile, name), periodMs, phaseMs: (index * 3) % periodMs };
+  });
+  return {
+    due: (car, fromMs, toMs) => units.flatMap((unit) => dueOf(unit, car, route, fromMs, toMs)),
+    decode: ({ id, ext, data }) => profile.dbc.decode(id, ext, data)?.signals ?? {},
+  };
+}
+
+function dueOf(
+  unit: Unit,
+  car: Car,
+  route: Route,
+  fromMs: number,
+  toMs: number,
+): readonly SpokenFrame[] {
+  const { periodMs, phaseMs, message } = unit;
+  const first = Math.floor((fromMs - phaseMs) / periodMs) + 1;
+  const last = Math.floor((toMs - phaseMs) / periodMs);
+  const frames: SpokenFrame[] = [];
+  for (let count = Math.max(0, first); count <= last; count += 1) {
+    const { name, id, ext } = message.compiled.message;
+    const values = SPOKEN[name]?.(car, route, count) ?? {};
+    const data = message.compiled.encode(values);
+    stampE2e(message, data, count);
+    frames.push({ message: name, id, ext, data });
+  }
+  return frames;
+}
+
+/** A message as the profile binds it, or by its rule alone where no signal hangs on it. */
+function boundOf(profile: CompiledProfile, name: string): BoundMessage {
+  const bound = profile.messages.find((message) => message.name === name);
+  if (bound !== undefined) return bound;
+  const compiled = profile.dbc.named(name);
+  if (compiled === undefined) throw new RangeError(`${PROFILE_NAME}: no message ${name}`);
+  const { counter, checksum } = profile.profile.messages[name]?.e2e ?? {};
+  const byte = compiled.message.signals.find((signal) => signal.name === checksum?.signal)?.start;
+  return {
+    name,
+    compiled,
+    periodMs: undefined,
+    leaves: [],
+    e2e: {
+      ...(counter && {
+        counter: { slot: compiled.slotOf(counter.signal), modulus: counter.modulus },
+      }),
+      ...(checksum && byte !== undefined && { checksum: { ...checksum, byte: byte >> 3 } }),
+    },
+  };
+}

@@ -1,0 +1,93 @@
+/** `kerbside-sim drive`: one car, driven by hand in the cockpit, by its API, or by scripts. */
+import { readFileSync } from "node:fs";
+import { type DriveOptions, startDrive } from "../drive/drive.ts";
+import { TRAVEL, type Travel } from "../world.ts";
+import {
+  type Command,
+  type Given,
+  required,
+  UsageError,
+  untilAborted,
+  wholeNumber,
+} from "./command.ts";
+
+const PORT_DEFAULT = 8444;
+const PORT_MAX = 65_535;
+const SEED_MAX = 2 ** 31 - 1;
+const TRAVEL_MS_MAX = 60_000;
+
+export const driveCommand: Command = {
+  usage: "drive --data DIR [options]",
+  words: "a simulated car with its bus, its lock controller and its cockpit",
+  positionals: 0,
+  options: {
+    data: { value: "DIR", words: "where the car is kept, and its sockets: can.sock, lock.sock" },
+    port: {
+      value: "N",
+      words: `of the cockpit, on this machine only (${PORT_DEFAULT}; 0: any free one)`,
+    },
+    "tls-cert": {
+      value: "FILE",
+      words: "certificate of the cockpit, PEM; without one it stays closed",
+    },
+    "tls-key": { value: "FILE", words: "its private key, PEM" },
+    "pairing-key": {
+      value: "FILE",
+      words: "key shared with the module, hexadecimal (DIR/pairing.key)",
+    },
+    seed: { value: "N", words: "of a new car: the same seed, the same car (1)" },
+    "travel-ms": {
+      value: "MIN-MAX",
+      words: `how long bolts take (${TRAVEL.minMs}-${TRAVEL.maxMs})`,
+    },
+  },
+  run: async (given, io) => {
+    const drive = await startDrive({ ...optionsFrom(given), clock: io.clock, random: io.random });
+    const { canPath, lockPath, cockpitPort, cockpitKeyFile } = drive;
+    const cockpit = cockpitPort === undefined ? {} : { https: cockpitPort, cockpitKeyFile };
+    if (given.json)
+      io.out(`${JSON.stringify({ ready: true, can: canPath, lock: lockPath, ...cockpit })}\n`);
+    else {
+      io.out(`The car is ready.\n  bus       ${canPath}\n  lock      ${lockPath}\n`);
+      if (cockpitPort !== undefined) {
+        io.out(
+          `  cockpit   https://localhost:${cockpitPort}/  (its key is in ${cockpitKeyFile})\n`,
+        );
+      }
+    }
+    await untilAborted(io.signal);
+    await drive.close();
+    return 0;
+  },
+};
+
+function optionsFrom(given: Given): Omit<DriveOptions, "clock" | "random"> {
+  const pairingKeyFile = given.options["pairing-key"];
+  const cockpit = cockpitFrom(given);
+  return {
+    dataDir: required(given, "data"),
+    seed: wholeNumber(given, "seed", 1, SEED_MAX),
+    travel: travelFrom(given.options["travel-ms"]),
+    ...(pairingKeyFile !== undefined && { pairingKeyFile }),
+    ...(cockpit !== undefined && { cockpit }),
+  };
+}
+
+function cockpitFrom(given: Given): DriveOptions["cockpit"] {
+  const { "tls-cert": certificate, "tls-key": key } = given.options;
+  const port = wholeNumber(given, "port", PORT_DEFAULT, PORT_MAX);
+  if (certificate === undefined && key === undefined) return undefined;
+  if (certificate === undefined || key === undefined)
+    throw new UsageError("--tls-cert and --tls-key go together");
+  return { port, certificate: readFileSync(certificate, "utf8"), key: readFileSync(key, "utf8") };
+}
+
+function travelFrom(text: string | undefined): Travel {
+  if (text === undefined) return TRAVEL;
+  const [, min, max] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+  const travel = { minMs: Number(min), maxMs: Number(max ?? min) };
+  if (!(travel.minMs <= travel.maxMs && travel.maxMs <= TRAVEL_MS_MAX)) {
+    throw new UsageError(`--travel-ms ${text}: expected MIN-MAX, at most ${TRAVEL_MS_MAX}`);
+  }
+  return travel;
+}

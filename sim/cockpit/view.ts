@@ -1,0 +1,114 @@
+/** What the cockpit shows, as JSON: one picture of the car, its controller, its bus. */
+import type { BusServer } from "@kerbside/can";
+import { toHex } from "@kerbside/protocol";
+import type { ControlUnits } from "../can/control-units.ts";
+import { fuelPercent, gnss, rangeKm, supplyV, vinOf } from "../can/signals.ts";
+import { placeOn } from "../car/route.ts";
+import { BOLTS, boltContact, CAR_FAULT_NAMES, CAR_FAULTS } from "../car/state.ts";
+import { allLocked } from "../car/step.ts";
+import type { Simulation } from "../drive/simulation.ts";
+import type { LockEndpoint } from "../lock/endpoint.ts";
+import type { Surroundings } from "../world.ts";
+
+export type ViewParts = {
+  readonly simulation: Simulation;
+  readonly units: ControlUnits;
+  readonly around: Surroundings;
+  readonly bus: Pick<BusServer, "clients">;
+  readonly lock: Pick<LockEndpoint, "state">;
+};
+
+/** Everything but the frames. Numbers are rounded to what can be read off a dial. */
+export function stateView({
+  simulation,
+  around,
+  bus,
+  lock,
+}: ViewParts): Readonly<Record<string, unknown>> {
+  const { car, controller } = simulation.world;
+  const place = placeOn(around.route, car.motion.routeM);
+  const position = gnss(car, around.route);
+  const progress = simulation.scriptProgress();
+  return {
+    timeMs: car.timeMs,
+    speedFactor: simulation.speed,
+    lostMs: Math.round(simulation.lostMs),
+    vin: vinOf(car.seed),
+    speedKmh: round(car.motion.speedMps * 3.6, 1),
+    accelerationMps2: round(car.motion.accelerationMps2, 2),
+    odometerM: Math.floor(car.motion.odometerM),
+    rpm: Math.round(car.rpm),
+    gear: car.gear,
+    engine: car.engine.value,
+    coolantC: round(car.coolantC, 1),
+    fuelPercent: round(fuelPercent(car), 1),
+    rangeKm: round(rangeKm(car), 0),
+    batteryV: round(supplyV(car), 2),
+    ignition: car.ignition,
+    selector: car.selector,
+    parkingBrake: car.parkingBrake,
+    accelerator: round(car.accelerator, 2),
+    brake: round(car.brake, 2),
+    driver: car.driver,
+    belted: car.belted,
+    lowBeam: car.lowBeam,
+    calling: car.calling,
+    open: car.open,
+    windows: car.windows,
+    bolts: Object.fromEntries(BOLTS.map((bolt) => [bolt, boltContact(car, bolt)])),
+    locked: allLocked(car),
+    startInhibited: car.startInhibited,
+    place: {
+      eastM: round(place.eastM, 1),
+      northM: round(place.northM, 1),
+      headingDegrees: round(place.headingDegrees, 1),
+      street: place.street,
+      limitKmh: place.limitKmh,
+    },
+    gnss: {
+      fix: position.fix,
+      latitude: round(position.latitude, 6),
+      longitude: round(position.longitude, 6),
+    },
+    controller: {
+      link: car.faults.linkUnplugged ? "unplugged" : lock.state(),
+      phase: controller.phase.value,
+      action: controller.phase.value === "pulse" ? controller.phase.action : null,
+      resetCount: controller.memory.resetCount,
+      outcomes: controller.memory.outcomes.slice(-4),
+    },
+    bus: { listeners: bus.clients(), plugged: !car.faults.canUnplugged },
+    faults: CAR_FAULT_NAMES.map((name) => ({
+      name,
+      on: car.faults[name],
+      words: CAR_FAULTS[name],
+    })),
+    script: progress ?? null,
+  };
+}
+
+/** The last frame of each message with its meaning. */
+export function framesView({ simulation, units }: ViewParts): readonly unknown[] {
+  return simulation.frames().map(({ message, id, ext, data, count, atMs }) => ({
+    message,
+    id: id
+      .toString(16)
+      .toUpperCase()
+      .padStart(ext ? 8 : 3, "0"),
+    ext,
+    data: toHex(data).toUpperCase(),
+    count,
+    atMs,
+    signals: Object.entries(units.decode({ id, ext, data }))
+      .filter(([name]) => !UNREADABLE.test(name))
+      .map(([name, value]) => [name, round(value, 6)]),
+  }));
+}
+
+/** A VIN in pieces is no number to read. */
+const UNREADABLE = /^Vin\d/;
+
+function round(value: number, digits: number): number {
+  const scale = 10 ** digits;
+  return Math.round(value * scale) / scale;
+}

@@ -1,0 +1,142 @@
+/** One simulated car as a whole: its files, its bus and lock sockets, its cockpit; what `kerbside-sim drive` runs. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type BusServer, serveBus } from "@kerbside/can";
+import { type Clock, type Random, toHex } from "@kerbside/protocol";
+import { createControlUnits } from "../can/control-units.ts";
+import { makeRoute } from "../car/route.ts";
+import { newCar } from "../car/state.ts";
+import { type Cockpit, serveCockpit } from "../cockpit/server.ts";
+import { NEW_MEMORY } from "../lock/controller.ts";
+import { type LockEndpoint, serveLock } from "../lock/endpoint.ts";
+import { newWorld, type Surroundings, type Travel, type World } from "../world.ts";
+import { readKey, readOrMakeKey } from "./keys.ts";
+import { Simulation } from "./simulation.ts";
+import { readState, writeState } from "./state-file.ts";
+
+export type DriveOptions = {
+  readonly dataDir: string;
+  /** Of a new car; one that is saved in the directory keeps its own. */
+  readonly seed: number;
+  /** 32 bytes as hexadecimal digits; made in the directory where no file is given. */
+  readonly pairingKeyFile?: string;
+  readonly travel: Travel;
+  /** The cockpit opens only with a certificate: there is no plaintext form of it. */
+  readonly cockpit?: { readonly port: number; readonly certificate: string; readonly key: string };
+  readonly clock: Clock;
+  readonly random: Pick<Random, "bytes">;
+};
+
+export type Drive = {
+  readonly simulation: Simulation;
+  readonly canPath: string;
+  readonly lockPath: string;
+  readonly cockpitKeyFile: string;
+  readonly cockpitPort: number | undefined;
+  /** Saves the car and closes everything. */
+  readonly close: () => Promise<void>;
+};
+
+/** sun_path of unix(7), less its end. */
+const SOCKET_PATH_BYTES_MAX = 107;
+
+/** Rejects with an Error that names the file, socket or port that stands in the way; nothing is left open then. */
+export async function startDrive(options: DriveOptions): Promise<Drive> {
+  const { dataDir, clock, random, cockpit } = options;
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const at = (name: string): string => join(dataDir, name);
+  const [canPath, lockPath, statePath] = [at("can.sock"), at("lock.sock"), at("car.json")];
+  if (Buffer.byteLength(lockPath) > SOCKET_PATH_BYTES_MAX) {
+    throw new Error(
+      `${lockPath}: longer than the ${SOCKET_PATH_BYTES_MAX} bytes that a socket's path may have`,
+    );
+  }
+  const pairingKey =
+    options.pairingKeyFile === undefined
+      ? readOrMakeKey(at("pairing.key"))
+      : readKey(options.pairingKeyFile);
+  const cockpitKey = toHex(readOrMakeKey(at("cockpit.key")));
+  const around: Surroundings = { route: makeRoute(), travel: options.travel };
+  const units = createControlUnits(around.route);
+  const saved = readState(statePath) ?? { car: newCar(options.seed), memory: NEW_MEMORY };
+
+  const open: { close: () => Promise<void> }[] = [];
+  try {
+    const bus = await serveBus({ path: canPath });
+    open.push(bus);
+    const lock = await serveLock({
+      path: lockPath,
+      pairingKey,
+      clock,
+      random,
+      onMessage: (message) => simulation.receiveLock(message),
+    });
+    open.push(lock);
+    const simulation = new Simulation({
+      world: newWorld(saved.car, saved.memory),
+      around,
+      units,
+      clock,
+      sendFrame: (frame) => bus.send(frame),
+      sendLock: (message) => lock.send(message),
+      save: ({ car, controller }) => writeState(statePath, { car, memory: controller.memory }),
+      onReset: () => lock.reset(),
+      onStep: followPlug(lock),
+    });
+    const page = await openCockpit(cockpit, {
+      simulation,
+      bus,
+      lock,
+      units,
+      around,
+      key: cockpitKey,
+      clock,
+    });
+    if (page !== undefined) open.push(page);
+    simulation.start();
+    return {
+      simulation,
+      canPath,
+      lockPath,
+      cockpitKeyFile: at("cockpit.key"),
+      cockpitPort: page?.port,
+      close: async () => {
+        simulation.stop();
+        await closeAll(open);
+      },
+    };
+  } catch (error) {
+    await closeAll(open);
+    throw error;
+  }
+}
+
+async function closeAll(open: readonly { close: () => Promise<void> }[]): Promise<void> {
+  for (const one of open.toReversed()) await one.close();
+}
+
+/** Keeps the plug of the lock link as the fault switch has it. */
+function followPlug(lock: LockEndpoint): (world: World) => void {
+  let unplugged = false;
+  return ({ car }) => {
+    if (car.faults.linkUnplugged === unplugged) return;
+    unplugged = car.faults.linkUnplugged;
+    lock.unplug(unplugged);
+  };
+}
+
+type CockpitParts = Omit<
+  Parameters<typeof serveCockpit>[0],
+  "port" | "certificate" | "privateKey" | "bus"
+> & {
+  readonly bus: BusServer;
+};
+
+function openCockpit(
+  options: DriveOptions["cockpit"],
+  parts: CockpitParts,
+): Promise<Cockpit | undefined> {
+  if (options === undefined) return Promise.resolve(undefined);
+  const { port, certificate, key: privateKey } = options;
+  return serveCockpit({ ...parts, port, certificate, privateKey });
+}

@@ -1,0 +1,37 @@
+/** A careful driver: which pedals bring a car along its round, below the limits and no faster than bends allow. */
+import { placeOn, type Route } from "../car/route.ts";
+import type { Car } from "../car/state.ts";
+
+export type Pedals = { readonly accelerator: number; readonly brake: number };
+
+const LATERAL_MPS2_MAX = 2.4;
+const BRAKING_MPS2 = 1.8;
+const AHEAD_M_MAX = 90;
+const AHEAD_STEP_M = 3;
+const ACCELERATION_MPS2_MAX = 1.6;
+const DECELERATION_MPS2_MAX = 3;
+const FULL_BRAKE_MPS2 = 8.5;
+
+/** The speed that the way ahead allows here, m/s. */
+export function allowedMps(car: Car, route: Route, kmhMax: number): number {
+  let allowed = kmhMax / 3.6;
+  for (let aheadM = 0; aheadM <= AHEAD_M_MAX; aheadM += AHEAD_STEP_M) {
+    const { limitKmh, curvaturePerM } = placeOn(route, car.motion.routeM + aheadM);
+    const bend = Math.sqrt(LATERAL_MPS2_MAX / Math.max(1e-4, Math.abs(curvaturePerM)));
+    const there = Math.min(limitKmh / 3.6, bend);
+    allowed = Math.min(allowed, Math.sqrt(there * there + 2 * BRAKING_MPS2 * aheadM));
+  }
+  return allowed;
+}
+
+export function pedalsFor(car: Car, route: Route, kmhMax: number): Pedals {
+  const missing = allowedMps(car, route, kmhMax) - car.motion.speedMps;
+  const wanted = Math.max(-DECELERATION_MPS2_MAX, Math.min(ACCELERATION_MPS2_MAX, 0.9 * missing));
+  if (wanted < -0.4) return { accelerator: 0, brake: -wanted / FULL_BRAKE_MPS2 };
+  return { accelerator: Math.max(0, Math.min(1, 0.06 + wanted * 0.3)), brake: 0 };
+}
+
+/** To a stop, gently, and held there. */
+export function pedalsToStop(car: Car): Pedals {
+  return { accelerator: 0, brake: car.motion.speedMps > 0.05 ? 0.26 : 0.4 };
+}
