@@ -56,6 +56,12 @@ export class Executor {
     return answer;
   }
 
+  /** The answer on record for a command that was taken before, if it was. */
+  recorded(command: Command, requestHash: Uint8Array): Answer | undefined {
+    const seen = this.#options.journal.find(command.id);
+    return seen === undefined ? undefined : this.#replay(seen, requestHash);
+  }
+
   /**
    * Closes what a crash left open: intents without a result become `unknown` with what is sensed now. Nothing is
    * pulsed. To be called once, before the first command, when the controller has reported or is given up on.
@@ -81,8 +87,8 @@ export class Executor {
   /** The answer that needs no doing, if there is one. */
   #known(command: Command, requestHash: Uint8Array): Answer | undefined {
     const { journal, sessionMs } = this.#options;
-    const seen = journal.find(command.id);
-    if (seen !== undefined) return this.#replay(seen, requestHash);
+    const recorded = this.recorded(command, requestHash);
+    if (recorded !== undefined) return recorded;
     if (command.counter <= journal.counter()) {
       const words = "The command's counter must be above all before it.";
       return this.#answer(command.id, requestHash, refusal({ condition: "counter_rising", words }));
