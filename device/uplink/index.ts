@@ -1,0 +1,19 @@
+/**
+ * The car's line to the cloud: who the car is and how it joins, a transport over MQTT, and the uplink that announces
+ * sessions, sends segments until the tenant's store acknowledges them, and takes commands that verify. It queues
+ * nothing: what is to be sent stays in the buffer, and a command that comes late is refused.
+ */
+export { type EnrolmentConfig, enrol } from "./enrolment.ts";
+export { type Identity, loadIdentity } from "./identity.ts";
+export type { CommandAnswer, CommandExecutor } from "./intake.ts";
+export { UPLINK_LIMITS, type UplinkLimits } from "./limits.ts";
+export { type MqttTransportOptions, mqttTransport } from "./mqtt-transport.ts";
+export { createSession, type Session } from "./session.ts";
+export {
+  type SegmentStore,
+  startUplink,
+  type Uplink,
+  type UplinkOptions,
+  type UplinkStatus,
+} from "./uplink.ts";
+export { type CommandContext, type CommandVerdict, verifyCommand } from "./verify-command.ts";

@@ -1,0 +1,377 @@
+/**
+ * Keeps a connection while it can, announces the session, sends what the buffer holds within a window, takes
+ * acknowledgements and commands. Everything from outside only enqueues; `#pump` drains.
+ */
+import {
+  type Address,
+  type Channel,
+  type Clock,
+  type Lane,
+  type Log,
+  type Random,
+  type SigningKey,
+  signSession,
+  type Timer,
+  type Transport,
+  type TransportConnection,
+  topicOf,
+  upTopicOf,
+  type VerifyKey,
+} from "@kerbside/protocol";
+import { createFlight, type Flight } from "./flight.ts";
+import { type CommandAnswer, type CommandExecutor, createIntake, type Intake } from "./intake.ts";
+import { UPLINK_LIMITS, type UplinkLimits } from "./limits.ts";
+import { createOutbox, type Outbox } from "./outbox.ts";
+import type { Session } from "./session.ts";
+
+/** What the uplink needs of the buffer. */
+export type SegmentStore = {
+  readonly next: (options: {
+    readonly skip: ReadonlySet<number>;
+    readonly newestStateFirst: boolean;
+  }) => { readonly key: number; readonly lane: Lane; readonly message: Uint8Array } | undefined;
+  readonly acknowledge: (
+    message: Uint8Array,
+  ) =>
+    | { readonly kind: "taken"; readonly forgotten: readonly number[] }
+    | { readonly kind: "ignored"; readonly reason: string };
+  readonly online: (is: boolean) => void;
+  readonly watch: (listener: () => void) => () => void;
+};
+
+export type UplinkOptions = {
+  readonly address: Address;
+  readonly transport: Transport;
+  readonly buffer: SegmentStore;
+  readonly session: Session;
+  readonly signingKey: SigningKey;
+  /** The tenant's command key in force. */
+  readonly commandKey: () => VerifyKey;
+  readonly commands: CommandExecutor;
+  /** Takes messages on the channels that the uplink does not read itself: `time`, `artefact`. */
+  readonly other?: (channel: Channel, payload: Uint8Array) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly agentVersion: string;
+  /** Name and version of the vehicle profile in force. */
+  readonly profile: string;
+  readonly limits?: Partial<UplinkLimits>;
+};
+
+export type UplinkStatus = {
+  readonly state: "connecting" | "online" | "waiting" | "closed";
+  readonly connections: number;
+  readonly segmentsSent: number;
+  readonly segmentsAcknowledged: number;
+  readonly bytesSent: number;
+  /** Acknowledgements that were not believed. */
+  readonly acksIgnored: number;
+  readonly underWay: number;
+  /** Why the last connection ended or did not come about. */
+  readonly reason?: string;
+};
+
+export type Uplink = {
+  readonly status: () => UplinkStatus;
+  /** Sends an answer that no message asked for, such as what a crash left open. */
+  readonly report: (answer: CommandAnswer) => void;
+  /** After a resume from suspend: a new epoch, on a new connection, at once. */
+  readonly resumed: () => void;
+  /** Says farewell and ends. Idempotent, never rejects. */
+  readonly close: () => Promise<void>;
+};
+
+type Reason = "start" | "resume" | "reconnect";
+type State =
+  | { readonly kind: "connecting" }
+  | { readonly kind: "online"; readonly connection: TransportConnection; readonly sinceMs: number }
+  | { readonly kind: "waiting"; readonly wake: () => void }
+  | { readonly kind: "closed" };
+
+const NONCE_BYTES = 16;
+
+/** Starts at once, and goes on until it is closed. */
+export function startUplink(options: UplinkOptions): Uplink {
+  return new UplinkShell(options);
+}
+
+class UplinkShell implements Uplink {
+  readonly #options: UplinkOptions;
+  readonly #limits: UplinkLimits;
+  readonly #flight: Flight;
+  readonly #intake: Intake;
+  readonly #outbox: Outbox;
+  readonly #stop = new AbortController();
+  readonly #unwatch: () => void;
+  readonly #running: Promise<void>;
+  #state: State = { kind: "connecting" };
+  #reason: Reason = "start";
+  #announcement = 0;
+  #failures = 0;
+  #newestStateFirst = true;
+  #timer: Timer | undefined;
+  #pumping = false;
+  #ended: string | undefined;
+  #counts = {
+    connections: 0,
+    segmentsSent: 0,
+    segmentsAcknowledged: 0,
+    bytesSent: 0,
+    acksIgnored: 0,
+  };
+
+  constructor(options: UplinkOptions) {
+    this.#options = options;
+    this.#limits = { ...UPLINK_LIMITS, ...options.limits };
+    this.#flight = createFlight(this.#limits);
+    this.#outbox = createOutbox(this.#limits.resultsMax, options.log);
+    const send = (result: Uint8Array): void => {
+      this.#outbox.add(result);
+      this.#sendResults();
+    };
+    this.#intake = createIntake({ ...options, send });
+    this.#unwatch = options.buffer.watch(() => this.#soon());
+    this.#running = this.#run();
+  }
+
+  status(): UplinkStatus {
+    const reason = this.#ended === undefined ? {} : { reason: this.#ended };
+    return {
+      state: this.#state.kind,
+      ...this.#counts,
+      underWay: this.#flight.underWay(),
+      ...reason,
+    };
+  }
+
+  report(answer: CommandAnswer): void {
+    this.#intake.report(answer);
+  }
+
+  resumed(): void {
+    if (this.#state.kind === "online") this.#drop(this.#state.connection);
+    this.#options.session.renew();
+    this.#announcement = 0;
+    this.#reason = "resume";
+    this.#failures = 0;
+    if (this.#state.kind === "waiting") this.#state.wake();
+  }
+
+  async close(): Promise<void> {
+    if (this.#state.kind !== "closed") {
+      const state = this.#state;
+      this.#state = { kind: "closed" };
+      this.#unwatch();
+      this.#timer?.cancel();
+      if (state.kind === "waiting") state.wake();
+      if (state.kind === "online") {
+        const topic = topicOf(this.#options.address, "gone");
+        await state.connection.close({ topic, payload: this.#options.session.epoch() });
+      }
+      this.#stop.abort();
+    }
+    await this.#running;
+  }
+
+  #closed(): boolean {
+    return this.#state.kind === "closed";
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closed()) {
+      this.#state = { kind: "connecting" };
+      await this.#connectOnce();
+      if (this.#closed()) return;
+      await this.#pause();
+    }
+  }
+
+  /** One connection from its beginning to its end. Never rejects. */
+  async #connectOnce(): Promise<void> {
+    const { transport, session, address, buffer, clock, log } = this.#options;
+    const will = { topic: topicOf(address, "gone"), payload: session.epoch() };
+    let over: (reason: string) => void = () => undefined;
+    const end = new Promise<string>((resolve) => {
+      over = resolve;
+    });
+    const events = {
+      message: (channel: Channel, payload: Uint8Array) => this.#take(channel, payload),
+      closed: over,
+    };
+    try {
+      const connection = await transport.connect(events, will, this.#stop.signal);
+      if (this.#closed()) {
+        await connection.close(will);
+        return;
+      }
+      this.#counts.connections += 1;
+      this.#state = { kind: "online", connection, sinceMs: clock.bootMs() };
+      this.#begin(connection, will.payload);
+      this.#ended = await end;
+      if (
+        this.#state.kind === "online" &&
+        clock.bootMs() - this.#state.sinceMs >= this.#limits.stableMs
+      )
+        this.#failures = 0;
+    } catch (error) {
+      this.#ended = error instanceof Error ? error.message : String(error);
+    }
+    buffer.online(false);
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (!this.#closed()) log.warn("uplink.ended", { reason: this.#ended });
+  }
+
+  #begin(connection: TransportConnection, willEpoch: Uint8Array): void {
+    const { address, session, buffer, log } = this.#options;
+    if (session.epoch() !== willEpoch) {
+      // It resumed while connecting: the will of this connection speaks of an epoch that is over.
+      void connection.close({ topic: topicOf(address, "gone"), payload: willEpoch });
+      return;
+    }
+    log.info("uplink.online", { connections: this.#counts.connections });
+    this.#flight.restart();
+    this.#newestStateFirst = true;
+    this.#announce(connection);
+    this.#sendResults();
+    buffer.online(true);
+    this.#soon();
+  }
+
+  #announce(connection: TransportConnection): void {
+    const { address, session, random, agentVersion, profile, signingKey } = this.#options;
+    this.#announcement += 1;
+    const envelope = signSession(signingKey, {
+      ...address,
+      epoch: session.epoch(),
+      sessionMs: session.sessionMs(),
+      reason: this.#reason,
+      announcement: this.#announcement,
+      timeNonce: random.bytes(NONCE_BYTES),
+      agentVersion,
+      profile,
+    });
+    this.#reason = "reconnect";
+    this.#publish(connection, topicOf(address, "session"), envelope);
+  }
+
+  /**
+   * Publishes, and gives the connection up where the broker does not take the message in time: a half-open one is
+   * found by that, or by its keep-alive. `taken` is called when it has.
+   */
+  #publish(
+    connection: TransportConnection,
+    topic: string,
+    payload: Uint8Array,
+    taken: () => void = () => undefined,
+  ): void {
+    const timer = this.#options.clock.after(this.#limits.publishTimeoutMs, () =>
+      this.#drop(connection),
+    );
+    this.#counts.bytesSent += payload.length;
+    connection.publish(topic, payload).then(
+      () => {
+        timer.cancel();
+        taken();
+      },
+      // It has ended, or does so now; whatever was on the way is sent again on the next one.
+      () => {
+        timer.cancel();
+        this.#drop(connection);
+      },
+    );
+  }
+
+  /** Ends a connection from this side, saying so where that can still be heard. */
+  #drop(connection: TransportConnection): void {
+    const { address, session } = this.#options;
+    void connection.close({ topic: topicOf(address, "gone"), payload: session.epoch() });
+  }
+
+  #sendResults(): void {
+    if (this.#state.kind !== "online") return;
+    const { connection } = this.#state;
+    const topic = topicOf(this.#options.address, "result");
+    for (const result of this.#outbox.unsent(connection)) {
+      this.#publish(connection, topic, result, () => this.#outbox.taken(result));
+    }
+  }
+
+  #take(channel: Channel, payload: Uint8Array): void {
+    if (this.#closed()) return;
+    switch (channel) {
+      case "ack":
+        this.#acknowledge(payload);
+        break;
+      case "command":
+        void this.#intake.take(payload);
+        break;
+      default:
+        this.#options.other?.(channel, payload);
+    }
+  }
+
+  #acknowledge(payload: Uint8Array): void {
+    const outcome = this.#options.buffer.acknowledge(payload);
+    if (outcome.kind === "ignored") {
+      this.#counts.acksIgnored += 1;
+      this.#options.log.warn("ack.ignored", { reason: outcome.reason });
+      return;
+    }
+    this.#flight.acknowledged(outcome.forgotten);
+    this.#counts.segmentsAcknowledged += outcome.forgotten.length;
+    if (outcome.forgotten.length > 0) this.#failures = 0;
+    this.#soon();
+  }
+
+  #soon(): void {
+    if (this.#pumping || this.#state.kind !== "online") return;
+    this.#pumping = true;
+    queueMicrotask(() => {
+      this.#pumping = false;
+      this.#pump();
+    });
+  }
+
+  /** Sends while the window has room and the buffer has something. */
+  #pump(): void {
+    if (this.#state.kind !== "online") return;
+    const { connection } = this.#state;
+    const { buffer, clock, address, log } = this.#options;
+    const overdue = this.#flight.expire(clock.bootMs());
+    if (overdue > 0) log.warn("uplink.overdue", { segments: overdue });
+    while (this.#flight.room()) {
+      const skip = this.#flight.skip();
+      const segment = buffer.next({ skip, newestStateFirst: this.#newestStateFirst });
+      if (segment === undefined) break;
+      if (segment.lane === "state") this.#newestStateFirst = false;
+      this.#flight.sent(segment.key, clock.bootMs());
+      this.#counts.segmentsSent += 1;
+      this.#publish(connection, upTopicOf(address, segment.lane), segment.message);
+    }
+    this.#timer?.cancel();
+    const nextMs = this.#flight.nextMs();
+    this.#timer =
+      nextMs === undefined
+        ? undefined
+        : clock.after(Math.max(1, nextMs - clock.bootMs()), () => this.#soon());
+  }
+
+  /** Waits a random time below a bound that doubles with each failure (full jitter), or until it is woken. */
+  async #pause(): Promise<void> {
+    const { backoffMsMin, backoffMsMax } = this.#limits;
+    const bound = Math.min(backoffMsMax, backoffMsMin * 2 ** Math.min(16, this.#failures));
+    this.#failures += 1;
+    await new Promise<void>((wake) => {
+      const timer = this.#options.clock.after(this.#options.random.fraction() * bound, wake);
+      this.#state = {
+        kind: "waiting",
+        wake: () => {
+          timer.cancel();
+          wake();
+        },
+      };
+    });
+  }
+}
