@@ -144,7 +144,11 @@ function errorView({ error, result }: CommandRecord): ErrorView | undefined {
   };
 }
 
-export function eventView(item: StoredEvent | DeclaredGap): unknown {
+type EventPlace = Pick<StoredEvent, "vehicle" | "log" | "lane">;
+export type EventView =
+  | (EventPlace & Pick<StoredEvent, "seq" | "kind" | "data"> & { readonly at: string })
+  | (EventPlace & Pick<DeclaredGap, "gap">);
+export function eventView(item: StoredEvent | DeclaredGap): EventView {
   const { vehicle, log, lane } = item;
   if ("gap" in item) return { vehicle, log, lane, gap: item.gap };
   const { seq, atMs, kind, data } = item;

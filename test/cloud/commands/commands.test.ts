@@ -10,7 +10,8 @@ import {
 } from "@kerbside/protocol";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CAR, DEMO, openRig, type Reply, type Rig } from "./rig.ts";
+import { DEMO } from "./car.ts";
+import { CAR, openRig, type Reply, type Rig } from "./rig.ts";
 
 const HOUR = 3_600_000;
 const it = suite<{ rig: Rig; token: string; booking: string }>("commands");

@@ -1,0 +1,197 @@
+/** The signer's socket and its limits: who may open it, what it takes, and what a caller is told when it fails. */
+import { once } from "node:events";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  connectSigner,
+  provisionSigner,
+  type RunningSigner,
+  runSigner,
+  type SignerClient,
+} from "@kerbside/commands";
+import {
+  type ErrorCode,
+  ProtocolError,
+  randomBytes,
+  signingKey,
+  signSession,
+  systemRandom,
+} from "@kerbside/protocol";
+import { openRegistry, openSignerTenants, type Registry, type Tenants } from "@kerbside/tenants";
+import { jwtVerify } from "jose";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { DEMO } from "./car.ts";
+import { CAR, clock, log } from "./rig.ts";
+import { type Issuer, issuer, tokenVerifierOf } from "./tokens.ts";
+
+const audit = { actor: "test", action: "test", subject: "test", outcome: "done" } as const;
+type Fixture = {
+  dir: string;
+  socket: string;
+  registry: Registry;
+  tenants: Tenants;
+  signer: RunningSigner;
+  client: SignerClient;
+  tokens: Issuer;
+};
+const it = suite<Fixture>("signer's socket");
+
+const order = () => ({ id: randomBytes(16), vehicle: CAR, action: "unlock" }) as const;
+const verifierOf = (tokens: Issuer) =>
+  tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
+
+async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | "ok"> {
+  try {
+    await promise;
+    return "ok";
+  } catch (error) {
+    if (error instanceof ProtocolError) return error.code;
+    throw error;
+  }
+}
+
+it.before(async (f) => {
+  f.dir = mkdtempSync(join(tmpdir(), "kb-signer-"));
+  f.socket = join(f.dir, "signer.sock");
+  const signerKey = randomBytes(32);
+  f.registry = await openRegistry({ dir: f.dir, masterKey: randomBytes(32), create: true });
+  const car = signingKey(randomBytes(32));
+  await f.registry.create(DEMO, signerKey, audit, async ({ store, signerVault }) => {
+    await provisionSigner(signerVault, systemRandom);
+    const record = {
+      vehicle: CAR,
+      profile: "kerbside-sim/1",
+      signingKey: car.publicKey,
+      certificateSerial: "01",
+      enrolledAtMs: 1,
+    };
+    await store.putVehicle(record, audit);
+    const session = {
+      tenant: DEMO,
+      vehicle: CAR,
+      epoch: randomBytes(16),
+      sessionMs: 1000,
+      reason: "start",
+      announcement: 1,
+      timeNonce: randomBytes(16),
+      agentVersion: "0.1.0",
+      profile: "kerbside-sim/1",
+    } as const;
+    const envelope = signSession(car, session);
+    await store.putSession({ vehicle: CAR, session, envelope, receivedAtMs: 1, online: true });
+  });
+  f.tokens = await issuer();
+  f.tenants = await openSignerTenants({ dir: f.dir, signerKey });
+  const verifyToken = verifierOf(f.tokens);
+  f.signer = await runSigner({
+    socket: f.socket,
+    tenant: f.tenants.tenant,
+    verifyToken,
+    clock,
+    log,
+  });
+  f.client = connectSigner({ socket: f.socket, clock });
+});
+it.after(async (f) => {
+  await f.client.close();
+  await f.signer.close();
+  await f.tenants.close();
+  await f.registry.close();
+  rmSync(f.dir, { recursive: true, force: true });
+});
+
+it("a car and a tenant have a rate", async (f) => {
+  const socket = join(f.dir, "slow.sock");
+  const slow = await runSigner({
+    socket,
+    tenant: f.tenants.tenant,
+    verifyToken: verifierOf(f.tokens),
+    clock: { ...clock, bootMs: () => 1000 },
+    log,
+  });
+  const client = connectSigner({ socket, clock });
+  const staff = await f.tokens.mint({ scope: "commands:operate" });
+  const codes: string[] = [];
+  for (let i = 0; i < 11; i += 1) codes.push(await codeOf(client.signCommand(staff, order())));
+  assert.equal(codes, [...Array.from({ length: 10 }, () => "ok"), "limit_reached"]);
+  await client.close();
+  await slow.close();
+});
+
+it("its socket is for this user alone, and for one signer alone", async (f) => {
+  assert.is(statSync(f.socket).mode & 0o777, 0o600);
+  const again = runSigner({
+    socket: f.socket,
+    tenant: f.tenants.tenant,
+    verifyToken: verifierOf(f.tokens),
+    clock,
+    log,
+  });
+  assert.is(await codeOf(again), "conflict");
+  assert.is(await codeOf(f.client.signCommand("x", order())), "unauthenticated", "still there");
+});
+
+it("takes the place of a dead signer's socket", async (f) => {
+  const socket = join(f.dir, "dead.sock");
+  writeFileSync(socket, "");
+  const { tenant } = f.tenants;
+  const signer = await runSigner({ socket, tenant, verifyToken: verifierOf(f.tokens), clock, log });
+  const client = connectSigner({ socket, clock });
+  assert.is(await codeOf(client.signCommand("x", order())), "unauthenticated");
+  await client.close();
+  await signer.close();
+});
+
+async function dialled(path: string): Promise<Socket> {
+  const socket = connect(path);
+  await once(socket, "connect");
+  return socket;
+}
+const GARBAGE: readonly { readonly why: string; readonly bytes: Uint8Array }[] = [
+  { why: "a frame of no bytes", bytes: new Uint8Array(4) },
+  { why: "a frame of 4 GB", bytes: new Uint8Array([255, 255, 255, 255, 0]) },
+  { why: "no CBOR", bytes: new Uint8Array([0, 0, 0, 2, 0xff, 0xff]) },
+  { why: "an HTTP request", bytes: new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n") },
+];
+for (const { why, bytes } of GARBAGE) {
+  it(`${why} ends that connection and no other`, async (f) => {
+    const socket = await dialled(f.socket);
+    const closed = once(socket, "close");
+    socket.write(bytes);
+    await closed;
+    assert.is(await codeOf(f.client.signCommand("x", order())), "unauthenticated");
+  });
+}
+
+it("bytes that trickle in one by one are a frame all the same", async (f) => {
+  const socket = await dialled(f.socket);
+  // {0: 7}: a request with an id and nothing asked.
+  for (const byte of [0, 0, 0, 3, 0xa1, 0, 7]) {
+    socket.write(new Uint8Array([byte]));
+    await new Promise((done) => setImmediate(done));
+  }
+  const [answer] = await once(socket, "data");
+  assert.match(Buffer.from(answer).toString("latin1"), "malformed");
+  socket.destroy();
+});
+
+it("a signer that answers nonsense, or nothing and goes, is unavailable to the caller", async (f) => {
+  const socket = join(f.dir, "liar.sock");
+  let behave = (peer: Socket): void => {
+    peer.write(new Uint8Array([0, 0, 0, 1, 0xff]));
+  };
+  const liar = createServer((peer) => peer.once("data", () => behave(peer)));
+  liar.listen(socket);
+  await once(liar, "listening");
+  const client = connectSigner({ socket, clock });
+  assert.is(await codeOf(client.signCommand("x", order())), "unavailable");
+  behave = (peer) => peer.destroy();
+  assert.is(await codeOf(client.signCommand("x", order())), "unavailable");
+  await client.close();
+  liar.close();
+});
+
+it.run();

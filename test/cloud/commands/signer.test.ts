@@ -1,0 +1,362 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  type BookingFields,
+  connectSigner,
+  expiryOnSessionClock,
+  provisionSigner,
+  type RunningSigner,
+  runSigner,
+  type SignerClient,
+} from "@kerbside/commands";
+import {
+  type BookingRecord,
+  type ErrorCode,
+  openCommand,
+  ProtocolError,
+  randomBytes,
+  type SessionAnnouncement,
+  type SigningKey,
+  signingKey,
+  signResult,
+  signSession,
+  systemRandom,
+  type TenantStore,
+  toHex,
+  vehicleId,
+  verifyKey,
+} from "@kerbside/protocol";
+import { openRegistry, openSignerTenants, type Registry, type Tenants } from "@kerbside/tenants";
+import Database from "better-sqlite3";
+import { jwtVerify } from "jose";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { DEMO } from "./car.ts";
+import { CAR, clock, log, OTHER } from "./rig.ts";
+import { type Issuer, issuer, tokenVerifierOf } from "./tokens.ts";
+
+const HOUR = 3_600_000;
+const audit = { actor: "test", action: "test", subject: "test", outcome: "done" } as const;
+
+type Fixture = {
+  dir: string;
+  socket: string;
+  registry: Registry;
+  tenants: Tenants;
+  store: TenantStore;
+  signer: RunningSigner;
+  client: SignerClient;
+  tokens: Issuer;
+  token: string;
+  car: SigningKey;
+  commandKey: Uint8Array;
+};
+const it = suite<Fixture>("signer");
+
+function announcement(more: Partial<SessionAnnouncement> = {}): SessionAnnouncement {
+  return {
+    tenant: DEMO,
+    vehicle: CAR,
+    epoch: randomBytes(16),
+    sessionMs: 1000,
+    reason: "start",
+    announcement: 1,
+    timeNonce: randomBytes(16),
+    agentVersion: "0.1.0",
+    profile: "kerbside-sim/1",
+    ...more,
+  };
+}
+
+async function announce(
+  store: TenantStore,
+  key: SigningKey,
+  more: Partial<SessionAnnouncement> = {},
+): Promise<SessionAnnouncement> {
+  const session = announcement(more);
+  await store.putSession({
+    vehicle: CAR,
+    session,
+    envelope: signSession(key, session),
+    receivedAtMs: Date.now(),
+    online: true,
+  });
+  return session;
+}
+
+let bookings = 0;
+async function book(f: Fixture, more: Partial<BookingFields> = {}): Promise<BookingRecord> {
+  bookings += 1;
+  const fields: BookingFields = {
+    booking: `b-${bookings}`,
+    vehicle: CAR,
+    holder: "person-1",
+    fromMs: Date.now() - 1000,
+    toMs: Date.now() + HOUR,
+    state: "reserved",
+    version: 1,
+    ...more,
+  };
+  const record = { ...fields, mac: await f.client.sealBooking(f.token, fields) };
+  await f.store.putBooking(record, audit);
+  return record;
+}
+
+const order = (booking?: string, action: "lock" | "unlock" | "immobilise" = "unlock") => ({
+  id: randomBytes(16),
+  vehicle: CAR,
+  action,
+  ...(booking === undefined ? {} : { booking }),
+});
+
+async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | "ok"> {
+  try {
+    await promise;
+    return "ok";
+  } catch (error) {
+    if (error instanceof ProtocolError) return error.code;
+    throw error;
+  }
+}
+
+const verifierOf = (tokens: Issuer) =>
+  tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
+
+it.before(async (f) => {
+  f.dir = mkdtempSync(join(tmpdir(), "kb-signer-"));
+  f.socket = join(f.dir, "signer.sock");
+  const signerKey = randomBytes(32);
+  f.registry = await openRegistry({ dir: f.dir, masterKey: randomBytes(32), create: true });
+  f.car = signingKey(randomBytes(32));
+  for (const tenant of [DEMO, OTHER]) {
+    await f.registry.create(tenant, signerKey, audit, async ({ store, signerVault }) => {
+      const { publicKey } = await provisionSigner(signerVault, systemRandom);
+      if (tenant === DEMO) f.commandKey = publicKey;
+      const record = {
+        vehicle: CAR,
+        profile: "kerbside-sim/1",
+        signingKey: f.car.publicKey,
+        certificateSerial: "01",
+        enrolledAtMs: 1,
+      };
+      await store.putVehicle(record, audit);
+    });
+  }
+  f.store = (await f.registry.tenant(DEMO))?.store as TenantStore;
+  f.tokens = await issuer();
+  f.token = await f.tokens.mint();
+  f.tenants = await openSignerTenants({ dir: f.dir, signerKey });
+  const plenty = { perS: 1000, burst: 1000 };
+  f.signer = await runSigner({
+    socket: f.socket,
+    tenant: f.tenants.tenant,
+    verifyToken: verifierOf(f.tokens),
+    clock,
+    log,
+    rates: { vehicle: plenty, tenant: plenty },
+  });
+  f.client = connectSigner({ socket: f.socket, clock });
+  await announce(f.store, f.car);
+});
+it.after(async (f) => {
+  await f.client.close();
+  await f.signer.close();
+  await f.tenants.close();
+  await f.registry.close();
+  rmSync(f.dir, { recursive: true, force: true });
+});
+
+it("signs what a live token, a sealed booking and the car's own announcement allow", async (f) => {
+  const session = await announce(f.store, f.car, { sessionMs: 77_000 });
+  const before = (await f.store.session(CAR))?.receivedAtMs ?? 0;
+  const { booking } = await book(f);
+  const asked = order(booking);
+  const signed = await f.client.signCommand(f.token, asked);
+  const command = openCommand(verifyKey(f.commandKey), signed.envelope);
+  assert.equal(
+    [toHex(command.id), command.tenant, command.vehicle, command.booking, command.domain],
+    [toHex(asked.id), DEMO, CAR, booking, "body"],
+  );
+  assert.equal(command.epoch, session.epoch);
+  const latest = expiryOnSessionClock(
+    { sessionMs: 77_000, receivedAtMs: before },
+    Date.now(),
+    10_000,
+  );
+  assert.ok(command.expiresAtMs > 86_000 && command.expiresAtMs <= latest);
+});
+
+it("checks the caller's token itself", async (f) => {
+  const { booking } = await book(f);
+  const bad = [
+    await f.tokens.mint({ lifeS: -1 }),
+    await f.tokens.mint({ audience: "elsewhere" }),
+    await (await issuer()).mint(),
+    `${f.token}x`,
+    "",
+  ];
+  for (const token of bad) {
+    assert.is(await codeOf(f.client.signCommand(token, order(booking))), "unauthenticated");
+    const { mac: _, ...fields } = await book(f);
+    assert.is(await codeOf(f.client.sealBooking(token, fields)), "unauthenticated");
+  }
+});
+
+it("a token of another tenant reaches neither this tenant's bookings nor its keys", async (f) => {
+  const { booking } = await book(f);
+  const stranger = await f.tokens.mint({ tenant: "other" });
+  assert.is(await codeOf(f.client.signCommand(stranger, order(booking))), "not_found");
+  const nobody = await f.tokens.mint({ tenant: "nobody" });
+  assert.is(await codeOf(f.client.signCommand(nobody, order(booking))), "not_found");
+});
+
+it("checks scopes, action and the need of a booking itself", async (f) => {
+  const { booking } = await book(f);
+  const reader = await f.tokens.mint({ scope: "commands:read bookings:read" });
+  assert.is(await codeOf(f.client.signCommand(reader, order(booking))), "forbidden");
+  assert.is(await codeOf(f.client.signCommand(f.token, order())), "forbidden");
+  assert.is(await codeOf(f.client.signCommand(f.token, order(booking, "immobilise"))), "forbidden");
+  const staff = await f.tokens.mint({ scope: "commands:operate" });
+  assert.is(await codeOf(f.client.signCommand(staff, order())), "ok");
+  const { mac: _, ...fields } = await book(f);
+  const next = { ...fields, state: "cancelled" as const, version: 2 };
+  assert.is(await codeOf(f.client.sealBooking(staff, next)), "forbidden");
+});
+
+/** What somebody with the database alone may try. */
+const TAMPERINGS: readonly { readonly why: string; readonly sql: string }[] = [
+  { why: "its end moved", sql: "UPDATE bookings SET to_ms = to_ms + 1 WHERE booking = ?" },
+  { why: "its begin moved", sql: "UPDATE bookings SET from_ms = from_ms - 1 WHERE booking = ?" },
+  { why: "its state set", sql: "UPDATE bookings SET state = 'open' WHERE booking = ?" },
+  { why: "its version set", sql: "UPDATE bookings SET version = 9 WHERE booking = ?" },
+  { why: "its MAC zeroed", sql: "UPDATE bookings SET mac = zeroblob(32) WHERE booking = ?" },
+];
+function tamper(f: Fixture, sql: string, booking: string): void {
+  const name = new Database(join(f.dir, "platform.sqlite"), { readonly: true });
+  const row = name.prepare("SELECT directory FROM tenants WHERE tenant = ?").get(DEMO);
+  name.close();
+  const { directory } = row as { directory: string };
+  const db = new Database(join(f.dir, "tenants", directory, "store.sqlite"));
+  const { changes } = db.prepare(sql).run(booking);
+  db.close();
+  assert.is(changes, 1, "the attack itself failed");
+}
+for (const { why, sql } of TAMPERINGS) {
+  it(`a booking in the database with ${why} opens nothing`, async (f) => {
+    const { booking } = await book(f);
+    assert.is(await codeOf(f.client.signCommand(f.token, order(booking))), "ok");
+    tamper(f, sql, booking);
+    assert.is(await codeOf(f.client.signCommand(f.token, order(booking))), "unauthenticated");
+  });
+}
+
+it("a booking of another car, or an older version put back, opens nothing", async (f) => {
+  const { mac, ...first } = await book(f);
+  const ended = { ...first, state: "ended" as const, toMs: Date.now(), version: 2 };
+  const sealed = await f.client.sealBooking(f.token, ended);
+  await f.store.putBooking({ ...ended, mac: sealed }, audit);
+  assert.is(await codeOf(f.client.signCommand(f.token, order(first.booking))), "forbidden");
+  assert.is(await codeOf(f.client.signCommand(f.token, order(first.booking, "lock"))), "ok");
+  const back = `UPDATE bookings SET state = 'reserved', version = 1, to_ms = ${first.toMs}, mac = x'${toHex(mac)}' WHERE booking = ?`;
+  tamper(f, back, first.booking);
+  assert.is(await codeOf(f.client.signCommand(f.token, order(first.booking))), "unauthenticated");
+});
+
+it("seals only what follows from the version before", async (f) => {
+  const { mac: _, ...fields } = await book(f);
+  const move = (more: Partial<BookingFields>): Promise<ErrorCode | "ok"> =>
+    codeOf(f.client.sealBooking(f.token, { ...fields, version: 2, ...more }));
+  assert.is(await move({ state: "open" }), "conflict");
+  assert.is(await move({ state: "cancelled", holder: "person-2" }), "conflict");
+  assert.is(await move({ state: "cancelled", version: 3 }), "conflict");
+  assert.is(await move({ state: "cancelled" }), "ok");
+  const other = { ...fields, booking: "b-other", vehicle: vehicleId("car-9"), version: 1 };
+  assert.is(await codeOf(f.client.sealBooking(f.token, other)), "not_found");
+});
+
+it("believes the car's announcement only under the car's enrolled key", async (f) => {
+  const { booking } = await book(f);
+  const forgeries: readonly [SigningKey, Partial<SessionAnnouncement>][] = [
+    [signingKey(randomBytes(32)), {}],
+    [f.car, { tenant: OTHER }],
+    [f.car, { vehicle: vehicleId("car-2") }],
+  ];
+  for (const [key, more] of forgeries) {
+    await announce(f.store, key, more);
+    assert.is(await codeOf(f.client.signCommand(f.token, order(booking))), "unauthenticated");
+  }
+  await announce(f.store, f.car);
+  assert.is(await codeOf(f.client.signCommand(f.token, order(booking))), "ok");
+});
+
+it("opens a booking on the car's signed word alone, and only for an executed unlocking", async (f) => {
+  const record = await book(f);
+  const asked = order(record.booking);
+  const signed = await f.client.signCommand(f.token, asked);
+  const id = toHex(asked.id);
+  await f.store.createCommand(
+    {
+      id,
+      vehicle: CAR,
+      action: "unlock",
+      booking: record.booking,
+      requestedBy: "backend",
+      idempotencyKey: id,
+      requestDigest: "00",
+      state: "accepted",
+      steps: [],
+      deadlineMs: Date.now() + 10_000,
+    },
+    audit,
+  );
+  const { requestHash } = signed;
+  await f.store.stepCommand(id, { state: "signed", requestHash }, audit);
+  const word = (more: object = {}, key = f.car): Uint8Array =>
+    signResult(key, {
+      tenant: DEMO,
+      vehicle: CAR,
+      id: asked.id,
+      requestHash,
+      status: "executed",
+      replayed: false,
+      unmet: [],
+      durable: true,
+      mayHaveSucceeded: false,
+      sessionMs: 1,
+      ...more,
+    });
+  const open = (result: Uint8Array) => codeOf(f.client.openBooking(DEMO, result));
+  assert.is(await open(word({}, signingKey(randomBytes(32)))), "unauthenticated");
+  assert.is(await open(word({ status: "refused" })), "forbidden");
+  assert.is(await open(word({ requestHash: randomBytes(32) })), "forbidden");
+  assert.is(await open(word({ id: randomBytes(16) })), "not_found");
+  assert.is(await open(randomBytes(50)), "malformed");
+  const opened = await f.client.openBooking(DEMO, word());
+  assert.equal([opened?.state, opened?.version], ["open", 2]);
+  if (opened !== undefined) await f.store.putBooking(opened, audit);
+  assert.is(await f.client.openBooking(DEMO, word()), undefined, "it is open already");
+});
+
+it("a revoked car gets nothing signed", async (f) => {
+  const { booking } = await book(f);
+  const record = await f.store.vehicle(CAR);
+  if (record === undefined) throw new Error("the car is missing");
+  await f.store.putVehicle({ ...record, revokedAtMs: Date.now() }, audit);
+  assert.is(await codeOf(f.client.signCommand(f.token, order(booking))), "not_found");
+  await f.store.putVehicle(record, audit);
+});
+
+it("P-51 writes the audit before it hands out a signature", async (f) => {
+  const { booking } = await book(f);
+  const asked = order(booking);
+  await f.client.signCommand(f.token, asked);
+  const trail = await f.store.auditTrail(0, 1000);
+  const mine = trail.filter((entry) => entry.subject === `command:${toHex(asked.id)}`);
+  assert.equal(
+    mine.map(({ actor, action, outcome }) => [actor, action, outcome]),
+    [["backend", "signer.sign_command", "done"]],
+  );
+});
+
+it.run();
