@@ -1,39 +1,34 @@
 /**
- * How a car joins a tenant. A one-time token, made by the operator for one car, is kept as a hash only. It is taken
- * before the car is recorded, so that two requests with one token cannot both succeed, and given back where the rest
- * fails. Both keys of the car are proven; its names come from the token's record and not from its request.
+ * How a car joins a tenant, with a one-time token that the operator made for it. Both keys of the car are proven before
+ * the token is used up, and nothing of the certificate's names comes from the certificate request. The token is used up
+ * just before the car is recorded, so that of two requests with one token only one is recorded; only a store that fails
+ * between the two costs a token, and the operator makes another.
  */
-import { randomBytes } from "node:crypto";
 import {
+  type Address,
   type AuditEntry,
   checkPossession,
   type EnrolmentRequest,
   type EnrolmentResponse,
+  KEY_BYTES,
   ProtocolError,
-  sha256,
+  SIGNATURE_BYTES,
   type TenantId,
   type TenantStore,
   tenantId,
-  utf8,
-  type VehicleId,
+  type VehicleRecord,
   vehicleId,
   verifyKey,
 } from "@kerbside/protocol";
 import type { TenantAuthority } from "./authority.ts";
 import { readRequest } from "./certificates.ts";
 
-/** What a token allows. */
-export type EnrolmentGrant = {
-  readonly tenant: TenantId;
-  readonly vehicle: VehicleId;
-  readonly profile: string;
-};
-
+/** The one-time tokens, each for one car. Kept as hashes by whoever keeps them. */
 export type EnrolmentTokens = {
-  /** Takes the token of this hash, atomically, if it is unused and has not run out at `nowMs`; undefined otherwise. */
-  readonly claim: (tokenHash: Uint8Array, nowMs: number) => Promise<EnrolmentGrant | undefined>;
-  /** Gives a claimed token back. */
-  readonly release: (tokenHash: Uint8Array) => Promise<void>;
+  /** The profile of the car that the token would enrol now; undefined where it would not. Changes nothing. */
+  readonly checkEnrolmentToken: (address: Address, token: string) => Promise<string | undefined>;
+  /** Uses the token up; true for just one of any number of callers. */
+  readonly consumeEnrolmentToken: (address: Address, token: string) => Promise<boolean>;
 };
 
 export type EnrolmentTenant = {
@@ -54,20 +49,7 @@ export type EnrolmentPorts = {
   readonly nowMs: () => number;
 };
 
-const TOKEN_BYTES = 32;
-const TOKEN_PATTERN = /^[A-Za-z0-9_-]{43}$/;
-const TOKEN_DOMAIN = "kerbside/v1/enrolment-token\n";
-
-/** The hash by which a token is kept and found: 256 random bits need no salt, and are not found by the time of a look-up. */
-export function enrolmentTokenHash(token: string): Uint8Array {
-  return sha256(utf8(TOKEN_DOMAIN + token));
-}
-
-/** A fresh token; only its hash is to be kept. */
-export function newEnrolmentToken(): { readonly token: string; readonly hash: Uint8Array } {
-  const token = randomBytes(TOKEN_BYTES).toString("base64url");
-  return { token, hash: enrolmentTokenHash(token) };
-}
+const TOKEN_CHARS_MAX = 256;
 
 function base64url(value: unknown, bytes: number, where: string): Uint8Array {
   const decoded = typeof value === "string" ? Buffer.from(value, "base64url") : undefined;
@@ -84,7 +66,7 @@ function noToken(): ProtocolError {
 
 /**
  * Enrols a car. Throws ProtocolError `malformed`, `unauthenticated` (a proof fails), `forbidden` (the token), or what
- * the store throws; the token is used up only where it succeeds.
+ * the store throws.
  */
 export async function enrol(
   request: EnrolmentRequest,
@@ -92,45 +74,41 @@ export async function enrol(
 ): Promise<EnrolmentResponse> {
   const address = { tenant: tenantId(request.tenant), vehicle: vehicleId(request.vehicle) };
   const { csr, token } = request;
-  const signingKey = base64url(request.signingKey, 32, "signingKey");
-  const proof = base64url(request.signingKeyProof, 64, "signingKeyProof");
+  const signingKey = base64url(request.signingKey, KEY_BYTES, "signingKey");
+  const proof = base64url(request.signingKeyProof, SIGNATURE_BYTES, "signingKeyProof");
   if (typeof csr !== "string") throw new ProtocolError("malformed", "csr: expected PEM");
-  if (typeof token !== "string" || !TOKEN_PATTERN.test(token)) throw noToken();
+  if (typeof token !== "string" || token.length > TOKEN_CHARS_MAX) throw noToken();
+  // The token first: what comes after costs more, and is not for everybody to ask.
+  const profile = await ports.tokens.checkEnrolmentToken(address, token);
+  const home = profile === undefined ? undefined : await ports.tenant(address.tenant);
+  if (profile === undefined || home === undefined) throw noToken();
   await readRequest(csr);
   if (!checkPossession(verifyKey(signingKey), address, csr, proof)) {
     throw new ProtocolError("unauthenticated", "signingKeyProof: does not verify");
   }
-  const hash = enrolmentTokenHash(token);
-  const grant = await ports.tokens.claim(hash, ports.nowMs());
-  if (grant === undefined) throw noToken();
-  try {
-    if (grant.tenant !== address.tenant || grant.vehicle !== address.vehicle) throw noToken();
-    return await record(grant, csr, signingKey, ports);
-  } catch (error) {
-    await ports.tokens.release(hash);
-    throw error;
-  }
+  const { chain, serial } = await home.authority.issueVehicle(address.vehicle, csr);
+  if (!(await ports.tokens.consumeEnrolmentToken(address, token))) throw noToken();
+  await record(home, address, { profile, signingKey, certificateSerial: serial }, ports.nowMs());
+  return answer(home, chain, ports);
 }
 
 async function record(
-  { tenant, vehicle, profile }: EnrolmentGrant,
-  csr: string,
-  signingKey: Uint8Array,
-  ports: EnrolmentPorts,
-): Promise<EnrolmentResponse> {
-  const home = await ports.tenant(tenant);
-  if (home === undefined) throw noToken();
-  const { chain, serial } = await home.authority.issueVehicle(vehicle, csr);
+  { store }: EnrolmentTenant,
+  { vehicle }: Address,
+  proven: Pick<VehicleRecord, "profile" | "signingKey" | "certificateSerial">,
+  enrolledAtMs: number,
+): Promise<void> {
   const audit: AuditEntry = {
     actor: `vehicle:${vehicle}`,
     action: "vehicle.enrol",
     subject: `vehicle:${vehicle}`,
     outcome: "done",
-    reason: `certificate ${serial}`,
+    reason: `certificate ${proven.certificateSerial}`,
   };
-  const enrolledAtMs = ports.nowMs();
-  const vehicleRecord = { vehicle, profile, signingKey, certificateSerial: serial, enrolledAtMs };
-  await home.store.putVehicle(vehicleRecord, audit);
+  await store.putVehicle({ vehicle, ...proven, enrolledAtMs }, audit);
+}
+
+function answer(home: EnrolmentTenant, chain: string, ports: EnrolmentPorts): EnrolmentResponse {
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
   const { command, ingest } = home.keyCertificates;
   return {

@@ -13,13 +13,10 @@ export {
 } from "./authority.ts";
 export type { IssuedCertificate } from "./certificates.ts";
 export {
-  type EnrolmentGrant,
   type EnrolmentPorts,
   type EnrolmentTenant,
   type EnrolmentTokens,
   enrol,
-  enrolmentTokenHash,
-  newEnrolmentToken,
 } from "./enrolment.ts";
 export {
   type CarCertificate,
@@ -28,11 +25,10 @@ export {
   identifyCertificate,
 } from "./identify.ts";
 export {
-  clientSecretHash,
   type Issuer,
   type IssuerClient,
+  type IssuerClients,
   type IssuerOptions,
-  newClientSecret,
   openIssuer,
 } from "./issuer.ts";
 export { type TokenVerifierOptions, tokenVerifier } from "./token-verifier.ts";

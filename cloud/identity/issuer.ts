@@ -7,9 +7,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   type Clock,
-  fromHex,
   type Log,
-  sameMac,
   sha256,
   type TenantId,
   toHex,
@@ -20,12 +18,19 @@ import type { JSONWebKeySet, JWK } from "jose";
 import { type ClientMetadata, type Context, errors, Provider } from "oidc-provider";
 import { AttemptLimiter, type AttemptLimits } from "./attempts.ts";
 
-/** A backend as it is recorded: of one tenant, with the scopes it may ask for. The secret is kept as a hash. */
+/** A backend as it is recorded: of one tenant, with the scopes it may ask for. */
 export type IssuerClient = {
-  readonly id: string;
+  readonly client: string;
   readonly tenant: TenantId;
-  readonly secretHash: Uint8Array;
   readonly scopes: readonly string[];
+};
+
+/** Where clients are recorded, without their secrets. */
+export type IssuerClients = {
+  /** Undefined where there is none or it was revoked. */
+  readonly client: (client: string) => Promise<IssuerClient | undefined>;
+  /** The client if the secret is its own. */
+  readonly verifyClient: (client: string, secret: string) => Promise<IssuerClient | undefined>;
 };
 
 export type IssuerOptions = {
@@ -37,8 +42,8 @@ export type IssuerOptions = {
   readonly scopes: readonly string[];
   /** The platform's; holds the signing key, which is made at the first opening. */
   readonly vault: Vault;
-  /** Asked for each token; undefined where there is none or it was taken back. */
-  readonly client: (id: string) => Promise<IssuerClient | undefined>;
+  /** Asked for each token. */
+  readonly clients: IssuerClients;
   readonly clock: Clock;
   readonly log: Log;
   readonly limits?: { readonly byClient?: AttemptLimits; readonly byAddress?: AttemptLimits };
@@ -63,7 +68,7 @@ const PATHS: ReadonlySet<string> = new Set(Object.values(ISSUER_PATHS));
 const TOKEN_LIFE_S = 600;
 const SECRET_BYTES = 32;
 const KEY_NAME = "oauth/signing-key";
-const SECRET_DOMAIN = "kerbside/v1/client-secret\n";
+const NO_SECRET = "kept by nobody";
 const BASIC_CHARS_MAX = 1024;
 const CLIENT_ID_CHARS_MAX = 128;
 const FIVE_MINUTES_MS = 300_000;
@@ -71,24 +76,13 @@ const FIVE_MINUTES_MS = 300_000;
 const BY_CLIENT: AttemptLimits = { failuresMax: 5, windowMs: FIVE_MINUTES_MS, keysMax: 10_000 };
 const BY_ADDRESS: AttemptLimits = { failuresMax: 50, windowMs: FIVE_MINUTES_MS, keysMax: 10_000 };
 
-/** How a client's secret is kept: 256 random bits need no slow hash. */
-export function clientSecretHash(secret: string): Uint8Array {
-  return sha256(utf8(SECRET_DOMAIN + secret));
-}
-
-/** A fresh secret; only its hash is to be kept. */
-export function newClientSecret(): { readonly secret: string; readonly hash: Uint8Array } {
-  const secret = randomBytes(SECRET_BYTES).toString("base64url");
-  return { secret, hash: clientSecretHash(secret) };
-}
-
 export async function openIssuer(options: IssuerOptions): Promise<Issuer> {
   const key = await openKey(options.vault);
   const { d: _private, ...publicKey } = key;
   const provider = new Provider(options.issuer, configuration(options, key));
-  // The record holds a hash where the library keeps the secret itself, so the comparison is ours.
-  provider.Client.prototype.compareClientSecret = function compare(actual) {
-    return sameMac(clientSecretHash(actual), fromHex(this.clientSecret));
+  // The library would compare with a secret that it keeps; here nobody keeps one, so the record is asked.
+  provider.Client.prototype.compareClientSecret = async function compare(actual) {
+    return (await options.clients.verifyClient(this.clientId, actual)) !== undefined;
   };
   provider.use(slowDown(options));
   provider.on("server_error", (_context, error) => {
@@ -109,7 +103,7 @@ async function openKey(vault: Vault): Promise<JWK> {
 }
 
 function configuration(options: IssuerOptions, key: JWK): Readonly<Record<string, unknown>> {
-  const { audience, scopes, client } = options;
+  const { audience, scopes, clients } = options;
   const resourceServer = {
     scope: scopes.join(" "),
     audience,
@@ -118,7 +112,7 @@ function configuration(options: IssuerOptions, key: JWK): Readonly<Record<string
     jwt: { sign: { alg: "ES256", kid: key.kid } },
   };
   return {
-    adapter: adapterOf(client),
+    adapter: adapterOf(clients),
     jwks: { keys: [key] },
     routes: { token: ISSUER_PATHS.token, jwks: ISSUER_PATHS.jwks },
     scopes: [...scopes],
@@ -159,11 +153,12 @@ function resourceOf(audience: string): string {
 }
 
 /** What oidc-provider asks of its storage: clients are read, tokens are JWTs and never stored. */
-function adapterOf(client: IssuerOptions["client"]): (model: string) => object {
+function adapterOf(clients: IssuerClients): (model: string) => object {
   const never = (): Promise<never> => Promise.reject(new Error("nothing is stored here"));
   const nothing = async (): Promise<undefined> => undefined;
   return (model) => ({
-    find: async (id: string) => (model === "Client" ? metadataOf(await client(id)) : undefined),
+    find: async (id: string) =>
+      model === "Client" ? metadataOf(await clients.client(id)) : undefined,
     upsert: never,
     consume: never,
     destroy: nothing,
@@ -176,8 +171,9 @@ function adapterOf(client: IssuerOptions["client"]): (model: string) => object {
 function metadataOf(client: IssuerClient | undefined): ClientMetadata | undefined {
   if (client === undefined) return undefined;
   return {
-    client_id: client.id,
-    client_secret: toHex(client.secretHash),
+    client_id: client.client,
+    // Something must stand here; it is compared with nothing.
+    client_secret: NO_SECRET,
     tenant: client.tenant,
     scope: client.scopes.join(" "),
     grant_types: ["client_credentials"],

@@ -15,7 +15,6 @@ declare module "oidc-provider" {
 
   export class Client {
     readonly clientId: string;
-    readonly clientSecret: string;
     readonly [extra: string]: unknown;
     compareClientSecret(actual: string): boolean | Promise<boolean>;
   }
