@@ -4,7 +4,8 @@
  */
 export type { AuditReport } from "./audit-chain.ts";
 export { createCache } from "./cache.ts";
-export type { Client, Platform } from "./platform.ts";
+export { makeDirectory, readIfThere, replaceFile } from "./files.ts";
+export type { Client, EnrolmentGrant, Platform } from "./platform.ts";
 export {
   type NewTenant,
   openRegistry,

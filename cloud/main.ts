@@ -1,0 +1,33 @@
+/** `kerbside-cloud`: the table of its commands, and the door to the terminal. */
+import type { Command } from "./cli/command.ts";
+import { DATA_COMMANDS } from "./cli/data-commands.ts";
+import { runCli } from "./cli/run.ts";
+import { SEND_COMMANDS } from "./cli/send-command.ts";
+import { SERVE_COMMANDS } from "./cli/serve-commands.ts";
+import { TENANT_COMMANDS } from "./cli/tenant-commands.ts";
+import { VEHICLE_COMMANDS } from "./cli/vehicle-commands.ts";
+import { environment } from "./config.ts";
+
+const COMMANDS: readonly Command[] = [
+  ...SERVE_COMMANDS,
+  ...TENANT_COMMANDS,
+  ...VEHICLE_COMMANDS,
+  ...SEND_COMMANDS,
+  ...DATA_COMMANDS,
+];
+
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.once(signal, () => stop.abort());
+// A service that was started by the supervisor ends with it.
+process.once("disconnect", () => stop.abort());
+// The reader of a pipe went away (`kerbside-cloud events | head`): nobody is left to print for.
+process.stdout.on("error", () => process.exit(0));
+
+process.exitCode = await runCli(COMMANDS, process.argv.slice(2), {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  env: environment(),
+  stop: stop.signal,
+});
+if (process.connected) process.disconnect();

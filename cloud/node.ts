@@ -1,0 +1,158 @@
+/**
+ * The node: broker, ingest, commands, API and console in one process, put together from their packages. It has no
+ * access to the tenants' command keys; what it cannot do alone it asks of the signer.
+ */
+import { startBroker } from "@kerbside/broker";
+import {
+  apiServer,
+  BookingService,
+  CommandService,
+  carMessageHandler,
+  connectSigner,
+} from "@kerbside/commands";
+import { carGate, openPlatformAuthority, tokenVerifier } from "@kerbside/identity";
+import { createIngest } from "@kerbside/ingest";
+import { type SourceMessage, systemRandom } from "@kerbside/protocol";
+import { openRegistry } from "@kerbside/tenants";
+import type { FastifyInstance } from "fastify";
+import { type Homes, homesOf } from "./homes.ts";
+import { openEmbeddedIssuer } from "./issuer-keys.ts";
+import { serviceLog } from "./log.ts";
+import { serviceClock, signerSocket, TOKEN_AUDIENCE } from "./ports.ts";
+import { ensureServerFiles } from "./provisioning.ts";
+import { watchRevocations } from "./revocations.ts";
+import { registerEnrolment, registerIssuer } from "./web-routes.ts";
+
+export type NodeOptions = {
+  readonly dir: string;
+  readonly masterKey: Uint8Array;
+  readonly host: string;
+  readonly httpsPort: number;
+  /** 0: any free one. */
+  readonly brokerPort: number;
+  readonly issuer: string;
+};
+export type RunningNode = {
+  readonly brokerPort: number;
+  /** Ends in order: no new messages, those under way to the store, then the rest. */
+  readonly close: () => Promise<void>;
+};
+
+/** Undone in reverse, each step whatever became of the others. */
+class Closing {
+  readonly #steps: (() => Promise<void> | void)[] = [];
+
+  add(step: () => Promise<void> | void): void {
+    this.#steps.push(step);
+  }
+
+  async run(): Promise<void> {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop())
+      await Promise.allSettled([step()]);
+  }
+}
+
+/** Rejects where a port is taken, a key is wrong or a file is damaged; then nothing is left running. */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const closing = new Closing();
+  try {
+    const brokerPort = await start(options, closing);
+    return { brokerPort, close: () => closing.run() };
+  } catch (error) {
+    await closing.run();
+    throw error;
+  }
+}
+
+async function start(options: NodeOptions, closing: Closing): Promise<number> {
+  const { dir, masterKey, host, issuer: issuerName } = options;
+  const clock = serviceClock();
+  const log = serviceLog("node");
+  const registry = await openRegistry({ dir, masterKey });
+  closing.add(() => registry.close());
+  const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
+  const tls = await ensureServerFiles(dir, platform);
+  const tenant = homesOf(registry, platform);
+  const broker = await startBroker({
+    port: options.brokerPort,
+    host,
+    tls: { key: tls.key, cert: tls.cert, ca: [tls.ca] },
+    identify: carGate({
+      authority: async (id) => (await tenant(id))?.authority.certificate,
+      vehicle: async (car) => (await tenant(car.tenant))?.store.vehicle(car.vehicle),
+      nowMs: () => clock.wallMs(),
+    }),
+    log,
+    clock,
+  });
+  closing.add(() => broker.close());
+  const signer = connectSigner({ socket: signerSocket(dir), clock });
+  closing.add(() => signer.close());
+  const { downlink, connected } = broker;
+  const commands = new CommandService({
+    ...{ tenant, signer, downlink, connected, clock, log },
+    random: systemRandom,
+  });
+  closing.add(() => commands.close());
+  const ingest = await createIngest({ tenant, downlink, clock, log });
+  closing.add(() => ingest.close());
+
+  const issuer = await openEmbeddedIssuer(registry, { issuer: issuerName, clock, log });
+  const { jwks: keys } = issuer;
+  const app = await apiServer({
+    tls,
+    tenant,
+    connected,
+    commands,
+    bookings: new BookingService({ tenant, signer, clock }),
+    verifyToken: tokenVerifier({ issuer: issuerName, audience: TOKEN_AUDIENCE, keys, clock }),
+    clock,
+    log,
+  });
+  closing.add(() => app.close());
+  await registerIssuer(app, issuer);
+  registerCars(app, options, { tenant, registry, serverCa: tls.ca, brokerPort: broker.port });
+  await app.listen({ port: options.httpsPort, host });
+
+  await broker.source.start(router(ingest, carMessageHandler({ tenant, commands, clock, log })));
+  closing.add(() => broker.source.stop());
+  await commands.pickUp(registry.list());
+  closing.add(watchRevocations({ tenants: registry, disconnect: broker.disconnect, clock, log }));
+  log.info("node.up", { https: options.httpsPort, broker: broker.port });
+  return broker.port;
+}
+
+/** Which part takes which channel. What is thrown leaves the message unacknowledged. */
+function router(
+  ingest: { readonly handle: (message: SourceMessage) => Promise<void> },
+  carMessage: (message: SourceMessage) => Promise<void>,
+): (message: SourceMessage) => Promise<void> {
+  return (message) =>
+    message.topic.channel === "up" ? ingest.handle(message) : carMessage(message);
+}
+
+function registerCars(
+  app: FastifyInstance,
+  { host }: NodeOptions,
+  parts: {
+    readonly tenant: Homes;
+    readonly registry: Awaited<ReturnType<typeof openRegistry>>;
+    readonly serverCa: string;
+    readonly brokerPort: number;
+  },
+): void {
+  const { platform } = parts.registry;
+  const clock = serviceClock();
+  registerEnrolment(
+    app,
+    {
+      tokens: platform,
+      tenant: parts.tenant,
+      serverCa: parts.serverCa,
+      // The server's certificate names localhost; an address to listen on is none that a car could use.
+      broker: { host: host === "127.0.0.1" ? "localhost" : host, port: parts.brokerPort },
+      nowMs: () => clock.wallMs(),
+    },
+    clock,
+  );
+}

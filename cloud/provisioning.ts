@@ -1,0 +1,162 @@
+/**
+ * What a tenant is made of beyond its store: certificate authority, the keys that cars trust with their certificates,
+ * and the first clients. The authority key, which certifies all others, is handed out as a file and kept nowhere.
+ */
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import { provisionSigner, SCOPES } from "@kerbside/commands";
+import {
+  openPlatformAuthority,
+  openTenantAuthority,
+  type PlatformAuthority,
+} from "@kerbside/identity";
+import {
+  type AuditEntry,
+  type CertifiedPurpose,
+  certifyKey,
+  concatBytes,
+  KEY_BYTES,
+  KEY_PURPOSES,
+  randomBytes,
+  type SigningKey,
+  sealKeyPair,
+  signingKey,
+  systemRandom,
+  type TenantId,
+  utf8,
+} from "@kerbside/protocol";
+import {
+  makeDirectory,
+  type NewTenant,
+  type Registry,
+  readIfThere,
+  replaceFile,
+} from "@kerbside/tenants";
+import { writeSecret } from "./config.ts";
+
+const DAY_MS = 86_400_000;
+/** A server certificate with less life left is made anew at a start. */
+const SERVER_SPARE_MS = 30 * DAY_MS;
+const SERVER_NAMES = { dns: ["localhost"], ip: ["127.0.0.1", "::1"] } as const;
+
+/** Names in a tenant's vault. The public half of a key of cars stands before the private one. */
+export const VAULT_NAMES = {
+  authority: "authority/public",
+  command: "certificates/command-1",
+  ingest: "certificates/ingest-1",
+  ingestKey: (version: number): string => `ingest/${version}`,
+} as const;
+
+export type Provisioned = {
+  readonly client: string;
+  readonly clientSecretFile: string;
+  /** A client for the operator's own staff, who may also act without a booking. */
+  readonly operator: string;
+  readonly operatorSecretFile: string;
+  readonly authorityFile: string;
+};
+
+/** Throws ProtocolError `conflict` where the tenant is there; then nothing was changed. */
+export async function provisionTenant(options: {
+  readonly registry: Registry;
+  readonly dir: string;
+  readonly id: TenantId;
+  readonly signerKey: Uint8Array;
+  readonly audit: AuditEntry;
+}): Promise<Provisioned> {
+  const { registry, dir, id, signerKey, audit } = options;
+  const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
+  await ensureServerFiles(dir, platform);
+  const seed = randomBytes(KEY_BYTES);
+  await registry.create(id, signerKey, audit, (tenant) =>
+    provisionKeys(id, tenant, platform, signingKey(seed)),
+  );
+  const authorityFile = writeSecret(
+    dir,
+    `authority-${id}`,
+    Buffer.from(seed).toString("base64url"),
+  );
+  const { "platform:admin": _platform, "commands:operate": _operate, ...backend } = SCOPES;
+  const scopes = Object.keys(backend);
+  const makeClient = async (name: string, of: readonly string[]): Promise<string> => {
+    const made = { ...audit, action: "client.create", subject: `client:${name}` };
+    const client = { client: name, tenant: id, scopes: of };
+    const secret = await registry.platform.createClient(client, made);
+    return writeSecret(dir, `client-${name}`, secret);
+  };
+  const client = `${id}-backend`;
+  const operator = `${id}-operator`;
+  return {
+    client,
+    clientSecretFile: await makeClient(client, scopes),
+    operator,
+    operatorSecretFile: await makeClient(operator, [...scopes, "commands:operate"]),
+    authorityFile,
+  };
+}
+
+async function provisionKeys(
+  id: TenantId,
+  { store, vault, signerVault }: NewTenant,
+  platform: PlatformAuthority,
+  authority: SigningKey,
+): Promise<void> {
+  await openTenantAuthority(platform, id, vault, Date.now);
+  const command = await provisionSigner(signerVault, systemRandom);
+  const ingest = sealKeyPair();
+  await vault.put(VAULT_NAMES.ingestKey(1), concatBytes(ingest.publicKey, ingest.privateKey));
+  const certificate = (purpose: CertifiedPurpose, publicKey: Uint8Array): Uint8Array => {
+    const now = Date.now();
+    return certifyKey(authority, {
+      tenant: id,
+      purpose,
+      version: 1,
+      publicKey,
+      notBeforeMs: now,
+      notAfterMs: now + KEY_PURPOSES[purpose].lifeDaysMax * DAY_MS,
+    });
+  };
+  await vault.put(VAULT_NAMES.authority, authority.publicKey);
+  await vault.put(VAULT_NAMES.command, certificate("command", command.publicKey));
+  await vault.put(VAULT_NAMES.ingest, certificate("ingest", ingest.publicKey));
+  for (const purpose of ["command", "ingest"])
+    await store.audit({
+      actor: "provisioning",
+      action: "key.issue",
+      subject: `key:${purpose}/1`,
+      outcome: "done",
+    });
+}
+
+export type ServerFiles = { readonly ca: string; readonly cert: string; readonly key: string };
+
+/** The TLS certificate of this machine's servers and the root to trust, as PEM files under `tls`. */
+export async function ensureServerFiles(
+  dir: string,
+  platform: PlatformAuthority,
+): Promise<ServerFiles> {
+  const file = (name: string): string => join(dir, "tls", name);
+  const read = (name: string): string | undefined => {
+    const content = readIfThere(file(name));
+    return content === undefined ? undefined : Buffer.from(content).toString("utf8");
+  };
+  makeDirectory(join(dir, "tls"));
+  const ca = platform.rootCertificate;
+  if (read("ca.pem") !== ca) replaceFile(file("ca.pem"), utf8(ca));
+  const [cert, key] = [read("server.pem"), read("server.key")];
+  if (cert !== undefined && key !== undefined && isGood(cert, key, ca)) return { ca, cert, key };
+  const made = await platform.issueServer(SERVER_NAMES);
+  replaceFile(file("server.key"), utf8(made.key));
+  replaceFile(file("server.pem"), utf8(made.cert));
+  return { ca, cert: made.cert, key: made.key };
+}
+
+/** Of this root, with this key (a crash may have left one without the other), and not about to run out. */
+function isGood(cert: string, key: string, ca: string): boolean {
+  const certificate = new X509Certificate(cert);
+  return (
+    certificate.verify(new X509Certificate(ca).publicKey) &&
+    certificate.checkPrivateKey(createPrivateKey(key)) &&
+    certificate.validToDate.getTime() > Date.now() + SERVER_SPARE_MS
+  );
+}
