@@ -77,6 +77,9 @@ function useLongNames(message: MessageDraft): void {
 }
 
 function linkMessage(draft: Draft, message: MessageDraft): DbcMessage {
+  // Of selectors with one name the first is the one that others hang on.
+  const first = new Map(message.signals.toReversed().map((s) => [s.name, s]));
+  for (const s of message.signals) if (first.get(s.name) !== s) s.selector = false;
   const muxes = settleMuxes(draft, message);
   const format = attributeWord(draft, message, "VFrameFormat");
   const signals = message.signals.map((s, i) => linkSignal(draft, s, muxes[i] ?? null));
@@ -116,7 +119,7 @@ function attributeWord(draft: Draft, message: MessageDraft, name: string): strin
  * marked as a multiplexor is never decoded, as the reference implementations have it.
  */
 function settleMuxes(draft: Draft, message: MessageDraft): (DbcMux | null)[] {
-  const byName = new Map(message.signals.map((s) => [s.name, s]));
+  const byName = new Map(message.signals.toReversed().map((s) => [s.name, s]));
   const selectors = message.signals.filter((s) => s.selector);
   const roots = selectors.filter((s) => s.muxId === null);
   const root = roots[0];
@@ -148,7 +151,10 @@ function breakCycles(
   message: MessageDraft,
   muxes: (DbcMux | null)[],
 ): (DbcMux | null)[] {
-  const indexByName = new Map(message.signals.map((s, i) => [s.name, i]));
+  const indexByName = new Map<string, number>();
+  message.signals.forEach((s, i) => {
+    if (!indexByName.has(s.name)) indexByName.set(s.name, i);
+  });
   const settled = new Set<number>();
   for (let i = 0; i < muxes.length; i++) {
     const path = new Set<number>();
