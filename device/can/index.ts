@@ -6,6 +6,7 @@
 export * from "./bus/index.ts";
 export * from "./cli/index.ts";
 export * from "./dbc/index.ts";
+export * from "./expression/index.ts";
 export {
   type CanFrame,
   CLASSIC_BYTES_MAX,

@@ -17,3 +17,11 @@ export { SILENT_MS_DEFAULT } from "./feed.ts";
 export { createReplayBus, type ReplayBusOptions } from "./replay-bus.ts";
 export { type BusServer, type ServeBusOptions, serveBus } from "./serve-bus.ts";
 export { createSocketBus, type SocketBusOptions } from "./socket-bus.ts";
+export {
+  encodeFrameRecord,
+  encodeStateRecord,
+  GREETING,
+  WireDecoder,
+  WireError,
+  type WireRecord,
+} from "./wire.ts";

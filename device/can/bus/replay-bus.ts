@@ -68,7 +68,16 @@ class Player {
     this.#wake();
   }
 
+  /** What was read is handed over, even if the rest cannot be. */
   async play(): Promise<void> {
+    try {
+      await this.#read();
+    } finally {
+      await this.#flush();
+    }
+  }
+
+  async #read(): Promise<void> {
     const { clock, frames, speed } = this.#options;
     const startMs = clock.bootMs();
     let lastUs: number | undefined;
@@ -88,7 +97,6 @@ class Player {
       this.#batch.push({ ...frame, bootMs });
       if (this.#batch.length >= BATCH_FRAMES_MAX) await this.#flush();
     }
-    await this.#flush();
   }
 
   async #flush(): Promise<void> {
