@@ -32,7 +32,7 @@ export const TRAVEL: Travel = { minMs: 300, maxMs: 600 };
 export type Surroundings = { readonly route: Route; readonly travel: Travel };
 
 export function newWorld(car: Car, memory: ControllerMemory = NEW_MEMORY): World {
-  const controller = startController(memory, car.timeMs);
+  const controller = startController(memory, { nowMs: car.timeMs, contacts: contactsOf(car) });
   return { car, controller, pedals: { accelerator: 0, brake: 0 } };
 }
 

@@ -75,7 +75,11 @@ export function stateView({
       phase: controller.phase.value,
       action: controller.phase.value === "pulse" ? controller.phase.action : null,
       resetCount: controller.memory.resetCount,
-      outcomes: controller.memory.outcomes.slice(-4),
+      recent: controller.memory.actuations.recent.map((one) => ({
+        id: one.id,
+        action: one.action,
+        outcome: one.value === "ended" ? one.outcome : "running",
+      })),
     },
     bus: { listeners: bus.clients(), plugged: !car.faults.canUnplugged },
     faults: CAR_FAULT_NAMES.map((name) => ({

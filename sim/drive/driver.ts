@@ -6,6 +6,8 @@ export type Pedals = { readonly accelerator: number; readonly brake: number };
 
 const LATERAL_MPS2_MAX = 2.4;
 const BRAKING_MPS2 = 1.8;
+/** Feet follow eyes by this much. */
+const REACTION_S = 0.7;
 const AHEAD_M_MAX = 90;
 const AHEAD_STEP_M = 3;
 const ACCELERATION_MPS2_MAX = 1.6;
@@ -19,7 +21,8 @@ export function allowedMps(car: Car, route: Route, kmhMax: number): number {
     const { limitKmh, curvaturePerM } = placeOn(route, car.motion.routeM + aheadM);
     const bend = Math.sqrt(LATERAL_MPS2_MAX / Math.max(1e-4, Math.abs(curvaturePerM)));
     const there = Math.min(limitKmh / 3.6, bend);
-    allowed = Math.min(allowed, Math.sqrt(there * there + 2 * BRAKING_MPS2 * aheadM));
+    const brakingM = Math.max(0, aheadM - REACTION_S * car.motion.speedMps);
+    allowed = Math.min(allowed, Math.sqrt(there * there + 2 * BRAKING_MPS2 * brakingM));
   }
   return allowed;
 }

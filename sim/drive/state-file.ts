@@ -84,11 +84,12 @@ function unlike(template: unknown, value: unknown, where: string): string | unde
 
 function unlikeMemory(value: unknown): string | undefined {
   if (!isObject(value)) return "memory: expected an object";
-  const { outcomes, pulse, ...rest } = value;
-  const { outcomes: _outcomes, pulse: _pulse, ...template } = NEW_MEMORY;
-  if (!Array.isArray(outcomes) || !outcomes.every(isObject))
-    return "memory.outcomes: expected a list";
-  if (pulse !== null && !isObject(pulse)) return "memory.pulse: expected an object or null";
+  const { actuations, ...rest } = value;
+  const { actuations: _actuations, ...template } = NEW_MEMORY;
+  const { lastId, recent } = isObject(actuations) ? actuations : {};
+  if (typeof lastId !== "number" || !Array.isArray(recent) || !recent.every(isObject)) {
+    return "memory.actuations: expected lastId and recent";
+  }
   return unlike(template, rest, "memory");
 }
 

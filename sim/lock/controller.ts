@@ -2,19 +2,22 @@
  * The lock controller's firmware, pure: inputs (messages, contacts, time, a reset) to a new state and messages. It
  * moves for an actuation id once, remembers how each ended, and latches the immobiliser without the module.
  */
-import type {
-  LockAction,
-  LockLinkSendable,
-  LockMessage,
-  LockMessageOf,
-  LockOutcome,
-  LockSensed,
+import {
+  beginActuation,
+  finishActuation,
+  LOCK_ACTUATIONS_NONE,
+  type LockAction,
+  type LockActuationMemory,
+  type LockLinkSendable,
+  type LockMessage,
+  type LockMessageOf,
+  type LockOutcome,
+  type LockSensed,
+  restoreActuations,
 } from "@kerbside/protocol";
 import { BOLTS, type LockMotor } from "../car/state.ts";
 import type { Contacts } from "./contacts.ts";
 
-/** Outcomes remembered; the oldest is forgotten, and its id then refused. */
-export const OUTCOMES_MAX = 16;
 /** Below this the motor is not tried. */
 export const SUPPLY_MV_MIN = 9500;
 export const FIRMWARE = { major: 1, minor: 4, patch: 2 } as const;
@@ -24,14 +27,11 @@ const RELAY_MS = 40;
 const SETTLE_MS = 50;
 const CALL_MS = 1500;
 
-/** What survives a loss of supply. */
+/** What survives a loss of supply: written before a pulse begins and after it has ended. */
 export type ControllerMemory = {
-  readonly lastActuationId: number;
-  readonly outcomes: readonly { readonly id: number; readonly outcome: LockOutcome }[];
+  readonly actuations: LockActuationMemory;
   readonly inhibited: boolean;
   readonly resetCount: number;
-  /** Written before the pulse and cleared after it: what is here at a start was interrupted. */
-  readonly pulse: { readonly id: number; readonly action: LockAction } | null;
 };
 
 type Phase =
@@ -70,20 +70,19 @@ export type ControllerStep = {
 };
 
 export const NEW_MEMORY: ControllerMemory = {
-  lastActuationId: 0,
-  outcomes: [],
+  actuations: LOCK_ACTUATIONS_NONE,
   inhibited: false,
   resetCount: 0,
-  pulse: null,
 };
 
-/** A controller whose supply comes on at `nowMs`. A pulse that was under way does not go on. */
-export function startController(memory: ControllerMemory, nowMs: number): Controller {
-  const { pulse } = memory;
-  const settled =
-    pulse === null ? memory : { ...record(memory, pulse.id, "interrupted"), pulse: null };
+/** A controller whose supply comes on. A pulse that was under way does not go on. */
+export function startController(
+  memory: ControllerMemory,
+  { nowMs, contacts }: Pick<ControllerContext, "nowMs" | "contacts">,
+): Controller {
+  const restored = restoreActuations(memory.actuations, sensed(contacts, memory));
   return {
-    memory: settled,
+    memory: restored.interrupted ? { ...memory, actuations: restored.memory } : memory,
     phase: { value: "starting", untilMs: nowMs + BOOT_MS },
     selfTest: "not_run",
     reported: "",
@@ -99,7 +98,7 @@ export function nextController(
     case "reset": {
       const { memory } = controller;
       const counted = { ...memory, resetCount: Math.min(0xffff, memory.resetCount + 1) };
-      return { controller: startController(counted, context.nowMs), send: [] };
+      return { controller: startController(counted, context), send: [] };
     }
     case "message":
       return controller.phase.value === "starting"
@@ -151,37 +150,24 @@ export function outputsOf(
   return rest;
 }
 
-function record(memory: ControllerMemory, id: number, outcome: LockOutcome): ControllerMemory {
-  return {
-    ...memory,
-    lastActuationId: Math.max(memory.lastActuationId, id),
-    outcomes: [...memory.outcomes, { id, outcome }].slice(-OUTCOMES_MAX),
-  };
-}
-
-function sensed({ contacts }: ControllerContext, memory: ControllerMemory): LockSensed {
+function sensed(contacts: Contacts, memory: ControllerMemory): LockSensed {
   const { motorAnswers: _not, ...rest } = contacts;
   return { ...rest, immobiliser: memory.inhibited ? "inhibited" : "free" };
 }
 
-function result(
-  actuationId: number,
-  outcome: LockOutcome,
-  memory: ControllerMemory,
-  context: ControllerContext,
-): LockLinkSendable {
-  return { type: "actuationResult", actuationId, outcome, ...sensed(context, memory) };
-}
-
-function report(controller: Controller, context: ControllerContext): LockMessageOf<"statusReport"> {
+function report(
+  controller: Controller,
+  { contacts }: ControllerContext,
+): LockMessageOf<"statusReport"> {
   const { memory, phase, selfTest } = controller;
-  const last = memory.outcomes.at(-1);
+  const { lastId, recent } = memory.actuations;
+  const last = recent.find(({ id }) => id === lastId);
   return {
     type: "statusReport",
-    ...sensed(context, memory),
+    ...sensed(contacts, memory),
     selfTest,
-    lastActuationId: memory.lastActuationId,
-    lastOutcome: last?.id === memory.lastActuationId ? last.outcome : "none",
+    lastActuationId: lastId,
+    lastOutcome: last?.value === "ended" ? last.outcome : "none",
     resetCount: memory.resetCount,
     midPulse: phase.value === "pulse",
   };
@@ -216,52 +202,69 @@ function take(
 
 function actuate(
   controller: Controller,
-  { actuationId: id, action }: LockMessageOf<"actuate">,
+  asked: LockMessageOf<"actuate">,
   context: ControllerContext,
 ): ControllerStep {
-  const { memory, phase } = controller;
-  if (phase.value === "pulse" && phase.id === id) return { controller, send: [] };
-  const known = memory.outcomes.find((done) => done.id === id);
-  if (known !== undefined)
-    return { controller, send: [result(id, known.outcome, memory, context)] };
-  if (id <= memory.lastActuationId)
-    return { controller, send: [result(id, "refused", memory, context)] };
-  const against = refusal(controller, context);
-  if (against !== undefined) {
-    const after = record(memory, id, against);
-    return reporting(
-      { ...controller, memory: after },
-      [result(id, against, after, context)],
-      context,
-    );
+  const { memory } = controller;
+  const { actuationId, action } = asked;
+  const now = sensed(context.contacts, memory);
+  const plan = beginActuation(memory.actuations, asked, now);
+  switch (plan.value) {
+    case "wait":
+      return { controller, send: [] };
+    case "answer": {
+      const { outcome } = plan;
+      return {
+        controller,
+        send: [{ type: "actuationResult", actuationId, outcome, ...plan.sensed }],
+      };
+    }
+    case "refuse": {
+      const { outcome } = plan;
+      const after = { ...controller, memory: { ...memory, actuations: plan.memory } };
+      return reporting(after, [{ type: "actuationResult", actuationId, outcome, ...now }], context);
+    }
+    case "pulse": {
+      const begun = { ...controller, memory: { ...memory, actuations: plan.memory } };
+      if (context.contacts.supplyMv < SUPPLY_MV_MIN)
+        return end(begun, actuationId, "supply_low", context);
+      return reporting({ ...begun, phase: pulseOf(actuationId, action, context) }, [], context);
+    }
   }
-  const { nowMs } = context;
-  const travelMs = context.travelMs(id);
-  const motorMs = MOTOR_ACTIONS.has(action) ? travelMs : 0;
-  const lastsMs = action === "horn_lights" ? CALL_MS : motorMs > 0 ? motorMs + SETTLE_MS : RELAY_MS;
-  return reporting(
-    {
-      ...controller,
-      memory: { ...memory, lastActuationId: id, pulse: { id, action } },
-      phase: {
-        value: "pulse",
-        id,
-        action,
-        travelMs,
-        motorUntilMs: nowMs + motorMs,
-        endsMs: nowMs + lastsMs,
-      },
-    },
-    [],
-    context,
-  );
+}
+
+function pulseOf(id: number, action: LockAction, { nowMs, travelMs }: ControllerContext): Phase {
+  const motorMs = MOTOR_ACTIONS.has(action) ? travelMs(id) : 0;
+  const lastsMs =
+    action === "horn_lights" ? CALL_MS : MOTOR_ACTIONS.has(action) ? motorMs + SETTLE_MS : RELAY_MS;
+  return {
+    value: "pulse",
+    id,
+    action,
+    travelMs: motorMs,
+    motorUntilMs: nowMs + motorMs,
+    endsMs: nowMs + lastsMs,
+  };
 }
 
 const MOTOR_ACTIONS: ReadonlySet<LockAction> = new Set(["lock", "unlock", "trunk"]);
 
-function refusal({ phase }: Controller, { contacts }: ControllerContext): LockOutcome | undefined {
-  if (phase.value === "pulse") return "busy";
-  return contacts.supplyMv < SUPPLY_MV_MIN ? "supply_low" : undefined;
+/** Records how an actuation ended, and says so. */
+function end(
+  controller: Controller,
+  actuationId: number,
+  outcome: LockOutcome,
+  context: ControllerContext,
+): ControllerStep {
+  const { memory } = controller;
+  const now = sensed(context.contacts, memory);
+  const actuations = finishActuation(memory.actuations, actuationId, outcome, now);
+  const idle: Controller = {
+    ...controller,
+    memory: { ...memory, actuations },
+    phase: { value: "idle" },
+  };
+  return reporting(idle, [{ type: "actuationResult", actuationId, outcome, ...now }], context);
 }
 
 function tick(controller: Controller, context: ControllerContext): ControllerStep {
@@ -274,11 +277,11 @@ function tick(controller: Controller, context: ControllerContext): ControllerSte
   }
   if (phase.value === "idle" || nowMs < phase.endsMs) return reporting(controller, [], context);
   const { id, action } = phase;
-  const outcome = judge(action, context.contacts);
-  const latched = { ...memory, inhibited: latch(action, memory.inhibited), pulse: null };
-  const after = record(latched, id, outcome);
-  const idle: Controller = { ...controller, memory: after, phase: { value: "idle" } };
-  return reporting(idle, [result(id, outcome, after, context)], context);
+  const latched = {
+    ...controller,
+    memory: { ...memory, inhibited: latch(action, memory.inhibited) },
+  };
+  return end(latched, id, judge(action, context.contacts), context);
 }
 
 function latch(action: LockAction, inhibited: boolean): boolean {
