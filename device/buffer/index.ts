@@ -10,6 +10,9 @@ export {
   type BufferStatus,
   openBuffer,
 } from "./buffer.ts";
+export { type BufferIo, runBuffer } from "./cli.ts";
 export type { AckOutcome } from "./forget.ts";
+export { inspectBuffer, type LaneReport } from "./inspect.ts";
 export { BUFFER_LIMITS, type BufferLimits } from "./limits.ts";
 export type { NextOptions, OutgoingSegment } from "./outgoing.ts";
+export type { BufferIdentity } from "./throw-away.ts";

@@ -43,6 +43,8 @@ export type Stored = {
   readonly events: readonly CarEvent[];
 };
 export type CarCloud = {
+  /** Of the car's signing key. */
+  readonly seed: Uint8Array;
   readonly signingKey: SigningKey;
   readonly ingestKey: { readonly version: number; readonly publicKey: Uint8Array };
   /** Stores a message from `up`; throws where it does not verify. Says whether it was new. */
@@ -95,6 +97,7 @@ export function carCloud(seed: Uint8Array): CarCloud {
     return "stored";
   };
   return {
+    seed,
     signingKey: key,
     ingestKey: { version: 1, publicKey: ingest.publicKey },
     take,
