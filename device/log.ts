@@ -8,7 +8,10 @@ import { destination, pino } from "pino";
 const STDERR = 2;
 
 export function agentLog(): Log {
-  const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination({ fd: STDERR, sync: true }));
+  const logger = pino(
+    { base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    destination({ fd: STDERR, sync: true }),
+  );
   return {
     info: (event, fields = {}) => logger.info(fields, event),
     warn: (event, fields = {}) => logger.warn(fields, event),

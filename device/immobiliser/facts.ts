@@ -21,8 +21,8 @@ export type CarFacts = {
   /** The ignition was seen going off after that standstill had been reached. */
   readonly ignitionOffSeenAfterStandstill: boolean;
   readonly doorsClosed: Reading<boolean>;
-  /** A rental is open by the car's own record. */
-  readonly rentalOpen: boolean;
+  /** No rental is open, by the car's own record. Where there is no record, that cannot be told. */
+  readonly noRentalOpen: Reading<boolean>;
   /** The two-copy store takes writes. */
   readonly storageWorks: boolean;
 };

@@ -66,7 +66,7 @@ export const CONDITIONS: Readonly<Record<ConditionName, Condition>> = {
   },
   no_open_rental: {
     words: "No rental may be open.",
-    judge: (facts) => (facts.rentalOpen ? "unmet" : "met"),
+    judge: (facts) => isTrue(facts.noRentalOpen),
   },
   storage: {
     words: "The car's own record of the immobiliser must be writable.",

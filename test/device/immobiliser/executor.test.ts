@@ -33,7 +33,7 @@ const parked: CarFacts = {
   doorsClosed: { quality: "good", value: true },
   standstillMs: 60_000,
   ignitionOffSeenAfterStandstill: true,
-  rentalOpen: false,
+  noRentalOpen: { quality: "good", value: true },
   storageWorks: true,
 };
 

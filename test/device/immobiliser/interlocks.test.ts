@@ -32,7 +32,7 @@ function* everyCar(): Generator<CarFacts> {
         for (const doorsClosed of flags)
           for (const standstillMs of [0, STANDSTILL_MS_MIN - 1, STANDSTILL_MS_MIN])
             for (const ignitionOffSeenAfterStandstill of both)
-              for (const rentalOpen of both)
+              for (const noRentalOpen of flags)
                 for (const storageWorks of both)
                   yield {
                     speedKmh,
@@ -41,7 +41,7 @@ function* everyCar(): Generator<CarFacts> {
                     doorsClosed,
                     standstillMs,
                     ignitionOffSeenAfterStandstill,
-                    rentalOpen,
+                    noRentalOpen,
                     storageWorks,
                   };
 }
@@ -70,7 +70,7 @@ function stands(f: CarFacts): boolean {
     f.standstillMs >= STANDSTILL_MS_MIN &&
     isGood(f.ignitionOff, (off) => off) &&
     f.ignitionOffSeenAfterStandstill &&
-    !f.rentalOpen &&
+    isGood(f.noRentalOpen, (none) => none) &&
     f.storageWorks
   );
 }
@@ -100,7 +100,7 @@ test("every unmet condition is named at once, in words", () => {
     doorsClosed: { quality: "good", value: false },
     standstillMs: 0,
     ignitionOffSeenAfterStandstill: false,
-    rentalOpen: true,
+    noRentalOpen: { quality: "good", value: false },
     storageWorks: false,
   });
   const unmet = ruling.allowed ? [] : ruling.unmet;

@@ -1,0 +1,126 @@
+/**
+ * The agent: who it is, its car, its buffer, its locks, its line to the cloud, composed. Signals become events, events
+ * are durable before they are sent, commands go through the executor and nowhere else. Whatever fails in one part, the
+ * others go on.
+ */
+import { join } from "node:path";
+import { type Buffer as EventBuffer, openBuffer } from "@kerbside/buffer";
+import { createCollector } from "@kerbside/can";
+import {
+  type Clock,
+  type Log,
+  type NewEvent,
+  ProtocolError,
+  type Random,
+} from "@kerbside/protocol";
+import { createSession, type Identity, mqttTransport, startUplink } from "@kerbside/uplink";
+import { startCar } from "./car.ts";
+import type { AgentConfig } from "./config.ts";
+import { joinTenant } from "./enrolment.ts";
+import { busFaults } from "./faults.ts";
+import { startLocks } from "./locks.ts";
+import { AGENT_VERSION } from "./version.ts";
+
+export type AgentOptions = {
+  readonly config: AgentConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+};
+
+export type Agent = {
+  /** Ends everything in order: farewell said, log closed. Never rejects. */
+  readonly close: () => Promise<void>;
+};
+
+type Emit = (event: NewEvent & { readonly bootMs?: number }) => void;
+
+/** What cannot be kept is counted by the buffer itself; here it is only not an unhandled rejection. */
+function emitter(buffer: EventBuffer, log: Log): Emit {
+  return (event) => {
+    buffer.append(event).catch((error: unknown) => {
+      const code = error instanceof ProtocolError ? error.code : "bug";
+      log.error("event.not_kept", { kind: event.kind, code });
+    });
+  };
+}
+
+function openCarBuffer(options: AgentOptions, identity: Identity): Promise<EventBuffer> {
+  const { config, clock, random, log } = options;
+  const { address, signingKey, ingestKey } = identity;
+  return openBuffer({
+    dir: join(config.dataDir, "buffer"),
+    address,
+    signingKey,
+    ingestKey,
+    agentVersion: AGENT_VERSION,
+    clock,
+    random,
+    log,
+    trackWindowMs: config.trackWindowMs,
+  });
+}
+
+/**
+ * Starts the agent; enrols first where it must. Throws ConfigError, ProfileError or ProtocolError before anything
+ * begins; after that nothing ends it but `close`.
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { config, clock, random, log } = options;
+  const identity = await joinTenant(options);
+  const buffer = await openCarBuffer(options, identity);
+  const emit = emitter(buffer, log);
+  const ignitionOn = (): boolean => car.store.good("Vehicle.LowVoltageSystemState") === "ON";
+  const onBusEvent = busFaults(ignitionOn, emit);
+  const car = startCar({ config, clock, random, log, onBusEvent });
+  const session = createSession(clock, random);
+  const locks = await startLocks({
+    config,
+    clock,
+    random,
+    log,
+    facts: car.facts,
+    sessionMs: session.sessionMs,
+    emit,
+  });
+  const collector = createCollector({
+    profile: car.profile,
+    store: car.store,
+    clock,
+    emit,
+    lockCause: locks.cause,
+  });
+  const broker = config.broker ?? identity.broker;
+  const { name, version } = car.profile.profile;
+  const uplink = startUplink({
+    address: identity.address,
+    transport: mqttTransport({ ...identity, ...broker, tls: () => identity.tls, clock }),
+    buffer,
+    session,
+    signingKey: identity.signingKey,
+    commandKey: () => identity.commandKey,
+    commands: locks.commands,
+    clock,
+    random,
+    log,
+    agentVersion: AGENT_VERSION,
+    profile: `${name}/${version}`,
+  });
+  const settled = locks.interrupted.then((answers) => {
+    for (const answer of answers) uplink.report(answer);
+  });
+  return {
+    close: async () => {
+      collector.close();
+      await car.stop();
+      await locks.stop();
+      await settled;
+      await buffer
+        .append({ kind: "agent.stopping", data: { reason: "asked" } })
+        .catch(() => log.warn("event.not_kept", { kind: "agent.stopping" }));
+      await uplink.close();
+      await buffer.close();
+    },
+  };
+}
