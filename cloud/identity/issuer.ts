@@ -15,7 +15,7 @@ import {
   type Vault,
 } from "@kerbside/protocol";
 import type { JSONWebKeySet, JWK } from "jose";
-import { type ClientMetadata, type Context, errors, Provider } from "oidc-provider";
+import { type Client, type ClientMetadata, type Context, errors, Provider } from "oidc-provider";
 import { AttemptLimiter, type AttemptLimits } from "./attempts.ts";
 
 /** A backend as it is recorded: of one tenant, with the scopes it may ask for. */
@@ -136,8 +136,11 @@ function configuration(options: IssuerOptions, key: JWK): Readonly<Record<string
         enabled: true,
         // There is one resource, and it need not be named.
         defaultResource: () => resourceOf(audience),
-        getResourceServerInfo: (_context: Context, resource: string) => {
+        getResourceServerInfo: (context: Context, resource: string, { scope }: Client) => {
           if (resource !== resourceOf(audience)) throw new errors.InvalidTarget();
+          // RFC 6749 § 3.3: a request that names no scope gets a default, here all that the client may have.
+          if (context.oidc?.params !== undefined && typeof scope === "string")
+            context.oidc.params.scope ??= scope;
           return resourceServer;
         },
         useGrantedResource: () => true,

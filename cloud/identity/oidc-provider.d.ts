@@ -10,7 +10,10 @@ declare module "oidc-provider" {
     status: number;
     body: unknown;
     readonly set: (name: string, value: string) => void;
-    readonly oidc?: { readonly client?: Client; readonly params?: { readonly client_id?: string } };
+    readonly oidc?: {
+      readonly client?: Client;
+      readonly params?: { readonly client_id?: string; scope?: string | undefined };
+    };
   };
 
   export class Client {

@@ -8,6 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import {
   bytes,
   type Codec,
+  cryptoReady,
   decode,
   deriveKey,
   encode,
@@ -77,6 +78,7 @@ export function openVault(file: string, key: Uint8Array, owner: string, mode: Va
   };
   return {
     get: async (name) => {
+      await cryptoReady();
       const entry = load().find((candidate) => candidate.name === name);
       return entry && openWith(secretKey, entry.sealed, bound(name, entry.version));
     },
@@ -89,6 +91,7 @@ export function openVault(file: string, key: Uint8Array, owner: string, mode: Va
           "malformed",
           `vault of ${owner}: expected a path of a–z, 0–9 and hyphens, and at most ${SECRET_BYTES_MAX} bytes`,
         );
+      await cryptoReady();
       await locked(`${file}.lock`, () => {
         const entries = load();
         const version = (entries.find((entry) => entry.name === name)?.version ?? 0) + 1;
