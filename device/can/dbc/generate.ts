@@ -141,21 +141,23 @@ export type BuildObject = (
   present: Uint8Array | null,
 ) => Record<string, number>;
 
-/** Instances have no inherited names: a signal may be called `__proto__` or `constructor`. */
-function Values(): void {}
-Values.prototype = Object.create(null);
+/** What instances inherit: nothing. A signal may be called `__proto__` or `constructor`. */
+const NO_NAMES: object = Object.freeze(Object.create(null));
+let builders = 0;
 
 /**
  * One store a signal, each with a name of its own, so that every object of a message gets the same shape.
- * The names come in as values.
+ * The names come in as values. A running number makes each source different: the engine would share what
+ * it learnt of the names between builders of the same text, and then store by look-up.
  */
 export function instantiateBuilder(names: readonly string[]): BuildObject {
   const all = names.map((_, i) => `r[n[${i}]]=o[${i}];`).join("");
   const some = names.map((_, i) => `if(p[${i}]===1)r[n[${i}]]=o[${i}];`).join("");
-  const source = `"use strict";return function(o,p){const r=new R();if(p===null){${all}}else{${some}}return r;};`;
-  const make: unknown = new Function("R", "n", source);
+  const body = `const r=new R();if(p===null){${all}}else{${some}}return r;`;
+  const head = `"use strict";/*${++builders}*/function R(){}R.prototype=P;`;
+  const make: unknown = new Function("P", "n", `${head}return function(o,p){${body}};`);
   if (typeof make !== "function") throw new TypeError("no function");
-  return make(Values, names);
+  return make(NO_NAMES, names);
 }
 
 /** Turns source made above into a decoder. */

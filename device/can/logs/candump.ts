@@ -6,8 +6,16 @@
 import type { CanFrame } from "../frame.ts";
 import { CLASSIC_BYTES_MAX, EXTENDED_ID_MAX, FD_BYTES_MAX, STANDARD_ID_MAX } from "../frame.ts";
 import { readConsoleLine, recognisesConsoleLine } from "./candump-console.ts";
-import { LineProblem, type LineReader, type LineResult, type LogFormat, textOf } from "./format.ts";
+import {
+  LineProblem,
+  type LineReader,
+  type LineResult,
+  type LogFormat,
+  type Skimmed,
+  textOf,
+} from "./format.ts";
 
+const LF = 10;
 const SPACE = 32;
 const HASH = 35;
 const OPEN = 40;
@@ -20,6 +28,8 @@ const UNDERSCORE = 95;
 const ERROR_FLAG = 0x20000000;
 /** Of whole seconds since the epoch; more would not be exact in microseconds. */
 const SECONDS_DIGITS_MAX = 11;
+/** "(0.000000) c 1#": shorter lines are of another form. */
+const PLAIN_BYTES_MIN = 15;
 /** Eight digits make an identifier extended, three or fewer standard. */
 const STANDARD_DIGITS_MAX = 3;
 const EXTENDED_DIGITS_MAX = 8;
@@ -61,7 +71,7 @@ class CandumpReader implements LineReader {
   private pos = 0;
 
   read(bytes: Uint8Array, from: number, to: number): LineResult {
-    if (this.readPlain(bytes, from, to)) return this.frame;
+    if (this.readPlain(bytes, from, to) === to) return this.frame;
     if (bytes[from] === OPEN && this.readHead(bytes, from, to)) {
       const problem = this.readFrame(bytes, to);
       return problem === null ? this.frame : new LineProblem(problem);
@@ -69,12 +79,25 @@ class CandumpReader implements LineReader {
     return readConsoleLine(textOf(bytes, from, to));
   }
 
+  readMany(bytes: Uint8Array, start: number, onFrame: (frame: CanFrame) => void): Skimmed {
+    let from = start;
+    let lines = 0;
+    for (;;) {
+      const end = this.readPlain(bytes, from, bytes.length);
+      if (end < 0 || bytes[end] !== LF) break;
+      onFrame(this.frame);
+      lines++;
+      from = end + 1;
+    }
+    return { from, lines };
+  }
+
   /**
    * The form that nearly every line of a log has: six decimals, the bus of the line before, a classic
-   * data frame. Bytes beyond `to` may be looked at, but then it is false, as for any other form.
+   * data frame. Returns where its data ends, or -1 for any other form; looks no further than `to`.
    */
-  private readPlain(bytes: Uint8Array, from: number, to: number): boolean {
-    if (bytes[from] !== OPEN) return false;
+  private readPlain(bytes: Uint8Array, from: number, to: number): number {
+    if (to - from < PLAIN_BYTES_MIN || bytes[from] !== OPEN) return -1;
     let i = from + 1;
     let seconds = 0;
     for (; i < to; i++) {
@@ -82,49 +105,50 @@ class CandumpReader implements LineReader {
       if (digit < 0 || digit > 9) break;
       seconds = seconds * 10 + digit;
     }
-    if (i === from + 1 || i - from > SECONDS_DIGITS_MAX || bytes[i] !== DOT) return false;
+    if (i === from + 1 || i - from > SECONDS_DIGITS_MAX || bytes[i] !== DOT) return -1;
     let micros = 0;
     const decimalsTo = i + 7;
     for (i++; i < decimalsTo; i++) {
       const digit = (bytes[i] ?? 0) - ZERO;
-      if (digit < 0 || digit > 9) return false;
+      if (digit < 0 || digit > 9) return -1;
       micros = micros * 10 + digit;
     }
-    if (bytes[i] !== CLOSE || bytes[i + 1] !== SPACE) return false;
+    if (bytes[i] !== CLOSE || bytes[i + 1] !== SPACE) return -1;
     i += 2;
     const bus = this.busBytes;
-    for (let k = 0; k < bus.length; k++, i++) if (bytes[i] !== bus[k]) return false;
-    if (bus.length === 0 || bytes[i] !== SPACE) return false;
-    const idFrom = ++i;
+    for (let k = 0; k < bus.length; k++, i++) if (bytes[i] !== bus[k]) return -1;
+    if (bus.length === 0 || bytes[i] !== SPACE) return -1;
+    const frame = this.frame;
+    frame.timeUs = seconds * 1_000_000 + micros;
+    return this.readPlainFrame(bytes, i + 1, to);
+  }
+
+  private readPlainFrame(bytes: Uint8Array, from: number, to: number): number {
+    let i = from;
     let id = 0;
     for (; i < to && bytes[i] !== HASH; i++) {
       const digit = HEX[bytes[i] ?? 0] ?? 255;
-      if (digit > 15 || i - idFrom >= EXTENDED_DIGITS_MAX) return false;
+      if (digit > 15 || i - from >= EXTENDED_DIGITS_MAX) return -1;
       id = id * 16 + digit;
     }
-    const ext = i - idFrom > STANDARD_DIGITS_MAX;
-    const dataFrom = i + 1;
-    if (i === idFrom || dataFrom > to || id > (ext ? EXTENDED_ID_MAX : STANDARD_ID_MAX))
-      return false;
-    const length = (to - dataFrom) >> 1;
-    if (((to - dataFrom) & 1) === 1 || length > CLASSIC_BYTES_MAX) return false;
+    const ext = i - from > STANDARD_DIGITS_MAX;
+    if (i === from || i >= to || id > (ext ? EXTENDED_ID_MAX : STANDARD_ID_MAX)) return -1;
     const buffer = this.buffer;
-    let wrong = 0;
-    for (let k = 0, at = dataFrom; k < length; k++, at += 2) {
-      const high = HEX[bytes[at] ?? 0] ?? 255;
-      const low = HEX[bytes[at + 1] ?? 0] ?? 255;
-      wrong |= high | low;
-      buffer[k] = (high << 4) | low;
+    let length = 0;
+    for (i++; i < to && length < CLASSIC_BYTES_MAX; length++, i += 2) {
+      const high = HEX[bytes[i] ?? 0] ?? 255;
+      if (high > 15) break;
+      const low = i + 1 < to ? (HEX[bytes[i + 1] ?? 0] ?? 255) : 255;
+      if (low > 15) return -1;
+      buffer[length] = (high << 4) | low;
     }
-    if (wrong > 15) return false;
     const frame = this.frame;
-    frame.timeUs = seconds * 1_000_000 + micros;
     frame.id = id;
     frame.ext = ext;
     frame.kind = "data";
     frame.fd = false;
     frame.data = this.views[length] ?? buffer;
-    return true;
+    return i;
   }
 
   /** `(seconds.micros) bus `; false if it is something else. */

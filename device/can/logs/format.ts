@@ -13,9 +13,14 @@ export class LineProblem {
   }
 }
 
+/** Where reading goes on, and how many lines were read until there. */
+export type Skimmed = { readonly from: number; readonly lines: number };
+
 export type LineReader = {
   /** Never throws. */
   read(bytes: Uint8Array, from: number, to: number): LineResult;
+  /** Reads whole lines of the most usual form, straight from a chunk, as far as there are such. */
+  readMany?(bytes: Uint8Array, from: number, onFrame: (frame: CanFrame) => void): Skimmed;
 };
 
 export type LogFormat = {

@@ -21,6 +21,11 @@ export class LineSplitter {
     this.listener = listener;
   }
 
+  /** True if the next byte pushed begins a line. */
+  get atLineStart(): boolean {
+    return !this.restOpen && !this.afterCr;
+  }
+
   /** Calls the listener for every line that ends within; its bytes may be those of `chunk`. */
   push(chunk: Uint8Array): void {
     let from = 0;

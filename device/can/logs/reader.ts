@@ -13,6 +13,10 @@ const FORMATS: readonly LogFormat[] = [candump, ...toolFormats];
 /** Lines looked at for a format; what has shown none by then is no log. */
 const SNIFF_LINES_MAX = 64;
 
+/** A chunk with so many unusual lines in a row is split into lines without further attempts. */
+const SKIM_MISSES_MAX = 8;
+const LF = 10;
+
 export type LogProblem = { readonly file: string; readonly line: number; readonly message: string };
 
 export type LogReaderOptions = {
@@ -48,7 +52,24 @@ export class LogReader {
 
   /** Throws LogFormatError once it is clear that this is no log. */
   push(chunk: Uint8Array): void {
-    this.splitter.push(chunk);
+    let from = 0;
+    let missed = 0;
+    while (from < chunk.length && missed < SKIM_MISSES_MAX) {
+      const skimmed = this.skim(chunk, from);
+      missed = skimmed > from ? 0 : missed + 1;
+      const end = chunk.indexOf(LF, skimmed) + 1;
+      from = end === 0 ? chunk.length : end;
+      this.splitter.push(chunk.subarray(skimmed, from));
+    }
+    if (from < chunk.length) this.splitter.push(chunk.subarray(from));
+  }
+
+  /** Reads usual lines without looking for their ends first; returns where the first other one begins. */
+  private skim(chunk: Uint8Array, from: number): number {
+    if (this.reader?.readMany === undefined || !this.splitter.atLineStart) return from;
+    const skimmed = this.reader.readMany(chunk, from, this.options.onFrame);
+    this.splitter.line += skimmed.lines;
+    return skimmed.from;
   }
 
   /** Throws LogFormatError if there was something, and it was no log. */
