@@ -51,9 +51,29 @@ async function nextEntries(
   }
 }
 
+/** Doubling and halving: some 40 short looks at most, whatever the cursor (below 2^53). */
+async function lastCursor(store: TenantStore): Promise<number> {
+  const beyond = async (cursor: number): Promise<boolean> =>
+    (await store.feed(cursor, 1)).length > 0;
+  let high = 1;
+  while (await beyond(high - 1)) high *= 2;
+  let low = Math.floor(high / 2);
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (await beyond(middle)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** A cursor, or `end` for what comes from now on. Throws ProtocolError `malformed`. */
+async function startOf(call: Call, after: string | undefined): Promise<number> {
+  return after === "end" ? lastCursor(call.store) : cursorOf(after);
+}
+
 async function feed(call: Call): Promise<Answer> {
   if (call.accepts.includes("text/event-stream")) return follow(call);
-  const after = cursorOf(call.query.after);
+  const after = await startOf(call, call.query.after);
   const asked = { after, limit: limitOf(call.query), waitMs: waitOf(call.query) };
   const entries = await nextEntries(call.store, call.parts.clock, asked, call.signal);
   const next = String(entries.at(-1)?.cursor ?? after);
@@ -62,7 +82,7 @@ async function feed(call: Call): Promise<Answer> {
 
 async function follow(call: Call): Promise<Answer> {
   const { caller, parts, reply } = call;
-  const after = cursorOf(call.lastEventId ?? call.query.after);
+  const after = await startOf(call, call.lastEventId ?? call.query.after);
   const mine = streams.get(caller.tenant) ?? 0;
   if (mine >= STREAMS_MAX.tenant || total() >= STREAMS_MAX.process) {
     throw new ProtocolError("limit_reached", `feed: at most ${STREAMS_MAX.tenant} streams`);
@@ -137,7 +157,8 @@ export const FEED_ROUTES: readonly Route[] = [
     path: "/feed",
     operation: "feed",
     summary:
-      "What changed, as ids only: a page after a cursor, or a stream of server-sent events (Accept: text/event-stream)",
+      "What changed, as ids only: a page after a cursor (`end`: from now on), or a stream of server-sent events " +
+      "(Accept: text/event-stream)",
     scopes: ["feed:read"],
     tag: "feed",
     query: ["after", "limit", "wait"],

@@ -125,7 +125,13 @@ async function stop(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-export async function openRig(): Promise<Rig> {
+/** What else is served beside the API. */
+export type Beside = (
+  app: Awaited<ReturnType<typeof apiServer>>,
+  tokens: Issuer,
+) => void | Promise<void>;
+
+export async function openRig(beside: Beside = () => undefined): Promise<Rig> {
   const dir = mkdtempSync(join(tmpdir(), "kb-commands-"));
   const masterKey = randomBytes(32);
   const signerKey = randomBytes(32);
@@ -155,7 +161,7 @@ export async function openRig(): Promise<Rig> {
   const config = join(dir, "signer.json");
   const child = { dir, socket, signerKey: Buffer.from(signerKey).toString("hex"), jwk: tokens.jwk };
   writeFileSync(config, JSON.stringify(child), { mode: 0o600 });
-  return assemble({ dir, registry, tokens, car, commandKey, socket, config });
+  return assemble({ dir, registry, tokens, car, commandKey, socket, config, beside });
 }
 
 type Made = {
@@ -166,13 +172,14 @@ type Made = {
   readonly commandKey: Uint8Array;
   readonly socket: string;
   readonly config: string;
+  readonly beside: Beside;
 };
 
 async function assemble(made: Made): Promise<Rig> {
-  const { dir, registry, tokens, car, commandKey, socket, config } = made;
+  const { dir, registry, tokens, car, commandKey, config } = made;
   const tls = await serverCertificate();
   let signerProcess = await spawnSigner(config);
-  const start = () => startNode(registry, tokens, car, socket, tls);
+  const start = () => startNode(made, tls);
   let node = await start();
   const rig: Rig = {
     dir,
@@ -220,10 +227,7 @@ type Node = {
 };
 
 async function startNode(
-  registry: Registry,
-  tokens: Issuer,
-  car: Car,
-  socket: string,
+  { registry, tokens, car, socket, beside }: Made,
   tls: { readonly key: string; readonly cert: string },
 ): Promise<Node> {
   const signer = connectSigner({ socket, clock });
@@ -248,6 +252,7 @@ async function startNode(
   const bookings = new BookingService({ tenant, signer, clock });
   const verifyToken = tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
   const app = await apiServer({ tenant, commands, bookings, clock, log, verifyToken, tls });
+  await beside(app, tokens);
   await app.listen({ host: "127.0.0.1", port: 0 });
   const at = app.server.address();
   if (at === null || typeof at === "string") throw new Error("the server has no port");
