@@ -21,7 +21,7 @@ import { serviceLog } from "./log.ts";
 import { serviceClock, signerSocket, TOKEN_AUDIENCE } from "./ports.ts";
 import { ensureServerFiles } from "./provisioning.ts";
 import { watchRevocations } from "./revocations.ts";
-import { registerEnrolment, registerIssuer } from "./web-routes.ts";
+import { registerConsole, registerEnrolment, registerIssuer } from "./web-routes.ts";
 
 export type NodeOptions = {
   readonly dir: string;
@@ -111,6 +111,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   });
   closing.add(() => app.close());
   await registerIssuer(app, issuer);
+  registerConsole(app);
   registerCars(app, options, { tenant, registry, serverCa: tls.ca, brokerPort: broker.port });
   await app.listen({ port: options.httpsPort, host });
 

@@ -1,4 +1,5 @@
-/** What stands beside the API on the same port: the token issuer, and the enrolment of cars. */
+/** What stands beside the API on the same port: the token issuer, the enrolment of cars, and the console. */
+import { consoleFiles } from "@kerbside/console";
 import { AttemptLimiter, type EnrolmentPorts, enrol, type Issuer } from "@kerbside/identity";
 import { type Clock, type EnrolmentRequest, ProtocolError } from "@kerbside/protocol";
 import type { FastifyInstance, FastifySchema } from "fastify";
@@ -58,4 +59,16 @@ export function registerEnrolment(app: FastifyInstance, ports: EnrolmentPorts, c
       }
     },
   );
+}
+
+/** The operators' page, from memory. */
+export function registerConsole(app: FastifyInstance): void {
+  for (const { url, body, headers } of consoleFiles()) {
+    app.get(url, { schema: HIDDEN }, (request, reply) => {
+      reply.headers(headers);
+      if (request.headers["if-none-match"] === headers["etag"]) return reply.code(304).send();
+      return reply.send(body);
+    });
+  }
+  app.get("/console", { schema: HIDDEN }, (_request, reply) => reply.redirect("/console/", 308));
 }
