@@ -2,15 +2,16 @@
 import { EncodeError, type EncodeOptions, type EncodeValues, encodeMessage } from "./encode.ts";
 import { extractRaw, type RawValue } from "./extract.ts";
 import {
-  type BuildObject,
   DECODED_ALL,
   DECODED_NONE,
   DECODED_SOME,
   type DecodeInto,
   type DecodeStatus,
   generateSource,
+  type Helpers,
   instantiate,
-  instantiateBuilder,
+  instantiateObjects,
+  type ObjectMaker,
 } from "./generate.ts";
 import { J1939_GLOBAL_ADDRESS, J1939_NULL_ADDRESS, pgnOf } from "./j1939.ts";
 import type { Dbc, DbcMessage } from "./model.ts";
@@ -22,15 +23,17 @@ export class CompiledMessage {
   readonly plan: MuxPlan;
   /** @see DecodeInto */
   decodeInto: DecodeInto;
-  private slots: Float64Array;
-  private present: Uint8Array;
-  private build: BuildObject = () => Object.create(null);
+  private slots: Float64Array = new Float64Array(0);
+  private present: Uint8Array = new Uint8Array(0);
+  private readonly helpers: Helpers = {
+    partial: (data, slots, at, present) => this.decodePartial(data, slots, at, present),
+    slow: (slot, data) => Number(this.rawOf(slot, data) ?? Number.NaN),
+  };
+  private objects: ObjectMaker | null = null;
 
   constructor(message: DbcMessage) {
     this.message = message;
     this.plan = planOf(message);
-    this.slots = new Float64Array(0);
-    this.present = new Uint8Array(0);
     this.decodeInto = (data, slots, at, present): DecodeStatus => {
       this.decodeInto = this.generate();
       return this.decodeInto(data, slots, at, present);
@@ -64,15 +67,19 @@ export class CompiledMessage {
 
   /** Physical values by name; null if a selector's value stands for nothing. */
   decode(data: Uint8Array): Record<string, number> | null {
-    const { signals } = this.message;
-    if (this.slots.length < signals.length) {
-      this.slots = new Float64Array(signals.length);
-      this.present = new Uint8Array(signals.length);
-      this.build = instantiateBuilder(signals.map((s) => s.name));
-    }
+    const objects = this.objects ?? this.makeObjects();
+    const whole = objects.fromFrame(data);
+    if (whole !== null) return whole;
     const status = this.decodeInto(data, this.slots, 0, this.present);
     if (status === DECODED_NONE) return null;
-    return this.build(this.slots, status === DECODED_ALL ? null : this.present);
+    return objects.fromSlots(this.slots, status === DECODED_ALL ? null : this.present);
+  }
+
+  private makeObjects(): ObjectMaker {
+    this.slots = new Float64Array(this.slotCount);
+    this.present = new Uint8Array(this.slotCount);
+    this.objects = instantiateObjects(this.message, this.plan, this.helpers);
+    return this.objects;
   }
 
   /** Exact raw values by name, of the signals that `decode` gives; null where that does. */
@@ -102,14 +109,8 @@ export class CompiledMessage {
   }
 
   private generate(): DecodeInto {
-    const partial: DecodeInto = (data, slots, at, present) =>
-      this.decodePartial(data, slots, at, present);
     const source = generateSource(this.message, this.plan);
-    if (source === null) return partial;
-    return instantiate(source, {
-      partial,
-      slow: (slot, data) => Number(this.rawOf(slot, data) ?? Number.NaN),
-    });
+    return source === null ? this.helpers.partial : instantiate(source, this.helpers);
   }
 
   private decodePartial(

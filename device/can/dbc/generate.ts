@@ -41,13 +41,7 @@ const SOURCE_SIGNALS_MAX = 4096;
 /** Null if the message is too large for a function of its own. */
 export function generateSource(message: DbcMessage, plan: MuxPlan): string | null {
   const bytesUsed = new Set<number>();
-  const write = (i: number): string => {
-    const signal = message.signals[i];
-    const field = plan.fields[i];
-    if (signal === undefined || field === undefined) return "";
-    for (const piece of field.pieces) bytesUsed.add(piece.byte);
-    return `o[a+${i}]=${physical(signal, rawExpression(field, i))};`;
-  };
+  const write = (i: number): string => `o[a+${i}]=${valueExpression(message, plan, i, bytesUsed)};`;
   const body = plan.multiplexed
     ? emitMux(message, plan, {
         write,
@@ -56,16 +50,50 @@ export function generateSource(message: DbcMessage, plan: MuxPlan): string | nul
       })
     : emitAll(message, write);
   if (body === null) return null;
-  const needed = plan.fields.reduce((most, f) => Math.max(most, f.bytes), 0);
-  const loads = [...bytesUsed].sort((x, y) => x - y).map((b) => `b${b}=d[${b}]`);
-  const head = `if(d.length<${needed})return partial(d,o,a,p);`;
-  const load = loads.length === 0 ? "" : `const ${loads.join(",")};`;
-  return `"use strict";return function(d,o,a,p){${head}${load}${body}};`;
+  const status = plan.multiplexed ? "" : `return ${DECODED_ALL};`;
+  const short = `if(d.length<${bytesOf(plan)})return partial(d,o,a,p);`;
+  return `"use strict";return function(d,o,a,p){${short}${loadBytes(bytesUsed)}${body}${status}};`;
+}
+
+/** A function from a whole frame to an object; null for what only slots can hold: multiplexed, too large. */
+function generateObjectSource(message: DbcMessage, plan: MuxPlan): string | null {
+  if (plan.multiplexed) return null;
+  const bytesUsed = new Set<number>();
+  const body = emitAll(
+    message,
+    (i) => `r[n[${i}]]=${valueExpression(message, plan, i, bytesUsed)};`,
+  );
+  if (body === null) return null;
+  const short = `if(d.length<${bytesOf(plan)})return null;`;
+  return `return function(d){${short}${loadBytes(bytesUsed)}const r=new R();${body}return r;};`;
 }
 
 function emitAll(message: DbcMessage, write: (i: number) => string): string | null {
   if (message.signals.length > SOURCE_SIGNALS_MAX) return null;
-  return `${message.signals.map((_, i) => write(i)).join("")}return ${DECODED_ALL};`;
+  return message.signals.map((_, i) => write(i)).join("");
+}
+
+/** Bytes of a frame that holds every signal. */
+function bytesOf(plan: MuxPlan): number {
+  return plan.fields.reduce((most, f) => Math.max(most, f.bytes), 0);
+}
+
+function loadBytes(bytesUsed: ReadonlySet<number>): string {
+  const loads = [...bytesUsed].sort((x, y) => x - y).map((b) => `b${b}=d[${b}]`);
+  return loads.length === 0 ? "" : `const ${loads.join(",")};`;
+}
+
+function valueExpression(
+  message: DbcMessage,
+  plan: MuxPlan,
+  i: number,
+  bytesUsed: Set<number>,
+): string {
+  const signal = message.signals[i];
+  const field = plan.fields[i];
+  if (signal === undefined || field === undefined) return "0";
+  for (const piece of field.pieces) bytesUsed.add(piece.byte);
+  return physical(signal, rawExpression(field, i));
 }
 
 function selectorExpression(plan: MuxPlan, i: number, bytesUsed: Set<number>): string {
@@ -135,34 +163,44 @@ f64[0] = 1;
 /** Which of two words of a double comes first; every machine this runs on is little-endian. */
 if (u32[1] !== 0x3ff00000) throw new Error("the decoder needs a little-endian machine");
 
-/** Makes an object of slots, by the names given; of those whose `present` is 1, if it is given. */
-export type BuildObject = (
-  slots: Float64Array,
-  present: Uint8Array | null,
-) => Record<string, number>;
+/** How objects of one message are made. */
+export type ObjectMaker = {
+  /** From a frame that holds every signal of a message that is not multiplexed; null for any other. */
+  readonly fromFrame: (data: Uint8Array) => Record<string, number> | null;
+  /** From slots; of those only whose `present` is 1, if it is given. */
+  readonly fromSlots: (slots: Float64Array, present: Uint8Array | null) => Record<string, number>;
+};
 
-/** What instances inherit: nothing. A signal may be called `__proto__` or `constructor`. */
+/** What objects inherit: nothing. A signal may be called `__proto__` or `constructor`. */
 const NO_NAMES: object = Object.freeze(Object.create(null));
-let builders = 0;
+let makers = 0;
 
 /**
  * One store a signal, each with a name of its own, so that every object of a message gets the same shape.
  * The names come in as values. A running number makes each source different: the engine would share what
- * it learnt of the names between builders of the same text, and then store by look-up.
+ * it learnt of the names between functions of the same text, and then store by look-up.
  */
-export function instantiateBuilder(names: readonly string[]): BuildObject {
+export function instantiateObjects(
+  message: DbcMessage,
+  plan: MuxPlan,
+  helpers: Helpers,
+): ObjectMaker {
+  const names = message.signals.map((s) => s.name);
+  const head = `"use strict";/*${++makers}*/function R(){}R.prototype=P;`;
   const all = names.map((_, i) => `r[n[${i}]]=o[${i}];`).join("");
   const some = names.map((_, i) => `if(p[${i}]===1)r[n[${i}]]=o[${i}];`).join("");
   const body = `const r=new R();if(p===null){${all}}else{${some}}return r;`;
-  const head = `"use strict";/*${++builders}*/function R(){}R.prototype=P;`;
-  const make: unknown = new Function("P", "n", `${head}return function(o,p){${body}};`);
-  if (typeof make !== "function") throw new TypeError("no function");
-  return make(NO_NAMES, names);
+  const source = generateObjectSource(message, plan) ?? "return function(){return null;};";
+  const args = ["P", "n", "u32", "f32", "f64", "slow"];
+  const values = [NO_NAMES, names, u32, f32, f64, helpers.slow];
+  return {
+    fromFrame: new Function(...args, head + source)(...values),
+    fromSlots: new Function(...args, `${head}return function(o,p){${body}};`)(...values),
+  };
 }
 
 /** Turns source made above into a decoder. */
 export function instantiate(source: string, helpers: Helpers): DecodeInto {
-  const make: unknown = new Function("u32", "f32", "f64", "partial", "slow", source);
-  if (typeof make !== "function") throw new TypeError("no function");
+  const make = new Function("u32", "f32", "f64", "partial", "slow", source);
   return make(u32, f32, f64, helpers.partial, helpers.slow);
 }
