@@ -1,7 +1,6 @@
 import {
   type Collected,
   type Collector,
-  type CompiledProfile,
   checkScheme,
   createCollector,
   createSignalStore,
@@ -11,6 +10,7 @@ import {
   readShippedProfile,
   readShippedScheme,
   type SignalStore,
+  shippedProfiles,
   shippedSchemes,
 } from "@kerbside/can";
 import { encodeEvent } from "@kerbside/protocol";
@@ -385,7 +385,7 @@ test("what is wrong in a scheme is named with its path, and refuses the whole of
 });
 
 test("every scheme that comes with the agent is right for every profile that does", () => {
-  const profiles: readonly CompiledProfile[] = [profile];
+  const profiles = shippedProfiles().map(readShippedProfile);
   for (const name of shippedSchemes()) {
     for (const each of profiles) {
       const { checked } = checkScheme(name, readShippedScheme(name), each.profile);
