@@ -58,6 +58,8 @@ export type CarCloud = {
   readonly events: () => ReadonlyMap<string, CarEvent>;
   /** Throws where a chain is broken or a lane's numbers are not contiguous from 1. */
   readonly checkChains: () => void;
+  /** The same ingest key for a car with another signing key. */
+  readonly withKey: (key: SigningKey) => CarCloud;
   readonly openingOf: (log: string) => ReturnType<typeof openOpening>;
 };
 
@@ -70,9 +72,13 @@ type LogState = {
 
 /** `cryptoReady` must have been awaited. */
 export function carCloud(seed: Uint8Array): CarCloud {
-  const key = signingKey(seed);
+  return cloudOf(seed, signingKey(seed), sealKeyPair());
+}
+
+type KeyPair = { readonly publicKey: Uint8Array; readonly privateKey: Uint8Array };
+
+function cloudOf(seed: Uint8Array, key: SigningKey, ingest: KeyPair): CarCloud {
   const verify = verifyKey(key.publicKey);
-  const ingest = sealKeyPair();
   const logs = new Map<string, LogState>();
   const lane = (log: string, name: Lane): Map<number, Stored> => {
     const state = logs.get(log);
@@ -101,6 +107,7 @@ export function carCloud(seed: Uint8Array): CarCloud {
     signingKey: key,
     ingestKey: { version: 1, publicKey: ingest.publicKey },
     take,
+    withKey: (other) => cloudOf(seed, other, ingest),
     logs: () => [...logs.keys()],
     lane,
     openingOf: (log) => {
@@ -125,7 +132,7 @@ function learn(
   logs: Map<string, LogState>,
   verify: VerifyKey,
   envelope: Uint8Array,
-  ingest: { readonly publicKey: Uint8Array; readonly privateKey: Uint8Array },
+  ingest: KeyPair,
 ): void {
   const opening = openOpening(verify, envelope);
   const root = unseal(opening.sealedRoot, ingest.publicKey, ingest.privateKey);
