@@ -165,7 +165,7 @@ export class CommandPanel {
     this.#bookings.sort((a, b) => rank(a) - rank(b));
     const chosen = this.#select.value;
     const options = this.#bookings.map((b) =>
-      h("option", { value: b.booking }, `${b.booking}, ${b.state}, to ${dayAndTime(b.to)}`),
+      h("option", { value: b.booking }, `${b.state}, to ${dayAndTime(b.to)}: ${b.booking}`),
     );
     if (this.#api.scopes.has("commands:operate")) {
       options.push(h("option", { value: "" }, "staff, without a booking"));

@@ -5,6 +5,7 @@ const time = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
   minute: "2-digit",
   second: "2-digit",
+  hourCycle: "h23",
 });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const number = (/** @type {number} */ digits) =>
@@ -20,8 +21,16 @@ export function clock(iso) {
   return today ? time.format(date) : `${day.format(date)}, ${time.format(date)}`;
 }
 
+const minutes = new Intl.DateTimeFormat(undefined, {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+
 /** @param {string} iso */
-export const dayAndTime = (iso) => `${day.format(new Date(iso))}, ${time.format(new Date(iso))}`;
+export const dayAndTime = (iso) => minutes.format(new Date(iso));
 
 /**
  * @param {number | undefined} value
