@@ -11,8 +11,9 @@ import { inspectBuffer, openBuffer, runBuffer } from "@kerbside/buffer";
 import { cryptoReady, LANES, randomBytes, verifyKey } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { randomOf } from "../../fuzz/random.ts";
 import { ADDRESS, carCloud } from "../../support/car-cloud.ts";
-import { realClock, realRandom, seeded, silentLog } from "../../support/runtime.ts";
+import { realClock, realRandom, silentLog } from "../../support/runtime.ts";
 import { drain } from "./harness.ts";
 
 const ROUNDS = 20;
@@ -52,14 +53,14 @@ async function killed(dir: string, lane: string, lifeMs: number): Promise<Line[]
 
 test(`killed ${ROUNDS} times, nothing printed is lost or doubled (seed ${seed})`, async () => {
   await cryptoReady();
-  const random = seeded(seed);
+  const random = randomOf(seed);
   const dir = mkdtempSync(join(tmpdir(), "kerbside-kill-"));
   try {
     const printed: Line[] = [];
     await runBuffer(["append", "--data", dir], { out: () => undefined, err: () => undefined });
     for (let round = 0; round < ROUNDS; round += 1) {
-      const lane = LANES[Math.floor(random() * LANES.length)] ?? "state";
-      printed.push(...(await killed(dir, lane, Math.floor(random() * LIFE_MS_MAX))));
+      const lane = random.pick(LANES);
+      printed.push(...(await killed(dir, lane, random.int(LIFE_MS_MAX))));
     }
     assert.ok(printed.length >= ROUNDS, "something was printed in every round");
     const unique = new Set(printed.map(({ lane, log, seq }) => `${log}/${lane}/${seq}`));

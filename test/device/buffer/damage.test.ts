@@ -1,0 +1,172 @@
+/** A database that is not what it was: set aside whole, reported, and the buffer works on. */
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Buffer } from "@kerbside/buffer";
+import Database from "better-sqlite3";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { randomOf } from "../../fuzz/random.ts";
+import { type Bench, bench, drain, note } from "./harness.ts";
+
+let b: Bench;
+let buffer: Buffer | undefined;
+test.before.each(async () => {
+  b = await bench();
+});
+test.after.each(async () => {
+  await buffer?.close();
+  b.remove();
+});
+
+const file = (suffix = ""): string => join(b.dir, `agent.sqlite${suffix}`);
+
+/** Leaves the files as a crash would: a copy of them while they are open. */
+async function crashed(events: number): Promise<void> {
+  buffer = await b.open();
+  for (let i = 0; i < events; i += 1) await buffer.append(note("x", i), "critical");
+  const copy = join(b.dir, "copy");
+  mkdirSync(copy);
+  for (const suffix of ["", "-wal"]) copyFileSync(file(suffix), join(copy, `db${suffix}`));
+  await buffer.close();
+  for (const suffix of ["", "-wal"]) copyFileSync(join(copy, `db${suffix}`), file(suffix));
+  rmSync(file("-shm"), { force: true });
+  rmSync(copy, { recursive: true });
+}
+
+const asides = (): string[] => readdirSync(b.dir).filter((name) => name.startsWith("set-aside-"));
+
+/** The buffer works, and says in an event that something was set aside. */
+async function worksAndReports(): Promise<void> {
+  buffer = await b.open();
+  assert.is(asides().length, 1);
+  buffer.online(true);
+  await buffer.append(note("after"), "critical");
+  drain(buffer, b.cloud);
+  const codes = [...b.cloud.events().values()].flatMap((event) =>
+    event.kind === "fault.raised" ? [event.data.code] : [],
+  );
+  assert.equal(codes, ["buffer.set_aside"]);
+}
+
+test("a crash alone damages nothing", async () => {
+  await crashed(5);
+  buffer = await b.open();
+  assert.not(buffer.previousEndedCleanly);
+  assert.equal(asides(), []);
+  drain(buffer, b.cloud);
+  assert.is(b.cloud.events().size, 5);
+  b.cloud.checkChains();
+});
+
+const DAMAGE: readonly { why: string; harm: () => void }[] = [
+  { why: "the write-ahead log is gone", harm: () => rmSync(file("-wal")) },
+  { why: "the write-ahead log is empty", harm: () => truncateSync(file("-wal"), 0) },
+  { why: "the main file is gone", harm: () => rmSync(file()) },
+  { why: "the main file is empty", harm: () => truncateSync(file(), 0) },
+  {
+    why: "the main file is text",
+    harm: () => writeFileSync(file(), "not a database, at all\n".repeat(400)),
+  },
+  {
+    why: "the main file is cut in half",
+    harm: () => truncateSync(file(), statSync(file()).size >> 1),
+  },
+];
+for (const { why, harm } of DAMAGE) {
+  test(`set aside and reported: ${why}`, async () => {
+    await crashed(5);
+    harm();
+    await worksAndReports();
+  });
+}
+
+test("set aside and reported: another program's database", async () => {
+  const other = new Database(file());
+  other.exec("CREATE TABLE t (x); PRAGMA user_version = 1");
+  other.close();
+  await worksAndReports();
+});
+
+test("set aside and reported: a version that this agent does not know", async () => {
+  buffer = await b.open();
+  await buffer.close();
+  const newer = new Database(file());
+  newer.pragma("user_version = 99");
+  newer.close();
+  await worksAndReports();
+});
+
+test("only the newest that were set aside are kept", async () => {
+  for (let i = 0; i < 5; i += 1) {
+    writeFileSync(file(), "rubbish".repeat(1000));
+    buffer = await b.open();
+    await buffer.close();
+  }
+  assert.equal(asides().sort(), ["set-aside-4", "set-aside-5"]);
+});
+
+test("a closed segment whose events were altered is declared as gone, and its neighbours arrive", async () => {
+  buffer = await b.open({ limits: { segmentEventsMax: 2 } });
+  for (let i = 0; i < 6; i += 1) await buffer.append(note("x", i), "critical");
+  await buffer.close();
+  const db = new Database(file());
+  const rows = db
+    .prepare<[], { place: number; sealed: Uint8Array }>("SELECT * FROM rows ORDER BY place")
+    .all();
+  const victim = rows[2];
+  assert.ok(victim !== undefined);
+  victim.sealed[3] = (victim.sealed[3] ?? 0) ^ 1;
+  db.prepare("UPDATE rows SET sealed = ? WHERE place = ?").run(victim.sealed, victim.place);
+  db.close();
+  buffer = await b.open();
+  drain(buffer, b.cloud);
+  b.cloud.checkChains();
+  const numbers = [...b.cloud.events().values()].flatMap((event) =>
+    event.kind === "diagnostic.note" ? [event.data.number] : [],
+  );
+  assert.equal(numbers, [0, 1, 4, 5]);
+});
+
+const seed = Date.now() % 1e9;
+test(`bits flipped anywhere: the buffer opens, works, and what arrives verifies (seed ${seed})`, async () => {
+  const random = randomOf(seed);
+  await crashed(20);
+  const originals = ["", "-wal"].map((suffix) => [suffix, readFileSync(file(suffix))] as const);
+  await buffer?.close();
+  for (let round = 0; round < 30; round += 1) {
+    rmSync(b.dir, { recursive: true });
+    mkdirSync(b.dir);
+    for (const [suffix, content] of originals) writeFileSync(file(suffix), content);
+    const [suffix, content] = random.pick(originals);
+    const bent = Uint8Array.from(content);
+    for (let flips = 1 + random.int(8); flips > 0; flips -= 1) {
+      const at = random.int(bent.length);
+      bent[at] = (bent[at] ?? 0) ^ (1 << random.int(8));
+    }
+    writeFileSync(file(suffix), bent);
+    buffer = await b.open();
+    assert.is(buffer.status().state, "working", `round ${round}`);
+    buffer.online(true);
+    const { log } = await buffer.append(note("after"), "critical");
+    let sent = 0;
+    for (const skip = new Set<number>(); ; sent += 1) {
+      const segment = buffer.next({ skip, newestStateFirst: false });
+      if (segment === undefined) break;
+      skip.add(segment.key);
+    }
+    assert.ok(sent > 0 && log.length === 16 && existsSync(file()));
+    await buffer.close();
+  }
+});
+
+test.run();

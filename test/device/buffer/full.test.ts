@@ -1,0 +1,118 @@
+/** A buffer that is full: track gives way first, then state; critical has a reserve; nothing is lost in silence. */
+import type { Buffer } from "@kerbside/buffer";
+import { type Lane, ProtocolError } from "@kerbside/protocol";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type Bench, bench, drain, note } from "./harness.ts";
+
+const LIMITS = {
+  bytesMax: 200_000,
+  criticalReserveBytes: 40_000,
+  segmentEventsMax: 10,
+  segmentBytesMax: 20_000,
+};
+let b: Bench;
+let buffer: Buffer;
+test.before.each(async () => {
+  b = await bench();
+  buffer = await b.open({ limits: LIMITS });
+});
+test.after.each(async () => {
+  await buffer.close();
+  b.remove();
+});
+
+const TEXT = "x".repeat(900);
+/** Appends so many events of about 1 KB; returns how many were taken. */
+async function fill(lane: Lane, count: number): Promise<number> {
+  let taken = 0;
+  for (let i = 0; i < count; i += 1) {
+    const appended = buffer.append(note(TEXT, i), lane);
+    b.clock.pass(5000);
+    const error = await appended.then(
+      () => undefined,
+      (e: unknown) => e,
+    );
+    if (error === undefined) taken += 1;
+    else assert.ok(error instanceof ProtocolError && error.code === "limit_reached");
+  }
+  return taken;
+}
+
+/** Numbers of a lane that arrived and that were declared as gone. */
+function arrived(lane: Lane): { events: number; gone: number } {
+  let events = 0;
+  let gone = 0;
+  for (const log of b.cloud.logs()) {
+    for (const { header, events: found } of b.cloud.lane(log, lane).values()) {
+      if (header.codec === "gap") gone += header.count;
+      else events += found.length;
+    }
+  }
+  return { events, gone };
+}
+
+test("track gives way to state, the oldest first, and every number is accounted for", async () => {
+  await fill("track", 150);
+  await fill("state", 100);
+  assert.ok(buffer.status().bytes <= LIMITS.bytesMax);
+  await buffer.close();
+  buffer = await b.open();
+  drain(buffer, b.cloud);
+  b.cloud.checkChains();
+  const track = arrived("track");
+  assert.is(track.events + track.gone, 150);
+  assert.ok(track.gone >= 80, `${track.gone} gone`);
+  assert.equal(arrived("state"), { events: 100, gone: 0 });
+  const [log] = b.cloud.logs();
+  const numbers = [...b.cloud.lane(log ?? "", "track").values()].sort(
+    (x, y) => x.header.number - y.header.number,
+  );
+  const firstKept = numbers.findIndex(({ header }) => header.codec === "rows");
+  assert.ok(
+    numbers.slice(firstKept).every(({ header }) => header.codec === "rows"),
+    "oldest first",
+  );
+});
+
+test("critical finds room when the rest is full, and pushes out the rest in order", async () => {
+  await fill("track", 100);
+  await fill("state", 100);
+  assert.is(await fill("critical", 150), 150);
+  await buffer.close();
+  buffer = await b.open();
+  drain(buffer, b.cloud);
+  b.cloud.checkChains();
+  assert.is(arrived("critical").gone, 0);
+  const { events, gone } = arrived("state");
+  assert.is(events + gone, 100);
+  assert.ok(arrived("track").events < 20 && events < 60);
+  const faults = [...b.cloud.events().values()].filter((event) => event.kind === "fault.raised");
+  assert.ok(
+    faults.some((event) => event.kind === "fault.raised" && event.data.code === "buffer.full"),
+  );
+});
+
+test("where critical fills everything, others are refused and told so", async () => {
+  assert.is(await fill("critical", 180), 180);
+  assert.is(await fill("state", 5), 0);
+  assert.is(await fill("critical", 1), 1);
+});
+
+test("a dropped segment that the store has already is no loss and no fork of the chain", async () => {
+  buffer.online(true);
+  await fill("track", 10);
+  drain(buffer, b.cloud, false);
+  const before = arrived("track").events;
+  await fill("state", 160);
+  await buffer.close();
+  buffer = await b.open();
+  const [log] = b.cloud.logs();
+  drain(buffer, b.cloud);
+  assert.is(arrived("track").events, before);
+  for (const name of b.cloud.logs()) buffer.acknowledge(b.cloud.ackOf(name));
+  assert.is(buffer.status().segments.track, 0);
+  assert.ok(log !== undefined);
+});
+
+test.run();
