@@ -71,8 +71,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const identity = await joinTenant(options);
   const buffer = await openCarBuffer(options, identity);
   const emit = emitter(buffer, log);
+  const { previousEndedCleanly } = buffer;
+  emit({ kind: "agent.started", data: { version: AGENT_VERSION, previousEndedCleanly } });
   const ignitionOn = (): boolean => car.store.good("Vehicle.LowVoltageSystemState") === "ON";
-  const onBusEvent = busFaults(ignitionOn, emit);
+  const onBusEvent = busFaults(clock, ignitionOn, emit);
   const car = startCar({ config, clock, random, log, onBusEvent });
   const session = createSession(clock, random);
   const locks = await startLocks({

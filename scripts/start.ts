@@ -72,6 +72,7 @@ async function demo(
   const watch = await Watch.begin(new Backend(running, TENANT));
   await watch.untilOnline();
   step("agent", "enrolled and connected: mutual TLS 1.3, its session announced");
+  await watch.tellBeginning();
   const held = await bookAndDrive(running.sim, watch);
   if (options.once) return held ? 0 : 1;
   lines(...whereThingsAre(running));

@@ -8,6 +8,8 @@ import { step } from "./print.ts";
 import { DemoError } from "./processes.ts";
 import type { Watch } from "./watch.ts";
 
+/** Of the drive itself, between starting and stopping. */
+const DRIVE_S = 12;
 const BOOKING_MS = 30 * 60_000;
 const COMMAND_WAIT_MS = 20_000;
 /** All lanes are in the store by then, the slowest window included. */
@@ -60,7 +62,7 @@ export async function bookAndDrive(sim: Sim, watch: Watch): Promise<boolean> {
     sim.call("/api/script", {
       method: "POST",
       headers: { authorization: `Bearer ${sim.key}` },
-      body: {},
+      body: { driveSeconds: DRIVE_S },
     }),
   );
   if (drive.status !== 200)

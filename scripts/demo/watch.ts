@@ -8,6 +8,8 @@ import { DemoError } from "./processes.ts";
 
 const POLL_MS = 500;
 const ONLINE_MS_MAX = 60_000;
+/** A car that stands has nothing more to say by then. */
+const SETTLE_MS_MAX = 5000;
 /** While nothing but samples arrive, one line sums them up this often. */
 const SAMPLES_TOLD_EVERY = 30;
 /** Events may be older than the demo by the clock's doubt and the buffer's windows. */
@@ -49,6 +51,19 @@ export class Watch {
     throw new DemoError(
       `${VEHICLE} did not come online within ${ONLINE_MS_MAX / 1000} s; see the logs`,
     );
+  }
+
+  /** The car says how it stands when it begins: one line for all of it. */
+  async tellBeginning(): Promise<void> {
+    const before = this.#told.size;
+    const deadline = Date.now() + SETTLE_MS_MAX;
+    for (let seen = -1; seen !== this.#told.size && Date.now() < deadline; ) {
+      seen = this.#told.size;
+      await delay(2 * POLL_MS);
+      const { events } = await storedSince(this.backend, this.#sinceMs);
+      for (const event of events) this.#told.add(placeOf(event));
+    }
+    step("car", `said how it stands: ${this.#told.size - before} events are in the store`);
   }
 
   /** Tells what is new in the store. */

@@ -140,6 +140,14 @@ export class World implements AsyncDisposable {
     return answer.body;
   }
 
+  /** How often the simulated lock controller has pulsed: the highest id of its actuations, which rise by one. */
+  async pulses(): Promise<number> {
+    const { controller } = await this.cockpit("/api/state");
+    const recent =
+      isJson(controller) && Array.isArray(controller["recent"]) ? controller["recent"] : [];
+    return Math.max(0, ...recent.filter(isJson).map(({ id }) => Number(id)));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const program of [...this.#programs].toReversed()) await program.stop();
     rmSync(this.paths.data, { recursive: true, force: true });

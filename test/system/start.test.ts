@@ -1,0 +1,143 @@
+/** `npm start` as a newcomer types it: what it prints, what it leaves, what it says when something is in its way. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { runProgram } from "../../scripts/demo/processes.ts";
+import { root } from "../house/sources.ts";
+import { holesAndDoubles, type Row } from "../support/world.ts";
+
+const COLUMNS_MAX = 100;
+const FIRST_LINE_MS_MAX = 2000;
+
+type Ran = {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+  readonly firstMs: number;
+};
+
+function start(args: readonly string[]): {
+  readonly child: ChildProcess;
+  readonly ran: Promise<Ran>;
+} {
+  const began = performance.now();
+  let firstMs = Number.POSITIVE_INFINITY;
+  let out = "";
+  let err = "";
+  const child = spawn(process.execPath, ["scripts/start.ts", ...args], { cwd: root });
+  child.stdout.on("data", (chunk: Buffer) => {
+    firstMs = Math.min(firstMs, performance.now() - began);
+    out += chunk.toString();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    err += chunk.toString();
+  });
+  const ran = new Promise<Ran>((resolve) => {
+    child.on("close", (code) => resolve({ code, out, err, firstMs }));
+  });
+  return { child, ran };
+}
+
+function folder(): string {
+  return mkdtempSync(join(tmpdir(), "kerbside-start-"));
+}
+
+test("--once: one booking from the API to the bolt and back, twice in the same data", async () => {
+  const data = folder();
+  for (const time of ["first", "again"]) {
+    const { code, out, err, firstMs } = await start(["--once", "--data", data]).ran;
+    assert.is(code, 0, `${time}: ${out}\n${err}`);
+    assert.is(err, "", "nothing on standard error");
+    assert.ok(firstMs < FIRST_LINE_MS_MAX, `first line after ${firstMs} ms`);
+    for (const line of out.split("\n")) assert.ok(line.length <= COLUMNS_MAX, line);
+    assert.not(/\n\s+at /.test(out + err), "no stack trace");
+  }
+  const rows = (await runProgram("kerbside-cloud", [
+    ...["events", "--tenant", "demo", "--data", data, "--json"],
+  ])) as readonly Row[];
+  assert.equal(holesAndDoubles(rows), []);
+  const commands = rows.filter((row) => row["kind"] === "command.completed");
+  assert.is(commands.length, 4, "two commands a booking, two bookings");
+  assert.is(new Set(rows.map(({ log }) => log)).size, 2, "a log a start of the agent");
+  rmSync(data, { recursive: true });
+});
+
+test("Ctrl-C ends what stays up, in order and without a word of complaint", async () => {
+  const data = folder();
+  const { child, ran } = start([
+    ...["--data", data, "--https-port", "0", "--broker-port", "0", "--cockpit-port", "0"],
+  ]);
+  let seen = "";
+  await new Promise<void>((resolve) => {
+    child.stdout?.on("data", (chunk: Buffer) => {
+      seen += chunk.toString();
+      if (seen.includes("Ctrl-C ends it")) resolve();
+    });
+    child.on("close", () => resolve());
+  });
+  for (const what of ["Console", "Cockpit", "API", "Broker", "Data", "curl"])
+    assert.match(seen, what);
+  child.kill("SIGINT");
+  const { code, err } = await ran;
+  assert.is(code, 0, err);
+  assert.is(err, "");
+  rmSync(data, { recursive: true });
+});
+
+test("a port in use is named, with what to do", async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+  const address = taken.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const data = folder();
+  const { code, err } = await start(["--data", data, "--https-port", `${port}`]).ran;
+  assert.is(code, 1);
+  assert.match(err, `port ${port} is in use`);
+  assert.match(err, "--https-port");
+  assert.is(err.trim().split("\n").length, 1);
+  taken.close();
+  rmSync(data, { recursive: true });
+});
+
+test("a data directory that cannot be written is named", async () => {
+  const data = folder();
+  const file = join(data, "file");
+  writeFileSync(file, "");
+  const { code, err } = await start(["--once", "--data", join(file, "below")]).ran;
+  assert.is(code, 1);
+  assert.match(err, join(file, "below"));
+  assert.match(err, "expected a directory that can be written");
+  rmSync(data, { recursive: true });
+});
+
+test("a corrupt data directory is named, and left as it is", async () => {
+  const data = folder();
+  const { mkdirSync, readFileSync } = await import("node:fs");
+  mkdirSync(join(data, "cloud"), { recursive: true });
+  const file = join(data, "cloud", "platform.sqlite");
+  writeFileSync(file, "this is no database, and somebody may want it back".repeat(100));
+  const before = readFileSync(file);
+  const { code, err } = await start(["--once", "--data", data]).ran;
+  assert.is(code, 1);
+  assert.match(err, "platform.sqlite");
+  assert.not(/\n\s+at /.test(err), err);
+  assert.equal(readFileSync(file), before);
+  rmSync(data, { recursive: true });
+});
+
+test("wrong words are status 2, --help is status 0", async () => {
+  const wrong = await start(["--twice"]).ran;
+  assert.is(wrong.code, 2);
+  assert.match(wrong.err, "--twice");
+  const port = await start(["--https-port", "99999"]).ran;
+  assert.is(port.code, 2);
+  const help = await start(["--help"]).ran;
+  assert.is(help.code, 0);
+  assert.match(help.out, "--once");
+});
+
+test.run();
