@@ -96,7 +96,6 @@ class EmbeddedBroker {
   readonly #sessions: Sessions;
   readonly #handler = Promise.withResolvers<SourceHandler>();
   readonly #raw = new Set<Socket>();
-  #unaccepted = 0;
   #stopped = false;
 
   constructor(options: BrokerOptions) {
@@ -130,6 +129,8 @@ class EmbeddedBroker {
     this.#tls.on("secureConnection", (socket) => this.#secured(socket));
     this.#tls.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
       this.refusals.refused("tls", socket.remoteAddress, error.code);
+      // Node does this for failures, and leaves a handshake that ran out of time open.
+      socket.destroy();
     });
     const { port, host } = this.#options;
     await new Promise<void>((resolve, reject) => {
@@ -227,7 +228,8 @@ class EmbeddedBroker {
   /** Before TLS, which costs 2 ms of CPU: is there room, and has this address been refused too often. */
   #admit(socket: Socket): void {
     const { connectionsMax, unacceptedMax } = this.#limits;
-    const full = this.#raw.size >= connectionsMax || this.#unaccepted >= unacceptedMax;
+    const unaccepted = this.#raw.size - this.#sessions.size;
+    const full = this.#raw.size >= connectionsMax || unaccepted >= unacceptedMax;
     const blocked = this.refusals.blocked(socket.remoteAddress);
     if (full || blocked || this.#stopped) {
       if (!this.#stopped) {
@@ -253,16 +255,9 @@ class EmbeddedBroker {
     };
     const limits = this.#limits;
     const guard: PacketGuard = new PacketGuard(socket, { limits, clock, refused });
-    this.#unaccepted += 1;
     const late = clock.after(this.#limits.acceptMsMax, () => guard.refuse("accept_timeout"));
-    const decided = (): void => {
-      guard.off("accepted", decided);
-      guard.off("close", decided);
-      late.cancel();
-      this.#unaccepted -= 1;
-    };
-    guard.on("accepted", decided);
-    guard.on("close", decided);
+    guard.once("accepted", () => late.cancel());
+    guard.once("close", () => late.cancel());
     this.#aedes.handle(guard);
   }
 
