@@ -21,6 +21,7 @@ import { laneRange, placeOf } from "./place.ts";
 import { dropSegment, type Room, room } from "./room.ts";
 import { setAside } from "./set-aside.ts";
 import { LOG_END, prepare, type Statements } from "./statements.ts";
+import { walDamage } from "./wal-check.ts";
 
 /** The content of the database is not what was written. */
 export class DamagedError extends Error {
@@ -75,7 +76,7 @@ export function openEngine(
   damage?: string,
 ): OpenedEngine {
   try {
-    const strange = damage ?? strangeFile(dir);
+    const strange = damage ?? strangeFile(dir) ?? walDamage(dir);
     if (strange !== undefined) throw new DamagedError(strange);
     return { engine: begin(dir, settings, lost) };
   } catch (error) {

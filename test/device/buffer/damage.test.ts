@@ -43,6 +43,12 @@ async function crashed(events: number): Promise<void> {
   rmSync(copy, { recursive: true });
 }
 
+function flip(suffix: string, at: number): void {
+  const content = readFileSync(file(suffix));
+  content[at] = (content[at] ?? 0) ^ 4;
+  writeFileSync(file(suffix), content);
+}
+
 const asides = (): string[] => readdirSync(b.dir).filter((name) => name.startsWith("set-aside-"));
 
 /** The buffer works, and says in an event that something was set aside. */
@@ -71,6 +77,8 @@ test("a crash alone damages nothing", async () => {
 const DAMAGE: readonly { why: string; harm: () => void }[] = [
   { why: "the write-ahead log is gone", harm: () => rmSync(file("-wal")) },
   { why: "the write-ahead log is empty", harm: () => truncateSync(file("-wal"), 0) },
+  { why: "the write-ahead log begins with another bit", harm: () => flip("-wal", 17) },
+  { why: "a bit of an early commit in it", harm: () => flip("-wal", 32 + 24 + 3000) },
   { why: "the main file is gone", harm: () => rmSync(file()) },
   { why: "the main file is empty", harm: () => truncateSync(file(), 0) },
   {
@@ -89,6 +97,15 @@ for (const { why, harm } of DAMAGE) {
     await worksAndReports();
   });
 }
+
+test("a torn end of the write-ahead log is a power cut, and no damage", async () => {
+  await crashed(5);
+  truncateSync(file("-wal"), statSync(file("-wal")).size - 4000);
+  buffer = await b.open();
+  assert.equal(asides(), []);
+  drain(buffer, b.cloud);
+  b.cloud.checkChains();
+});
 
 test("set aside and reported: another program's database", async () => {
   const other = new Database(file());
