@@ -25,13 +25,17 @@ type Unit = {
   readonly phaseMs: number;
 };
 
+export type ReadSignal = {
+  readonly name: string;
+  readonly value: number | string;
+  readonly unit: string;
+};
+
 export type ControlUnits = {
   /** The frames due after `fromMs` and up to `toMs` of the car's time. `car` is the car at `toMs`. */
   readonly due: (car: Car, fromMs: number, toMs: number) => readonly SpokenFrame[];
-  /** Physical values of a frame of this bus, for displays. */
-  readonly decode: (
-    frame: Pick<SpokenFrame, "id" | "ext" | "data">,
-  ) => Readonly<Record<string, number>>;
+  /** What a frame of this bus says, for displays: words where the DBC has some for a value. */
+  readonly read: (frame: Pick<SpokenFrame, "id" | "ext" | "data">) => readonly ReadSignal[];
 };
 
 /** Pure but for reading the shipped profile once. Throws ProfileError if it does not fit what the car says. */
@@ -49,7 +53,7 @@ export function createControlUnits(route: Route): ControlUnits {
   });
   return {
     due: (car, fromMs, toMs) => units.flatMap((unit) => dueOf(unit, car, route, fromMs, toMs)),
-    decode: ({ id, ext, data }) => profile.dbc.decode(id, ext, data)?.signals ?? {},
+    read: (frame) => readFrame(profile, frame),
   };
 }
 
@@ -72,6 +76,22 @@ function dueOf(
     frames.push({ message: name, id, ext, data });
   }
   return frames;
+}
+
+function readFrame(
+  profile: CompiledProfile,
+  { id, ext, data }: Pick<SpokenFrame, "id" | "ext" | "data">,
+): readonly ReadSignal[] {
+  const message = profile.dbc.find(id, ext);
+  const values = message?.decode(data) ?? {};
+  const raws = message?.decodeRaw(data) ?? {};
+  return (message?.message.signals ?? []).flatMap(({ name, unit, choices }) => {
+    const value = values[name];
+    const raw = raws[name];
+    if (value === undefined || raw === undefined) return [];
+    const word = choices.get(raw);
+    return [word === undefined ? { name, value, unit } : { name, value: word, unit: "" }];
+  });
 }
 
 /** A message as the profile binds it, or by its rule alone where no signal hangs on it. */

@@ -30,16 +30,24 @@ const FRAMES_EVERY = 3;
 /** A page that lags by this much misses pictures. */
 const WATCHER_BYTES_MAX = 256 * 1024;
 
+const STYLES = "text/css; charset=utf-8";
 const JAVASCRIPT = "text/javascript; charset=utf-8";
 const PAGE: Readonly<Record<string, { readonly file: string; readonly type: string }>> = {
   "/": { file: "index.html", type: "text/html; charset=utf-8" },
-  "/cockpit.css": { file: "cockpit.css", type: "text/css; charset=utf-8" },
+  "/cockpit.css": { file: "cockpit.css", type: STYLES },
+  "/car.css": { file: "car.css", type: STYLES },
+  "/instruments.css": { file: "instruments.css", type: STYLES },
+  "/controls.css": { file: "controls.css", type: STYLES },
+  "/tables.css": { file: "tables.css", type: STYLES },
   "/cockpit.js": { file: "cockpit.js", type: JAVASCRIPT },
   "/link.js": { file: "link.js", type: JAVASCRIPT },
   "/car.js": { file: "car.js", type: JAVASCRIPT },
   "/dials.js": { file: "dials.js", type: JAVASCRIPT },
   "/map.js": { file: "map.js", type: JAVASCRIPT },
   "/frames.js": { file: "frames.js", type: JAVASCRIPT },
+  "/controls.js": { file: "controls.js", type: JAVASCRIPT },
+  "/pedals.js": { file: "pedals.js", type: JAVASCRIPT },
+  "/dom.js": { file: "dom.js", type: JAVASCRIPT },
   "/icon.svg": { file: "icon.svg", type: "image/svg+xml" },
 };
 

@@ -103,9 +103,14 @@ export function framesView({ simulation, units }: ViewParts): readonly unknown[]
     data: toHex(data).toUpperCase(),
     count,
     atMs,
-    signals: Object.entries(units.decode({ id, ext, data }))
-      .filter(([name]) => !UNREADABLE.test(name))
-      .map(([name, value]) => [name, round(value, 6)]),
+    signals: units
+      .read({ id, ext, data })
+      .filter(({ name }) => !UNREADABLE.test(name))
+      .map(({ name, value, unit }) => [
+        name,
+        typeof value === "number" ? round(value, 6) : value,
+        unit,
+      ]),
   }));
 }
 
