@@ -32,11 +32,12 @@ export async function makeWorld(
   options: {
     readonly handler?: Handler;
     readonly limits?: Partial<BrokerLimits>;
-    /** Asks the broker to check against revocation lists too. */
-    readonly crl?: boolean;
+    /** What the broker takes for the time of day. */
+    readonly nowMs?: () => number;
   } = {},
 ): Promise<World> {
   const pki = await makePki();
+  const { nowMs = Date.now } = options;
   const records = new Map<string, VehicleRecord>();
   const messages: SourceMessage[] = [];
   const waiting = new Set<() => void>();
@@ -47,9 +48,9 @@ export async function makeWorld(
     identify: carGate({
       authority: async (tenant) => (await pki.tenant(tenant)).certificate,
       vehicle: async (address) => records.get(vehicleKey(address)),
-      nowMs: Date.now,
+      nowMs,
     }),
-    clock: realClock,
+    clock: { ...realClock, wallMs: nowMs },
     log: silentLog,
     limits: { refusalsMax: 10_000, ...options.limits },
   });
