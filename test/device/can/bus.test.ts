@@ -22,7 +22,8 @@ import {
 } from "@kerbside/can";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { manualClock, realClock, realRandom, seeded } from "../../support/runtime.ts";
+import { manualClock, realClock, realRandom } from "../../support/runtime.ts";
+import { seeded } from "../../support/seeded.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kerbside-bus-"));
 test.after(() => rmSync(folder, { recursive: true }));

@@ -6,7 +6,7 @@ import {
 } from "@kerbside/can";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { seeded } from "../../support/runtime.ts";
+import { seeded } from "../../support/seeded.ts";
 
 const TYPES: Readonly<Record<string, ExpressionType>> = {
   x: "number",

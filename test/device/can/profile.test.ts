@@ -15,7 +15,7 @@ import {
 } from "@kerbside/can";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { seeded } from "../../support/runtime.ts";
+import { seeded } from "../../support/seeded.ts";
 
 const DBC = `VERSION ""
 BO_ 256 A: 8 X

@@ -8,7 +8,8 @@ import type { Signal } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { CarFrames } from "../../support/car-frames.ts";
-import { type ManualClock, manualClock, seeded } from "../../support/runtime.ts";
+import { type ManualClock, manualClock } from "../../support/runtime.ts";
+import { seeded } from "../../support/seeded.ts";
 
 const profile = readShippedProfile("kerbside-sim");
 const SPEED = "Vehicle.Speed";
