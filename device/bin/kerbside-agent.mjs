@@ -2,4 +2,4 @@
 // Starts the program under Node 24, whatever Node is first on the caller's PATH.
 import { launch } from "../../scripts/launch.mjs";
 
-launch(new URL("../main.ts", import.meta.url));
+await launch(new URL("../main.ts", import.meta.url));

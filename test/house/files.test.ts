@@ -1,5 +1,6 @@
 /** Bounds of files, test files that forget to run, files nobody reaches. */
 
+import { basename } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { readSources, resolveImport } from "./sources.ts";
@@ -29,9 +30,7 @@ test("every source file is reached from an entry", () => {
     /\.test\.ts$/.test(path) ||
     /^scripts\/[^/]+$/.test(path) ||
     /\/bin\/[^/]+\.mjs$/.test(path) ||
-    // Pages and worker threads are loaded by name, not by import.
-    /\/static\//.test(path) ||
-    /-(worker|process|child)\.ts$/.test(path);
+    /\.(html|d\.ts)$/.test(path);
   const reached = new Set<string>();
   const queue = sources.map(({ path }) => path).filter(isEntry);
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
@@ -41,6 +40,10 @@ test("every source file is reached from an entry", () => {
       const target = resolveImport(path, specifier);
       if (target !== undefined && byPath.has(target)) queue.push(target);
     }
+    const mentions = new Set(byPath.get(path)?.mentions);
+    queue.push(
+      ...sources.map((other) => other.path).filter((other) => mentions.has(basename(other))),
+    );
   }
   const dead = sources.map(({ path }) => path).filter((path) => !reached.has(path));
   assert.equal(dead, [], "files that nothing imports");

@@ -11,9 +11,12 @@ export type SourceFile = {
   readonly text: string;
   /** The specifiers of its imports and re-exports, static and dynamic. */
   readonly imports: readonly string[];
+  /** Base names of source files that it names in quotes: what it starts as a process or loads as a page's script. */
+  readonly mentions: readonly string[];
 };
 
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*"([^"\n]+)"|new URL\(\s*"(\.[^"\n]+\.(?:ts|mjs|js))"/g;
+const MENTION = /["'`/]([\w.-]+\.(?:ts|mjs|js))["'`]/g;
 const SKIPPED = new Set(["node_modules", "dist", ".git", ".node24", ".kerbside", "coverage"]);
 
 function* walk(folder: string): Generator<string> {
@@ -21,7 +24,7 @@ function* walk(folder: string): Generator<string> {
     if (SKIPPED.has(entry.name)) continue;
     const path = join(folder, entry.name);
     if (entry.isDirectory()) yield* walk(path);
-    else if (/\.(ts|mjs|js)$/.test(entry.name)) yield path;
+    else if (/\.(ts|mjs|js|html)$/.test(entry.name)) yield path;
   }
 }
 
@@ -29,7 +32,8 @@ export function readSources(): readonly SourceFile[] {
   return [...walk("")].map((path) => {
     const text = readFileSync(join(root, path), "utf8");
     const imports = [...text.matchAll(IMPORT)].flatMap((m) => m[1] ?? m[2] ?? []);
-    return { path, text, imports };
+    const mentions = [...text.matchAll(MENTION)].flatMap((m) => m[1] ?? []);
+    return { path, text, imports, mentions };
   });
 }
 

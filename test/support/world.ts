@@ -121,8 +121,13 @@ export class World implements AsyncDisposable {
     }
   }
 
-  /** Every stored event and declared gap, by the command line that operators use. */
+  /** Every stored event and declared gap, over the API. */
   async rows(): Promise<readonly Row[]> {
+    return (await this.backend.all(`/events?vehicle=${VEHICLE}&limit=1000`)) as readonly Row[];
+  }
+
+  /** The same by the command line that operators use. */
+  async listed(): Promise<readonly Row[]> {
     const rows = await runProgram("kerbside-cloud", [
       ...["events", "--tenant", TENANT, "--data", this.paths.cloud, "--json"],
     ]);

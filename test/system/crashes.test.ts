@@ -42,8 +42,10 @@ async function settled(world: World, trips: number): Promise<readonly Row[]> {
     rows = await world.rows();
     return kinds(rows, "trip.ended").length >= trips && holesAndDoubles(rows).length === 0;
   });
-  assert.equal(holesAndDoubles(rows), []);
-  return rows;
+  const listed = await world.listed();
+  assert.equal(holesAndDoubles(listed), []);
+  assert.ok(listed.length >= rows.length, "the command line lists what the API does");
+  return listed;
 }
 
 test("agent killed in the middle of a drive and started again", async () => {
