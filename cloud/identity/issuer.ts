@@ -117,6 +117,8 @@ function configuration(options: IssuerOptions, key: JWK): Readonly<Record<string
     routes: { token: ISSUER_PATHS.token, jwks: ISSUER_PATHS.jwks },
     scopes: [...scopes],
     responseTypes: [],
+    // A browser names its origin even to the server that its page came from: the console, and no other page.
+    clientBasedCORS: ({ req }: Context, origin: string) => origin === `https://${req.headers.host}`,
     // Not in the body: RFC 6749 § 2.3.1 advises against it, and one way is enough.
     clientAuthMethods: ["client_secret_basic"],
     extraClientMetadata: { properties: ["tenant"] },
