@@ -1,5 +1,6 @@
 /** The buffer as its users see it: events in, durable; segments out, until the tenant's store has them. */
 import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import {
   type Clock,
   cryptoReady,
@@ -21,6 +22,7 @@ import type { AckOutcome } from "./forget.ts";
 import { BUFFER_LIMITS, type BufferLimits, commitDelayMs } from "./limits.ts";
 import type { LogSettings, LostNumbers } from "./log-start.ts";
 import type { NextOptions, OutgoingSegment } from "./outgoing.ts";
+import { syncDirectory } from "./set-aside.ts";
 import { lockForWriting, type WriterLock } from "./writer-lock.ts";
 
 /** Where an event went. The triple is unique for the car, for ever. */
@@ -74,8 +76,8 @@ export type BufferOptions = Omit<LogSettings, "limits"> & {
 
 /** No trusted time says more: nothing proves a wall clock, but one set by a network is seldom a minute off. */
 const DOUBT_MS_DEFAULT = 60_000;
-const RETRY_MS_MIN = 1000;
-const RETRY_MS_MAX = 60_000;
+const RETRY_MS_MIN = 50;
+const RETRY_MS_MAX = 2000;
 const TRACK_WINDOW_MS = 1000;
 /** Losses of one moment are reported together. */
 const FAULT_DELAY_MS = 200;
@@ -346,7 +348,8 @@ class BufferShell implements Buffer {
   ): State {
     const { dir, log } = this.#options;
     try {
-      mkdirSync(dir, { recursive: true, mode: 0o700 });
+      const made = mkdirSync(dir, { recursive: true, mode: 0o700 });
+      if (made !== undefined) syncDirectory(dirname(made));
       this.#lock ??= lockForWriting(dir);
       const opened = openEngine(dir, { ...this.#options, limits: this.#limits }, lost, damage);
       old?.release();
