@@ -1,8 +1,10 @@
 /** `kerbside-agent`: a table of commands, help printed from it, and exit statuses 0 done, 1 failed, 2 used wrongly. */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { runBuffer } from "@kerbside/buffer";
 import { ProfileError, runCan, runProfile } from "@kerbside/can";
 import { type Clock, ProtocolError, systemClock, systemRandom } from "@kerbside/protocol";
+import { loadIdentity } from "@kerbside/uplink";
 import { startAgent } from "./agent.ts";
 import { ConfigError, readConfig } from "./config.ts";
 import { lockStatus } from "./lock-status.ts";
@@ -63,12 +65,23 @@ const CAN_IO = {
   signal: ending.signal,
 };
 
+const BUFFER_IO = {
+  out: (line: string) => void process.stdout.write(`${line}\n`),
+  err: (line: string) => void process.stderr.write(`${line}\n`),
+  identity: loadIdentity,
+};
+
 const COMMANDS: Readonly<Record<string, Command>> = {
   run: { usage: "run --config FILE", words: "the agent in the foreground", run },
   can: {
     usage: "can decode|monitor …",
     words: "decode logs, watch a bus",
     run: (args) => runCan(args, CAN_IO),
+  },
+  buffer: {
+    usage: "buffer append|status|verify …",
+    words: "look into the buffer of a data directory",
+    run: (args) => runBuffer(args, BUFFER_IO),
   },
   profile: {
     usage: "profile check FILE…",

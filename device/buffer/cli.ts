@@ -1,4 +1,5 @@
 /** `kerbside-agent buffer …`: what a technician needs at the car, and what a tester needs anywhere. */
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import {
   isLane,
@@ -36,7 +37,7 @@ type Values = { readonly [K in keyof typeof OPTIONS]?: string | boolean | undefi
 type Command = {
   readonly words: string;
   readonly options: readonly (keyof typeof OPTIONS)[];
-  readonly run: (dir: string, values: Values, io: BufferIo) => Promise<number> | number;
+  readonly run: (dir: string, values: Values, io: BufferIo) => Promise<ExitCode> | ExitCode;
 };
 const COMMANDS: Readonly<Record<string, Command>> = {
   append: {
@@ -52,6 +53,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
 };
 
+export type ExitCode = 0 | 1 | 2;
 const DONE = 0;
 const FAILED = 1;
 const WRONG_USE = 2;
@@ -64,7 +66,7 @@ class UsageError extends Error {
 }
 
 /** Runs one command. Resolves with the exit status: 0 done, 1 failed, 2 used wrongly. */
-export async function runBuffer(args: readonly string[], io: BufferIo): Promise<number> {
+export async function runBuffer(args: readonly string[], io: BufferIo): Promise<ExitCode> {
   const [name = "", ...rest] = args;
   try {
     if (name === "--help" || name === "help") {
@@ -108,11 +110,20 @@ function read({ options }: Command, args: readonly string[]): Values {
   }
 }
 
-function identityOf(dir: string, io: BufferIo): BufferIdentity | undefined {
-  return io.identity?.(dir) ?? readThrowAway(dir);
+/** Where the agent keeps its buffer in its data directory. */
+const BUFFER_FOLDER = "buffer";
+
+type Home = { readonly dir: string; readonly identity: BufferIdentity };
+
+/** The buffer of an enrolled agent's data directory, or of one that `append` made. */
+function homeOf(dir: string, io: BufferIo): Home | undefined {
+  const enrolled = io.identity?.(dir);
+  if (enrolled !== undefined) return { dir: join(dir, BUFFER_FOLDER), identity: enrolled };
+  const identity = readThrowAway(dir);
+  return identity === undefined ? undefined : { dir, identity };
 }
 
-async function append(dir: string, values: Values, io: BufferIo): Promise<number> {
+async function append(dir: string, values: Values, io: BufferIo): Promise<ExitCode> {
   const lane = values.lane ?? "state";
   if (!isLane(lane)) throw new UsageError(`--lane: expected one of ${LANES.join(", ")}`);
   const count = typeof values.count === "string" ? Number(values.count) : 1;
@@ -121,11 +132,11 @@ async function append(dir: string, values: Values, io: BufferIo): Promise<number
   const text = typeof values.note === "string" ? values.note : "";
   const show = (key: string): void =>
     io.err(`throw-away tenant, private ingest key (shown once, kept nowhere): ${key}`);
-  const identity = identityOf(dir, io) ?? (await makeThrowAway(dir, show));
+  const home = homeOf(dir, io) ?? { dir, identity: await makeThrowAway(dir, show) };
   const log = logTo(io);
   const buffer = await openBuffer({
-    dir,
-    ...identity,
+    dir: home.dir,
+    ...home.identity,
     agentVersion: "buffer append",
     clock: systemClock(() => performance.now()),
     random: systemRandom,
@@ -167,13 +178,13 @@ function logTo(io: BufferIo): Log {
 }
 
 function reports(dir: string, io: BufferIo): readonly LaneReport[] {
-  const identity = identityOf(dir, io);
-  if (identity === undefined)
+  const home = homeOf(dir, io);
+  if (home === undefined)
     throw new ProtocolError("not_found", `${dir}: neither enrolled nor used by append`);
-  return inspectBuffer(dir, verifyKey(identity.signingKey.publicKey));
+  return inspectBuffer(home.dir, verifyKey(home.identity.signingKey.publicKey));
 }
 
-function status(dir: string, { json }: Values, io: BufferIo): number {
+function status(dir: string, { json }: Values, io: BufferIo): ExitCode {
   for (const { lane, log, count, segments, bytes, gaps } of reports(dir, io)) {
     const gone = gaps.reduce((sum, [from, to]) => sum + to - from + 1, 0);
     io.out(
@@ -185,7 +196,7 @@ function status(dir: string, { json }: Values, io: BufferIo): number {
   return DONE;
 }
 
-function verify(dir: string, { json }: Values, io: BufferIo): number {
+function verify(dir: string, { json }: Values, io: BufferIo): ExitCode {
   let broken = false;
   for (const { lane, log, first, last, count, gaps, chain, problem } of reports(dir, io)) {
     broken ||= chain === "broken";

@@ -10,7 +10,7 @@ export {
   type BufferStatus,
   openBuffer,
 } from "./buffer.ts";
-export { type BufferIo, runBuffer } from "./cli.ts";
+export { type BufferIo, type ExitCode, runBuffer } from "./cli.ts";
 export type { AckOutcome } from "./forget.ts";
 export { inspectBuffer, type LaneReport } from "./inspect.ts";
 export { BUFFER_LIMITS, type BufferLimits } from "./limits.ts";
