@@ -4,11 +4,17 @@ import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
 import { SCOPES } from "./route.ts";
 
+const LOGO =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 190 40"><text x="0" y="29" fill="#fff" ' +
+  'font-family="sans-serif" font-size="26" font-weight="600">Kerbside API</text></svg>';
+
+/** The one style that Swagger UI's bundle sets inline. */
+const BUNDLE_STYLE = "sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w=";
 /** The page loads nothing from elsewhere and runs nothing but its own files. */
 const DOCS_CSP = [
   "default-src 'none'",
   "script-src 'self'",
-  "style-src 'self'",
+  `style-src 'self' '${BUNDLE_STYLE}'`,
   "img-src 'self' data:",
   "connect-src 'self'",
   "base-uri 'none'",
@@ -48,6 +54,8 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, {
     routePrefix: "/docs",
     staticCSP: DOCS_CSP,
+    logo: { type: "image/svg+xml", content: Buffer.from(LOGO), href: "/docs", target: "_self" },
+    theme: { title: "Kerbside API" },
     uiConfig: { docExpansion: "list", deepLinking: true, tryItOutEnabled: false },
   });
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());

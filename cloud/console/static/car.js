@@ -12,7 +12,7 @@ const LOOK_BACK_MS = 30 * 60_000;
 const PAGES_MAX = 5;
 const PAGE = 1000;
 const EVENTS_SHOWN = 30;
-const COMMANDS_SHOWN = 10;
+const COMMANDS_SHOWN = 6;
 /** Kinds that come too often for a list of what happened. */
 const QUIET_KINDS = new Set(["position.sampled", "signals.sampled", "signals.changed"]);
 
@@ -85,10 +85,18 @@ export class CarView {
       h(
         "div",
         { class: "columns" },
-        this.#state,
-        this.#panel.element,
-        h("section", { class: "card" }, h("h3", {}, "What happened"), this.#events),
-        h("section", { class: "card" }, h("h3", {}, "Commands"), this.#commands),
+        h(
+          "div",
+          { class: "stack" },
+          this.#state,
+          h("section", { class: "card happened" }, h("h3", {}, "What happened"), this.#events),
+        ),
+        h(
+          "div",
+          { class: "stack" },
+          this.#panel.element,
+          h("section", { class: "card asked" }, h("h3", {}, "Commands"), this.#commands),
+        ),
       ),
     );
   }

@@ -108,6 +108,8 @@ export class CommandPanel {
   #buttons;
   /** @type {Booking[]} */
   #bookings = [];
+  /** Whether the operator chose by hand; until then the first that covers the car is offered. */
+  #chosen = false;
   #busy = false;
   #online = false;
   /** @type {string | undefined} */
@@ -132,7 +134,10 @@ export class CommandPanel {
       const label = action === "unlock" ? "Unlock" : "Lock";
       return /** @type {HTMLButtonElement} */ (h("button", attributes, label));
     });
-    this.#select.addEventListener("change", () => this.#show());
+    this.#select.addEventListener("change", () => {
+      this.#chosen = true;
+      this.#show();
+    });
     this.element = h(
       "section",
       { class: "card control", "aria-labelledby": "control-title" },
@@ -163,7 +168,7 @@ export class CommandPanel {
     });
     const rank = (/** @type {Booking} */ b) => ["open", "reserved", "ended"].indexOf(b.state);
     this.#bookings.sort((a, b) => rank(a) - rank(b));
-    const chosen = this.#select.value;
+    const before = this.#select.value;
     const options = this.#bookings.map((b) =>
       h("option", { value: b.booking }, `${b.state}, to ${dayAndTime(b.to)}: ${b.booking}`),
     );
@@ -172,7 +177,7 @@ export class CommandPanel {
     }
     this.#select.replaceChildren(...options);
     const values = [...this.#select.options].map((option) => option.value);
-    if (values.includes(chosen)) this.#select.value = chosen;
+    if (this.#chosen && values.includes(before)) this.#select.value = before;
     this.#show();
   }
 

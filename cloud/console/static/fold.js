@@ -94,6 +94,10 @@ function signals(state, event) {
 
 /** @type {Record<string, (state: CarState, event: CarEvent) => void>} */
 const KINDS = {
+  // What was wrong before is raised anew if it still is.
+  "agent.started": (s) => {
+    s.faults = {};
+  },
   "lock.changed": (s, { data, at }) => {
     s.locked = data.locked;
     s.lockedAt = at;

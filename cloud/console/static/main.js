@@ -124,7 +124,7 @@ function changed({ topic, id }) {
 /** @param {"live" | "waiting"} state */
 function live(state) {
   const element = byId("live");
-  element.className = `live ${state}`;
+  element.className = state === "live" ? "live on" : "live waiting";
   element.textContent = state === "live" ? "Live" : "Connecting…";
   if (state === "live") soon("cars", showCars);
 }

@@ -152,7 +152,7 @@ it("the console opens a car for a booking and shows each step", async () => {
   await page.goto(`https://localhost:${the("rig").port()}/console/`);
   await shoot("1-sign-in");
   await signIn("backend");
-  await page.locator(".live.live", { hasText: "Live" }).waitFor();
+  await page.locator(".live.on", { hasText: "Live" }).waitFor();
   await page.locator('[data-fact="Lock"]', { hasText: /^locked$/ }).waitFor();
   await page.locator("#booking", { hasText: booking }).waitFor();
   await page.getByRole("button", { name: "Unlock", exact: true }).click();
@@ -234,6 +234,23 @@ it("keeps nothing in the browser, breaks no policy of its own, and refuses a wro
   await page.getByLabel("Secret").fill("wrong");
   await page.keyboard.press("Enter");
   await page.getByText("Client or secret is wrong.").waitFor();
+});
+
+it("the API's own page loads from here alone and breaks no policy of its own", async () => {
+  const page = await the("browser").newPage({ ignoreHTTPSErrors: true });
+  const errors: string[] = [];
+  const hosts = new Set<string>();
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  page.on("request", (request) => hosts.add(new URL(request.url()).host));
+  await page.goto(`https://localhost:${the("rig").port()}/docs`);
+  await page
+    .getByText("Lock or unlock a car", { exact: false })
+    .waitFor({ timeout: VISIBLE_MS_MAX });
+  assert.equal(errors, []);
+  assert.equal([...hosts], [`localhost:${the("rig").port()}`]);
+  await page.close();
 });
 
 test.after(async () => {
