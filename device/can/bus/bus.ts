@@ -24,7 +24,7 @@ export type OutgoingFrame = Pick<CanFrame, "id" | "ext" | "data"> &
 export const BUS_STATES = ["stopped", "down", "up", "silent", "passive", "busOff"] as const;
 export type BusState = (typeof BUS_STATES)[number];
 
-/** `state` comes on each change of it; `lost` when frames are known to be missing; `error` for an error frame. */
+/** `state` comes on each change of it, or of why it is down; `lost` when frames are known to be missing; `notSent` for what `send` took. */
 export type BusEvent =
   | {
       readonly kind: "state";
@@ -32,7 +32,8 @@ export type BusEvent =
       readonly reason: string;
       readonly bootMs: number;
     }
-  | { readonly kind: "lost"; readonly frames: number; readonly bootMs: number };
+  | { readonly kind: "lost"; readonly frames: number; readonly bootMs: number }
+  | { readonly kind: "notSent"; readonly reason: string; readonly bootMs: number };
 
 export type BusListener = {
   /** Frames in their order. While a returned promise is pending no more are handed over. */

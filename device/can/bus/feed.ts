@@ -11,6 +11,7 @@ export class BusFeed {
   readonly #silentMs: number;
   #listener: BusListener | undefined;
   #state: BusState = "stopped";
+  #reason = "";
   #watchdog: Timer | undefined;
   #heardMs = 0;
   #received = 0;
@@ -48,11 +49,13 @@ export class BusFeed {
     this.#listener = listener;
   }
 
-  /** Says so to the listener if it is a change. */
+  /** Says so to the listener if it is a change; of a bus that is down, also if the reason is another. */
   become(state: BusState, reason: string): void {
     if (this.#ended) return;
     this.#watch(state);
-    if (state === this.#state) return;
+    const same = state === this.#state && (state !== "down" || reason === this.#reason);
+    this.#reason = reason;
+    if (same) return;
     this.#state = state;
     this.#listener?.event({ kind: "state", state, reason, bootMs: this.#clock.bootMs() });
   }
@@ -89,6 +92,13 @@ export class BusFeed {
     if (frames <= 0 || this.#ended) return;
     this.#lost += frames;
     this.#listener?.event({ kind: "lost", frames, bootMs: this.#clock.bootMs() });
+  }
+
+  /** A frame that `send` had taken did not go out after all. */
+  notSent(reason: string): void {
+    if (this.#ended) return;
+    this.#notSent += 1;
+    this.#listener?.event({ kind: "notSent", reason, bootMs: this.#clock.bootMs() });
   }
 
   countSent(sent: boolean): void {

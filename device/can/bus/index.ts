@@ -14,9 +14,11 @@ export {
   type SendOutcome,
 } from "./bus.ts";
 export { SILENT_MS_DEFAULT } from "./feed.ts";
+export { type CanFilter, FILTERS_MAX, filtersFor } from "./filters.ts";
 export { createReplayBus, type ReplayBusOptions } from "./replay-bus.ts";
 export { type BusServer, type ServeBusOptions, serveBus } from "./serve-bus.ts";
 export { createSocketBus, type SocketBusOptions } from "./socket-bus.ts";
+export { createSocketCanBus, type SocketCanBusOptions } from "./socketcan-bus.ts";
 export {
   encodeFrameRecord,
   encodeStateRecord,

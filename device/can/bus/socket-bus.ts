@@ -137,8 +137,8 @@ class SocketBus implements CanBus {
     for (const record of records) {
       if (record.type === "state") {
         this.#feed.become(record.state === "stopped" ? "down" : record.state, record.reason);
-        continue;
       }
+      if (record.type !== "frame") continue;
       if (last !== undefined) this.#feed.lost(missedBetween(last, record.sequence));
       last = record.sequence;
       frames.push(record.frame);

@@ -4,9 +4,9 @@
  *
  * Each side first sends GREETING. Then records, big-endian:
  *
- *     0  u8   type: 0x46 frame, 0x53 state
+ *     0  u8   type: 0x46 frame, 0x53 state, 0x52 a frame that was not sent
  *     1  u8   frame: flags (1 extended, 2 remote, 4 error, 8 FD); state: place in BUS_STATES
- *     2  u8   bytes of data, 0 to 64 (state: of UTF-8 reason)
+ *     2  u8   bytes of data, 0 to 64 (state, not sent: of UTF-8 reason)
  *     3  u8   0
  *     4  u32  identifier (state: 0)
  *     8  u32  sequence: counts frames of this direction from 0, those dropped on the way too
@@ -20,6 +20,7 @@ export const GREETING: Uint8Array = new TextEncoder().encode("KBCAN/1\n");
 export const HEADER_BYTES = 20;
 const TYPE_FRAME = 0x46;
 const TYPE_STATE = 0x53;
+const TYPE_REFUSED = 0x52;
 const FLAG_EXTENDED = 1;
 const FLAG_REMOTE = 2;
 const FLAG_ERROR = 4;
@@ -32,7 +33,8 @@ const SEQUENCE_MODULUS = 0x1_0000_0000;
 
 export type WireRecord =
   | { readonly type: "frame"; readonly frame: CanFrame; readonly sequence: number }
-  | { readonly type: "state"; readonly state: BusState; readonly reason: string };
+  | { readonly type: "state"; readonly state: BusState; readonly reason: string }
+  | { readonly type: "refused"; readonly reason: string };
 
 /** The other side does not speak this protocol: the connection is of no more use. */
 export class WireError extends Error {
@@ -61,10 +63,19 @@ export function encodeFrameRecord(frame: WireFrame, sequence: number): Uint8Arra
 }
 
 export function encodeStateRecord(state: BusState, reason: string): Uint8Array {
+  return encodeText(TYPE_STATE, BUS_STATES.indexOf(state), reason);
+}
+
+/** A frame from the other side that could not be sent. */
+export function encodeRefusedRecord(reason: string): Uint8Array {
+  return encodeText(TYPE_REFUSED, 0, reason);
+}
+
+function encodeText(type: number, detail: number, reason: string): Uint8Array {
   const text = new TextEncoder().encode(reason).subarray(0, DATA_BYTES_MAX);
   const out = new Uint8Array(HEADER_BYTES + text.length);
-  out[0] = TYPE_STATE;
-  out[1] = BUS_STATES.indexOf(state);
+  out[0] = type;
+  out[1] = detail;
   out[2] = text.length;
   new DataView(out.buffer).setFloat64(12, Number.NaN);
   out.set(text, HEADER_BYTES);
@@ -129,6 +140,7 @@ export class WireDecoder {
       if (state === undefined) throw new WireError(`no state ${flags}`);
       return { type: "state", state, reason: new TextDecoder().decode(data) };
     }
+    if (type === TYPE_REFUSED) return { type: "refused", reason: new TextDecoder().decode(data) };
     const ext = (flags & FLAG_EXTENDED) !== 0;
     const fd = (flags & FLAG_FD) !== 0;
     const id = view.getUint32(at + 4);

@@ -47,8 +47,10 @@ class Ear {
     },
   };
 
+  /** As they followed one another. */
   get states(): string[] {
-    return this.events.flatMap((event) => (event.kind === "state" ? [event.state] : []));
+    const states = this.events.flatMap((event) => (event.kind === "state" ? [event.state] : []));
+    return states.filter((state, i) => state !== states[i - 1]);
   }
 
   async until(what: () => boolean): Promise<void> {
