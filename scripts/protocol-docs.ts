@@ -22,6 +22,7 @@ import {
   LOCK_MESSAGES,
   layoutBytes,
   openingCodec,
+  rentalPolicyCodec,
   resultCodec,
   SIGNALS,
   type SignalRow,
@@ -160,6 +161,7 @@ const TABLES: Readonly<Record<string, () => string>> = {
     ),
   result: () => structure(resultCodec),
   artefact: () => structure(artefactCodec),
+  "rental-policy": () => structure(rentalPolicyCodec),
   "lock-messages": () =>
     table(
       ["type", "message", "from", "bytes", "acked", "meaning"],

@@ -1,6 +1,6 @@
 /** `npm start` as a newcomer types it: what it prints, what it leaves, what it says when something is in its way. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -81,6 +81,15 @@ test("Ctrl-C ends what stays up, in order and without a word of complaint", asyn
   });
   for (const what of ["Console", "Cockpit", "API", "Broker", "Data", "curl"])
     assert.match(seen, what);
+  const pasted = seen.split("\n").filter((line) => /^(TOKEN=|BOOKING=|curl )/.test(line));
+  assert.is(pasted.length, 3);
+  const shell = spawn("bash", ["-c", pasted.join("\n")], { cwd: root });
+  let said = "";
+  shell.stdout.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  await new Promise((resolve) => shell.on("close", resolve));
+  assert.match(said, '"state":"executed"', "the lines to paste unlock the car");
   child.kill("SIGINT");
   const { code, err } = await ran;
   assert.is(code, 0, err);
@@ -116,7 +125,6 @@ test("a data directory that cannot be written is named", async () => {
 
 test("a corrupt data directory is named, and left as it is", async () => {
   const data = folder();
-  const { mkdirSync, readFileSync } = await import("node:fs");
   mkdirSync(join(data, "cloud"), { recursive: true });
   const file = join(data, "cloud", "platform.sqlite");
   writeFileSync(file, "this is no database, and somebody may want it back".repeat(100));
