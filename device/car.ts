@@ -4,10 +4,12 @@
  */
 import {
   type BusEvent,
+  busFiltersOf,
   type CanBus,
   type CompiledProfile,
   createSignalStore,
   createSocketBus,
+  createSocketCanBus,
   readProfile,
   readShippedProfile,
   type SignalStore,
@@ -21,7 +23,7 @@ import {
   type Reading,
 } from "@kerbside/immobiliser";
 import type { Clock, Log, Random, Signal, SignalName } from "@kerbside/protocol";
-import { type AgentConfig, ConfigError } from "./config.ts";
+import type { AgentConfig } from "./config.ts";
 
 const SPEED: SignalName = "Vehicle.Speed";
 const IGNITION: SignalName = "Vehicle.LowVoltageSystemState";
@@ -50,13 +52,19 @@ export type CarOptions = {
   readonly onBusEvent: (event: BusEvent) => void;
 };
 
-function openBus({ config, clock, random }: CarOptions): CanBus {
-  if (config.bus.driver === "socket")
-    return createSocketBus({ path: config.bus.path, clock, random });
-  throw new ConfigError(`bus driver ${config.bus.driver} is not part of this version`);
+function openBus({ config, clock, random }: CarOptions, profile: CompiledProfile): CanBus {
+  const { bus } = config;
+  switch (bus.driver) {
+    case "socket":
+      return createSocketBus({ path: bus.path, clock, random });
+    case "socketcan": {
+      const filters = busFiltersOf(profile);
+      return createSocketCanBus({ interface: bus.interface, clock, random, filters });
+    }
+  }
 }
 
-/** Reads the profile, opens the bus and begins to listen. Throws ConfigError or ProfileError before anything begins. */
+/** Reads the profile, opens the bus and begins to listen. Throws ProfileError before anything begins. */
 export function startCar(options: CarOptions): Car {
   const { config, clock } = options;
   const isFile = config.profile.endsWith(".json");
@@ -66,7 +74,7 @@ export function startCar(options: CarOptions): Car {
   const subscription = store.subscribe((changes) => {
     for (const change of changes) motion = seen(motion, change);
   });
-  const bus = openBus(options);
+  const bus = openBus(options, profile);
   bus.start({ frames: (frames) => store.ingest(frames), event: options.onBusEvent });
   return {
     store,

@@ -42,6 +42,11 @@ export function busFaults(
       emit({ kind: "fault.raised", data: { code: "can.lost", count: event.frames } });
       return;
     }
+    if (event.kind === "notSent") {
+      const detail = event.reason.slice(0, DETAIL_CHARS_MAX);
+      emit({ kind: "fault.raised", data: { code: "can.not_sent", detail } });
+      return;
+    }
     if (waiting !== undefined && event.state !== "up") {
       waiting = event;
       return;

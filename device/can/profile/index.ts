@@ -2,6 +2,7 @@
  * Vehicle profiles: a file for each car model that says which signals its CAN carries and how, what the car can
  * do, and what its interlocks ask. Read and checked here, with every reference resolved.
  */
+export { busFiltersOf } from "./bus-filters.ts";
 export { CHECKSUMS, type ChecksumMethod, checksumOf, type E2eRule } from "./e2e.ts";
 export type { BoundLeaf, BoundMessage, CompiledProfile } from "./link.ts";
 export {
