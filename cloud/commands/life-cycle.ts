@@ -54,6 +54,7 @@ export function isFinal(state: CommandState): boolean {
     case "signed":
     case "sent":
     case "received":
+    case "armed":
       return false;
     case "executed":
     case "refused":
@@ -92,6 +93,7 @@ function onTheWay(life: Life, event: WayEvent): LifeStep {
     case "doubtful":
       return step({ state: "unknown", error: "unknown_outcome" });
     case "deadline":
+      if (life.state === "armed") return ignore("it waits on the car, by the car's clock");
       // What was never signed was never sent; a signed one may have been, just before a crash.
       return life.state === "accepted"
         ? step({ state: "failed", error: "unavailable" })
@@ -109,6 +111,11 @@ function byResult(life: Life, { result, newerSession }: ResultEvent): LifeStep {
       return life.state === "signed" || life.state === "sent"
         ? step({ state: "received" })
         : ignore(`it is ${life.state} already`);
+    case "armed":
+      // It waits on the car until that stands; only another result of the car's ends it.
+      return life.state === "unknown" || life.state === "armed"
+        ? ignore(`it is ${life.state} already`)
+        : step({ state: "armed" });
     case "executed":
       return step({ state: "executed", result });
     case "refused":

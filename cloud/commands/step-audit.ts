@@ -6,6 +6,7 @@ const OUTCOMES: Readonly<Record<CommandRecord["state"], AuditEntry["outcome"]>> 
   signed: "asked",
   sent: "asked",
   received: "asked",
+  armed: "asked",
   executed: "done",
   refused: "refused",
   expired: "failed",

@@ -34,19 +34,20 @@ type Row = {
 export type CommandChange = Pick<CommandRecord, "state"> &
   Partial<Pick<CommandRecord, "requestHash" | "result" | "error">>;
 
-/** How far along a state is. All of rank 4 are final. */
+/** How far along a state is. All of rank 5 are final. */
 const RANK: Readonly<Record<CommandState, number>> = {
   accepted: 0,
   signed: 1,
   sent: 2,
   received: 3,
-  executed: 4,
-  refused: 4,
-  expired: 4,
-  unknown: 4,
-  failed: 4,
+  armed: 4,
+  executed: 5,
+  refused: 5,
+  expired: 5,
+  unknown: 5,
+  failed: 5,
 };
-const FINAL = 4;
+const FINAL = 5;
 
 /**
  * Whether a command may take this step. A final state is never left, except `unknown` by a result that the car

@@ -1,5 +1,5 @@
 /**
- * Signed artefacts pushed to cars (profiles, schemes, flows, key certificates): one envelope for all. The version
+ * Signed artefacts pushed to cars (profiles, schemes, flows, rental policies): one envelope for all. The version
  * rises for each kind and name; an older one is refused, the last good one is kept.
  */
 
@@ -11,7 +11,7 @@ import { hash256, tenantCodec } from "./ids.ts";
 import { KEY_PURPOSES } from "./keys.ts";
 import { choice, decode, encode, field, struct, type TypeOf, text, uint } from "./schema.ts";
 
-export const ARTEFACT_KINDS = ["profile", "scheme", "flow"] as const;
+export const ARTEFACT_KINDS = ["profile", "scheme", "flow", "rental"] as const;
 export type ArtefactKind = (typeof ARTEFACT_KINDS)[number];
 
 const internal = { class: "Internal" } as const;

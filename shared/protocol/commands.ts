@@ -22,6 +22,8 @@ import {
 
 /** The longest a command may live, from the moment the car's clock reads it, in milliseconds. */
 export const COMMAND_LIFE_MS_MAX = 30_000;
+/** The longest a command may stay `armed` on the car, in milliseconds on its boot clock. */
+export const ARMED_MS_MAX: number = 12 * 3_600_000;
 
 export const COMMAND_DOMAINS = ["body", "immobiliser", "rental"] as const;
 export const ACTIONS = [
@@ -34,6 +36,8 @@ export const ACTIONS = [
   "lock_and_immobilise",
   "find",
   "end_rental",
+  "cancel",
+  "terminate",
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
@@ -48,6 +52,8 @@ export const ACTION_DOMAIN: Readonly<Record<Action, (typeof COMMAND_DOMAINS)[num
   unlock_and_release: "rental",
   lock_and_immobilise: "rental",
   end_rental: "rental",
+  cancel: "immobiliser",
+  terminate: "rental",
 };
 
 const internal = { class: "Internal" } as const;
@@ -69,6 +75,12 @@ export const commandCodec = struct("command", {
     doc: "on the session clock; refused at or past it",
     unit: "ms",
   }),
+  waitMs: optional(9, uint(ARMED_MS_MAX), {
+    ...internal,
+    doc: "how long it may stay `armed` until the car stands; missing: refused where it does not",
+    unit: "ms",
+  }),
+  target: optional(10, random128, { ...internal, doc: "the armed command that `cancel` is for" }),
 });
 export type Command = TypeOf<typeof commandCodec>;
 
@@ -86,7 +98,7 @@ export function requestHashOf(envelope: Uint8Array): Uint8Array {
   return sha256(envelope);
 }
 
-/** `received` is a step on the way, all others end a command. */
+/** `received` and `armed` (waiting on the car until it stands) are steps on the way, all others end a command. */
 export const RESULT_STATUSES = [
   "received",
   "executed",
@@ -94,6 +106,7 @@ export const RESULT_STATUSES = [
   "expired",
   "stale_session",
   "unknown",
+  "armed",
 ] as const;
 export type ResultStatus = (typeof RESULT_STATUSES)[number];
 

@@ -51,6 +51,10 @@ const geo = (doc: string, unit?: string): FieldMeta => ({
 const DOORS = ["driver", "passenger", "rearDriver", "rearPassenger", "trunk", "hood"] as const;
 const POWER = ["UNDEFINED", "LOCK", "OFF", "ACC", "ON", "START"] as const;
 const VALUES_MAX = 64;
+/** What may open a rental on the car. */
+export const RENTAL_OPENERS = ["command", "card", "phone"] as const;
+/** How much of a module is awake, from most to least. */
+export const POWER_STATES = ["driving", "rental_soon", "parked", "deep_sleep"] as const;
 
 /** A set of signal values: a CBOR map from the signal's code to its value, checked against the signal's row. */
 export const signalValues: Codec<Readonly<Partial<Record<SignalName, SignalValue>>>> = {
@@ -160,6 +164,31 @@ export const EVENT_KINDS = {
       values: optional(1, signalValues, geo("signals around it")),
     }),
   },
+  "rental.started": {
+    code: 9,
+    lane: "critical",
+    data: struct("the car opened a rental", {
+      booking: field(0, bookingCodec, trip("the booking")),
+      openedBy: field(1, choice(RENTAL_OPENERS), trip("what opened it")),
+    }),
+  },
+  "rental.ended": {
+    code: 10,
+    lane: "critical",
+    data: struct("the car closed a rental", {
+      booking: field(0, bookingCodec, trip("the booking")),
+      how: field(1, choice(["ended", "terminated", "unstarted"]), trip("what closed it")),
+      unknown: field(2, list(text(64), 32), trip("end conditions that could not be told")),
+    }),
+  },
+  "immobiliser.changed": {
+    code: 11,
+    lane: "critical",
+    data: struct("the sensed state of the immobiliser changed", {
+      inhibited: field(0, bool, trip("start inhibited")),
+      cause: field(1, choice(["command", "unknown"]), trip("what changed it")),
+    }),
+  },
   // state
   "door.changed": {
     code: 20,
@@ -235,6 +264,15 @@ export const EVENT_KINDS = {
     lane: "state",
     data: struct("the list of trouble codes changed", {
       codes: field(0, list(text(16), 64), internal("codes as ISO 15031-6 writes them")),
+    }),
+  },
+  "power.changed": {
+    code: 30,
+    lane: "state",
+    data: struct("how much of the module is awake", {
+      state: field(0, choice(POWER_STATES), trip("the new state")),
+      reason: field(1, text(32), trip("why")),
+      voltageV: optional(2, real(0, 60), internal("12 V battery", "V")),
     }),
   },
   // track

@@ -23,6 +23,7 @@ export * from "./lock-link-channel.ts";
 export * from "./lock-link-frames.ts";
 export { layoutBytes, type WireField, type WireLayout } from "./lock-link-layout.ts";
 export * from "./lock-link-messages.ts";
+export * from "./rental-policy.ts";
 export * from "./runtime.ts";
 export * from "./schema.ts";
 export * from "./segments.ts";

@@ -93,6 +93,7 @@ export const COMMAND_STATES = [
   "expired",
   "unknown",
   "failed",
+  "armed",
 ] as const;
 export type CommandState = (typeof COMMAND_STATES)[number];
 
