@@ -128,14 +128,21 @@ function countUnknown(frame: CanFrame, counts: Counts): void {
 }
 
 function summary(counts: Counts): string {
-  const parts = [`${counts.decoded} frames decoded`];
+  const refused = `${counts.refused} of them with an unknown multiplexor value`;
+  const parts = [
+    `${plural(counts.decoded, "frame")} decoded`,
+    ...(counts.refused > 0 ? [refused] : []),
+  ];
   if (counts.unknown > 0) {
-    parts.push(`${counts.unknown} unknown to the DBC (of ${counts.unknownIds.size} ids)`);
+    parts.push(`${counts.unknown} unknown to the DBC (of ${plural(counts.unknownIds.size, "id")})`);
   }
-  if (counts.refused > 0) parts.push(`${counts.refused} of them with an unknown multiplexor value`);
-  if (counts.notData > 0) parts.push(`${counts.notData} error or remote frames`);
-  if (counts.badLines > 0) parts.push(`${counts.badLines} lines not understood`);
+  if (counts.notData > 0) parts.push(`${plural(counts.notData, "error or remote frame")}`);
+  if (counts.badLines > 0) parts.push(`${plural(counts.badLines, "line")} not understood`);
   return `${parts.join(", ")}\n`;
+}
+
+function plural(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** What comes before a frame's values, up to the message's name, and its signals' keys: made once a message. */

@@ -80,3 +80,4 @@ function codeOf(error: unknown): string {
 }
 
 export type { CanIo, ExitCode, Output } from "./io.ts";
+export { progressText } from "./progress.ts";

@@ -14,7 +14,7 @@ export type CanIo = {
   readonly stderr: Output;
   /** Ends what would go on for ever (a live bus) as if its input had ended. */
   readonly signal?: AbortSignal;
-  /** Throws, naming what it was given, for a bus that is none. */
+  /** Instead of the buses of this machine. */
   readonly openBus?: (name: string) => CanBus;
 };
 

@@ -31,6 +31,9 @@ export class MonitorModel {
   /** Frames of ids beyond ROWS_MAX. */
   unfollowed = 0;
   badLines = 0;
+  /** Of a live bus: what it is doing, and frames known to be missing. */
+  busState = "";
+  lost = 0;
   private readonly dbc: CompiledDbc;
 
   constructor(dbc: CompiledDbc) {

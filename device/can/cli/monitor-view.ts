@@ -38,6 +38,8 @@ export function renderMonitor(model: MonitorModel, view: View): string {
 
 function heading(model: MonitorModel): string {
   const parts = [`${model.frames} frames`, `${model.rows.size} ids`];
+  if (model.busState !== "") parts.unshift(model.busState);
+  if (model.lost > 0) parts.push(`${model.lost} frames lost`);
   if (model.errorFrames > 0) parts.push(`${model.errorFrames} error frames`);
   if (model.unfollowed > 0) parts.push(`${model.unfollowed} of ids not followed`);
   if (model.badLines > 0) parts.push(`${model.badLines} lines not understood`);

@@ -8,6 +8,7 @@ import { type CanIo, isBrokenPipe, type Output, UsageError } from "./io.ts";
 import { jsonDouble } from "./json.ts";
 import { MonitorModel, sortedRows } from "./monitor-model.ts";
 import { renderMonitor } from "./monitor-view.ts";
+import { openBusByName } from "./open-bus.ts";
 
 export const MONITOR_HELP = `kerbside-agent can monitor --dbc FILE… [--bus BUS | LOG | -] [--json] [--interval MS]
 
@@ -16,7 +17,7 @@ highlighted. Without a bus it reads LOG or standard input, as can decode does (c
 without a terminal it prints the table once, at the end.
 
   --dbc FILE      a DBC file; may be given several times, the later file counts
-  --bus BUS       a live bus, as in the agent's configuration
+  --bus BUS       a live bus: an interface such as can0, or the path of a simulated car's socket
   --json          one JSON line a message at each interval, for those that came since the last:
                   {"bus","id","ext","message","count","rateHz","ageMs","signals":{…}}
   --interval MS   how often it shows or prints (50 to 60000; 200 for the table, 1000 for JSON)
@@ -120,13 +121,15 @@ async function followBus(
   clock: FrameClock,
   io: CanIo,
 ): Promise<void> {
-  if (io.openBus === undefined) throw new UsageError("--bus is not available here");
-  const bus = io.openBus(name);
+  const bus = (io.openBus ?? openBusByName)(name);
   const listener: BusListener = {
     frames: (frames) => {
       for (const frame of frames) model.take(frame, clock.of(frame));
     },
-    event: () => {},
+    event: (event) => {
+      model.busState = event.kind === "state" ? `${event.state}: ${event.reason}` : model.busState;
+      if (event.kind === "lost") model.lost += event.frames;
+    },
   };
   bus.start(listener);
   try {

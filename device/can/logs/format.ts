@@ -70,6 +70,7 @@ export function bytesOf(
 export type DataFrameParts = {
   readonly timeUs: number | null;
   readonly bus: string;
+  /** Not negative; NaN for what is no number. */
   readonly id: number;
   /** Null: by size, for formats that do not say. */
   readonly ext: boolean | null;
@@ -81,8 +82,9 @@ export type DataFrameParts = {
 export function frameOf(parts: DataFrameParts): LineResult {
   const { timeUs, bus, id, data } = parts;
   if (data instanceof LineProblem) return data;
+  if (Number.isNaN(id)) return new LineProblem("the id is no number");
   const ext = parts.ext ?? id > STANDARD_ID_MAX;
-  if (!Number.isInteger(id) || id < 0 || id > (ext ? EXTENDED_ID_MAX : STANDARD_ID_MAX)) {
+  if (id > (ext ? EXTENDED_ID_MAX : STANDARD_ID_MAX)) {
     return new LineProblem(`id ${id.toString(16)} has more than ${ext ? 29 : 11} bits`);
   }
   const remote = parts.remote === true;

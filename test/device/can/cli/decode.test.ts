@@ -1,3 +1,4 @@
+import { progressText } from "@kerbside/can";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { can, withFiles } from "./harness.ts";
@@ -73,7 +74,7 @@ test("decode: without --raw there is no raw, and without time t is null", async 
       const expected =
         '{"t":null,"bus":"0","id":291,"ext":false,"message":"Engine","signals":{"rpm":1000,"temp":50}}\n';
       assert.is(ran.out, expected);
-      assert.is(ran.err, "1 frames decoded\n");
+      assert.is(ran.err, "1 frame decoded\n");
     },
   );
 });
@@ -93,7 +94,7 @@ nonsense
     assert.is(ran.out.trim().split("\n").length, 2);
     assert.is(
       ran.err,
-      `${path("x.log")}:7: expected a line of candump\n2 frames decoded, 2 unknown to the DBC (of 1 ids), 1 of them with an unknown multiplexor value, 2 error or remote frames, 1 lines not understood\n`,
+      `${path("x.log")}:7: expected a line of candump\n2 frames decoded, 1 of them with an unknown multiplexor value, 2 unknown to the DBC (of 1 id), 2 error or remote frames, 1 line not understood\n`,
     );
   });
 });
@@ -159,6 +160,11 @@ test("a DBC with a problem is read, and refused under --strict", async () => {
       assert.is(noLog.code, 1);
     },
   );
+});
+
+test("a person who looks at a long file sees how far it is", async () => {
+  assert.match(progressText(30, 120, 5000, 2), /^█{6}░{18} {2}25 % {2}2500 frames\/s {2}6 s left$/);
+  assert.is(progressText(30, null, 5000, 2), "5000 frames, 2500 frames/s");
 });
 
 test("help names every flag", async () => {

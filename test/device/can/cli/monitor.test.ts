@@ -1,4 +1,5 @@
-import { compileDbc, createReplayBus, parseDbc } from "@kerbside/can";
+import { PassThrough } from "node:stream";
+import { compileDbc, createReplayBus, parseDbc, serveBus } from "@kerbside/can";
 import { systemClock } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -14,6 +15,39 @@ const LOG = `(10.000000) can0 123#A00F010000000000
 (10.200000) can0 123#A00F020000000000
 (10.200000) can0 7FF#DEAD
 `;
+
+test("monitor --bus: the socket of a simulated car", async () => {
+  await withFiles({ "x.dbc": DBC }, async (path) => {
+    const message = compileDbc(parseDbc(DBC)).named("Engine");
+    const ending = new AbortController();
+    const out = new PassThrough();
+    let text = "";
+    const clients: { arrived: () => void } = { arrived: () => {} };
+    const server = await serveBus({ path: path("bus"), onClients: () => clients.arrived() });
+    clients.arrived = () => {
+      const data = message?.encode({ rpm: 750, gear: "second" }) ?? new Uint8Array(8);
+      server.send({ id: 291, ext: false, data });
+    };
+    out.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.includes('"rpm":750')) ending.abort();
+    });
+    const args = ["monitor", "--json", "--interval", "50", "--dbc", path("x.dbc")];
+    const more = { stdout: out, signal: ending.signal };
+    const ran = await can([...args, "--bus", path("bus")], { more });
+    await server.close();
+    assert.is(ran.code, 0, ran.err);
+    assert.match(text, /^\{"bus":"sim","id":291,.*"signals":\{"rpm":750,"gear":2\}\}\n/);
+  });
+});
+
+test("monitor --bus: a name that no interface has", async () => {
+  await withFiles({ "x.dbc": DBC }, async (path) => {
+    const ran = await can(["monitor", "--dbc", path("x.dbc"), "--bus", "what is this"]);
+    assert.is(ran.code, 2);
+    assert.match(ran.err, /--bus what is this: CAN interface: expected a name such as can0/);
+  });
+});
 
 test("monitor: without a terminal the table is printed once, at the end", async () => {
   await withFiles({ "x.dbc": DBC, "x.log": LOG }, async (path) => {

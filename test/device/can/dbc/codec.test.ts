@@ -5,6 +5,7 @@ import {
   DECODED_NONE,
   EncodeError,
   parseDbc,
+  parseJ1939Id,
 } from "@kerbside/can";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -185,6 +186,30 @@ for (const { why, values, says } of REFUSED) {
     );
   });
 }
+
+test("J1939: what an identifier says", () => {
+  const toAll = { priority: 6, pgn: 0xf004, source: 0x17, destination: null };
+  assert.equal(parseJ1939Id(0x18f00417), toAll);
+  const toOne = { priority: 3, pgn: 0x1ea00, source: 0xfe, destination: 0x12 };
+  assert.equal(parseJ1939Id(0x0dea12fe), toOne);
+});
+
+test("raw values by slot: null where the frame ends before", () => {
+  const text = 'BO_ 1 M: 2 A\n SG_ a : 0|8@1+ (2,1) [0|0] "" A\n SG_ b : 8|8@1- (1,0) [0|0] "" A\n';
+  const compiled = compileDbc(parseDbc(text)).find(1, false);
+  assert.is(compiled?.slotOf("b"), 1);
+  assert.is(compiled?.slotOf("c"), -1);
+  assert.equal(
+    [0, 1, 2].map((slot) => compiled?.rawOf(slot, hex("05"))),
+    [5, null, null],
+  );
+  assert.equal(
+    [0, 1].map((slot) => compiled?.rawOf(slot, hex("05ff"))),
+    [5, -1],
+  );
+  assert.is(compiled?.physicalOf(0, 5), 11);
+  assert.is(compiled?.unknownSelector(hex("05ff")), null);
+});
 
 test("encoding infers selectors from the signals that are named", () => {
   const dbc = compileDbc(parseDbc(MUX));

@@ -256,6 +256,70 @@ test("what refers to nothing is reported", () => {
   );
 });
 
+const BOUNDS: { why: string; text: string; errors: number }[] = [
+  { why: "the longest message", text: "BO_ 5 M: 1785 A\n", errors: 0 },
+  { why: "one byte more", text: "BO_ 5 M: 1786 A\n", errors: 1 },
+  { why: "the largest 11-bit id", text: "BO_ 2047 M: 8 A\n", errors: 0 },
+  { why: "the largest 29-bit id", text: "BO_ 2684354559 M: 8 A\n", errors: 0 },
+  { why: "30 bits under the flag", text: "BO_ 2684354560 M: 8 A\n", errors: 1 },
+  { why: "30 bits without it", text: "BO_ 536870912 M: 8 A\n", errors: 1 },
+  {
+    why: "the widest signal",
+    text: 'BO_ 5 M: 64 A\n SG_ s : 0|512@1+ (1,0) [0|0] "" A\n',
+    errors: 0,
+  },
+  {
+    why: "one bit more",
+    text: 'BO_ 5 M: 64 A\n SG_ s : 0|513@1+ (1,0) [0|0] "" A\n',
+    errors: 1,
+  },
+  {
+    why: "the last start bit",
+    text: 'BO_ 5 M: 1785 A\n SG_ s : 14279|1@1+ (1,0) [0|0] "" A\n',
+    errors: 0,
+  },
+  {
+    why: "one bit later",
+    text: 'BO_ 5 M: 1785 A\n SG_ s : 14280|1@1+ (1,0) [0|0] "" A\n',
+    errors: 1,
+  },
+  { why: "a range of one value", text: `${GOOD}SG_MUL_VAL_ 5 good good 3-3;\n`, errors: 0 },
+  { why: "an empty range", text: `${GOOD}SG_MUL_VAL_ 5 good good 4-3;\n`, errors: 1 },
+  { why: "a word over two lines", text: `${GOOD}VAL_ 5 good 1 "o\nne" ;\n`, errors: 1 },
+];
+for (const { why, text, errors } of BOUNDS) {
+  test(`bounds: ${why}`, () => {
+    const found = parseDbc(text).problems.filter((p) => p.severity === "error");
+    assert.is(found.length, errors, found.map(formatProblem).join("; "));
+  });
+}
+
+test("a 29-bit message without a frame format is J1939 if the file's protocol is", () => {
+  const file = (protocol: string): string =>
+    `BO_ 2566848766 M: 8 A\nBA_ "ProtocolType" "${protocol}";\n`;
+  assert.is(parseDbc(file("J1939")).messages[0]?.j1939, true);
+  assert.is(parseDbc(file("CANopen")).messages[0]?.j1939, false);
+});
+
+test("of two selectors with one name the first is the one", () => {
+  const dbc = parseDbc(`BO_ 5 M: 8 A
+ SG_ sel M : 0|8@1+ (1,0) [0|0] "" A
+ SG_ sel M : 8|8@1+ (1,0) [0|0] "" A
+ SG_ x m1 : 16|8@1+ (1,0) [0|0] "" A
+`);
+  const [first, second] = dbc.messages[0]?.signals ?? [];
+  assert.equal([first?.selector, second?.selector], [true, false]);
+  const names = (bytes: number[]): string[] =>
+    Object.keys(compileDbc(dbc).decode(5, false, Uint8Array.from(bytes))?.signals ?? {});
+  assert.ok(names([1, 9, 0, 0, 0, 0, 0, 0]).includes("x"));
+});
+
+test("a backslash before the closing quote of a line is a backslash", () => {
+  const dbc = parseDbc('BO_ 5 M: 8 A\n SG_ s : 0|8@1+ (1,0) [0|0] "a\\" A\n');
+  assert.is(dbc.messages[0]?.signals[0]?.unit, "a\\");
+  assert.is(dbc.problems.length, 0);
+});
+
 const HOSTILE: { why: string; text: string }[] = [
   { why: "a million blanks", text: " ".repeat(1e6) },
   { why: "a line of a million digits", text: `BO_ ${"9".repeat(1e6)} A: 8 B` },

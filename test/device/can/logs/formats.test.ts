@@ -103,6 +103,22 @@ for (const { name, text, timesUs, frames } of FORMATS) {
   });
 }
 
+const CELLS: { why: string; line: string; problem: string | null }[] = [
+  { why: "64 bytes", line: `10ABCDEF,${" 11".repeat(64)}`, problem: null },
+  { why: "65 bytes", line: `10ABCDEF,${" 11".repeat(65)}`, problem: "65 data bytes" },
+  { why: "the largest id", line: "1FFFFFFF,", problem: null },
+  { why: "an id too large", line: "20000000,", problem: "id 20000000 has more than 29 bits" },
+  { why: "an id that is none", line: "hello,", problem: "the id is no number" },
+  { why: "a byte that is none", line: "123,XX", problem: '"XX" is no data byte' },
+];
+for (const { why, line, problem } of CELLS) {
+  test(`cells of a CSV: ${why}`, () => {
+    const read = readAll(`ID,Data Bytes\n${line}\n`);
+    assert.is(read.frames.length, problem === null ? 1 : 0);
+    assert.is(read.problems[0]?.message ?? null, problem);
+  });
+}
+
 test("what is no log is refused, with its name", () => {
   for (const text of ["hello\n", "\u0000\u0001\n".repeat(100), "a,b,c\n1,2,3\n"]) {
     assert.throws(
