@@ -157,11 +157,14 @@ export function newCar(seed: number): Car {
   };
 }
 
+/** A contact closes this much of the way before the end. */
+const CONTACT_PLAY = 0.02;
+
 /** What the contact of a bolt says. */
 export function boltContact(car: Car, bolt: Bolt): "locked" | "unlocked" | "unknown" {
   const position = car.bolts[bolt];
-  if (position >= 1) return "locked";
-  return position <= 0 ? "unlocked" : "unknown";
+  if (position >= 1 - CONTACT_PLAY) return "locked";
+  return position <= CONTACT_PLAY ? "unlocked" : "unknown";
 }
 
 /** What the contact of a door or lid says. */

@@ -7,7 +7,7 @@ import { createControlUnits } from "../can/control-units.ts";
 import { makeRoute } from "../car/route.ts";
 import { newCar } from "../car/state.ts";
 import { type Cockpit, serveCockpit } from "../cockpit/server.ts";
-import { NEW_MEMORY } from "../lock/controller.ts";
+import { isAwake, NEW_MEMORY } from "../lock/controller.ts";
 import { type LockEndpoint, serveLock } from "../lock/endpoint.ts";
 import { newWorld, type Surroundings, type Travel, type World } from "../world.ts";
 import { readKey, readOrMakeKey } from "./keys.ts";
@@ -70,6 +70,7 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       clock,
       random,
       onMessage: (message) => simulation.receiveLock(message),
+      isAwake: () => isAwake(simulation.world.controller),
     });
     open.push(lock);
     const simulation = new Simulation({

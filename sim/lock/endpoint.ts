@@ -22,6 +22,8 @@ export type LockEndpointOptions = {
   readonly clock: Clock;
   readonly random: Pick<Random, "bytes">;
   readonly onMessage: (message: LockMessage) => void;
+  /** Whether the firmware runs; what comes while it does not is lost. */
+  readonly isAwake: () => boolean;
 };
 
 export type LockEndpoint = {
@@ -118,9 +120,10 @@ class Endpoint implements LockEndpoint {
     }
     this.#socket?.destroy();
     this.#socket = socket;
-    socket.on("data", (bytes) =>
-      this.#step(this.#session.receive(bytes, this.#options.clock.bootMs())),
-    );
+    socket.on("data", (bytes) => {
+      const { isAwake, clock } = this.#options;
+      if (isAwake()) this.#step(this.#session.receive(bytes, clock.bootMs()));
+    });
     socket.on("close", () => {
       if (this.#socket === socket) this.#socket = undefined;
     });

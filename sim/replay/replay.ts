@@ -1,5 +1,5 @@
 /** A recorded log as a car: its frames on a bus socket, in their own time, faster, or as fast as they are taken. */
-import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
 import {
   type BusServer,
   createReplayBus,
@@ -31,6 +31,7 @@ export type Replayed = {
 /** Rejects with LogFormatError for a file that is no log, with the system's error for one that cannot be read. */
 export async function replay(options: ReplayOptions): Promise<Replayed> {
   const { file, socketPath, speed, clock, signal } = options;
+  await using log = await open(file);
   const listener = Promise.withResolvers<void>();
   const bus = await serveBus({
     path: socketPath,
@@ -42,7 +43,7 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
   const counts = { frames: 0, leftOut: 0 };
   const ended = Promise.withResolvers<unknown>();
   const player = createReplayBus({
-    frames: readLog(createReadStream(file), { file, onProblem: options.onProblem }),
+    frames: readLog(log.createReadStream({ autoClose: false }), { file, onProblem: options.onProblem }),
     speed,
     clock,
     onEnd: ended.resolve,

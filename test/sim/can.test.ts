@@ -28,20 +28,18 @@ function hear(
   let frames = 0;
   world.pass(ms, ({ car }) => {
     clock.pass(car.timeMs - last);
-    const due = units
-      .due(car, last, car.timeMs)
-      .map(
-        ({ id, ext, data }): BusFrame => ({
-          timeUs: null,
-          bus: "sim",
-          id,
-          ext,
-          kind: "data",
-          fd: false,
-          data,
-          bootMs: clock.bootMs(),
-        }),
-      );
+    const due = units.due(car, last, car.timeMs).map(
+      ({ id, ext, data }): BusFrame => ({
+        timeUs: null,
+        bus: "sim",
+        id,
+        ext,
+        kind: "data",
+        fd: false,
+        data,
+        bootMs: clock.bootMs(),
+      }),
+    );
     last = car.timeMs;
     frames += due.length;
     due.forEach(spoil);

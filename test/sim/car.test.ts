@@ -11,7 +11,7 @@ import {
 } from "@kerbside/sim";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { seeded } from "../support/runtime.ts";
+import { seeded } from "../support/seeded.ts";
 import { HandWorld, readyToDrive } from "./world.ts";
 
 const seed = Math.floor(Math.random() * 2 ** 31);

@@ -15,6 +15,7 @@ import {
   type Surroundings,
   stepWorld,
   TRAVEL,
+  type Travel,
   type World,
 } from "@kerbside/sim";
 
@@ -25,7 +26,10 @@ export class HandWorld {
   world: World;
   readonly said: LockLinkSendable[] = [];
 
-  constructor(seed: number) {
+  readonly #around: Surroundings;
+
+  constructor(seed: number, travel: Travel = TRAVEL) {
+    this.#around = { ...AROUND, travel };
     this.world = newWorld(newCar(seed));
     this.pass(1000);
     this.said.length = 0;
@@ -33,7 +37,7 @@ export class HandWorld {
 
   pass(ms: number, watch: (world: World) => void = () => undefined): void {
     for (let passed = 0; passed < ms; passed += STEP_MS) {
-      const { world, send } = stepWorld(this.world, STEP_MS, AROUND);
+      const { world, send } = stepWorld(this.world, STEP_MS, this.#around);
       this.world = world;
       this.said.push(...send);
       watch(world);
@@ -53,7 +57,7 @@ export class HandWorld {
 
   ask(actuationId: number, action: LockAction): void {
     const message = { type: "actuate", actuationId, action } as const;
-    const { world, send } = controllerInput(this.world, { type: "message", message }, AROUND);
+    const { world, send } = controllerInput(this.world, { type: "message", message }, this.#around);
     this.world = world;
     this.said.push(...send);
   }

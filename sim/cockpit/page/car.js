@@ -16,7 +16,7 @@ const DOORS = [
     hinge: [54, 266],
     panel: "M53 266 C53 295 54 325 57 348 L74 342 C69 318 67 290 67 266 Z",
     glass: "M68 270 L79 270 L79 322 L73 330 Z",
-    lock: [33, 334],
+    lock: [33, 352],
   },
   {
     leaf: "passenger",
@@ -34,7 +34,7 @@ const DOORS = [
     hinge: [206, 266],
     panel: "M207 266 C207 295 206 325 203 348 L186 342 C191 318 193 290 193 266 Z",
     glass: "M192 270 L181 270 L181 322 L187 330 Z",
-    lock: [227, 334],
+    lock: [227, 352],
   },
 ];
 const LIDS = [
@@ -130,6 +130,7 @@ function padlock([x, y]) {
 
 /** One door or lid: a button that shows whether it is open and whether its bolt is locked. */
 function makeLeaf(row, press) {
+  const bay = s("path", { d: row.panel, class: "bay" });
   const moving = s("g", { class: "moving" }, s("path", { d: row.panel, class: "panel-shape" }));
   if (row.glass !== undefined) moving.append(s("path", { d: row.glass, class: "side-glass" }));
   const lock = row.lock === undefined ? undefined : padlock(row.lock);
@@ -138,7 +139,13 @@ function makeLeaf(row, press) {
     row.hinge === undefined
       ? s("path", { d: row.panel, class: "hit" })
       : s("rect", { class: "hit", x: hit[0], y: hit[1], width: 74, height: 84, rx: 8 });
-  const group = s("g", { class: `leaf ${row.leaf}`, role: "button", tabindex: 0 }, area, moving);
+  const group = s(
+    "g",
+    { class: `leaf ${row.leaf}`, role: "button", tabindex: 0 },
+    area,
+    bay,
+    moving,
+  );
   if (lock !== undefined) group.append(lock.group);
   let isOpen = false;
   whenPressed(group, () => press(row.leaf, !isOpen));

@@ -1,0 +1,193 @@
+/** A simulated car with all its sockets and its cockpit, and what talks to them: for tests over real sockets. */
+import "reflect-metadata";
+import { webcrypto } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { request } from "node:https";
+import { createConnection, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  type Clock,
+  type LockLinkSendable,
+  LockLinkSession,
+  type LockMessage,
+  type Timer,
+  utf8,
+} from "@kerbside/protocol";
+import { type Drive, startDrive, type Travel } from "@kerbside/sim";
+import { SubjectAlternativeNameExtension, X509CertificateGenerator } from "@peculiar/x509";
+import { realClock, realRandom } from "../support/runtime.ts";
+
+export type Pem = { readonly certificate: string; readonly key: string };
+
+/** Self-signed, for localhost, for an hour. */
+export async function makeCertificate(): Promise<Pem> {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    name: "CN=localhost",
+    notBefore: new Date(Date.now() - 60_000),
+    notAfter: new Date(Date.now() + 3_600_000),
+    signingAlgorithm: algorithm,
+    keys,
+    extensions: [new SubjectAlternativeNameExtension([{ type: "dns", value: "localhost" }])],
+  });
+  const der = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey));
+  const lines = der.toString("base64").match(/.{1,64}/g) ?? [];
+  const key = `-----BEGIN PRIVATE KEY-----\n${lines.join("\n")}\n-----END PRIVATE KEY-----\n`;
+  return { certificate: certificate.toString("pem"), key };
+}
+
+export function makeDirectory(): { readonly path: string; readonly remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), "kerbside-sim-"));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export type Rig = {
+  readonly drive: Drive;
+  readonly key: string;
+  readonly call: (method: string, path: string, body?: unknown, key?: string) => Promise<Answered>;
+};
+export type Answered = {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, unknown>>;
+};
+
+export async function startRig(
+  dataDir: string,
+  pem: Pem,
+  travel: Travel = { minMs: 20, maxMs: 40 },
+): Promise<Rig> {
+  const cockpit = { port: 0, certificate: pem.certificate, key: pem.key };
+  const drive = await startDrive({
+    dataDir,
+    seed: 9,
+    travel,
+    cockpit,
+    clock: realClock,
+    random: realRandom,
+  });
+  const key = readFileSync(drive.cockpitKeyFile, "utf8").trim();
+  const port = drive.cockpitPort ?? 0;
+  return {
+    drive,
+    key,
+    call: (method, path, body, shown = key) => callOver(port, pem, shown, method, path, body),
+  };
+}
+
+function callOver(
+  port: number,
+  pem: Pem,
+  key: string,
+  method: string,
+  path: string,
+  body: unknown,
+): Promise<Answered> {
+  return new Promise((resolve, reject) => {
+    const headers = key === "" ? {} : { authorization: `Bearer ${key}` };
+    const asked = request(
+      { host: "localhost", port, method, path, headers, ca: pem.certificate, agent: false },
+      (response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (chunk) => {
+          text += chunk;
+        });
+        response.on("end", () => {
+          const isJson = /json/.test(response.headers["content-type"] ?? "");
+          resolve({
+            status: response.statusCode ?? 0,
+            body: isJson ? JSON.parse(text) : { text },
+            headers: response.headers,
+          });
+        });
+      },
+    );
+    asked.on("error", reject);
+    asked.end(
+      body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
+    );
+  });
+}
+
+/** The module's end of the lock link. */
+export class TestModule {
+  readonly heard: LockMessage[] = [];
+  readonly #socket: Socket;
+  readonly #session: LockLinkSession;
+  readonly #clock: Clock = realClock;
+  #timer: Timer | undefined;
+  #waiting: { readonly found: () => boolean; readonly done: () => void }[] = [];
+
+  constructor(path: string, pairingKey: Uint8Array) {
+    this.#session = new LockLinkSession({
+      role: "module",
+      pairingKey,
+      id: utf8("TESTMOD1"),
+      random: realRandom,
+    });
+    this.#socket = createConnection(path);
+    this.#socket.on("error", () => undefined);
+    this.#socket.on("connect", () => this.#socket.write(this.#session.open(this.#clock.bootMs())));
+    this.#socket.on("data", (bytes) =>
+      this.#take(this.#session.receive(bytes, this.#clock.bootMs())),
+    );
+    this.#socket.on("close", () => this.#settle());
+    this.#tick();
+  }
+
+  get isClosed(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  get isReady(): boolean {
+    return this.#session.state.value === "ready";
+  }
+
+  send(message: LockLinkSendable): void {
+    const sent = this.#session.send(message, this.#clock.bootMs());
+    if (!sent.sent) throw new Error("no session");
+    this.#socket.write(sent.bytesOut);
+  }
+
+  /** Resolves once it holds; looked at after everything that comes. */
+  until(found: () => boolean): Promise<void> {
+    if (found()) return Promise.resolve();
+    return new Promise((done) => this.#waiting.push({ found, done }));
+  }
+
+  outcomes(id: number): readonly string[] {
+    return this.heard.flatMap((message) =>
+      message.type === "actuationResult" && message.actuationId === id ? [message.outcome] : [],
+    );
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#socket.destroy();
+  }
+
+  #tick(): void {
+    this.#take(this.#session.tick(this.#clock.bootMs()));
+    this.#timer = this.#clock.after(50, () => this.#tick());
+  }
+
+  #take({
+    messages,
+    bytesOut,
+  }: {
+    readonly messages: readonly LockMessage[];
+    readonly bytesOut: Uint8Array;
+  }): void {
+    if (bytesOut.length > 0 && !this.#socket.destroyed) this.#socket.write(bytesOut);
+    this.heard.push(...messages);
+    this.#settle();
+  }
+
+  #settle(): void {
+    const ready = this.#waiting.filter(({ found }) => found());
+    this.#waiting = this.#waiting.filter((one) => !ready.includes(one));
+    for (const { done } of ready) done();
+  }
+}
