@@ -1,5 +1,6 @@
 /** All benchmarks: a line each. */
 import type { Benchmark } from "./benchmark.ts";
+import { bufferBenchmark } from "./buffer/append.ts";
 import { canBenchmark } from "./can/can.ts";
 
-export const BENCHMARKS: readonly Benchmark[] = [canBenchmark];
+export const BENCHMARKS: readonly Benchmark[] = [bufferBenchmark, canBenchmark];

@@ -14,8 +14,8 @@ export type Handle = Database.Database;
 /** "KRBB", so that another program's database is not taken for ours. */
 const APPLICATION_ID = 0x4b524242;
 const PAGE_BYTES = 4096;
-/** A WAL of this many pages is copied back into the database: 1 MiB at 4 KiB a page. */
-const CHECKPOINT_PAGES = 256;
+/** A WAL of this many pages is copied back into the database: 4 MiB at 4 KiB a page. */
+const CHECKPOINT_PAGES = 1000;
 
 /** Each step takes a database from its place in the list to the next. Steps are only ever appended. */
 const MIGRATIONS: readonly string[] = [
