@@ -146,6 +146,8 @@ export type SegmentChange = {
   readonly header?: Partial<SegmentHeader>;
   /** Already encoded events in place of real ones. */
   readonly rows?: readonly Uint8Array[];
+  /** In place of the body that the rows would give. */
+  readonly body?: Uint8Array;
   readonly gap?: number;
   readonly withOpening?: boolean;
 };
@@ -188,7 +190,8 @@ export class CarLog {
       const seq = firstSeq + i;
       return aeadSeal(rowKey, rowNonce(seq), row, rowBinding({ log, lane, segment: number, seq }));
     });
-    const body = change.gap === undefined ? encodeRows(rows) : new Uint8Array();
+    const whole = change.body ?? encodeRows(rows);
+    const body = change.gap === undefined ? whole : new Uint8Array();
     const count = change.gap ?? rows.length;
     const header = signHeader(car.key, {
       tenant: car.tenant,
