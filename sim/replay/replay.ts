@@ -43,7 +43,10 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
   const counts = { frames: 0, leftOut: 0 };
   const ended = Promise.withResolvers<unknown>();
   const player = createReplayBus({
-    frames: readLog(log.createReadStream({ autoClose: false }), { file, onProblem: options.onProblem }),
+    frames: readLog(log.createReadStream({ autoClose: false }), {
+      file,
+      onProblem: options.onProblem,
+    }),
     speed,
     clock,
     onEnd: ended.resolve,
