@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { BOOKING_ROUTES } from "./booking-routes.ts";
 import { COMMAND_ROUTES } from "./command-routes.ts";
 import { registerDocs } from "./docs.ts";
-import { FEED_ROUTES } from "./feed-routes.ts";
+import { FEED_ROUTES, Streams } from "./feed-routes.ts";
 import { RequestMetrics } from "./metrics.ts";
 import { handleError, ProblemSchema, problem, sendNotFound, sendProblem } from "./problem.ts";
 import type { Answer, ApiParts, Call, Route } from "./route.ts";
@@ -22,6 +22,14 @@ export const ROUTES: readonly Route[] = [
 ];
 const URL_CHARS_MAX = 2048;
 const PREFIX = "/v1/tenants/:tenant";
+
+/** What all routes share. */
+type Gate = {
+  readonly options: ApiOptions;
+  readonly callers: WeakMap<FastifyRequest, Caller>;
+  readonly closing: AbortSignal;
+  readonly streams: Streams;
+};
 
 export type ApiOptions = ApiParts & { readonly verifyToken: TokenVerifier };
 
@@ -48,7 +56,8 @@ export async function registerApi(app: FastifyInstance, options: ApiOptions): Pr
   await app.register((scope, _options, done) => {
     const callers = new WeakMap<FastifyRequest, Caller>();
     scope.addHook("onRequest", (request, reply) => authenticate(request, reply, options, callers));
-    for (const route of ROUTES) addRoute(scope, route, options, callers, closing.signal);
+    const gate: Gate = { options, callers, closing: closing.signal, streams: new Streams() };
+    for (const route of ROUTES) addRoute(scope, route, gate);
     // Paths that do not exist are behind the same gate, so that they answer the same.
     for (const url of ["/v1", "/v1/*"]) {
       scope.all(url, { schema: { hide: true } }, (_request, reply) => sendNotFound(reply));
@@ -114,13 +123,7 @@ async function authenticate(
   return undefined;
 }
 
-function addRoute(
-  scope: FastifyInstance,
-  route: Route,
-  options: ApiOptions,
-  callers: WeakMap<FastifyRequest, Caller>,
-  closing: AbortSignal,
-): void {
+function addRoute(scope: FastifyInstance, route: Route, gate: Gate): void {
   scope.route({
     method: route.method,
     url: PREFIX + route.path,
@@ -141,13 +144,13 @@ function addRoute(
       },
     },
     onRequest: async (request) => {
-      const caller = callers.get(request);
+      const caller = gate.callers.get(request);
       if (caller !== undefined && !route.scopes.some((s) => caller.scopes.has(s))) {
         throw new ProtocolError("forbidden", `token: expected scope ${route.scopes.join(" or ")}`);
       }
     },
     handler: async (request, reply) => {
-      const call = await callOf(request, reply, options, callers, closing);
+      const call = await callOf(request, reply, gate);
       return respond(route, call);
     },
   });
@@ -156,9 +159,7 @@ function addRoute(
 async function callOf(
   request: FastifyRequest,
   reply: FastifyReply,
-  options: ApiOptions,
-  callers: WeakMap<FastifyRequest, Caller>,
-  closing: AbortSignal,
+  { options, callers, closing, streams }: Gate,
 ): Promise<Call> {
   const caller = callers.get(request);
   const store = caller && (await options.tenant(caller.tenant))?.store;
@@ -180,6 +181,7 @@ async function callOf(
     signal: AbortSignal.any([gone.signal, closing]),
     accepts: headers.accept ?? "",
     lastEventId: textHeader(headers["last-event-id"]),
+    streams,
     reply,
   };
 }

@@ -19,8 +19,26 @@ const PAGE = 100;
 /** What a browser waits before it connects again. */
 const RETRY_MS = 1000;
 
-const streams = new Map<string, number>();
-const total = (): number => [...streams.values()].reduce((sum, n) => sum + n, 0);
+/** How many streams a server has open, by tenant. */
+export class Streams {
+  readonly #open = new Map<string, number>();
+
+  /** Throws ProtocolError `limit_reached`. */
+  enter(tenant: string): void {
+    const mine = this.#open.get(tenant) ?? 0;
+    const all = [...this.#open.values()].reduce((sum, n) => sum + n, 0);
+    if (mine >= STREAMS_MAX.tenant || all >= STREAMS_MAX.process) {
+      throw new ProtocolError("limit_reached", `feed: at most ${STREAMS_MAX.tenant} streams`);
+    }
+    this.#open.set(tenant, mine + 1);
+  }
+
+  leave(tenant: string): void {
+    const left = (this.#open.get(tenant) ?? 1) - 1;
+    if (left === 0) this.#open.delete(tenant);
+    else this.#open.set(tenant, left);
+  }
+}
 
 function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((done) => {
@@ -83,11 +101,7 @@ async function feed(call: Call): Promise<Answer> {
 async function follow(call: Call): Promise<Answer> {
   const { caller, parts, reply } = call;
   const after = await startOf(call, call.lastEventId ?? call.query.after);
-  const mine = streams.get(caller.tenant) ?? 0;
-  if (mine >= STREAMS_MAX.tenant || total() >= STREAMS_MAX.process) {
-    throw new ProtocolError("limit_reached", `feed: at most ${STREAMS_MAX.tenant} streams`);
-  }
-  streams.set(caller.tenant, mine + 1);
+  call.streams.enter(caller.tenant);
   const expiry = new AbortController();
   const leftMs = caller.expiresAtMs - parts.clock.wallMs();
   const timer = parts.clock.after(leftMs, () => expiry.abort());
@@ -107,9 +121,7 @@ async function follow(call: Call): Promise<Answer> {
   } finally {
     timer.cancel();
     raw.end();
-    const left = (streams.get(caller.tenant) ?? 1) - 1;
-    if (left === 0) streams.delete(caller.tenant);
-    else streams.set(caller.tenant, left);
+    call.streams.leave(caller.tenant);
   }
   return "taken";
 }

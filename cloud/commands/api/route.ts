@@ -40,6 +40,12 @@ export type ApiParts = {
   readonly log: Log;
 };
 
+/** How many streams may be open; see the feed. */
+export type StreamGate = {
+  readonly enter: (tenant: string) => void;
+  readonly leave: (tenant: string) => void;
+};
+
 /** One call, authenticated, of the tenant's own caller. */
 export type Call = {
   readonly parts: ApiParts;
@@ -56,6 +62,7 @@ export type Call = {
   readonly signal: AbortSignal;
   readonly accepts: string;
   readonly lastEventId: string | undefined;
+  readonly streams: StreamGate;
   readonly reply: FastifyReply;
 };
 export type Answer =

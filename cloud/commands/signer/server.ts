@@ -2,7 +2,7 @@
  * The signer as a process: listens on a Unix socket that only this user may open, reads bounded frames, and hands
  * each request to the core. It has the only access to the tenants' command keys and takes no other input.
  */
-import { chmod, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { createServer, connect as dial, type Server, type Socket } from "node:net";
 import { type Clock, type Log, ProtocolError, type Timer } from "@kerbside/protocol";
 import { Signer, type SignerParts } from "./core.ts";
@@ -56,21 +56,17 @@ export async function runSigner(options: SignerOptions): Promise<RunningSigner> 
   };
 }
 
-/** The socket is never, not for a moment, open to other users. */
-async function listen(server: Server, path: string): Promise<void> {
-  const before = process.umask(0o177);
-  try {
-    await new Promise<void>((done, fail) => {
-      server.once("error", fail);
-      server.listen(path, () => {
-        server.off("error", fail);
-        done();
-      });
+/** The socket is never, not for a moment, open to other users: it is made, within this call, under the mask. */
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise<void>((done, fail) => {
+    server.once("error", fail);
+    const before = process.umask(0o177);
+    server.listen(path, () => {
+      server.off("error", fail);
+      done();
     });
-  } finally {
     process.umask(before);
-  }
-  await chmod(path, 0o600);
+  });
 }
 
 function isListening(path: string): Promise<boolean> {

@@ -114,6 +114,14 @@ async function until(holds: () => boolean, what: string): Promise<void> {
   }
 }
 
+async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (const untilMs = performance.now() + 10_000; performance.now() < untilMs; ) {
+    const found = await look();
+    if (found !== undefined) return found;
+  }
+  throw new Error("not in time");
+}
+
 it("P-33 the feed announces ids only, as a page and as a stream that goes on where it ended", async ({
   rig,
   token,
@@ -153,6 +161,38 @@ it("P-33 the feed announces ids only, as a page and as a stream that goes on whe
   assert.is(page.body.items.length, 2, page.text);
   const next = await rig.ask({ path: `/v1/tenants/demo/feed?after=${page.body.next}`, token });
   assert.ok(next.body.items[0].cursor > page.body.items[1].cursor);
+});
+
+it("a tenant has 64 streams at most, and the place of one that ends is free again", async ({
+  rig,
+  token,
+}) => {
+  const streams = await Promise.all(Array.from({ length: 64 }, () => follow(rig, token)));
+  const headers = { accept: "text/event-stream" };
+  const path = "/v1/tenants/demo/feed";
+  const refused = await rig.ask({ path, token, headers });
+  assert.is(refused.status, 429, refused.text);
+  assert.is(refused.body.code, "limit_reached");
+  for (const stream of streams) stream.end();
+  const again = await eventually(async () => {
+    const stream = await follow(rig, token);
+    await until(() => stream.text() !== "", "its first bytes");
+    return stream.text().startsWith("retry:") ? stream : undefined;
+  });
+  again.end();
+});
+
+it("the feed can be followed from its end", async ({ rig, token }) => {
+  const path = "/v1/tenants/demo/feed";
+  const end = (await rig.ask({ path: `${path}?after=end`, token })).body;
+  assert.equal(end.items, []);
+  let last = "0";
+  for (;;) {
+    const { body } = await rig.ask({ path: `${path}?after=${last}&limit=7`, token });
+    if (body.items.length === 0) break;
+    last = body.next;
+  }
+  assert.is(end.next, last);
 });
 
 it("a stream ends with its token", async ({ rig }) => {

@@ -117,9 +117,9 @@ export class Car {
   }
 
   /** What it does with a command; tests replace it. */
-  answer: (envelope: Uint8Array) => Promise<void> = (envelope) => this.#behave(envelope);
+  answer: (envelope: Uint8Array) => Promise<void> = (envelope) => this.usual(envelope);
 
-  async #behave(envelope: Uint8Array): Promise<void> {
+  async usual(envelope: Uint8Array): Promise<void> {
     const stale = !equalBytes(openCommand(verifyKey(this.commandKey), envelope).epoch, this.epoch);
     if (stale) {
       const result = this.result(envelope, { status: "stale_session" });

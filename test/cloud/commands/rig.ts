@@ -89,6 +89,8 @@ export type Rig = {
   readonly startSigner: () => Promise<void>;
   /** A new API process over the same store, as after a crash: nothing of the old one's memory is left. */
   readonly restartNode: () => Promise<void>;
+  /** One more API process beside the first, over the same store. */
+  readonly anotherNode: () => Promise<Node>;
   readonly close: () => Promise<void>;
 };
 
@@ -202,6 +204,7 @@ async function assemble(made: Made): Promise<Rig> {
     startSigner: async () => {
       signerProcess = await spawnSigner(config);
     },
+    anotherNode: start,
     restartNode: async () => {
       await node.close();
       node = await start();

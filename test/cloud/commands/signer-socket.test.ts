@@ -166,6 +166,32 @@ for (const { why, bytes } of GARBAGE) {
   });
 }
 
+it("a frame that begins and never ends has its connection closed in time", async (f) => {
+  const socket = join(f.dir, "patient.sock");
+  const waits: { readonly ms: number; readonly run: () => void }[] = [];
+  const signer = await runSigner({
+    socket,
+    tenant: f.tenants.tenant,
+    verifyToken: verifierOf(f.tokens),
+    clock: {
+      ...clock,
+      after: (ms, run) => {
+        waits.push({ ms, run });
+        return { cancel: () => undefined };
+      },
+    },
+    log,
+  });
+  const peer = await dialled(socket);
+  const closed = once(peer, "close");
+  peer.write(new Uint8Array([0, 0]));
+  while (waits.length === 0) await new Promise((done) => setImmediate(done));
+  assert.is(waits[0]?.ms, 5000);
+  waits[0]?.run();
+  await closed;
+  await signer.close();
+});
+
 it("bytes that trickle in one by one are a frame all the same", async (f) => {
   const socket = await dialled(f.socket);
   // {0: 7}: a request with an id and nothing asked.
