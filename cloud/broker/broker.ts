@@ -21,7 +21,7 @@ import {
   topicOf,
 } from "@kerbside/protocol";
 import { Aedes } from "aedes";
-import { Gates, guardOf } from "./gates.ts";
+import { Gates } from "./gates.ts";
 import { PacketGuard } from "./guard.ts";
 import type { IdentifyCar } from "./identity.ts";
 import { BROKER_LIMITS, type BrokerLimits } from "./limits.ts";
@@ -72,7 +72,11 @@ const TICKET_KEY_BYTES = 48;
 /** Listens with mutual TLS 1.3. Rejects where the port cannot be had or the certificates do not load. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const broker = new EmbeddedBroker(options);
-  const port = await broker.listen();
+  const port = await broker.listen().catch(async (error: unknown) => {
+    // Its timers would keep alive the process that it could not serve.
+    await broker.close();
+    throw error;
+  });
   return {
     port,
     source: { start: (handler) => broker.start(handler), stop: () => broker.stop() },
@@ -105,8 +109,13 @@ class EmbeddedBroker {
     this.refusals = new RefusalCounter(this.#limits, clock, log);
     const handler = this.#handler.promise;
     this.#sessions = new Sessions(handler, this.#limits, clock, log);
-    const nowMs = (): number => clock.wallMs();
-    this.#gates = new Gates({ limits: this.#limits, identify, sessions: this.#sessions, nowMs });
+    this.#gates = new Gates({
+      limits: this.#limits,
+      identify,
+      sessions: this.#sessions,
+      nowMs: () => clock.wallMs(),
+      bootMs: () => clock.bootMs(),
+    });
     this.#aedes = new Aedes({
       ...this.#gates.hooks,
       connectTimeout: this.#limits.acceptMsMax,
@@ -273,7 +282,10 @@ class EmbeddedBroker {
         this.#sessions.end(session);
       });
     });
-    this.#aedes.on("clientReady", (client) => guardOf(client)?.accept());
+    this.#aedes.on("clientReady", (client) => {
+      const session = this.#gates.sessionOf(client);
+      session?.guard.accept(session.rates);
+    });
     this.#aedes.on("subscribe", (subscriptions, client) => {
       const topics = this.#gates.sessionOf(client)?.topics;
       // aedes tells of refused ones too, with 128 in place of the QoS (§ 3.9.3).

@@ -14,7 +14,9 @@ export type GateOptions = {
   readonly limits: BrokerLimits;
   readonly identify: IdentifyCar;
   readonly sessions: Sessions;
+  /** Unix time, and time that never goes back, in ms. */
   readonly nowMs: () => number;
+  readonly bootMs: () => number;
 };
 
 /** MQTT 3.1.1 in CONNECT (§ 3.1.2.2). */
@@ -23,7 +25,7 @@ const PROTOCOL_VERSION = 4;
 const NOT_AUTHORIZED = 5;
 const NO_FAREWELL: Uint8Array = new Uint8Array(0);
 
-export function guardOf(client: Client): PacketGuard | undefined {
+function guardOf(client: Client): PacketGuard | undefined {
   return client.conn instanceof PacketGuard ? client.conn : undefined;
 }
 
@@ -100,10 +102,12 @@ export class Gates {
     const identity = await this.#options.identify(certificate);
     if (clientIdOf(identity) !== client.id) throw new RefusedError("client_id");
     if (identity.notAfterMs <= this.#options.nowMs()) throw new RefusedError("certificate_expired");
+    const rates = this.#options.sessions.ratesOf(client.id);
+    if (!rates.connect(this.#options.bootMs())) throw new RefusedError("connect_rate");
     const farewell = this.#farewells.get(client) ?? NO_FAREWELL;
     const answered = Promise.resolve();
     const topics = new Set<string>();
-    this.#sessions.set(client, { client, guard, identity, farewell, topics, answered });
+    this.#sessions.set(client, { client, guard, identity, rates, farewell, topics, answered });
   }
 
   async #publish(client: Client | null, packet: PublishPacket): Promise<void> {

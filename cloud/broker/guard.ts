@@ -9,7 +9,7 @@ import type { TLSSocket } from "node:tls";
 import type { Clock, Timer } from "@kerbside/protocol";
 import type { BrokerLimits } from "./limits.ts";
 import { type PacketHeader, scanHeader } from "./packet-scan.ts";
-import { type Bucket, fullBucket, take } from "./rate.ts";
+import type { CarRates } from "./rate.ts";
 import { type Refusal, RefusedError } from "./refusals.ts";
 
 export type GuardOptions = {
@@ -46,16 +46,12 @@ export class PacketGuard extends Duplex {
   /** The car sends no more; what it sent is still passed on. */
   #ended = false;
   #inflight: { messages: number; bytes: number } = { messages: 0, bytes: 0 };
-  #messages: Bucket;
-  #bytes: Bucket;
+  #rates: CarRates | undefined;
 
   constructor(socket: TLSSocket, options: GuardOptions) {
     super({ allowHalfOpen: false });
     this.socket = socket;
     this.#options = options;
-    const now = options.clock.bootMs();
-    this.#messages = fullBucket(this.#messageRate(), now);
-    this.#bytes = fullBucket(this.#byteRate(), now);
     socket.on("data", (chunk: Buffer) => {
       this.#chunk = this.#chunk.length === 0 ? chunk : Buffer.concat([this.#chunk, chunk]);
       this.#pump();
@@ -68,9 +64,10 @@ export class PacketGuard extends Duplex {
     socket.on("close", () => this.destroy());
   }
 
-  /** The car is who it says: what stands behind its CONNECT may come. */
-  accept(): void {
+  /** The car is who it says: what stands behind its CONNECT may come, at the rates of this car. */
+  accept(rates: CarRates): void {
     this.#accepted = true;
+    this.#rates = rates;
     if (this.#hold.value === "unaccepted") this.#hold = { value: "none" };
     this.emit("accepted");
     this.#pump();
@@ -166,7 +163,8 @@ export class PacketGuard extends Duplex {
       this.#inflight.bytes += header.length;
     }
     const size = header.bytes.length + header.length;
-    const waitMs = Math.max(this.#owe("messages", 1), this.#owe("bytes", size));
+    // CONNECT is charged to nobody yet.
+    const waitMs = this.#rates?.packet(size, this.#options.clock.bootMs()) ?? 0;
     this.#first = false;
     this.#header = [];
     this.#bodyLeft = size;
@@ -195,27 +193,5 @@ export class PacketGuard extends Duplex {
     const { inflightMessagesMax, inflightBytesMax } = this.#options.limits;
     const { messages, bytes } = this.#inflight;
     return messages >= inflightMessagesMax || bytes >= inflightBytesMax;
-  }
-
-  #owe(what: "messages" | "bytes", cost: number): number {
-    const now = this.#options.clock.bootMs();
-    if (what === "messages") {
-      const taken = take(this.#messages, this.#messageRate(), cost, now);
-      this.#messages = taken.bucket;
-      return taken.waitMs;
-    }
-    const taken = take(this.#bytes, this.#byteRate(), cost, now);
-    this.#bytes = taken.bucket;
-    return taken.waitMs;
-  }
-
-  #messageRate(): { readonly perS: number; readonly burst: number } {
-    const { messagesPerS, messagesBurst } = this.#options.limits;
-    return { perS: messagesPerS, burst: messagesBurst };
-  }
-
-  #byteRate(): { readonly perS: number; readonly burst: number } {
-    const { bytesPerS, bytesBurst } = this.#options.limits;
-    return { perS: bytesPerS, burst: bytesBurst };
   }
 }

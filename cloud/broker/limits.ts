@@ -13,10 +13,15 @@ export type BrokerLimits = {
   readonly addressesMax: number;
   /** Keep-alive that a CONNECT must name, in seconds: from 1 to this. */
   readonly keepaliveSMax: number;
+  /** Connections of one car: this many at once, then one more each `connectEveryMs`; two copies of a car would take turns. */
+  readonly connectsBurst: number;
+  readonly connectEveryMs: number;
+  /** Cars whose rates are remembered while they are away; the longest unseen is forgotten first. */
+  readonly carsMax: number;
   /** Messages and bytes of one connection that the handler has not answered yet; more is left in the socket. */
   readonly inflightMessagesMax: number;
   readonly inflightBytesMax: number;
-  /** What a car may send each second, and as a burst; what is above it waits in the socket. */
+  /** What a car may send each second, and as a burst, over all its connections; what is above it waits in the socket. */
   readonly messagesPerS: number;
   readonly messagesBurst: number;
   readonly bytesPerS: number;
@@ -38,6 +43,9 @@ export const BROKER_LIMITS: BrokerLimits = {
   refusalEveryMs: 1_000,
   addressesMax: 10_000,
   keepaliveSMax: 1_200,
+  connectsBurst: 20,
+  connectEveryMs: 3_000,
+  carsMax: 40_000,
   inflightMessagesMax: 64,
   inflightBytesMax: 1024 * 1024,
   messagesPerS: 500,

@@ -14,6 +14,7 @@ export const REFUSALS = [
   "protocol_version",
   "certificate",
   "identity",
+  "connect_rate",
   "topic",
   "payload_length",
   "handler",

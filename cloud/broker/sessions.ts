@@ -14,12 +14,14 @@ import type { Client } from "aedes";
 import type { PacketGuard } from "./guard.ts";
 import type { CarIdentity } from "./identity.ts";
 import type { BrokerLimits } from "./limits.ts";
+import { CarRates } from "./rate.ts";
 
 /** An accepted connection of a car. */
 export type Session = {
   readonly client: Client;
   readonly guard: PacketGuard;
   readonly identity: CarIdentity;
+  readonly rates: CarRates;
   /** What the car left to be said when it goes: the payload of its will, or nothing. */
   readonly farewell: Uint8Array;
   /** Topics it listens to; exact ones of its own. */
@@ -32,6 +34,7 @@ export class Sessions {
   readonly #live = new Map<string, Session>();
   /** The last of the ordered messages of each car under way. */
   readonly #tails = new Map<string, Promise<void>>();
+  readonly #rates = new Map<string, CarRates>();
   readonly #pending = new Set<Promise<void>>();
   readonly #handler: Promise<SourceHandler>;
   readonly #limits: BrokerLimits;
@@ -55,6 +58,16 @@ export class Sessions {
 
   find(clientId: string): Session | undefined {
     return this.#live.get(clientId);
+  }
+
+  /** The rates of a car, whether it is here or was. */
+  ratesOf(clientId: string): CarRates {
+    const rates = this.#rates.get(clientId) ?? new CarRates(this.#limits, this.#clock.bootMs());
+    this.#rates.delete(clientId);
+    this.#rates.set(clientId, rates);
+    const [oldest] = this.#rates.keys();
+    if (this.#rates.size > this.#limits.carsMax && oldest !== undefined) this.#rates.delete(oldest);
+    return rates;
   }
 
   /** A connection was accepted; one that this car had before has ended with it. */
