@@ -293,6 +293,13 @@ it("makes a booking once for a key, pages through bookings, cancels, and ends no
   assert.is((await post(`${base}/${made.body.booking}/end`)).status, 409);
 });
 
+it("the same booking asked for five times at once is made once", async ({ rig, token }) => {
+  const asked = { path: "/v1/tenants/demo/bookings", token, body: aBooking(), headers: key() };
+  const replies = await Promise.all(Array.from({ length: 5 }, () => rig.ask(asked)));
+  assert.is(new Set(replies.map((reply) => reply.body.booking)).size, 1);
+  assert.equal(replies.map((reply) => reply.status).sort(), [200, 200, 200, 200, 201]);
+});
+
 it("two cancel and end at once: one of them holds", async ({ rig, token }) => {
   const base = "/v1/tenants/demo/bookings";
   const made = await rig.ask({ path: base, token, body: aBooking(), headers: key() });

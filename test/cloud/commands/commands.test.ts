@@ -280,32 +280,6 @@ it("stale_session where the car has not announced its new session", async ({
   assert.is((await command(rig, token, { action: "unlock", booking })).body.state, "executed");
 });
 
-it("believes no announcement but the car's newest", async ({ rig, token, booking }) => {
-  const old = signSession(rig.car.key, rig.car.session());
-  await rig.car.announce({ reason: "reconnect" });
-  const before = await (await rig.store()).session(CAR);
-  const forged = signSession(
-    signingKey(randomBytes(32)),
-    rig.car.session({ epoch: randomBytes(16) }),
-  );
-  const foreign = signSession(rig.car.key, rig.car.session({ tenant: "other" as typeof DEMO }));
-  for (const payload of [old, forged, foreign, randomBytes(40)]) {
-    await rig.fromCar({ topic: { tenant: DEMO, vehicle: CAR, channel: "session" }, payload });
-  }
-  assert.equal(await (await rig.store()).session(CAR), before);
-  assert.is((await command(rig, token, { action: "lock", booking })).body.state, "executed");
-});
-
-it("a message whose certificate is another car's is put aside", async ({ rig }) => {
-  const before = await (await rig.store()).session(CAR);
-  await rig.fromCar({
-    topic: { tenant: DEMO, vehicle: CAR, channel: "session" },
-    payload: signSession(rig.car.key, rig.car.session()),
-    certificate: { tenant: DEMO, vehicle: "car-2" as typeof CAR, serial: "02" },
-  });
-  assert.equal(await (await rig.store()).session(CAR), before);
-});
-
 it("a crash of the API loses no command: answers and deadlines still count", async ({
   rig,
   token,
