@@ -106,7 +106,8 @@ function parse({ name, options }: Command, words: readonly string[]): Parsed {
       strict: true,
     });
   } catch (error) {
-    throw new UsageError(`${name}: ${error instanceof Error ? error.message : "cannot be read"}`);
+    const words = error instanceof Error ? error.message : "cannot be read";
+    throw new UsageError(`${name}: ${words.replaceAll("\n", " ")}`);
   }
 }
 

@@ -1,5 +1,5 @@
 /** `events`, `feed`, `audit verify`, `quarantine`: what a tenant's store holds. */
-import { eventView, feedView } from "@kerbside/commands";
+import type { EventView } from "@kerbside/commands";
 import { type EventQuery, toHex, vehicleId } from "@kerbside/protocol";
 import type { AuditReport } from "@kerbside/tenants";
 import {
@@ -13,6 +13,8 @@ import {
 import { asked, byOperator, withRegistry, withTenant } from "./open.ts";
 
 const common = { data: DATA_OPTION, dev: DEV_OPTION, json: JSON_OPTION };
+/** Loaded when they are needed: with them comes the API, which most commands can do without. */
+const views = () => import("@kerbside/commands");
 const PAGE = 1000;
 const CURSOR_MAX = Number.MAX_SAFE_INTEGER;
 
@@ -39,6 +41,7 @@ export const DATA_COMMANDS: readonly Command[] = [
     run: (input) => {
       const after = input.integer("after", 0, CURSOR_MAX);
       return withTenant(input, async ({ store }) => {
+        const { feedView } = await views();
         const entries = pages(after, (at) => store.feed(at, PAGE), "cursor");
         for await (const entry of entries) {
           const view = feedView(entry);
@@ -83,6 +86,7 @@ function printEvents(input: Input): Promise<number> {
   const name = input.optional("vehicle");
   const vehicle = name === undefined ? undefined : asked(() => vehicleId(name));
   return withTenant(input, async ({ store }) => {
+    const { eventView } = await views();
     const of = vehicle === undefined ? `tenant:${store.tenant}` : `vehicle:${vehicle}`;
     await store.audit(byOperator(input, "read.events", of));
     const query: EventQuery = { limit: PAGE, ...(vehicle === undefined ? {} : { vehicle }) };
@@ -98,7 +102,7 @@ function printEvents(input: Input): Promise<number> {
   });
 }
 
-function lineOf(view: ReturnType<typeof eventView>): string {
+function lineOf(view: EventView): string {
   const place = `${view.vehicle}  ${view.log.slice(0, 8)}  ${view.lane.padEnd(8)}`;
   return "gap" in view
     ? `${place}  ${view.gap.join("–")} are gone, as the car declared`

@@ -1,10 +1,8 @@
-/** `serve`, and each of its services alone. */
+/** `serve`, and each of its services alone. What a service is made of is loaded by the process that runs it. */
 import { ProtocolError } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
 import { dataDirectory, readSecret } from "../config.ts";
-import { handIssuerKeys, openEmbeddedIssuer } from "../issuer-keys.ts";
 import { serviceLog } from "../log.ts";
-import { startNode } from "../node.ts";
 import {
   BROKER_PORT_DEFAULT,
   concretePort,
@@ -12,7 +10,6 @@ import {
   issuerName,
   serviceClock,
 } from "../ports.ts";
-import { startSigner } from "../signer-process.ts";
 import { ServiceFailed, type Supervised, supervise } from "../supervisor.ts";
 import { type Command, DATA_OPTION, DEV_OPTION, type Input, JSON_OPTION } from "./command.ts";
 
@@ -120,6 +117,7 @@ async function prepare(
   const dev = input.flag("dev");
   const master = readSecret("master-key", { dir, dev, env: input.env });
   const signer = readSecret("signer-key", { dir, dev, env: input.env });
+  const { handIssuerKeys, openEmbeddedIssuer } = await import("../issuer-keys.ts");
   const registry = await openRegistry({ dir, masterKey: master, create: dev });
   try {
     const clock = serviceClock();
@@ -137,6 +135,7 @@ async function serveNode(input: Input): Promise<number> {
   const masterKey = readSecret("master-key", { dir, dev: false, env: input.env });
   const host = input.text("host");
   const httpsPort = await concretePort(input.integer("https-port", 0, PORT_MAX), host);
+  const { startNode } = await import("../node.ts");
   const node = await startNode({
     dir,
     masterKey,
@@ -159,6 +158,7 @@ async function serveSigner(input: Input): Promise<number> {
   const port = input.integer("https-port", 0, PORT_MAX);
   if (issuer === undefined && port === 0)
     throw new ProtocolError("malformed", "--issuer: expected with --https-port 0");
+  const { startSigner } = await import("../signer-process.ts");
   const signer = await startSigner({ dir, signerKey, issuer: issuer ?? issuerName(port) });
   announce(input, {}, "signer is up");
   await stopped(input);

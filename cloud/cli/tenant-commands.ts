@@ -1,7 +1,6 @@
 /** `tenant create|remove|list`: the operators on this platform. */
 import { tenantId } from "@kerbside/protocol";
 import { readSecret } from "../config.ts";
-import { provisionTenant } from "../provisioning.ts";
 import { type Command, DATA_OPTION, DEV_OPTION, JSON_OPTION, UsageError } from "./command.ts";
 import { asked, byOperator, withRegistry } from "./open.ts";
 
@@ -16,6 +15,8 @@ export const TENANT_COMMANDS: readonly Command[] = [
     run: (input) => {
       const id = asked(() => tenantId(input.positionals[0]));
       return withRegistry(input, async (registry, dir) => {
+        // Loaded here: with it comes the API, which the other commands can do without.
+        const { provisionTenant } = await import("../provisioning.ts");
         const signerKey = readSecret("signer-key", { dir, dev: input.flag("dev"), env: input.env });
         const audit = byOperator(input, "tenant.create", `tenant:${id}`);
         const made = await provisionTenant({ registry, dir, id, signerKey, audit });

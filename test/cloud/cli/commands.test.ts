@@ -1,0 +1,226 @@
+/** `kerbside-cloud` at the command line: words in, words and status out. */
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { randomBytes, toHex } from "@kerbside/protocol";
+import { openRegistry } from "@kerbside/tenants";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { CAR, CarLog } from "../../conformance/car-log.ts";
+import { jsonLines, runCloud } from "../../support/cloud-process.ts";
+import { allBytes } from "../../support/tenant-engine.ts";
+
+const test = suite<{ dir: string }>("command line");
+const base = mkdtempSync(join(tmpdir(), "kerbside-cli-"));
+const dir = join(base, "cloud");
+const data = ["--data", dir];
+
+test.before(async () => {
+  const made = await runCloud(["tenant", "create", "demo", ...data, "--dev", "--json"]);
+  assert.is(made.code, 0, made.err);
+});
+test.after(() => rmSync(base, { recursive: true, force: true }));
+
+test("says how it is used", async () => {
+  const all = await runCloud(["--help"]);
+  assert.is(all.code, 0);
+  for (const name of ["serve", "tenant create", "vehicle enrol", "command send", "audit verify"])
+    assert.match(all.out, name);
+  const group = await runCloud(["tenant", "--help"]);
+  assert.match(group.out, "tenant remove");
+  assert.not.match(group.out, "vehicle");
+  const one = await runCloud(["vehicle", "enrol", "--help"]);
+  assert.match(one.out, /--profile PROFILE .*required/);
+});
+
+test("what is used wrongly ends with 2 and one line that names it", async () => {
+  const rows: readonly [words: readonly string[], says: RegExp][] = [
+    [[], /a command is missing/],
+    [["nonsense"], /no command nonsense/],
+    [["tenant"], /no command tenant/],
+    [["tenant", "create", ...data], /expected TENANT/],
+    [["tenant", "create", "Demo!", ...data], /tenant id: expected/],
+    [["tenant", "create", "a", "b", ...data], /expected TENANT, got 2 words/],
+    [["tenant", "list", "--nonsense"], /--nonsense/],
+    [["tenant", "remove", "demo", ...data], /expected --yes/],
+    [["events", ...data], /--tenant TENANT is missing/],
+    [["events", "--tenant", "demo", "--vehicle", "../x", ...data], /vehicle id: expected/],
+    [["feed", "--tenant", "demo", "--after", "x1", ...data], /--after: expected a whole number/],
+    [["serve", "--https-port", "99999", ...data], /--https-port: expected a whole number/],
+    [
+      ["command", "send", "--tenant", "demo", "--vehicle", "c", "--action", "fly", ...data],
+      /--action expects one of/,
+    ],
+  ];
+  for (const [words, says] of rows) {
+    const { code, out, err } = await runCloud(words);
+    assert.is(code, 2, words.join(" "));
+    assert.is(out, "");
+    assert.match(err, says);
+    assert.is(err.trim().split("\n").length, 1, err);
+  }
+});
+
+test("what fails ends with 1 and one line that names it", async () => {
+  const damaged = join(base, "damaged");
+  await runCloud(["tenant", "list", "--data", damaged, "--dev"]);
+  rmSync(join(damaged, "platform.sqlite-wal"), { force: true });
+  writeFileSync(join(damaged, "platform.sqlite"), "no database at all, but long enough to be read");
+  const key = (bytes: number): string => Buffer.from(randomBytes(bytes)).toString("base64url");
+  const rows: readonly [words: readonly string[], says: RegExp, env?: Record<string, string>][] = [
+    [["tenant", "create", "demo", ...data], /tenant demo: is there already/],
+    [["events", "--tenant", "nobody", ...data], /tenant nobody: is not there/],
+    [
+      ["tenant", "list", "--data", join(base, "none")],
+      /master-key: expected it in KERBSIDE_MASTER/,
+    ],
+    [
+      ["tenant", "list", "--data", join(base, "none")],
+      /platform\.sqlite: there is no such file/,
+      { KERBSIDE_MASTER_KEY: key(32) },
+    ],
+    [
+      ["tenant", "list", ...data],
+      /KERBSIDE_MASTER_KEY: expected 32 bytes/,
+      { KERBSIDE_MASTER_KEY: key(31) },
+    ],
+    [["tenant", "list", ...data], /is not sealed by this key/, { KERBSIDE_MASTER_KEY: key(32) }],
+    [["tenant", "list", "--data", damaged], /platform\.sqlite: is damaged/],
+    [
+      ["vehicle", "revoke", "--tenant", "demo", "--vehicle", "c", ...data],
+      /vehicle c: is not there/,
+    ],
+    [
+      [
+        "command",
+        "send",
+        "--tenant",
+        "demo",
+        "--vehicle",
+        "c",
+        "--action",
+        "lock",
+        ...data,
+        "--url",
+        "https://localhost:1",
+      ],
+      /nothing listens at https:\/\/localhost:1/,
+    ],
+  ];
+  for (const [words, says, env] of rows) {
+    const { code, err } = await runCloud(words, env);
+    assert.is(code, 1, `${words.join(" ")}: ${err}`);
+    assert.match(err, says);
+    assert.is(err.trim().split("\n").length, 1, err);
+  }
+});
+
+test("a directory that cannot be written gets one line", async () => {
+  const file = join(base, "a-file");
+  writeFileSync(file, "");
+  const { code, err } = await runCloud(["tenant", "list", "--data", join(file, "x"), "--dev"]);
+  assert.is(code, 1);
+  assert.is(err.trim().split("\n").length, 1, err);
+  if (process.getuid?.() === 0) return; // root writes anywhere
+  const closed = mkdtempSync(join(base, "closed-"));
+  chmodSync(closed, 0o500);
+  const refused = await runCloud(["tenant", "list", "--data", join(closed, "x"), "--dev"]);
+  assert.is(refused.code, 1);
+  assert.match(refused.err, /is not writable/);
+});
+
+test("P-03 secrets are in files of their owner and in no output", async () => {
+  const made = await runCloud(["tenant", "create", "second", ...data, "--dev"]);
+  assert.is(made.code, 0, made.err);
+  for (const name of ["master-key", "signer-key", "client-second-backend", "authority-second"]) {
+    const file = join(dir, "secrets", name);
+    assert.is(statSync(file).mode & 0o777, 0o600, name);
+    assert.not.match(made.out + made.err, readFileSync(file, "utf8").trim());
+  }
+  const authority = readFileSync(join(dir, "secrets", "authority-second"), "utf8").trim();
+  const held = allBytes(join(dir, "tenants"));
+  assert.not(
+    held.includes(Buffer.from(authority, "base64url")),
+    "the authority key is held nowhere",
+  );
+  const removed = await runCloud(["tenant", "remove", "second", "--yes", ...data]);
+  assert.is(removed.code, 0, removed.err);
+  assert.is((await runCloud(["tenant", "list", ...data])).out, "demo\n");
+});
+
+test("vehicle enrol prints a one-time token, and takes the demo's directory too", async () => {
+  const words = ["vehicle", "enrol", "--tenant", "demo", "--vehicle", "car-1", "--profile", "p-1"];
+  const { code, out, err } = await runCloud([...words, "--data", base, "--json"]);
+  assert.is(code, 0, err);
+  const [line] = jsonLines(out);
+  assert.is(line?.["vehicle"], "car-1");
+  assert.match(String(line?.["token"]), /^[\w-]{43}$/);
+  assert.not(allBytes(dir).includes(String(line?.["token"])));
+});
+
+test("events prints every event and gap in order, page by page", async () => {
+  const masterKey = Buffer.from(
+    readFileSync(join(dir, "secrets", "master-key"), "utf8"),
+    "base64url",
+  );
+  const registry = await openRegistry({ dir, masterKey: new Uint8Array(masterKey) });
+  const log = new CarLog();
+  const store = (await registry.tenant("demo"))?.store;
+  const events = Array.from({ length: 1500 }, (_, i) => log.note(i, `n${i}`));
+  await store?.commitSegments([
+    log.gone("critical", 2),
+    log.next("state", events),
+    log.next("track", [log.position(5)]),
+  ]);
+  await store?.quarantine({
+    reason: "signature",
+    topic: "kb/v1/demo/x/up/state",
+    payload: randomBytes(3),
+  });
+  await registry.close();
+  const { code, out, err } = await runCloud(["events", "--tenant", "demo", ...data, "--json"]);
+  assert.is(code, 0, err);
+  const lines = jsonLines(out);
+  const at = { vehicle: CAR, log: toHex(log.log) };
+  assert.equal(lines[0], { ...at, lane: "critical", gap: [1, 2] });
+  assert.equal(
+    lines.slice(1, -1).map((line) => line["seq"]),
+    events.map((_, i) => i + 1),
+  );
+  assert.equal(lines.at(-1), {
+    ...at,
+    lane: "track",
+    seq: 1,
+    at: new Date(log.wallOffsetMs + 5).toISOString(),
+    kind: "position.sampled",
+    data: { latitude: 52.5, longitude: 13.4, speedKmh: 30 },
+  });
+  const none = await runCloud(["events", "--tenant", "demo", "--vehicle", "car-9", ...data]);
+  assert.equal([none.code, none.out], [0, ""]);
+  const words = await runCloud(["events", "--tenant", "demo", ...data]);
+  assert.match(words.out, /1–2 are gone, as the car declared/);
+  const feed = await runCloud(["feed", "--tenant", "demo", ...data, "--json"]);
+  assert.equal(
+    jsonLines(feed.out).map(({ cursor, topic, id }) => [cursor, topic, id]),
+    [[1, "events", CAR]],
+  );
+  const quarantine = await runCloud(["quarantine", "--tenant", "demo", ...data, "--json"]);
+  assert.is(jsonLines(quarantine.out)[0]?.["bytes"], 3);
+});
+
+test("P-51 P-52 audit verify holds all trails; reading events is in one", async () => {
+  const { code, out, err } = await runCloud(["audit", "verify", ...data, "--json"]);
+  assert.is(code, 0, err);
+  const trails = jsonLines(out);
+  assert.equal(
+    trails.map((line) => [line["trail"], line["ok"], line["unanchored"]]),
+    [
+      ["platform", true, 0],
+      ["demo", true, 0],
+    ],
+  );
+  const only = await runCloud(["audit", "verify", "--tenant", "demo", ...data]);
+  assert.match(only.out, /^demo: \d+ entries, 0 not yet anchored: ok\n$/);
+});
+
+test.run();
