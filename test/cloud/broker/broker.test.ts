@@ -1,9 +1,16 @@
 /** What the broker does for cars that may be there. */
 import { randomBytes } from "node:crypto";
-import { ProtocolError, type SourceMessage, toHex, topicOf, upTopicOf } from "@kerbside/protocol";
+import {
+  clientIdOf,
+  ProtocolError,
+  type SourceMessage,
+  toHex,
+  topicOf,
+  upTopicOf,
+} from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ended, makeWorld, type World, willOf } from "./harness.ts";
+import { connectPacket, ended, makeWorld, type World, willOf } from "./harness.ts";
 
 let world: World;
 let handler: (message: SourceMessage) => Promise<void>;
@@ -237,6 +244,37 @@ test("two copies of a car that take turns are slowed down", async () => {
   assert.is(await world.connect(car).catch(() => "refused"), "refused");
   assert.is(world.broker.refusals().connect_rate, 1);
   while ((await world.connect(car).catch(() => "refused")) === "refused");
+});
+
+test("what a car sends behind its CONNECT waits for its acceptance, however much it is", async () => {
+  const car = await world.enrolled("demo", "car-1");
+  const socket = await world.raw(car);
+  const topic = Buffer.from(upTopicOf(car, "track"));
+  const publish = Buffer.concat([Buffer.from([0x30, topic.length + 3, 0, topic.length]), topic]);
+  const packets = Array.from({ length: 200 }, (_, i) => Buffer.concat([publish, Buffer.of(i)]));
+  socket.write(Buffer.concat([connectPacket(clientIdOf(car)), ...packets]));
+  await world.message(({ payload }) => payload[0] === 199);
+  assert.is(world.messages.filter(isUp).length, 200);
+});
+
+test("a car that takes nothing of what is sent to it is sent no more", async () => {
+  await world.close();
+  world = await makeWorld({ limits: { unsentBytesMax: 1024 * 1024 } });
+  const car = await world.enrolled("demo", "car-1");
+  const client = await world.connect(car);
+  await client.subscribeAsync(topicOf(car, "artefact"));
+  client.stream.pause();
+  const block = new Uint8Array(256 * 1024);
+  let code: string | undefined;
+  // The sockets' own buffers on both sides take some megabytes first.
+  for (let i = 0; i < 200 && code === undefined; i += 1) {
+    code = await world.broker.downlink.send(car, "artefact", block).then(
+      () => undefined,
+      (error: unknown) => (error instanceof ProtocolError ? error.code : "unexpected"),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.is(code, "limit_reached");
 });
 
 test("the largest message a channel allows passes, cut anywhere", async () => {
