@@ -14,6 +14,7 @@ import {
 const PORT_DEFAULT = 8444;
 const PORT_MAX = 65_535;
 const SEED_MAX = 2 ** 31 - 1;
+const AWAKE_S_MAX = 86_400;
 const TRAVEL_MS_MAX = 60_000;
 
 export const driveCommand: Command = {
@@ -40,6 +41,10 @@ export const driveCommand: Command = {
       value: "MIN-MAX",
       words: `how long bolts take (${TRAVEL.minMs}-${TRAVEL.maxMs})`,
     },
+    "bus-awake-s": {
+      value: "N",
+      words: "how long the bus of a car at rest stays awake (for ever)",
+    },
   },
   run: async (given, io) => {
     const drive = await startDrive({ ...optionsFrom(given), clock: io.clock, random: io.random });
@@ -64,11 +69,14 @@ export const driveCommand: Command = {
 function optionsFrom(given: Given): Omit<DriveOptions, "clock" | "random"> {
   const pairingKeyFile = given.options["pairing-key"];
   const cockpit = cockpitFrom(given);
+  const isSleeper = given.options["bus-awake-s"] !== undefined;
+  const busAwakeMs = 1000 * wholeNumber(given, "bus-awake-s", 0, AWAKE_S_MAX);
   return {
     dataDir: required(given, "data"),
     seed: wholeNumber(given, "seed", 1, SEED_MAX),
     travel: travelFrom(given.options["travel-ms"]),
     ...(pairingKeyFile !== undefined && { pairingKeyFile }),
+    ...(isSleeper && { busAwakeMs }),
     ...(cockpit !== undefined && { cockpit }),
   };
 }

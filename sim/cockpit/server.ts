@@ -64,20 +64,11 @@ const HEADERS = {
 /** Rejects where the port is taken or certificate and key do not fit. */
 export async function serveCockpit(options: CockpitOptions): Promise<Cockpit> {
   const watchers = new Watchers(options);
-  const server = createServer(
-    {
-      cert: options.certificate,
-      key: options.privateKey,
-      minVersion: "TLSv1.3",
-      headersTimeout: 10_000,
-      requestTimeout: 15_000,
-    },
-    (request, response) => {
-      serve(options, watchers, request, response).catch((error: unknown) => {
-        response.destroy(error instanceof Error ? error : undefined);
-      });
-    },
-  );
+  const server = createTlsServer(options, (request, response) => {
+    serve(options, watchers, request, response).catch((error: unknown) => {
+      response.destroy(error instanceof Error ? error : undefined);
+    });
+  });
   await listen(server, options.port);
   const address = server.address() as AddressInfo;
   watchers.start();
@@ -91,11 +82,37 @@ export async function serveCockpit(options: CockpitOptions): Promise<Cockpit> {
   };
 }
 
+/** Throws Error naming what of the two does not fit. */
+function createTlsServer(
+  { certificate, privateKey }: CockpitOptions,
+  listener: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
+  try {
+    return createServer(
+      {
+        cert: certificate,
+        key: privateKey,
+        minVersion: "TLSv1.3",
+        headersTimeout: 10_000,
+        requestTimeout: 15_000,
+      },
+      listener,
+    );
+  } catch (cause) {
+    const words = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`certificate and key of the cockpit: ${words}`, { cause });
+  }
+}
+
 function listen(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    const refused = (error: NodeJS.ErrnoException): void => {
+      const words = error.code === "EADDRINUSE" ? "another process uses it" : error.message;
+      reject(new Error(`port ${port} of the cockpit: ${words}`, { cause: error }));
+    };
+    server.once("error", refused);
     server.listen(port, "127.0.0.1", () => {
-      server.off("error", reject);
+      server.off("error", refused);
       resolve();
     });
   });

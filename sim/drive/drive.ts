@@ -21,6 +21,8 @@ export type DriveOptions = {
   /** 32 bytes as hexadecimal digits; made in the directory where no file is given. */
   readonly pairingKeyFile?: string;
   readonly travel: Travel;
+  /** How long the bus of a car at rest stays awake, ms of its time; left out, it never sleeps. */
+  readonly busAwakeMs?: number;
   /** The cockpit opens only with a certificate: there is no plaintext form of it. */
   readonly cockpit?: { readonly port: number; readonly certificate: string; readonly key: string };
   readonly clock: Clock;
@@ -83,6 +85,7 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       save: ({ car, controller }) => writeState(statePath, { car, memory: controller.memory }),
       onReset: () => lock.reset(),
       onStep: followPlug(lock),
+      ...(options.busAwakeMs !== undefined && { busAwakeMs: options.busAwakeMs }),
     });
     const page = await openCockpit(cockpit, {
       simulation,

@@ -5,6 +5,7 @@
 import type { Clock, LockLinkSendable, LockMessage, Timer } from "@kerbside/protocol";
 import type { ControlUnits, SpokenFrame } from "../can/control-units.ts";
 import type { Action, ActionOutcome } from "../car/actions.ts";
+import type { Car } from "../car/state.ts";
 import { actIn, controllerInput, type Surroundings, stepWorld, type World } from "../world.ts";
 import { beginScript, nextScript, refuseStep, type Script, type ScriptRun } from "./script.ts";
 
@@ -28,6 +29,8 @@ export type SimulationOptions = {
   readonly onReset: () => void;
   /** After each step. */
   readonly onStep: (world: World) => void;
+  /** How long the bus of a car at rest stays awake, ms of its time; left out, it never sleeps. */
+  readonly busAwakeMs?: number;
 };
 
 export type LiveFrame = SpokenFrame & { readonly count: number; readonly atMs: number };
@@ -39,6 +42,11 @@ export type ScriptProgress = {
   readonly steps: number;
   readonly words: string;
 };
+
+/** Nothing in it asks for the bus. */
+function isAtRest({ ignition, lowBeam, calling }: Car): boolean {
+  return (ignition === "LOCK" || ignition === "OFF") && !lowBeam && !calling;
+}
 
 const SAVE_EVERY_MS = 5000;
 const RELEASED = { accelerator: 0, brake: 0 } as const;
@@ -53,6 +61,8 @@ export class Simulation {
   #timer: Timer | undefined;
   #pedalsAtMs = 0;
   #savedAtMs: number;
+  #stirredAtMs: number;
+  #seen: Pick<Car, "open" | "bolts" | "windows">;
   #frames = new Map<string, LiveFrame>();
   #run: { readonly run: ScriptRun; readonly end: (end: ScriptEnd) => void } | undefined;
 
@@ -61,6 +71,8 @@ export class Simulation {
     this.#world = options.world;
     this.#realMs = options.clock.bootMs();
     this.#savedAtMs = this.#realMs;
+    this.#stirredAtMs = options.world.car.timeMs;
+    this.#seen = options.world.car;
   }
 
   get world(): World {
@@ -170,12 +182,21 @@ export class Simulation {
     this.#apply(stepWorld(this.#world, STEP_MS, this.#options.around));
     this.#options.onStep(this.#world);
     const { car } = this.#world;
-    if (car.faults.canUnplugged) return;
+    if (!isAtRest(car) || this.#stirred(car)) this.#stirredAtMs = car.timeMs;
+    const { busAwakeMs = Number.POSITIVE_INFINITY } = this.#options;
+    if (car.faults.canUnplugged || car.timeMs - this.#stirredAtMs > busAwakeMs) return;
     for (const frame of this.#options.units.due(car, fromMs, car.timeMs)) {
       const count = (this.#frames.get(frame.message)?.count ?? 0) + 1;
       this.#frames.set(frame.message, { ...frame, count, atMs: car.timeMs });
       this.#options.sendFrame(frame);
     }
+  }
+
+  /** Whether somebody has moved something of the body since the last step. */
+  #stirred({ open, bolts, windows }: Car): boolean {
+    const before = this.#seen;
+    this.#seen = { open, bolts, windows };
+    return before.open !== open || before.bolts !== bolts || before.windows !== windows;
   }
 
   #stepScript(): void {

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type Clock,
+  fromHex,
   type LockLinkSendable,
   LockLinkSession,
   type LockMessage,
@@ -58,6 +59,7 @@ export async function startRig(
   dataDir: string,
   pem: Pem,
   travel: Travel = { minMs: 20, maxMs: 40 },
+  busAwakeMs?: number,
 ): Promise<Rig> {
   const cockpit = { port: 0, certificate: pem.certificate, key: pem.key };
   const drive = await startDrive({
@@ -65,6 +67,7 @@ export async function startRig(
     seed: 9,
     travel,
     cockpit,
+    ...(busAwakeMs !== undefined && { busAwakeMs }),
     clock: realClock,
     random: realRandom,
   });
@@ -190,4 +193,25 @@ export class TestModule {
     this.#waiting = this.#waiting.filter((one) => !ready.includes(one));
     for (const { done } of ready) done();
   }
+}
+
+/** A car in a directory of its own, closed and removed whatever the test does. */
+export async function withRig(
+  pem: Pem,
+  body: (rig: Rig, dataDir: string) => Promise<void>,
+  travelMs = 30,
+): Promise<void> {
+  const directory = makeDirectory();
+  const rig = await startRig(directory.path, pem, { minMs: travelMs, maxMs: travelMs });
+  try {
+    await body(rig, directory.path);
+  } finally {
+    await rig.drive.close();
+    directory.remove();
+  }
+}
+
+export function moduleOf(dataDir: string): TestModule {
+  const key = fromHex(readFileSync(join(dataDir, "pairing.key"), "utf8").trim());
+  return new TestModule(join(dataDir, "lock.sock"), key);
 }
