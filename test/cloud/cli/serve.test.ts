@@ -4,9 +4,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as tlsConnect } from "node:tls";
+import { callApi, signIn } from "@kerbside/cloud";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { callApi, signIn } from "../../../cloud/cli/api-client.ts";
 import { runCloud, type ServingCloud, serveCloud } from "../../support/cloud-process.ts";
 import { until } from "../../support/wait.ts";
 
