@@ -69,6 +69,7 @@ export const STATES = {
   signed: { tone: "busy", title: "Signed", words: () => "on its way to the car" },
   sent: { tone: "busy", title: "Sent", words: () => "waiting for the car" },
   received: { tone: "busy", title: "Received", words: () => "the car is at it" },
+  armed: { tone: "busy", title: "Armed", words: () => "waits on the car until it stands" },
   executed: {
     tone: "good",
     title: "Done",
