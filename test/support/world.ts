@@ -2,6 +2,7 @@
  * A whole system in a directory of its own: cloud, simulated car and agent as real processes, started by their own
  * command lines, each of which a test may kill, stop and start again. Everything is ended with the world.
  */
+import { randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -132,6 +133,32 @@ export class World implements AsyncDisposable {
       ...["events", "--tenant", TENANT, "--data", this.paths.cloud, "--json"],
     ]);
     return rows as readonly Row[];
+  }
+
+  /** Makes a booking of the car that has begun and lasts an hour. */
+  async booking(): Promise<string> {
+    const now = Date.now();
+    const made = await this.backend.must("/bookings", {
+      method: "POST",
+      headers: { "idempotency-key": randomUUID() },
+      body: {
+        vehicle: VEHICLE,
+        holder: "tester",
+        from: new Date(now - 60_000).toISOString(),
+        to: new Date(now + 3_600_000).toISOString(),
+      },
+    });
+    return String(made["booking"]);
+  }
+
+  /** Asks for a command and waits for what becomes of it; a problem is returned like an answer. */
+  async command(action: string, booking: string): Promise<Json> {
+    const { body } = await this.backend.ask(`/vehicles/${VEHICLE}/commands?wait=20000`, {
+      method: "POST",
+      headers: { "idempotency-key": randomUUID() },
+      body: { action, booking },
+    });
+    return isJson(body) ? body : {};
   }
 
   /** Drives the simulated car by its cockpit's API. */

@@ -1,36 +1,12 @@
 /** Real processes killed and cut off in the middle of a drive: nothing lost, nothing doubled, nothing done twice. */
-import { randomUUID } from "node:crypto";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { isJson, type Json } from "../../scripts/demo/api.ts";
-import { VEHICLE } from "../../scripts/demo/parts.ts";
+import { isJson } from "../../scripts/demo/api.ts";
 import { type TcpProxy, tcpProxy } from "../support/tcp-proxy.ts";
 import { holesAndDoubles, type Row, World } from "../support/world.ts";
 
 /** Long enough to be cut in the middle. */
 const DRIVE_S = 8;
-
-async function booking(world: World): Promise<string> {
-  const now = Date.now();
-  const body = {
-    vehicle: VEHICLE,
-    holder: "tester",
-    from: new Date(now - 60_000).toISOString(),
-    to: new Date(now + 3_600_000).toISOString(),
-  };
-  const headers = { "idempotency-key": randomUUID() };
-  return String(
-    (await world.backend.must("/bookings", { method: "POST", headers, body }))["booking"],
-  );
-}
-
-async function command(world: World, action: string, forBooking: string): Promise<Json> {
-  const headers = { "idempotency-key": randomUUID() };
-  const body = { action, booking: forBooking };
-  const path = `/vehicles/${VEHICLE}/commands?wait=20000`;
-  const answer = await world.backend.ask(path, { method: "POST", headers, body });
-  return isJson(answer.body) ? answer.body : {};
-}
 
 const kinds = (rows: readonly Row[], kind: string): readonly Row[] =>
   rows.filter((row) => row["kind"] === kind);
@@ -50,8 +26,8 @@ async function settled(world: World, trips: number): Promise<readonly Row[]> {
 
 test("agent killed in the middle of a drive and started again", async () => {
   await using world = await World.whole();
-  const held = await booking(world);
-  assert.is((await command(world, "unlock", held))["state"], "executed");
+  const held = await world.booking();
+  assert.is((await world.command("unlock", held))["state"], "executed");
   const before = await world.pulses();
   const drive = world.cockpit("/api/script", { driveSeconds: DRIVE_S });
   await world.until(
@@ -62,7 +38,7 @@ test("agent killed in the middle of a drive and started again", async () => {
   await world.startAgent();
   await drive;
   assert.is(await world.pulses(), before, "nothing pulses by itself after a start");
-  assert.is((await command(world, "lock", held))["state"], "executed");
+  assert.is((await world.command("lock", held))["state"], "executed");
   await world.until("ignition off is in the store", async () =>
     kinds(await world.rows(), "ignition.changed").some(
       (row) => isJson(row["data"]) && row["data"]["state"] === "OFF",
@@ -83,8 +59,8 @@ test("agent killed in the middle of a drive and started again", async () => {
 
 test("broker, ingest and API killed in the middle of a drive and started again", async () => {
   await using world = await World.whole();
-  const held = await booking(world);
-  assert.is((await command(world, "unlock", held))["state"], "executed");
+  const held = await world.booking();
+  assert.is((await world.command("unlock", held))["state"], "executed");
   const drive = world.cockpit("/api/script", { driveSeconds: DRIVE_S });
   await world.until(
     "the trip has begun",
@@ -94,7 +70,7 @@ test("broker, ingest and API killed in the middle of a drive and started again",
   await world.startCloud();
   await drive;
   await world.online(true);
-  assert.is((await command(world, "lock", held))["state"], "executed");
+  assert.is((await world.command("lock", held))["state"], "executed");
   const rows = await settled(world, 1);
   assert.is(kinds(rows, "agent.started").length, 1, "the agent went on");
 });
@@ -106,8 +82,8 @@ test("network cut in the middle of a drive: all of it arrives afterwards, and co
     return proxy.port;
   });
   assert.ok(proxy !== undefined);
-  const held = await booking(world);
-  assert.is((await command(world, "unlock", held))["state"], "executed");
+  const held = await world.booking();
+  assert.is((await world.command("unlock", held))["state"], "executed");
   const drive = world.cockpit("/api/script", { driveSeconds: DRIVE_S });
   await world.until(
     "the trip has begun",
@@ -117,14 +93,14 @@ test("network cut in the middle of a drive: all of it arrives afterwards, and co
   proxy.cut();
   await world.online(false);
   const stored = (await world.rows()).length;
-  const away = await command(world, "lock", held);
+  const away = await world.command("lock", held);
   assert.match(JSON.stringify(away), "vehicle_offline");
   await drive;
   assert.is((await world.rows()).length, stored, "nothing gets through a cut line");
   proxy.refuse(false);
   await world.online(true);
   await settled(world, 1);
-  assert.is((await command(world, "lock", held))["state"], "executed");
+  assert.is((await world.command("lock", held))["state"], "executed");
   await proxy.close();
 });
 

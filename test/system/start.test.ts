@@ -46,6 +46,16 @@ function folder(): string {
   return mkdtempSync(join(tmpdir(), "kerbside-start-"));
 }
 
+/** Started beside the tests before it, whose drives are mostly waiting. */
+const stayingData = folder();
+const staying = start([
+  ...["--data", stayingData, "--https-port", "0", "--broker-port", "0", "--cockpit-port", "0"],
+]);
+let seen = "";
+staying.child.stdout?.on("data", (chunk: Buffer) => {
+  seen += chunk.toString();
+});
+
 test("--once: one booking from the API to the bolt and back, twice in the same data", async () => {
   const data = folder();
   for (const time of ["first", "again"]) {
@@ -67,16 +77,13 @@ test("--once: one booking from the API to the bolt and back, twice in the same d
 });
 
 test("Ctrl-C ends what stays up, in order and without a word of complaint", async () => {
-  const data = folder();
-  const { child, ran } = start([
-    ...["--data", data, "--https-port", "0", "--broker-port", "0", "--cockpit-port", "0"],
-  ]);
-  let seen = "";
+  const { child, ran } = staying;
   await new Promise<void>((resolve) => {
-    child.stdout?.on("data", (chunk: Buffer) => {
-      seen += chunk.toString();
+    const look = (): void => {
       if (seen.includes("Ctrl-C ends it")) resolve();
-    });
+    };
+    look();
+    child.stdout?.on("data", look);
     child.on("close", () => resolve());
   });
   for (const what of ["Console", "Cockpit", "API", "Broker", "Data", "curl"])
@@ -94,7 +101,7 @@ test("Ctrl-C ends what stays up, in order and without a word of complaint", asyn
   const { code, err } = await ran;
   assert.is(code, 0, err);
   assert.is(err, "");
-  rmSync(data, { recursive: true });
+  rmSync(stayingData, { recursive: true });
 });
 
 test("a port in use is named, with what to do", async () => {
