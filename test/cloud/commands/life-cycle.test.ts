@@ -82,6 +82,15 @@ const ROWS: readonly Row[] = [
     gives: "ignore",
   },
   { why: "done", life: life("received"), event: answered("executed"), gives: "executed" },
+  { why: "it waits on the car", life: life("received"), event: answered("armed"), gives: "armed" },
+  { why: "armed twice", life: life("armed"), event: answered("armed"), gives: "ignore" },
+  {
+    why: "armed waits by the car's clock",
+    life: life("armed"),
+    event: { kind: "deadline" },
+    gives: "ignore",
+  },
+  { why: "the car stood", life: life("armed"), event: answered("executed"), gives: "executed" },
   {
     why: "`received` was lost",
     life: life("sent"),
