@@ -13,6 +13,7 @@ import {
   readProfile,
   readShippedProfile,
   type SignalStore,
+  startObdPoller,
 } from "@kerbside/can";
 import {
   type CarFacts,
@@ -75,7 +76,15 @@ export function startCar(options: CarOptions): Car {
     for (const change of changes) motion = seen(motion, change);
   });
   const bus = openBus(options, profile);
-  bus.start({ frames: (frames) => store.ingest(frames), event: options.onBusEvent });
+  const { obd } = profile.profile;
+  const poller = obd === undefined ? undefined : startObdPoller({ rule: obd, bus, store, clock });
+  bus.start({
+    frames: (frames) => {
+      store.ingest(frames);
+      poller?.take(frames);
+    },
+    event: options.onBusEvent,
+  });
   return {
     store,
     profile,
@@ -91,6 +100,7 @@ export function startCar(options: CarOptions): Car {
       };
     },
     stop: async () => {
+      poller?.stop();
       await bus.stop();
       subscription.cancel();
       store.close();

@@ -14,7 +14,9 @@ export {
   FD_BYTES_MAX,
   STANDARD_ID_MAX,
 } from "./frame.ts";
+export * from "./isotp/index.ts";
 export * from "./logs/index.ts";
+export * from "./obd/index.ts";
 export * from "./profile/index.ts";
 export * from "./schemes/index.ts";
 export * from "./store/index.ts";
