@@ -1,4 +1,4 @@
-import { progressText } from "@kerbside/can";
+import { progressText, readShippedProfile, stampE2e } from "@kerbside/can";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { can, withFiles } from "./harness.ts";
@@ -114,12 +114,44 @@ test("decode: several DBC files, and the later counts", async () => {
   });
 });
 
-test("decode --profile: VSS signals of a profile that comes with the agent", async () => {
-  const ran = await can(["decode", "--profile", "kerbside-sim"], {
-    stdin: ["(1.0) can0 7EF#0102\n"],
+test("decode --profile: VSS signals, with null for what the car does not know", async () => {
+  const { dbc, messages } = readShippedProfile("kerbside-sim");
+  const vin = "KB1SIM00000000042";
+  const part = (at: number, length: number): bigint =>
+    BigInt(`0x${Buffer.from(vin.slice(at, at + length)).toString("hex")}`);
+  const speed = messages.find(({ name }) => name === "SPEED");
+  assert.ok(speed !== undefined);
+  const still = dbc.encode("SPEED", { VehicleSpeed: 50 });
+  stampE2e(speed, still, 3);
+  const wrong = still.map((byte, i) => (i === 0 ? byte ^ 1 : byte));
+  const frames: [number, Uint8Array][] = [
+    [528, dbc.encode("CLUSTER", { Odometer: 4294967295, FuelLevel: 40, Range: 312.5 }, {})],
+    [528, dbc.encode("CLUSTER", { Odometer: 4711, FuelLevel: 255, Range: 0 }, { raw: true })],
+    [256, still],
+    [256, wrong],
+    [1776, dbc.encode("VEHICLE_ID", { Vin01To07: part(0, 7) }, { raw: true })],
+    [1776, dbc.encode("VEHICLE_ID", { Vin08To14: part(7, 7) }, { raw: true })],
+    [1776, dbc.encode("VEHICLE_ID", { Vin15To17: part(14, 3) }, { raw: true })],
+    [0x7ef, new Uint8Array(8)],
+  ];
+  const log = frames.map(([id, data]) => {
+    const hex = Buffer.from(data).toString("hex");
+    return `(1.0) can0 ${id.toString(16).padStart(3, "0")}#${hex}\n`;
   });
+  const ran = await can(["decode", "--profile", "kerbside-sim"], { stdin: log });
   assert.is(ran.code, 0, ran.err);
-  assert.is(ran.out, "");
+  const lines = ran.out.trimEnd().split("\n");
+  const signals = lines.map((line) => JSON.parse(line).signals);
+  const fuel = "Vehicle.Powertrain.FuelSystem.RelativeLevel";
+  const distance = "Vehicle.TraveledDistance";
+  assert.equal([signals[0][distance], signals[0][fuel]], [null, 40]);
+  assert.equal([signals[1][distance], signals[1][fuel]], [4711, null]);
+  assert.is(signals[0]["Vehicle.Powertrain.Range"], 312500);
+  assert.is(signals[2]["Vehicle.Speed"], 50);
+  assert.is(signals[3]["Vehicle.Speed"], null, "its checksum is wrong");
+  const vins = [{}, {}, { "Vehicle.VehicleIdentification.VIN": vin }];
+  assert.equal(signals.slice(4), vins, "a text comes with the frame that completes it");
+  assert.is(ran.err, "7 frames decoded, 1 unknown to the DBC (of 1 id)\n");
 });
 
 const WRONG: { why: string; args: string[]; code: number; says: RegExp }[] = [

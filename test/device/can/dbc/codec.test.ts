@@ -141,10 +141,10 @@ test("signals may be called __proto__ and constructor", () => {
   ]);
 });
 
-const J1939 = `BO_ ${0x80000000 + 0x18ff00fe} Eec1: 8 A
- SG_ rpm : 24|16@1+ (0.125,0) [0|0] "rpm" A
+const J1939 = `BO_ ${0x80000000 + 0x18ff0017} Eec1From23: 8 A
 
-BO_ ${0x80000000 + 0x18ff0017} Eec1From23: 8 A
+BO_ ${0x80000000 + 0x18ff00fe} Eec1: 8 A
+ SG_ rpm : 24|16@1+ (0.125,0) [0|0] "rpm" A
 
 BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
 BA_DEF_DEF_ "VFrameFormat" "J1939PG";

