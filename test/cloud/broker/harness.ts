@@ -34,10 +34,12 @@ export async function makeWorld(
     readonly limits?: Partial<BrokerLimits>;
     /** What the broker takes for the time of day. */
     readonly nowMs?: () => number;
+    /** Milliseconds that the broker's clock is ahead of the real one: time that passes at once. */
+    readonly aheadMs?: () => number;
   } = {},
 ): Promise<World> {
   const pki = await makePki();
-  const { nowMs = Date.now } = options;
+  const { nowMs = Date.now, aheadMs = () => 0 } = options;
   const records = new Map<string, VehicleRecord>();
   const messages: SourceMessage[] = [];
   const waiting = new Set<() => void>();
@@ -50,7 +52,7 @@ export async function makeWorld(
       vehicle: async (address) => records.get(vehicleKey(address)),
       nowMs,
     }),
-    clock: { ...realClock, wallMs: nowMs },
+    clock: { ...realClock, wallMs: nowMs, bootMs: () => realClock.bootMs() + aheadMs() },
     log: silentLog,
     limits: { refusalsMax: 10_000, ...options.limits },
   });
@@ -156,4 +158,13 @@ export function connectPacket(
   const length = Buffer.from([id.length >> 8, id.length & 0xff]);
   const body = Buffer.concat([head, length, id]);
   return Buffer.concat([Buffer.from([0x10, body.length]), body]);
+}
+
+/** A fixed header (§ 2.2). */
+export function packetHead(first: number, length: number): Buffer {
+  const varint: number[] = [];
+  for (let left = length; ; left = Math.floor(left / 128)) {
+    varint.push(left >= 128 ? (left % 128) | 0x80 : left);
+    if (left < 128) return Buffer.from([first, ...varint]);
+  }
 }
