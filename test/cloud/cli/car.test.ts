@@ -1,0 +1,107 @@
+/** A car at the services as processes: it joins by the token of the command line, and leaves when it is revoked. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir, uptime } from "node:os";
+import { join } from "node:path";
+import {
+  randomBytes,
+  systemClock,
+  type TransportConnection,
+  tenantId,
+  topicOf,
+  utf8,
+  vehicleId,
+} from "@kerbside/protocol";
+import { enrol, type Identity, mqttTransport } from "@kerbside/uplink";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { refuses } from "../../conformance/car-log.ts";
+import { jsonLines, runCloud, type ServingCloud, serveCloud } from "../../support/cloud-process.ts";
+import { until } from "../../support/wait.ts";
+
+const test = suite("car at the cloud");
+const base = mkdtempSync(join(tmpdir(), "kerbside-car-"));
+const dir = join(base, "cloud");
+const car = ["--data", dir, "--tenant", "demo", "--vehicle", "car-1"];
+const address = { tenant: tenantId("demo"), vehicle: vehicleId("car-1") };
+let cloud: ServingCloud;
+
+test.before(async () => {
+  const made = await runCloud(["tenant", "create", "demo", "--data", dir, "--dev"]);
+  assert.is(made.code, 0, made.err);
+  cloud = await serveCloud(dir);
+});
+test.after(async () => {
+  await cloud.stop();
+  rmSync(base, { recursive: true, force: true });
+});
+
+async function newToken(): Promise<string> {
+  const { out, err } = await runCloud(["vehicle", "enrol", ...car, "--profile", "p-1"]);
+  assert.is(err, "");
+  return out.trim();
+}
+
+function joinCloud(token: string, files: string): Promise<Identity> {
+  const ca = readFileSync(join(dir, "tls", "ca.pem"), "utf8");
+  const url = `https://localhost:${cloud.https}`;
+  return enrol({ dir: join(base, files), address, url, ca, token });
+}
+
+async function connect(
+  identity: Identity,
+  closed: () => void = () => undefined,
+): Promise<TransportConnection> {
+  const clock = systemClock(() => uptime() * 1000);
+  const { host, port } = identity.broker;
+  const transport = mqttTransport({ address, host, port, tls: () => identity.tls, clock });
+  const will = { topic: topicOf(address, "gone"), payload: randomBytes(16) };
+  return transport.connect({ message: () => undefined, closed }, will, AbortSignal.timeout(20_000));
+}
+
+async function state(): Promise<unknown> {
+  const { out } = await runCloud(["vehicle", "list", "--data", dir, "--tenant", "demo", "--json"]);
+  return jsonLines(out)[0]?.["state"];
+}
+
+test("P-01 a token enrols one car once; what does not verify is put aside; revoked it is out", async () => {
+  const token = await newToken();
+  const identity = await joinCloud(token, "one");
+  assert.is(identity.broker.port, cloud.broker);
+  await refuses("forbidden", joinCloud(token, "two"), "the token is used up");
+  const again = await runCloud(["vehicle", "enrol", ...car, "--profile", "p-1"]);
+  assert.is(again.code, 1);
+  assert.match(again.err, /is enrolled already/);
+
+  let isClosed = false;
+  const connection = await connect(identity, () => {
+    isClosed = true;
+  });
+  await connection.publish(topicOf(address, "session"), utf8("nonsense"));
+  const aside = await runCloud(["quarantine", "--data", dir, "--tenant", "demo", "--json"]);
+  assert.equal(
+    jsonLines(aside.out).map((line) => [line["vehicle"], line["topic"]]),
+    [["car-1", "kb/v1/demo/car-1/session"]],
+  );
+  assert.is(await state(), "offline", "it has announced no session");
+
+  const revoked = await runCloud(["vehicle", "revoke", ...car, "--reason", "stolen"]);
+  assert.is(revoked.code, 0, revoked.err);
+  await until("the live connection to end", () => isClosed);
+  await refuses("unavailable", connect(identity), "and it does not come back");
+  assert.is(await state(), "revoked");
+
+  const renewed = await joinCloud(await newToken(), "three");
+  const back = await connect(renewed);
+  await back.close();
+  await refuses("unavailable", connect(identity), "the old certificate stays out");
+});
+
+test("P-50 P-51 each step of it is in the audit trail", async () => {
+  const { code, out } = await runCloud(["audit", "verify", "--data", dir, "--json"]);
+  assert.is(code, 0, out);
+  // Two keys issued; token, enrolment and revocation; token and enrolment again.
+  const demo = jsonLines(out).find((line) => line["trail"] === "demo");
+  assert.ok(Number(demo?.["entries"]) >= 7, out);
+});
+
+test.run();
