@@ -14,6 +14,7 @@ import {
   ratchetNext,
   ratchetStart,
   rowKeyOf,
+  segmentKeyOf,
 } from "@kerbside/protocol";
 
 /** Every so many steps a place is kept: 32 bytes each, and at most this many steps from it to any other. */
@@ -26,6 +27,8 @@ export type LogKeys = {
   readonly ackKey: Uint8Array;
   /** The key of the rows of the segment at this index. Rejects with `limit_reached` beyond `ratchetMax`. */
   readonly rowKey: (lane: Lane, index: number) => Promise<Uint8Array>;
+  /** The key of the body of a `columns` segment at this index; as `rowKey`. */
+  readonly segmentKey: (lane: Lane, index: number) => Promise<Uint8Array>;
   /** Whether this is the opening that the keys come from. */
   readonly opens: (opening: LogOpening) => boolean;
 };
@@ -35,15 +38,17 @@ export function logKeys(opening: LogOpening, root: Uint8Array, ratchetMax: numbe
     LANES.map((lane) => [lane, new LaneRatchet(ratchetStart(root, opening, lane), ratchetMax)]),
   );
   const ackKey = ackKeyOf(root, opening);
+  const ratchetAt = async (lane: Lane, index: number): Promise<Uint8Array> => {
+    const ratchet = await ratchets.get(lane)?.at(index);
+    if (ratchet === undefined) throw new RangeError(`no lane ${lane}`);
+    return ratchet;
+  };
   const encoded = encode(openingCodec, opening);
   return {
     opening,
     ackKey,
-    rowKey: async (lane, index) => {
-      const ratchet = await ratchets.get(lane)?.at(index);
-      if (ratchet === undefined) throw new RangeError(`no lane ${lane}`);
-      return rowKeyOf(ratchet);
-    },
+    rowKey: async (lane, index) => rowKeyOf(await ratchetAt(lane, index)),
+    segmentKey: async (lane, index) => segmentKeyOf(await ratchetAt(lane, index)),
     opens: (other) => equalBytes(encode(openingCodec, other), encoded),
   };
 }

@@ -5,12 +5,15 @@
 import {
   aeadOpen,
   type CarEvent,
+  decodeColumns,
   decodeEvent,
   decodeRows,
   EVENT_KINDS,
   equalBytes,
   headerHash,
+  type Lane,
   type LogOpening,
+  openColumns,
   openHeader,
   openOpening,
   ProtocolError,
@@ -70,16 +73,24 @@ export async function readEvents(
     if (body.length > 0) throw new ProtocolError("malformed", "gap: expected no body");
     return [];
   }
+  if (header.codec === "columns") {
+    const columns = openColumns(await keys.segmentKey(lane, ratchet), header, body);
+    return decodeColumns(columns, count).map((encoded) => readEvent(encoded, lane));
+  }
   const rows = decodeRows(body, count);
   const rowKey = await keys.rowKey(lane, ratchet);
   return rows.map((row, i) => {
     const seq = firstSeq + i;
     const bound = rowBinding({ log, lane, segment: number, seq });
-    const event = decodeEvent(aeadOpen(rowKey, rowNonce(seq), row, bound));
-    const { lane: home } = EVENT_KINDS[event.kind];
-    if (home !== "any" && home !== lane) {
-      throw new ProtocolError("malformed", `event ${event.kind}: belongs to ${home}, not ${lane}`);
-    }
-    return event;
+    return readEvent(aeadOpen(rowKey, rowNonce(seq), row, bound), lane);
   });
+}
+
+function readEvent(encoded: Uint8Array, lane: Lane): CarEvent {
+  const event = decodeEvent(encoded);
+  const { lane: home } = EVENT_KINDS[event.kind];
+  if (home !== "any" && home !== lane) {
+    throw new ProtocolError("malformed", `event ${event.kind}: belongs to ${home}, not ${lane}`);
+  }
+  return event;
 }

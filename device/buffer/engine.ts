@@ -165,9 +165,10 @@ function engineOf(db: Handle, statements: Statements, settings: LogSettings, log
     commit: (entries, closing, nowMs) => {
       const before = dropped;
       const placed = commit.immediate(entries, closing, nowMs);
-      const closed = lanes.reduce((sum, [, writer]) => sum + writer.takeClosed(), 0);
-      space.grew(closed * HEADER_BYTES);
-      return { placed, dropped: dropped - before, closed };
+      const closed = lanes.map(([, writer]) => writer.takeClosed());
+      space.grew(closed.reduce((sum, { bytes }) => sum + bytes, 0));
+      const segments = closed.reduce((sum, found) => sum + found.segments, 0);
+      return { placed, dropped: dropped - before, closed: segments };
     },
     openedAtMs: (lane) => log.lanes[lane].openedAtMs(),
     lastNumbers: () => Object.fromEntries(lanes.map(([lane, w]) => [lane, w.lastSeq()])),
@@ -211,9 +212,8 @@ function engineOf(db: Handle, statements: Statements, settings: LogSettings, log
   };
 }
 
-/** What a row takes besides the event, and what a segment takes besides its rows: for the account, not exact. */
+/** What a row takes besides the event. */
 const ROW_OVERHEAD_BYTES = 16;
-const HEADER_BYTES = 340;
 
 /**
  * The next segment whose body matches its header. One that does not is given up: its numbers are declared as gone,

@@ -3,13 +3,24 @@
  * is left in memory.
  */
 
-import type { RowPlace } from "@kerbside/protocol";
-import { aeadSeal, ratchetNext, rowBinding, rowKeyOf, rowNonce } from "@kerbside/protocol";
+import {
+  aeadSeal,
+  type BodyPlace,
+  type RowPlace,
+  ratchetNext,
+  rowBinding,
+  rowKeyOf,
+  rowNonce,
+  sealColumns,
+  segmentKeyOf,
+} from "@kerbside/protocol";
 
 export type LaneKeys = {
   /** The index of the ratchet that gives the present keys, from 0. */
   readonly index: () => number;
   readonly sealRow: (place: RowPlace, plain: Uint8Array) => Uint8Array;
+  /** Encrypts the whole body of the open segment; once only, before `step`. */
+  readonly sealBody: (place: BodyPlace, columns: Uint8Array) => Uint8Array;
   /** Goes on to the next segment's keys and overwrites the present ones. */
   readonly step: () => void;
   /** Overwrites everything; nothing can be sealed afterwards. */
@@ -28,6 +39,12 @@ export function laneKeys(start: Uint8Array): LaneKeys {
   return {
     index: () => index,
     sealRow: (place, plain) => aeadSeal(rowKey, rowNonce(place.seq), plain, rowBinding(place)),
+    sealBody: (place, columns) => {
+      const key = segmentKeyOf(ratchet);
+      const sealed = sealColumns(key, place, columns);
+      key.fill(0);
+      return sealed;
+    },
     step: () => {
       const next = ratchetNext(ratchet);
       wipe();

@@ -21,7 +21,7 @@ export type BufferLimits = {
 export const BUFFER_LIMITS: BufferLimits = {
   bytesMax: 64 * 1024 * 1024,
   criticalReserveBytes: 4 * 1024 * 1024,
-  segmentEventsMax: 2048,
+  segmentEventsMax: 1024,
   segmentBytesMax: SEGMENT_BODY_BYTES_MAX - 32 * 1024,
   closeAfterMs: { critical: 0, state: 1000, track: 10_000 },
   pendingEventsMax: 512,

@@ -25,13 +25,39 @@ export function laneEnd(statements: Statements, slot: number, lane: Lane): LaneR
   return statements.lane.get(slot, LANES.indexOf(lane)) ?? NOTHING_YET;
 }
 
-type Content =
+export type Content =
+  /** The rows are in their table and stay there: the body is put together when it is sent. */
   | { readonly codec: Extract<SegmentCodec, "rows">; readonly rows: readonly Uint8Array[] }
+  /** The body takes the place of the rows, which are deleted. */
+  | {
+      readonly codec: Extract<SegmentCodec, "columns">;
+      readonly body: Uint8Array;
+      readonly count: number;
+    }
   | { readonly codec: Extract<SegmentCodec, "gap">; readonly count: number };
 
+type Body = {
+  readonly bytes: Uint8Array;
+  readonly stored: Uint8Array | null;
+  readonly count: number;
+};
+
+function bodyOfContent(content: Content): Body {
+  switch (content.codec) {
+    case "rows":
+      return { bytes: encodeRows(content.rows), stored: null, count: content.rows.length };
+    case "columns":
+      return { bytes: content.body, stored: content.body, count: content.count };
+    case "gap":
+      return { bytes: EMPTY, stored: EMPTY, count: content.count };
+    default:
+      throw new Error(`segment: ${JSON.stringify(content satisfies never)}`);
+  }
+}
+
 /**
- * Writes the segment after `end`; its rows, if any, are in their table already. Runs inside the caller's
- * transaction. Returns the lane's new end. The same content after the same end gives the same bytes, always.
+ * Writes the segment after `end`. Runs inside the caller's transaction. Returns the lane's new end and the bytes that
+ * the segment takes. The same content after the same end gives the same bytes, always.
  */
 export function writeSegment(
   statements: Statements,
@@ -42,35 +68,36 @@ export function writeSegment(
   content: Content,
 ): LaneRecord & { readonly bytes: number } {
   const number = end.number + 1;
-  const count = content.codec === "rows" ? content.rows.length : content.count;
+  const first = end.seq + 1;
+  const body = bodyOfContent(content);
   const header = signHeader(signer.signingKey, {
     ...signer.address,
     log,
     lane,
     number,
-    firstSeq: end.seq + 1,
-    count,
+    firstSeq: first,
+    count: body.count,
     ratchet: number - 1,
     codec: content.codec,
-    bodyHash: sha256(content.codec === "rows" ? encodeRows(content.rows) : EMPTY),
+    bodyHash: sha256(body.bytes),
     previousHash: end.hash,
   });
   const hash = headerHash(header);
-  const rowBytes =
-    content.codec === "rows" ? content.rows.reduce((n, row) => n + row.length, 0) : 0;
-  const bytes = header.length + rowBytes;
+  const bytes = header.length + body.bytes.length;
   statements.putSegment.run({
     place: placeKey(lane, slot, number),
-    first: end.seq + 1,
-    count,
+    first,
+    count: body.count,
     bytes,
     state: SEGMENT_STATE.held,
     hash,
     replaced: null,
     header,
-    body: content.codec === "rows" ? null : EMPTY,
+    body: body.stored,
   });
-  const seq = end.seq + count;
+  const seq = end.seq + body.count;
+  if (content.codec === "columns")
+    statements.deleteRows.run(placeKey(lane, slot, first), placeKey(lane, slot, seq));
   statements.putLane.run(slot, LANES.indexOf(lane), number, seq, hash);
   return { number, seq, hash, bytes };
 }

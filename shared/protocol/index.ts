@@ -7,6 +7,7 @@ export * from "./acks.ts";
 export * from "./artefact.ts";
 export * from "./bytes.ts";
 export * from "./cbor.ts";
+export { decodeColumns, encodeColumns } from "./columns.ts";
 export * from "./commands.ts";
 export * from "./cose.ts";
 export * from "./crypto.ts";

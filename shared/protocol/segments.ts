@@ -9,6 +9,8 @@ import { openSign1, parseSign1, sign1 } from "./cose.ts";
 import {
   AEAD_NONCE_BYTES,
   AEAD_TAG_BYTES,
+  aeadOpen,
+  aeadSeal,
   deriveKey,
   type SigningKey,
   sha256,
@@ -43,8 +45,11 @@ const ENVELOPE_BYTES_MAX = 4096;
 /** A sealed box of 32 bytes: an ephemeral public key, a tag and the root. */
 export const SEALED_ROOT_BYTES = 80;
 
-/** `rows`: a CBOR list of the encrypted rows in order. `gap`: the events are gone; the body is empty. */
-export const SEGMENT_CODECS = ["rows", "gap"] as const;
+/**
+ * `rows`: a CBOR list of the encrypted rows in order. `gap`: the events are gone; the body is empty. `columns`: the
+ * events as columns, deflated, then encrypted as a whole under the segment's key.
+ */
+export const SEGMENT_CODECS = ["rows", "gap", "columns"] as const;
 export type SegmentCodec = (typeof SEGMENT_CODECS)[number];
 
 const internal = { class: "Internal" } as const;
@@ -222,4 +227,28 @@ export function rowNonce(seq: number): Uint8Array {
 export function rowBinding({ log, lane, segment, seq }: RowPlace): Uint8Array {
   const laneByte = Uint8Array.of(LANES.indexOf(lane));
   return concatBytes(utf8("kerbside/v1/row"), log, laneByte, uint64(segment), uint64(seq));
+}
+
+/** The key of the body of a `columns` segment at this ratchet index. It opens no row, and a row key no such body. */
+export function segmentKeyOf(ratchet: Uint8Array): Uint8Array {
+  return deriveKey(ratchet, "kerbside/v1/segment");
+}
+
+/** The place of a `columns` body; a segment key serves just one. */
+export type BodyPlace = Pick<SegmentHeader, "log" | "lane" | "number" | "firstSeq" | "count">;
+
+function bodyBinding({ log, lane, number, firstSeq, count }: BodyPlace): Uint8Array {
+  const laneByte = Uint8Array.of(LANES.indexOf(lane));
+  const numbers = [number, firstSeq, count].map(uint64);
+  return concatBytes(utf8("kerbside/v1/segment"), log, laneByte, ...numbers);
+}
+
+/** Columns, encrypted and bound to their place. */
+export function sealColumns(key: Uint8Array, place: BodyPlace, columns: Uint8Array): Uint8Array {
+  return aeadSeal(key, rowNonce(place.number), columns, bodyBinding(place));
+}
+
+/** Throws ProtocolError `unauthenticated`. */
+export function openColumns(key: Uint8Array, place: BodyPlace, body: Uint8Array): Uint8Array {
+  return aeadOpen(key, rowNonce(place.number), body, bodyBinding(place));
 }

@@ -7,11 +7,13 @@ import {
   ackKeyOf,
   aeadOpen,
   type CarEvent,
+  decodeColumns,
   decodeEvent,
   decodeRows,
   equalBytes,
   headerHash,
   type Lane,
+  openColumns,
   openHeader,
   openOpening,
   parseSegmentMessage,
@@ -24,6 +26,7 @@ import {
   type SigningKey,
   sealAck,
   sealKeyPair,
+  segmentKeyOf,
   sha256,
   signingKey,
   tenantId,
@@ -143,11 +146,15 @@ function learn(
 
 function openRows(
   { root, id }: LogState,
-  { lane, ratchet, number, firstSeq, count }: SegmentHeader,
+  header: SegmentHeader,
   body: Uint8Array,
-): CarEvent[] {
+): readonly CarEvent[] {
+  const { lane, ratchet, number, firstSeq, count } = header;
   let step = ratchetStart(root, { ...ADDRESS, log: id }, lane);
   for (let i = 0; i < ratchet; i += 1) step = ratchetNext(step);
+  if (header.codec === "columns") {
+    return decodeColumns(openColumns(segmentKeyOf(step), header, body), count).map(decodeEvent);
+  }
   const key = rowKeyOf(step);
   return decodeRows(body, count).map((row, i) => {
     const place = { log: id, lane, segment: number, seq: firstSeq + i };

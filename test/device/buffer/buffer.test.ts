@@ -134,6 +134,27 @@ test("a segment closes by count, size and, while somebody sends, by age", async 
   assert.is(held(), 4, "by age");
 });
 
+test("closed segments travel as columns where that is shorter, and keep no rows on the disk", async () => {
+  buffer = await b.open();
+  for (let i = 0; i < 60; i += 1) {
+    const latitude = (52_520_000 + 110 * i) / 1e6;
+    void buffer.append({
+      kind: "position.sampled",
+      data: { latitude, longitude: 13.4, speedKmh: 50 },
+    });
+    b.clock.pass(1000);
+  }
+  b.clock.pass(5000);
+  const rows = buffer.status().bytes;
+  buffer.online(true);
+  b.clock.pass(60_000);
+  assert.ok(buffer.status().bytes * 4 < rows, `${buffer.status().bytes} of ${rows}`);
+  drain(buffer, b.cloud, false);
+  const [log] = b.cloud.logs();
+  assert.is(b.cloud.lane(log ?? "", "track").get(1)?.header.codec, "columns");
+  assert.is(b.cloud.events().size, 60);
+});
+
 test("the opening travels until an acknowledgement covers it", async () => {
   buffer = await b.open();
   buffer.online(true);

@@ -137,13 +137,15 @@ test("a closed segment whose events were altered is declared as gone, and its ne
   for (let i = 0; i < 6; i += 1) await buffer.append(note("x", i), "critical");
   await buffer.close();
   const db = new Database(file());
-  const rows = db
-    .prepare<[], { place: number; sealed: Uint8Array }>("SELECT * FROM rows ORDER BY place")
+  const bodies = db
+    .prepare<[], { place: number; body: Uint8Array }>(
+      "SELECT place, body FROM segments ORDER BY place",
+    )
     .all();
-  const victim = rows[2];
+  const victim = bodies[1];
   assert.ok(victim !== undefined);
-  victim.sealed[3] = (victim.sealed[3] ?? 0) ^ 1;
-  db.prepare("UPDATE rows SET sealed = ? WHERE place = ?").run(victim.sealed, victim.place);
+  victim.body[3] = (victim.body[3] ?? 0) ^ 1;
+  db.prepare("UPDATE segments SET body = ? WHERE place = ?").run(victim.body, victim.place);
   db.close();
   buffer = await b.open();
   drain(buffer, b.cloud);

@@ -1,6 +1,6 @@
 /** A buffer that is full: track gives way first, then state; critical has a reserve; nothing is lost in silence. */
 import type { Buffer } from "@kerbside/buffer";
-import { type Lane, ProtocolError } from "@kerbside/protocol";
+import { type Lane, ProtocolError, randomBytes } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Bench, bench, drain, note } from "./harness.ts";
@@ -22,12 +22,11 @@ test.after.each(async () => {
   b.remove();
 });
 
-const TEXT = "x".repeat(900);
-/** Appends so many events of about 1 KB; returns how many were taken. */
+/** Appends so many events of about 1 KB, which no compression makes shorter; returns how many were taken. */
 async function fill(lane: Lane, count: number): Promise<number> {
   let taken = 0;
   for (let i = 0; i < count; i += 1) {
-    const appended = buffer.append(note(TEXT, i), lane);
+    const appended = buffer.append(note(Buffer.from(randomBytes(900)).toString("base64"), i), lane);
     b.clock.pass(5000);
     const error = await appended.then(
       () => undefined,
@@ -68,9 +67,9 @@ test("track gives way to state, the oldest first, and every number is accounted 
   const numbers = [...b.cloud.lane(log ?? "", "track").values()].sort(
     (x, y) => x.header.number - y.header.number,
   );
-  const firstKept = numbers.findIndex(({ header }) => header.codec === "rows");
+  const firstKept = numbers.findIndex(({ header }) => header.codec !== "gap");
   assert.ok(
-    numbers.slice(firstKept).every(({ header }) => header.codec === "rows"),
+    numbers.slice(firstKept).every(({ header }) => header.codec !== "gap"),
     "oldest first",
   );
 });

@@ -2,7 +2,14 @@
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Buffer as CarBuffer } from "@kerbside/buffer";
-import { ackKeyOf, type Random, ratchetStart, rowKeyOf, toHex } from "@kerbside/protocol";
+import {
+  ackKeyOf,
+  type Random,
+  ratchetStart,
+  rowKeyOf,
+  segmentKeyOf,
+  toHex,
+} from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ADDRESS } from "../../support/car-cloud.ts";
@@ -130,6 +137,7 @@ test("P-30 neither root nor ratchet nor row key ever reaches the disk", async ()
     const ratchet = ratchetStart(root, of, lane);
     secrets.push([`ratchet of ${lane}`, Buffer.from(ratchet)]);
     secrets.push([`row key of ${lane}`, Buffer.from(rowKeyOf(ratchet))]);
+    secrets.push([`segment key of ${lane}`, Buffer.from(segmentKeyOf(ratchet))]);
   }
   const both = secrets.flatMap(([what, key]): [string, Buffer][] => [
     [what, key],

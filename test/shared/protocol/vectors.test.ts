@@ -1,10 +1,13 @@
 /** Every golden vector of protocol.md, written and read by the code of both sides. */
+
+import { inflateRawSync } from "node:zlib";
 import {
   ackCodec,
   ackKeyOf,
   aeadOpen,
   aeadSeal,
   artefactCodec,
+  type BodyPlace,
   type CborValue,
   type Codec,
   certifyKey,
@@ -13,10 +16,12 @@ import {
   cryptoReady,
   decode,
   decodeCbor,
+  decodeColumns,
   decodeEvent,
   decodeRows,
   encode,
   encodeCbor,
+  encodeColumns,
   encodeEvent,
   encodeRows,
   encodeSegmentMessage,
@@ -28,6 +33,7 @@ import {
   LANES,
   type LogIdentity,
   openArtefact,
+  openColumns,
   openCommand,
   openHeader,
   openingCodec,
@@ -52,6 +58,8 @@ import {
   rowNonce,
   type SigningKey,
   sealAck,
+  sealColumns,
+  segmentKeyOf,
   sessionCodec,
   sign1,
   signArtefact,
@@ -259,6 +267,27 @@ test("vector segment: body, hash and message", () => {
   same(headerHash(header), v.hex("header hash"));
   same(encodeSegmentMessage({ header, body }), v.hex("message"));
   assert.equal(parseSegmentMessage(v.hex("message")), { header, body });
+});
+
+test("vector columns: events, columns and body", () => {
+  const v = golden("columns");
+  const place = typed<BodyPlace>(v, "place");
+  const events = [1, 2, 3].map((i) => v.hex(`event ${i}`));
+  const key = segmentKeyOf(v.hex("ratchet"));
+  same(key, v.hex("key"));
+  same(inflateRawSync(encodeColumns(events)), v.hex("columns"));
+  assert.equal(decodeColumns(v.hex("deflated"), 3), events);
+  same(openColumns(key, place, v.hex("body")), v.hex("deflated"));
+  same(sealColumns(key, place, v.hex("deflated")), v.hex("body"));
+  const others: BodyPlace[] = [
+    { ...place, number: 3 },
+    { ...place, firstSeq: 302 },
+    { ...place, count: 2 },
+    { ...place, lane: "track" },
+    { ...place, log: new Uint8Array(16) },
+  ];
+  for (const other of others)
+    refused(() => openColumns(key, other, v.hex("body")), "unauthenticated");
 });
 
 test("vector gap: a header without a body", () => {
