@@ -161,6 +161,7 @@ function commandTests(it: It): void {
       ["the car's result, late", { state: "executed", result }, "executed"],
       ["another result", { state: "refused", result }, "executed"],
       ["back again", { state: "unknown" }, "executed"],
+      ["signed again, after the end", { state: "signed", requestHash }, "executed"],
     ];
     for (const [why, change, after] of rows)
       assert.is((await store.stepCommand(id, change, AUDIT)).state, after, why);

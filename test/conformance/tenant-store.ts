@@ -81,11 +81,12 @@ function segmentTests(it: It): void {
   it("a fork keeps both, and each hash is acknowledged", async ({ store }) => {
     const log = new CarLog();
     const mine = log.next("critical", [log.note(1, "mine")]);
-    const theirs = forkOf(mine);
+    const theirs = { ...forkOf(mine), events: [log.note(9, "theirs")] };
     assert.equal(await store.commitSegments([mine]), ["stored"]);
     assert.equal(await store.commitSegments([theirs]), ["fork"]);
     assert.equal(await store.commitSegments([theirs, mine]), ["duplicate", "duplicate"]);
     assert.is((await allEvents(store)).length, 2);
+    assert.equal((await store.latest(CAR))[0]?.data, { note: "mine" }, "a fork is no newest state");
     const [mark] = await store.marks(CAR, log.log);
     assert.equal(mark?.hash, mine.headerHash);
     assert.equal(mark?.ranges, [{ from: 1, to: 1, hash: theirs.headerHash }]);
