@@ -14,6 +14,7 @@ export {
   FD_BYTES_MAX,
   STANDARD_ID_MAX,
 } from "./frame.ts";
+export * from "./gnss/index.ts";
 export * from "./isotp/index.ts";
 export * from "./logs/index.ts";
 export * from "./obd/index.ts";

@@ -1,5 +1,6 @@
 /** Rules with a memory of the car: its trips, its locks, and how far it was moved. */
 import type { SignalName } from "@kerbside/protocol";
+import { distanceM, type Place } from "../distance.ts";
 import { eventOf } from "./emit.ts";
 import type { LockRule, TripRule } from "./model.ts";
 import type { Out, RunningRule } from "./rule.ts";
@@ -176,23 +177,10 @@ class TripTracker {
   }
 }
 
-type Place = { readonly latitude: number; readonly longitude: number };
-
 function placeOf(view: View): Place | undefined {
   const latitude = view.number("Vehicle.CurrentLocation.Latitude");
   const longitude = view.number("Vehicle.CurrentLocation.Longitude");
   return latitude === undefined || longitude === undefined ? undefined : { latitude, longitude };
-}
-
-/** WGS 84 semi-major axis; the error of a sphere and a flat piece of it does not matter below 10 km. */
-const EARTH_RADIUS_M = 6_378_137;
-const RADIANS = Math.PI / 180;
-
-export function distanceM(a: Place, b: Place): number {
-  const turn = ((((b.longitude - a.longitude + 180) % 360) + 360) % 360) - 180;
-  const east = turn * RADIANS * Math.cos(a.latitude * RADIANS);
-  const north = (b.latitude - a.latitude) * RADIANS;
-  return EARTH_RADIUS_M * Math.hypot(east, north);
 }
 
 function defined(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
