@@ -37,7 +37,9 @@ function record(socket: string, file: string): { readonly stop: () => Promise<nu
   bus.start({
     frames: (batch) => {
       frames += batch.length;
-      for (const frame of batch) out.write(`${formatCandump(frame)}\n`);
+      for (const frame of batch) {
+        out.write(`${formatCandump({ ...frame, timeUs: frame.bootMs * 1000 })}\n`);
+      }
     },
     event: () => undefined,
   });
@@ -73,7 +75,10 @@ test("a recorded log goes through agent, broker and ingest to the store", async 
   const [, replayed] = await tripsOf(world, 2);
   const distance = (trip: Json | undefined): number => Number(trip?.["distanceM"]);
   assert.ok(distance(driven) > 0);
-  assert.ok(Math.abs(distance(replayed) - distance(driven)) <= DISTANCE_DOUBT_M, "the same trip");
+  assert.ok(
+    Math.abs(distance(replayed) - distance(driven)) <= DISTANCE_DOUBT_M,
+    `the same trip: ${distance(replayed)} m for ${distance(driven)} m`,
+  );
   assert.is((await replay.ended).code, 0, "the log came to its end");
   const rows = await world.listed();
   assert.equal(holesAndDoubles(rows), []);
