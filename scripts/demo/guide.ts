@@ -37,7 +37,7 @@ export function whereThingsAre(running: Running): readonly string[] {
   return [
     "",
     `  Console   ${api}/console/`,
-    `            sign in as ${TENANT}-backend, with the secret in ${here(paths.clientSecret)}`,
+    `            sign in as ${TENANT}-operator, with the secret in ${here(paths.operatorSecret)}`,
     `  Cockpit   https://localhost:${sim.port}/#key=${sim.key}`,
     `  API       ${api}/v1    its documentation: ${api}/docs`,
     `  Broker    mqtts://localhost:${cloud.ports.broker}, for cars' certificates only`,

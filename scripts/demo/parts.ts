@@ -20,6 +20,8 @@ export type Paths = {
   readonly cloud: string;
   readonly ca: string;
   readonly clientSecret: string;
+  /** Of the client that may act without a booking: for the console. */
+  readonly operatorSecret: string;
   readonly cockpitKey: string;
   readonly agentConfig: string;
   readonly pairingKey: string;
@@ -34,6 +36,7 @@ export function pathsOf(data: string): Paths {
     cloud,
     ca: join(cloud, "tls", "ca.pem"),
     clientSecret: join(cloud, "secrets", `client-${TENANT}-backend`),
+    operatorSecret: join(cloud, "secrets", `client-${TENANT}-operator`),
     cockpitKey: join(data, "sim", "cockpit.key"),
     agentConfig: join(data, "agent", "config.json"),
     pairingKey: join(data, "secrets", "pairing.key"),
