@@ -53,7 +53,7 @@ export type World = {
   readonly car: (name: string) => Promise<Car>;
   readonly events: (vehicle: string) => Promise<readonly (StoredEvent | DeclaredGap)[]>;
   /** Hands acknowledgements on to a car's buffer too. */
-  deliver: ((message: Uint8Array) => void) | undefined;
+  deliver: ((message: Uint8Array) => unknown) | undefined;
   readonly close: () => Promise<void>;
 };
 export type WorkerOptions = {
@@ -72,7 +72,7 @@ export async function makeWorld(): Promise<World> {
   const workers: Ingest[] = [];
   const downlink: Downlink = {
     send: async (_to, _channel, payload) => {
-      world.deliver?.(payload);
+      await world.deliver?.(payload);
       acks.push(parseAck(payload).ack);
     },
   };

@@ -99,6 +99,27 @@ test("what arrives together is committed together, and acknowledged together", a
   assert.is(world.acks.at(-1)?.lanes.find(({ lane }) => lane === "track")?.upTo, 50);
 });
 
+test("what is committed while an acknowledgement is under way is acknowledged after it", async () => {
+  const ingest = await world.worker();
+  const log = (await world.car("car-1")).newLog();
+  const gate = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  world.deliver = () => {
+    begun.resolve();
+    return gate.promise;
+  };
+  await ingest.handle(log.segment("state", [note("a")]));
+  await begun.promise;
+  await ingest.handle(log.segment("state", [note("b")]));
+  await ingest.handle(log.segment("state", [note("c")]));
+  gate.resolve();
+  await ingest.close();
+  assert.equal(
+    world.acks.map(({ lanes }) => lanes[0]?.upTo),
+    [1, 3],
+  );
+});
+
 test("a store that fails leaves the message with its source: no event, no acknowledgement", async () => {
   let broken = true;
   const ingest = await world.worker({
