@@ -21,4 +21,11 @@ export {
 } from "./collector.ts";
 export type { Collected } from "./emit.ts";
 export type { Scheme } from "./model.ts";
+export {
+  openSchemeShelf,
+  SCHEME_BYTES_MAX,
+  SCHEMES_MAX,
+  type SchemeShelf,
+  type ShelfOptions,
+} from "./shelf.ts";
 export { readShippedScheme, shippedSchemes } from "./shipped.ts";
