@@ -1,5 +1,6 @@
 /** All fuzz targets. A package's targets are a file beside this one, and a line here. */
 import { canTargets } from "./can-targets.ts";
+import { signalTargets } from "./signal-targets.ts";
 import type { FuzzTarget } from "./target.ts";
 
-export const TARGETS: readonly FuzzTarget[] = [...canTargets];
+export const TARGETS: readonly FuzzTarget[] = [...canTargets, ...signalTargets];
