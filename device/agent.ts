@@ -13,12 +13,20 @@ import {
   ProtocolError,
   type Random,
 } from "@kerbside/protocol";
-import { createSession, type Identity, mqttTransport, startUplink } from "@kerbside/uplink";
+import {
+  type CommandExecutor,
+  createSession,
+  type Identity,
+  mqttTransport,
+  startUplink,
+} from "@kerbside/uplink";
 import { startCar } from "./car.ts";
 import type { AgentConfig } from "./config.ts";
 import { joinTenant } from "./enrolment.ts";
 import { busFaults } from "./faults.ts";
-import { startLocks } from "./locks.ts";
+import { type Locks, startLocks } from "./locks.ts";
+import { PowerCare, SleepingTransport } from "./power-care.ts";
+import { openPolicyStore } from "./rental-policy.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 export type AgentOptions = {
@@ -62,6 +70,19 @@ function openCarBuffer(options: AgentOptions, identity: Identity): Promise<Event
   });
 }
 
+/** Each command keeps the module awake for a while. */
+function awake(locks: Locks, power: PowerCare): CommandExecutor {
+  return {
+    ...locks.commands,
+    execute: async (command, requestHash) => {
+      power.take({ type: "activity" });
+      const answer = await locks.commands.execute(command, requestHash);
+      power.take({ type: "rental", open: locks.rental.rental().value === "open" });
+      return answer;
+    },
+  };
+}
+
 /**
  * Starts the agent; enrols first where it must. Throws ConfigError, ProfileError or ProtocolError before anything
  * begins; after that nothing ends it but `close`.
@@ -77,14 +98,18 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const onBusEvent = busFaults(clock, ignitionOn, emit);
   const car = startCar({ config, clock, random, log, onBusEvent });
   const session = createSession(clock, random);
-  const locks = await startLocks({
-    config,
+  const policy = await openPolicyStore(join(config.dataDir, "policy", "rental"), config);
+  const { sessionMs } = session;
+  const locks = await startLocks({ config, clock, random, log, car, policy, sessionMs, emit });
+  const power = new PowerCare({
     clock,
-    random,
-    log,
-    facts: car.facts,
-    sessionMs: session.sessionMs,
     emit,
+    lowV: car.profile.profile.limits.batteryLowV,
+    onEnter: (row) => transport.enter(row),
+  });
+  car.watch((seen) => {
+    locks.seen(seen);
+    power.seen(seen);
   });
   const collector = createCollector({
     profile: car.profile,
@@ -95,28 +120,34 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   const broker = config.broker ?? identity.broker;
   const { name, version } = car.profile.profile;
+  const transport = new SleepingTransport(power.row(), (keepaliveS) =>
+    mqttTransport({ ...identity, ...broker, tls: () => identity.tls, clock, keepaliveS }),
+  );
   const uplink = startUplink({
     address: identity.address,
-    transport: mqttTransport({ ...identity, ...broker, tls: () => identity.tls, clock }),
+    transport,
     buffer,
     session,
     signingKey: identity.signingKey,
     commandKey: () => identity.commandKey,
-    commands: locks.commands,
+    commands: awake(locks, power),
     clock,
     random,
     log,
     agentVersion: AGENT_VERSION,
     profile: `${name}/${version}`,
   });
+  locks.onLate((answer) => uplink.report(answer));
   const settled = locks.interrupted.then((answers) => {
     for (const answer of answers) uplink.report(answer);
   });
   return {
     close: async () => {
       collector.close();
+      power.stop();
       await car.stop();
       await locks.stop();
+      await policy.close();
       await settled;
       await buffer
         .append({ kind: "agent.stopping", data: { reason: "asked" } })

@@ -4,44 +4,60 @@
  */
 import {
   type BusEvent,
-  busFiltersOf,
   type CanBus,
   type CompiledProfile,
   createSignalStore,
   createSocketBus,
-  createSocketCanBus,
+  type OutgoingFrame,
   readProfile,
   readShippedProfile,
   type SignalStore,
-  startObdPoller,
 } from "@kerbside/can";
 import {
   type CarFacts,
+  freshReading,
+  GNSS_MOTION_KMH_MIN,
+  isBusAsleep,
   MOTION_UNKNOWN,
   type Motion,
   motionFacts,
   nextMotion,
   type Reading,
 } from "@kerbside/immobiliser";
-import type { Clock, Log, Random, Signal, SignalName } from "@kerbside/protocol";
-import type { AgentConfig } from "./config.ts";
+import type { Clock, Log, Random, Signal, SignalName, ZonePoint } from "@kerbside/protocol";
+import { DOOR_SIGNALS, endFacts, ignitionOffOf, noneIsTrue, numberOf } from "./car-facts.ts";
+import { type AgentConfig, ConfigError } from "./config.ts";
 
 const SPEED: SignalName = "Vehicle.Speed";
+const GNSS_SPEED: SignalName = "Vehicle.CurrentLocation.Speed";
 const IGNITION: SignalName = "Vehicle.LowVoltageSystemState";
-const IGNITION_OFF: ReadonlySet<unknown> = new Set(["LOCK", "OFF"]);
-const DOORS: readonly SignalName[] = [
-  "Vehicle.Cabin.Door.Row1.DriverSide.IsOpen",
-  "Vehicle.Cabin.Door.Row1.PassengerSide.IsOpen",
-  "Vehicle.Cabin.Door.Row2.DriverSide.IsOpen",
-  "Vehicle.Cabin.Door.Row2.PassengerSide.IsOpen",
-  "Vehicle.Body.Trunk.Rear.IsOpen",
-];
+const VOLTAGE: SignalName = "Vehicle.LowVoltageBattery.CurrentVoltage";
+const ACCELERATIONS: ReadonlySet<SignalName> = new Set([
+  "Vehicle.Acceleration.Longitudinal",
+  "Vehicle.Acceleration.Lateral",
+]);
+/** A parked car that is accelerated by this much is being moved; a door that slams gives less. */
+const PARKED_MPS2_MAX = 2;
 
+/** What was seen in the car, as far as locks, rental and power care. */
+export type CarSeen =
+  | { readonly type: "ignition"; readonly on: boolean }
+  | { readonly type: "door_opened" }
+  | { readonly type: "moved" }
+  | { readonly type: "voltage"; readonly volts: number }
+  /** Some signal came with a good value: an armed command may look again. */
+  | { readonly type: "signals" };
+
+type KnownFacts = Omit<CarFacts, "storageWorks" | "openRental" | "armed">;
 export type Car = {
   readonly store: SignalStore;
   readonly profile: CompiledProfile;
-  /** What can be told of the car now; `storageWorks` and `noRentalOpen` are others' to say. */
-  readonly facts: () => Omit<CarFacts, "storageWorks" | "noRentalOpen">;
+  /** What can be told of the car now; records and what is armed are others' to say. */
+  readonly facts: (zones: readonly (readonly ZonePoint[])[]) => KnownFacts;
+  /** Tells of what is seen from now on, after `facts` shows it. One listener; it must not throw. */
+  readonly watch: (listener: (seen: CarSeen) => void) => void;
+  /** Hands a frame to the bus now or not at all. */
+  readonly send: (frame: OutgoingFrame) => boolean;
   readonly stop: () => Promise<void>;
 };
 
@@ -53,54 +69,29 @@ export type CarOptions = {
   readonly onBusEvent: (event: BusEvent) => void;
 };
 
-function openBus({ config, clock, random }: CarOptions, profile: CompiledProfile): CanBus {
-  const { bus } = config;
-  switch (bus.driver) {
-    case "socket":
-      return createSocketBus({ path: bus.path, clock, random });
-    case "socketcan": {
-      const filters = busFiltersOf(profile);
-      return createSocketCanBus({ interface: bus.interface, clock, random, filters });
-    }
-  }
+function openBus({ config, clock, random }: CarOptions): CanBus {
+  if (config.bus.driver === "socket")
+    return createSocketBus({ path: config.bus.path, clock, random });
+  throw new ConfigError(`bus driver ${config.bus.driver} is not part of this version`);
 }
 
-/** Reads the profile, opens the bus and begins to listen. Throws ProfileError before anything begins. */
+/** Reads the profile, opens the bus and begins to listen. Throws ConfigError or ProfileError before anything begins. */
 export function startCar(options: CarOptions): Car {
   const { config, clock } = options;
   const isFile = config.profile.endsWith(".json");
   const profile = isFile ? readProfile(config.profile) : readShippedProfile(config.profile);
   const store = createSignalStore({ profile, clock });
-  let motion: Motion = MOTION_UNKNOWN;
-  const subscription = store.subscribe((changes) => {
-    for (const change of changes) motion = seen(motion, change);
-  });
-  const bus = openBus(options, profile);
-  const { obd } = profile.profile;
-  const poller = obd === undefined ? undefined : startObdPoller({ rule: obd, bus, store, clock });
-  bus.start({
-    frames: (frames) => {
-      store.ingest(frames);
-      poller?.take(frames);
-    },
-    event: options.onBusEvent,
-  });
+  const watcher = new Watcher(store, profile.profile.interlocks);
+  const subscription = store.subscribe((changes) => watcher.take(changes));
+  const bus = openBus(options);
+  bus.start({ frames: (frames) => store.ingest(frames), event: options.onBusEvent });
   return {
     store,
     profile,
-    facts: () => {
-      const speed = numberOf(store.read(SPEED));
-      const ignitionOff = isOff(store.read(IGNITION));
-      return {
-        ...motionFacts(motion, speed, ignitionOff, clock.bootMs()),
-        gnssSpeedKmh: { quality: "unknown" },
-        doorsClosed: allClosed(
-          DOORS.filter((name) => store.provides(name)).map((name) => store.read(name)),
-        ),
-      };
-    },
+    facts: (zones) => ({ ...watcher.facts(clock.bootMs()), end: endFacts(store, zones) }),
+    watch: (listener) => watcher.watch(listener),
+    send: (frame) => bus.send(frame).sent,
     stop: async () => {
-      poller?.stop();
       await bus.stop();
       subscription.cancel();
       store.close();
@@ -108,27 +99,80 @@ export function startCar(options: CarOptions): Car {
   };
 }
 
-function seen(motion: Motion, change: Signal): Motion {
-  if (change.name === SPEED)
-    return nextMotion(motion, { type: "speed", reading: numberOf(change) }, change.bootMs);
-  if (change.name === IGNITION)
-    return nextMotion(motion, { type: "ignition", off: isOff(change) }, change.bootMs);
-  return motion;
-}
+class Watcher {
+  readonly #store: SignalStore;
+  readonly #limits: CompiledProfile["profile"]["interlocks"];
+  #motion: Motion = MOTION_UNKNOWN;
+  #speedSeenMs = Number.NEGATIVE_INFINITY;
+  #listener: (seen: CarSeen) => void = () => undefined;
 
-function numberOf({ value, quality }: Signal): Reading<number> {
-  if (quality !== "good") return { quality };
-  return typeof value === "number" ? { quality, value } : { quality: "invalid" };
-}
+  constructor(store: SignalStore, limits: CompiledProfile["profile"]["interlocks"]) {
+    this.#store = store;
+    this.#limits = limits;
+  }
 
-function isOff({ value, quality }: Signal): Reading<boolean> {
-  return quality === "good" ? { quality, value: IGNITION_OFF.has(value) } : { quality };
-}
+  watch(listener: (seen: CarSeen) => void): void {
+    this.#listener = listener;
+  }
 
-/** One door known to be open decides; one that is not known leaves it unknown. */
-function allClosed(doors: readonly Signal[]): Reading<boolean> {
-  if (doors.some(({ quality, value }) => quality === "good" && value === true))
-    return { quality: "good", value: false };
-  const known = doors.length > 0 && doors.every(({ quality }) => quality === "good");
-  return known ? { quality: "good", value: true } : { quality: "unknown" };
+  take(changes: readonly Signal[]): void {
+    // A speed that stays the same is no change, and yet news: it ends a doubt that another witness raised.
+    this.#speed(this.#store.read(SPEED));
+    for (const change of changes) this.#one(change);
+    if (changes.some(({ quality }) => quality === "good")) this.#listener({ type: "signals" });
+  }
+
+  facts(nowMs: number): Omit<KnownFacts, "end"> {
+    const store = this.#store;
+    const asleep = isBusAsleep(store.lastFrameMs(), nowMs, this.#limits);
+    const fresh = <T>(signal: Signal, reading: Reading<T>): Reading<T> =>
+      freshReading(reading, nowMs - signal.bootMs, asleep, this.#limits);
+    const [speed, ignition, gnss] = [SPEED, IGNITION, GNSS_SPEED].map((name) => store.read(name));
+    const read = <T>(signal: Signal | undefined, of: (signal: Signal) => Reading<T>): Reading<T> =>
+      signal === undefined ? { quality: "unknown" } : fresh(signal, of(signal));
+    const speedKmh = read(speed, numberOf);
+    const ignitionOff = read(ignition, ignitionOffOf);
+    return {
+      limits: this.#limits,
+      ...motionFacts(this.#motion, speedKmh, ignitionOff, nowMs, asleep),
+      gnssSpeedKmh: read(gnss, numberOf),
+      doorsClosed: noneIsTrue(store, DOOR_SIGNALS),
+    };
+  }
+
+  #speed(signal: Signal): void {
+    if (signal.bootMs <= this.#speedSeenMs) return;
+    this.#speedSeenMs = signal.bootMs;
+    this.#step({ type: "speed", reading: numberOf(signal) }, signal.bootMs);
+  }
+
+  #one(change: Signal): void {
+    const { name, bootMs, quality, value } = change;
+    if (name === SPEED) this.#step({ type: "speed", reading: numberOf(change) }, bootMs);
+    if (name === IGNITION) {
+      const off = ignitionOffOf(change);
+      this.#step({ type: "ignition", off }, bootMs);
+      if (off.quality === "good") this.#listener({ type: "ignition", on: !off.value });
+    }
+    if (quality !== "good") return;
+    if (typeof value === "number" && this.#isMotion(name, value)) {
+      this.#step({ type: "moved" }, bootMs);
+      this.#listener({ type: "moved" });
+    }
+    if (name === VOLTAGE && typeof value === "number") {
+      this.#listener({ type: "voltage", volts: value });
+    }
+    if (value === true && DOOR_SIGNALS.includes(name)) this.#listener({ type: "door_opened" });
+  }
+
+  /** The witnesses of motion beside the wheels. While it stands or drives, an acceleration says nothing new. */
+  #isMotion(name: SignalName, value: number): boolean {
+    if (name === GNSS_SPEED) return value > GNSS_MOTION_KMH_MIN;
+    const isParked = this.#motion.value === "parked";
+    return isParked && ACCELERATIONS.has(name) && Math.abs(value) > PARKED_MPS2_MAX;
+  }
+
+  #step(input: Parameters<typeof nextMotion>[1], bootMs: number): void {
+    this.#motion = nextMotion(this.#motion, input, bootMs, this.#limits);
+  }
 }

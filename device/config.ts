@@ -44,14 +44,25 @@ export const configSchema = Type.Object(
       ),
     ),
     bus,
-    lock: Type.Object(
-      {
-        path: path("tty of the lock controller, or a Unix socket"),
-        baudRate: Type.Integer({ minimum: 1200, maximum: 2_000_000, default: 115_200 }),
-        pairingKeyFile: path("32 bytes, hexadecimal, as written into the controller"),
-      },
-      { additionalProperties: false },
-    ),
+    lock: Type.Union([
+      Type.Object(
+        {
+          driver: Type.Literal("can", {
+            description: "the body computer, by the profile's locking",
+          }),
+        },
+        { additionalProperties: false },
+      ),
+      Type.Object(
+        {
+          driver: Type.Literal("link"),
+          path: path("tty of the lock controller, or a Unix socket"),
+          baudRate: Type.Integer({ minimum: 1200, maximum: 2_000_000, default: 115_200 }),
+          pairingKeyFile: path("32 bytes, hexadecimal, as written into the controller"),
+        },
+        { additionalProperties: false },
+      ),
+    ]),
     trackWindowMs: Type.Integer({ minimum: 250, maximum: 5000, default: 1000 }),
   },
   { additionalProperties: false },
@@ -69,7 +80,7 @@ export class ConfigError extends Error {
 
 const validator = Compile(configSchema);
 const DEFAULTS = { trackWindowMs: 1000 };
-const LOCK_DEFAULTS = { baudRate: 115_200 };
+const LOCK_DEFAULTS = { driver: "link", baudRate: 115_200 };
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -79,7 +90,9 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 export function readConfig(file: string): AgentConfig {
   const raw = parse(file);
   if (!isRecord(raw)) throw new ConfigError(`${file}: expected a JSON object`);
-  const lock = isRecord(raw["lock"]) ? { ...LOCK_DEFAULTS, ...raw["lock"] } : raw["lock"];
+  const given = raw["lock"];
+  const byLink = isRecord(given) && (given["driver"] ?? "link") === "link";
+  const lock = byLink ? { ...LOCK_DEFAULTS, ...given } : given;
   const filled: unknown = { ...DEFAULTS, ...raw, lock };
   if (!validator.Check(filled)) {
     const [first] = validator.Errors(filled);
@@ -102,11 +115,14 @@ export function readConfig(file: string): AgentConfig {
       tokenFile: at(filled.enrolment.tokenFile),
     },
     bus: filled.bus.driver === "socket" ? { ...filled.bus, path: at(filled.bus.path) } : filled.bus,
-    lock: {
-      ...filled.lock,
-      path: at(filled.lock.path),
-      pairingKeyFile: at(filled.lock.pairingKeyFile),
-    },
+    lock:
+      filled.lock.driver === "can"
+        ? filled.lock
+        : {
+            ...filled.lock,
+            path: at(filled.lock.path),
+            pairingKeyFile: at(filled.lock.pairingKeyFile),
+          },
   };
 }
 

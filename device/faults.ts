@@ -13,6 +13,8 @@ const FAULTS: Readonly<Partial<Record<BusState, string>>> = {
 const FIRST_UP_MS_MAX = 10_000;
 const DETAIL_CHARS_MAX = 200;
 
+const clip = (reason: string): string => reason.slice(0, DETAIL_CHARS_MAX);
+
 type StateEvent = Extract<BusEvent, { kind: "state" }>;
 
 /** Turns bus events into fault events, and remembers which fault is raised. */
@@ -28,8 +30,9 @@ export function busFaults(
     const fault = isSleep ? undefined : FAULTS[state];
     if (fault === raised) return;
     if (raised !== undefined) emit({ kind: "fault.cleared", data: { code: raised } });
-    const detail = reason.slice(0, DETAIL_CHARS_MAX);
-    if (fault !== undefined) emit({ kind: "fault.raised", data: { code: fault, detail } });
+    if (fault !== undefined) {
+      emit({ kind: "fault.raised", data: { code: fault, detail: clip(reason) } });
+    }
     raised = fault;
   };
   const late = clock.after(FIRST_UP_MS_MAX, () => {
@@ -42,9 +45,8 @@ export function busFaults(
       emit({ kind: "fault.raised", data: { code: "can.lost", count: event.frames } });
       return;
     }
-    if (event.kind === "notSent") {
-      const detail = event.reason.slice(0, DETAIL_CHARS_MAX);
-      emit({ kind: "fault.raised", data: { code: "can.not_sent", detail } });
+    if (event.kind !== "state") {
+      emit({ kind: "fault.raised", data: { code: "can.not_sent", detail: clip(event.reason) } });
       return;
     }
     if (waiting !== undefined && event.state !== "up") {

@@ -2,7 +2,7 @@
 import { LockDriver, serialLink } from "@kerbside/immobiliser";
 import { type Clock, type Log, ProtocolError, type Random } from "@kerbside/protocol";
 import type { AgentConfig } from "./config.ts";
-import { moduleIdOf, readPairingKey } from "./locks.ts";
+import { moduleIdOf, readPairingKey } from "./lock-hardware.ts";
 
 const WAIT_MS_MAX = 5000;
 
@@ -18,19 +18,29 @@ export async function lockStatus({
   readonly random: Random;
   readonly log: Log;
 }): Promise<Readonly<Record<string, string | number | boolean>>> {
+  const { lock } = config;
+  if (lock.driver === "can") {
+    throw new ProtocolError(
+      "unavailable",
+      "this car is locked by CAN: there is no lock controller",
+    );
+  }
   const answered = Promise.withResolvers<Readonly<Record<string, string | number | boolean>>>();
   const driver = new LockDriver({
-    link: serialLink(config.lock.path, config.lock.baudRate),
-    pairingKey: readPairingKey(config.lock.pairingKeyFile),
+    link: serialLink(lock.path, lock.baudRate),
+    pairingKey: readPairingKey(lock.pairingKeyFile),
     moduleId: moduleIdOf(config),
     clock,
     random,
     log,
-    onReport: ({ type: _type, ...report }) => answered.resolve(report),
-    onLink: () => undefined,
+    onSeen: (seen) => {
+      if (seen.type !== "report") return;
+      const { type: _type, ...report } = seen.report;
+      answered.resolve(report);
+    },
   });
   const late = clock.after(WAIT_MS_MAX, () => {
-    const words = `${config.lock.path}: no lock controller with this pairing key answers`;
+    const words = `${lock.path}: no lock controller with this pairing key answers`;
     answered.reject(new ProtocolError("unavailable", words));
   });
   driver.start();

@@ -1,136 +1,169 @@
 /**
- * The lock controller, the journal and the executor as one part: takes commands for the uplink, reports what a crash
- * left open, and knows whether something the agent did is moving the bolts at this moment.
+ * Lock, records, rental and executor as one part: takes commands for the uplink, reports what a crash left open and
+ * what an armed command came to, and knows whether something the agent did is moving the bolts at this moment.
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type Answer,
+  bootDifferences,
   type CarFacts,
+  type CarRecord,
   Executor,
-  LockDriver,
+  type LockSeen,
+  openCarRecord,
   openJournal,
-  serialLink,
+  RentalDesk,
+  type RentalEffect,
+  type StatusReport,
+  sensedState,
 } from "@kerbside/immobiliser";
 import {
   type Clock,
   type Command,
-  fromHex,
-  KEY_BYTES,
   type Log,
   type NewEvent,
   type Random,
-  sha256,
+  type SensedState,
   toHex,
-  utf8,
 } from "@kerbside/protocol";
 import type { CommandExecutor } from "@kerbside/uplink";
-import { type AgentConfig, ConfigError } from "./config.ts";
+import type { Car, CarSeen } from "./car.ts";
+import type { AgentConfig } from "./config.ts";
+import { lockFaultEvents, startLockHardware } from "./lock-hardware.ts";
+import type { PolicyStore } from "./rental-policy.ts";
 
 /** A controller that has not reported by then is not waited for: commands are answered without it. */
 const FIRST_REPORT_MS_MAX = 5000;
 /** The bus tells of a bolt within this after the controller did. */
 const CAUSE_MS = 2000;
-const MODULE_ID_BYTES = 8;
 
 export type LocksOptions = {
   readonly config: AgentConfig;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly facts: () => Omit<CarFacts, "storageWorks" | "noRentalOpen">;
+  readonly car: Car;
+  readonly policy: PolicyStore;
   readonly sessionMs: () => number;
   readonly emit: (event: NewEvent) => void;
 };
 
 export type Locks = {
   readonly commands: CommandExecutor;
+  /** The rental on the car: for access without coverage, which opens rentals too, and for power care. */
+  readonly rental: RentalDesk;
   /** What a crash left open, answered as unknown with what is sensed. Resolves once, before the first command runs. */
   readonly interrupted: Promise<readonly Answer[]>;
+  /** Tells of the end of each command that was answered `armed`. One listener. */
+  readonly onLate: (listener: (answer: Answer) => void) => void;
+  /** After a resume from suspend nothing that was armed before goes on. */
+  readonly resumed: () => Promise<void>;
+  /** What was seen in the car. */
+  readonly seen: (seen: CarSeen) => void;
   /** The command that moves the bolts now, if one does. */
   readonly cause: () => { readonly cause: "command"; readonly booking?: string } | undefined;
   readonly stop: () => Promise<void>;
 };
 
-/** Reads the pairing key: 64 hexadecimal digits. Throws ConfigError. */
-export function readPairingKey(file: string): Uint8Array {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8").trim();
-  } catch {
-    throw new ConfigError(`${file}: expected a readable file with the pairing key`);
-  }
-  if (!new RegExp(`^[0-9a-f]{${2 * KEY_BYTES}}$`, "i").test(text)) {
-    throw new ConfigError(`${file}: expected a pairing key of ${2 * KEY_BYTES} hexadecimal digits`);
-  }
-  return fromHex(text);
-}
-
-/** The id by which the module names itself to the controller: nothing personal, the same for the car's life. */
-export function moduleIdOf({ tenant, vehicle }: AgentConfig): Uint8Array {
-  return sha256(utf8(`${tenant}/${vehicle}`)).slice(0, MODULE_ID_BYTES);
-}
-
 export async function startLocks(options: LocksOptions): Promise<Locks> {
-  const { config, clock, random, log, emit, sessionMs } = options;
-  const pairingKey = readPairingKey(config.lock.pairingKeyFile);
-  const journal = await openJournal(join(config.dataDir, "commands", "journal"));
+  const { config, clock, log, car, policy, emit, sessionMs } = options;
+  const at = (name: string): string => join(config.dataDir, "commands", name);
+  const journal = await openJournal(at("journal"));
+  const record = await openCarRecord(at("car"));
   if (journal.damaged) emit({ kind: "fault.raised", data: { code: "commands.journal_damaged" } });
-  const reported = Promise.withResolvers<void>();
-  let linkFault = false;
-  const driver = new LockDriver({
-    link: serialLink(config.lock.path, config.lock.baudRate),
-    pairingKey,
-    moduleId: moduleIdOf(config),
-    clock,
-    random,
-    log,
-    onReport: () => reported.resolve(),
-    onLink: (up) => {
-      if (up === !linkFault) return;
-      linkFault = !up;
-      emit({ kind: up ? "fault.cleared" : "fault.raised", data: { code: "lock.silent" } });
+  if (record.damaged) emit({ kind: "fault.raised", data: { code: "commands.record_damaged" } });
+  const moving = new Movement(clock);
+  const contacts = new ContactsWatch(record, moving, emit);
+  const faults = lockFaultEvents(emit);
+  const driver = startLockHardware({
+    ...options,
+    onSeen: (seen) => {
+      faults(seen);
+      contacts.take(seen);
     },
   });
-  const facts = (): CarFacts => ({
-    ...options.facts(),
-    storageWorks: journal.works(),
-    // This version keeps no record of rentals, and what is not known does not count as none.
-    noRentalOpen: { quality: "unknown" },
+  const rental = new RentalDesk({
+    record,
+    policy: policy.policy,
+    clock,
+    onChange: (effect) => {
+      emit(rentalEvent(effect));
+      if (effect.type === "started") void executor.disarm("rental_opened");
+    },
   });
-  const executor = new Executor({ journal, driver, facts, sessionMs, log });
-  driver.start();
-  const wait = clock.after(FIRST_REPORT_MS_MAX, () => reported.resolve());
-  const interrupted = reported.promise.then(() => {
+  const late = new Late(emit);
+  const executor = new Executor({
+    journal,
+    driver,
+    rental,
+    facts: (): Omit<CarFacts, "armed"> => ({
+      ...car.facts(policy.policy().zones),
+      openRental: rental.openRental(),
+      storageWorks: journal.works() && record.works(),
+    }),
+    policy: policy.policy,
+    sessionMs,
+    clock,
+    log,
+    onLate: (answer) => late.take(answer),
+  });
+  const wait = clock.after(FIRST_REPORT_MS_MAX, contacts.giveUp);
+  // A lock by CAN has no report to wait for.
+  if (config.lock.driver === "can") contacts.giveUp();
+  const interrupted = contacts.reported.then(() => {
     wait.cancel();
     return executor.settleInterrupted();
   });
-  const moving = new Movement(clock);
   return {
     interrupted,
+    rental,
+    onLate: (listener) => late.listen(listener),
+    resumed: () => executor.disarm("resumed"),
+    seen: (seen) => {
+      takeSeen(rental, seen);
+      executor.seen();
+    },
     cause: () => moving.cause(),
     commands: {
       recorded: (command, requestHash) => executor.recorded(command, requestHash),
       execute: async (command, requestHash) => {
         await interrupted;
         const answer = await moving.during(command, executor.execute(command, requestHash));
-        if (!answer.replayed) emit(completed(command, answer));
-        log.info("command.answered", {
-          id: toHex(command.id),
-          action: command.action,
-          status: answer.verdict.status,
-        });
+        if (!answer.replayed) {
+          late.expect(command, answer);
+          emit(completed(command, answer));
+        }
+        const { status } = answer.verdict;
+        log.info("command.answered", { id: toHex(command.id), action: command.action, status });
         return answer;
       },
     },
     stop: async () => {
       driver.stop();
+      rental.stop();
       await journal.close();
+      await record.close();
     },
   };
 }
 
-function completed(command: Command, { verdict }: Answer): NewEvent {
+function takeSeen(rental: RentalDesk, seen: CarSeen): void {
+  if (seen.type === "ignition" || seen.type === "door_opened" || seen.type === "moved") {
+    void rental.take(seen);
+  }
+}
+
+function rentalEvent(effect: Exclude<RentalEffect, { type: "record" }>): NewEvent {
+  const { booking } = effect;
+  return effect.type === "started"
+    ? { kind: "rental.started", data: { booking, openedBy: effect.openedBy } }
+    : { kind: "rental.ended", data: { booking, how: effect.how, unknown: effect.flagged } };
+}
+
+function completed(
+  command: Pick<Command, "id" | "action" | "booking">,
+  { verdict }: Answer,
+): NewEvent {
   return {
     kind: "command.completed",
     data: {
@@ -141,6 +174,85 @@ function completed(command: Command, { verdict }: Answer): NewEvent {
       ...(command.booking === undefined ? {} : { booking: command.booking }),
     },
   };
+}
+
+/** The end of the command that was answered `armed`, as an event and to whoever sends it. */
+class Late {
+  readonly #emit: (event: NewEvent) => void;
+  #command: Command | undefined;
+  #listener: (answer: Answer) => void = () => undefined;
+
+  constructor(emit: (event: NewEvent) => void) {
+    this.#emit = emit;
+  }
+
+  listen(listener: (answer: Answer) => void): void {
+    this.#listener = listener;
+  }
+
+  expect(command: Command, { verdict }: Answer): void {
+    if (verdict.status === "armed") this.#command = command;
+  }
+
+  take(answer: Answer): void {
+    if (this.#command !== undefined) this.#emit(completed(this.#command, answer));
+    this.#command = undefined;
+    this.#listener(answer);
+  }
+}
+
+/**
+ * The lock's contacts as they change: kept, so that the next start can compare, and told where they changed while the
+ * power was off. Nothing here moves anything.
+ */
+class ContactsWatch {
+  readonly #record: CarRecord;
+  readonly #moving: Movement;
+  readonly #emit: (event: NewEvent) => void;
+  readonly #first = Promise.withResolvers<void>();
+  #known: SensedState | undefined;
+
+  constructor(record: CarRecord, moving: Movement, emit: (event: NewEvent) => void) {
+    this.#record = record;
+    this.#moving = moving;
+    this.#emit = emit;
+  }
+
+  /** Resolves with the first report, or when it is given up on. */
+  get reported(): Promise<void> {
+    return this.#first.promise;
+  }
+
+  readonly giveUp = (): void => this.#first.resolve();
+
+  take(seen: LockSeen): void {
+    if (seen.type === "report") this.#report(seen.report);
+  }
+
+  #report(report: StatusReport): void {
+    const now = sensedState(report);
+    if (this.#known === undefined) this.#compare(this.#record.sensed(), now);
+    else this.#immobiliser(this.#known, now);
+    const before = this.#known ?? this.#record.sensed();
+    this.#known = now;
+    const changed = before.locked !== now.locked || before.immobilised !== now.immobilised;
+    // Mid-pulse contacts are on their way; the report after them is kept.
+    if (changed && !report.midPulse) void this.#record.keepSensed(now);
+    this.giveUp();
+  }
+
+  #compare(before: SensedState, now: SensedState): void {
+    for (const { fault, words } of bootDifferences(before, now)) {
+      this.#emit({ kind: "fault.raised", data: { code: fault, detail: words } });
+    }
+  }
+
+  #immobiliser(before: SensedState, now: SensedState): void {
+    if (now.immobilised === "unknown" || before.immobilised === now.immobilised) return;
+    const cause = this.#moving.cause() === undefined ? "unknown" : "command";
+    const inhibited = now.immobilised === "yes";
+    this.#emit({ kind: "immobiliser.changed", data: { inhibited, cause } });
+  }
 }
 
 /** Remembers which command is moving the bolts, a little beyond its end. */

@@ -1,13 +1,31 @@
 /**
  * Runs orders one at a time: the shell around the state machine. It owns the rule that a command which was seen before
- * is answered from the record, that counters only rise, and that a command whose time has passed while it waited is
- * not begun.
+ * is answered from the record, that counters only rise, that a command whose time has passed while it waited is not
+ * begun, and the one command that may be armed: waiting for the car to stand.
  */
-import { type Command, equalBytes, type Log, type UnmetCondition } from "@kerbside/protocol";
+import {
+  type Clock,
+  type Command,
+  equalBytes,
+  type Log,
+  type RentalPolicy,
+  toHex,
+  type UnmetCondition,
+} from "@kerbside/protocol";
+import { ArmedSlot } from "./armed.ts";
 import type { CarFacts } from "./facts.ts";
+import { judgeAction } from "./interlocks.ts";
 import type { Journal, JournalOrder } from "./journal.ts";
-import type { LockDriver } from "./lock-driver.ts";
-import { beginOrder, type OrderEffect, type OrderInput, stepOrder, type Verdict } from "./order.ts";
+import type { LockPort } from "./lock-port.ts";
+import {
+  askOf,
+  beginOrder,
+  type OrderInput,
+  type OrderWork,
+  stepOrder,
+  type Verdict,
+} from "./order.ts";
+import type { RentalPort } from "./rental-desk.ts";
 import { NOTHING_SENSED, sensedState } from "./sensed.ts";
 
 /** Commands that wait for the one under way; more are refused. */
@@ -15,11 +33,17 @@ export const WAITING_MAX = 4;
 
 export type ExecutorOptions = {
   readonly journal: Journal;
-  readonly driver: Pick<LockDriver, "actuate" | "report">;
-  readonly facts: () => CarFacts;
+  readonly driver: LockPort;
+  readonly rental: RentalPort;
+  /** All but what the executor knows itself. */
+  readonly facts: () => Omit<CarFacts, "armed">;
+  readonly policy: () => RentalPolicy;
   /** The session clock that `expiresAtMs` of a command is read on. */
   readonly sessionMs: () => number;
+  readonly clock: Clock;
   readonly log: Log;
+  /** The end of a command that was answered `armed` before. */
+  readonly onLate: (answer: Answer) => void;
 };
 
 /** An answer to be bound to its request and signed. */
@@ -31,13 +55,22 @@ export type Answer = {
   readonly durable: boolean;
 };
 
+/** Why an armed command is armed no more without having been carried out. */
+export type DisarmReason = "cancelled" | "released" | "rental_opened" | "resumed";
+
+type Ended = { readonly verdict: Verdict; readonly durable: boolean };
+
 export class Executor {
   readonly #options: ExecutorOptions;
+  readonly #armed: ArmedSlot;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#armed = new ArmedSlot(options.clock, (lapsed) =>
+      this.#endArmed(lapsed.command, lapsed.requestHash, ended("expired", "arm_expired")),
+    );
   }
 
   /** Takes a command whose signature, car and epoch were verified. Never rejects. */
@@ -47,13 +80,17 @@ export class Executor {
       return Promise.resolve(this.#answer(command.id, requestHash, refusal(unmet)));
     }
     this.#waiting += 1;
-    const run = async (): Promise<Answer> => {
+    return this.#inTurn(async (): Promise<Answer> => {
       this.#waiting -= 1;
-      return this.#known(command, requestHash) ?? (await this.#run(command, requestHash));
-    };
-    const answer = this.#last.then(run);
-    this.#last = answer.catch(() => undefined);
-    return answer;
+      const known = this.#known(command, requestHash);
+      if (known !== undefined) return known;
+      const { verdict, durable } = await this.#run(command, requestHash);
+      if (verdict.status === "armed") {
+        const untilMs = this.#options.clock.bootMs() + (command.waitMs ?? 0);
+        this.#armed.hold({ command, requestHash, untilMs });
+      }
+      return { id: command.id, requestHash, verdict, replayed: false, durable };
+    });
   }
 
   /** The answer on record for a command that was taken before, if it was. */
@@ -62,26 +99,78 @@ export class Executor {
     return seen === undefined ? undefined : this.#replay(seen, requestHash);
   }
 
+  /** The command that waits for the car to stand, if one does. */
+  armed(): Command | undefined {
+    return this.#armed.held()?.command;
+  }
+
   /**
-   * Closes what a crash left open: intents without a result become `unknown` with what is sensed now. Nothing is
-   * pulsed. To be called once, before the first command, when the controller has reported or is given up on.
+   * To be called when something was seen that may let an armed command go on. Only what was seen fires it: neither
+   * time nor silence does.
+   */
+  seen(): void {
+    const held = this.#armed.held();
+    if (held === undefined || !this.#mayFire(held.command)) return;
+    this.#inTurn(async () => {
+      // It may have been taken back, or the car have moved, while another command ran.
+      if (this.#armed.held() !== held || !this.#mayFire(held.command)) return;
+      // From here on it is a command under way, which neither time nor others take back.
+      this.#armed.release();
+      const { verdict, durable } = await this.#run(held.command, held.requestHash);
+      if (verdict.status === "armed") this.#armed.hold(held);
+      else this.#late(held.command, held.requestHash, { verdict, durable });
+    }).catch((error: unknown) => this.#options.log.error("lock.bug", { what: String(error) }));
+  }
+
+  /** Takes back whatever is armed. Its end is told as a late answer. */
+  async disarm(reason: DisarmReason): Promise<void> {
+    const held = this.#armed.held();
+    if (held === undefined) return;
+    this.#armed.release();
+    await this.#endArmed(held.command, held.requestHash, ended("refused", reason));
+  }
+
+  /**
+   * Closes what a crash left open. An intent without a result becomes `unknown` with what is sensed now; a command that
+   * was armed did nothing, is armed no more, and says so. Nothing is pulsed. To be called once, before the first
+   * command, when the controller has reported or is given up on.
    */
   async settleInterrupted(): Promise<readonly Answer[]> {
-    const { journal, driver } = this.#options;
+    const { journal, driver, rental } = this.#options;
     const report = driver.report();
-    const verdict: Verdict = {
-      status: "unknown",
-      unmet: [],
-      sensed: report === undefined ? NOTHING_SENSED : sensedState(report),
-      reason: "interrupted",
-      mayHaveSucceeded: true,
-    };
+    const sensed = report === undefined ? NOTHING_SENSED : sensedState(report);
+    const unknown: Verdict = { ...interrupted(), sensed };
+    const disarmed: Verdict = { ...ended("refused", "disarmed_by_restart"), sensed };
     const answers: Answer[] = [];
-    for (const { id, requestHash } of journal.unfinished()) {
+    for (const { id, requestHash, armed, action, booking } of journal.unfinished()) {
+      const verdict = armed === true ? disarmed : unknown;
+      const mayBeIn = action === "unlock_and_release" && sensed.locked !== "yes";
+      if (mayBeIn && booking !== undefined) await rental.open(booking, "command");
       const durable = await journal.recordResult(id, verdict);
       answers.push({ id, requestHash, verdict, replayed: false, durable });
     }
     return answers;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  #mayFire(command: Command): boolean {
+    // Judged as if it were alone: it is the one that is armed.
+    const facts: CarFacts = { ...this.#options.facts(), armed: undefined };
+    return judgeAction(askOf(command), facts, this.#options.policy()).kind !== "wait";
+  }
+
+  async #endArmed(command: Command, requestHash: Uint8Array, verdict: Verdict): Promise<void> {
+    const durable = await this.#options.journal.recordResult(command.id, verdict);
+    this.#late(command, requestHash, { verdict, durable });
+  }
+
+  #late({ id }: Command, requestHash: Uint8Array, { verdict, durable }: Ended): void {
+    this.#options.onLate({ id, requestHash, verdict, replayed: false, durable });
   }
 
   /** The answer that needs no doing, if there is one. */
@@ -93,16 +182,14 @@ export class Executor {
       const words = "The command's counter must be above all before it.";
       return this.#answer(command.id, requestHash, refusal({ condition: "counter_rising", words }));
     }
-    if (sessionMs() >= command.expiresAtMs) {
-      const verdict: Verdict = {
-        status: "expired",
-        unmet: [],
-        sensed: NOTHING_SENSED,
-        mayHaveSucceeded: false,
-      };
-      return this.#answer(command.id, requestHash, verdict);
-    }
-    return undefined;
+    if (sessionMs() < command.expiresAtMs) return undefined;
+    const verdict: Verdict = {
+      status: "expired",
+      unmet: [],
+      sensed: NOTHING_SENSED,
+      mayHaveSucceeded: false,
+    };
+    return this.#answer(command.id, requestHash, verdict);
   }
 
   #replay(seen: JournalOrder, requestHash: Uint8Array): Answer {
@@ -110,14 +197,9 @@ export class Executor {
       const words = "Another command with this id was taken before.";
       return this.#answer(seen.id, requestHash, refusal({ condition: "id_unused", words }));
     }
-    const verdict: Verdict = seen.verdict ?? {
-      status: "unknown",
-      unmet: [],
-      sensed: NOTHING_SENSED,
-      reason: "interrupted",
-      mayHaveSucceeded: true,
-    };
-    return { ...this.#answer(seen.id, requestHash, verdict), replayed: true };
+    const { verdict } = seen;
+    const open: Verdict = seen.armed === true ? STILL_ARMED : interrupted();
+    return { ...this.#answer(seen.id, requestHash, verdict ?? open), replayed: true };
   }
 
   #answer(id: Uint8Array, requestHash: Uint8Array, verdict: Verdict): Answer {
@@ -125,37 +207,97 @@ export class Executor {
     return { id, requestHash, verdict, replayed: false, durable };
   }
 
-  async #run(command: Command, requestHash: Uint8Array): Promise<Answer> {
+  async #run(command: Command, requestHash: Uint8Array): Promise<Ended> {
     let { state, effects } = beginOrder(command);
     for (;;) {
-      const [effect] = effects;
-      if (effect === undefined) throw new Error(`order: no effect in state ${state.value}`);
-      if (effect.type === "answer") {
-        const { verdict, durable } = effect;
-        return { id: command.id, requestHash, verdict, replayed: false, durable };
+      let input: OrderInput | undefined;
+      for (const effect of effects) {
+        if (effect.type === "answer") return effect;
+        if (effect.type === "disarm") await this.disarm("released");
+        else input = await this.#perform(effect, command, requestHash);
       }
-      ({ state, effects } = stepOrder(state, await this.#perform(effect, command, requestHash)));
+      if (input === undefined) throw new Error(`order: no effect in state ${state.value}`);
+      ({ state, effects } = stepOrder(state, input));
     }
   }
 
   async #perform(
-    effect: Exclude<OrderEffect, { type: "answer" }>,
+    effect: OrderWork,
     command: Command,
     requestHash: Uint8Array,
   ): Promise<OrderInput> {
-    const { journal, driver, facts, log } = this.#options;
-    if (effect.type === "pulse") {
-      return { type: "actuated", actuated: await driver.actuate(effect.action) };
+    const { journal, driver } = this.#options;
+    switch (effect.type) {
+      case "pulse":
+        return { type: "actuated", actuated: await driver.actuate(effect.action) };
+      case "record_intent":
+        return this.#recordIntent(command, requestHash);
+      case "record_armed":
+        return { type: "armed_recorded", durable: await journal.recordArmed(command.id) };
+      case "apply":
+        return { type: "applied", durable: await this.#apply(effect, command) };
+      case "record_result":
+        return {
+          type: "result_recorded",
+          durable: await journal.recordResult(command.id, effect.verdict),
+        };
     }
-    if (effect.type === "record_intent") {
-      const durable = await journal.recordIntent(command, requestHash);
-      if (!durable) log.error("command.journal_failed", {});
-      // Read after the write, as late as can be before the pulse.
-      return { type: "intent_recorded", durable, facts: facts() };
-    }
-    const durable = await journal.recordResult(command.id, effect.verdict);
-    return { type: "result_recorded", durable };
   }
+
+  async #recordIntent(command: Command, requestHash: Uint8Array): Promise<OrderInput> {
+    const { journal, driver, facts, policy, log } = this.#options;
+    const durable = await journal.recordIntent(command, requestHash);
+    if (!durable) log.error("command.journal_failed", {});
+    const held = this.armed();
+    const armed = held === undefined ? undefined : toHex(held.id);
+    const report = driver.report();
+    const sensed = report === undefined ? NOTHING_SENSED : sensedState(report);
+    // Read after the write, as late as can be before the pulse.
+    return {
+      type: "intent_recorded",
+      durable,
+      facts: { ...facts(), armed },
+      policy: policy(),
+      sensed,
+    };
+  }
+
+  async #apply(
+    { what, flagged }: Extract<OrderWork, { type: "apply" }>,
+    { booking }: Command,
+  ): Promise<boolean> {
+    if (what === "disarm_target") {
+      await this.disarm("cancelled");
+      return true;
+    }
+    // An operator's own unlock names no booking, and opens no rental.
+    if (booking === undefined) return true;
+    const { rental } = this.#options;
+    if (what === "open_rental") return rental.open(booking, "command");
+    const unknown = flagged.map(({ condition }) => condition);
+    return rental.end(booking, what === "end_rental" ? "ended" : "terminated", unknown);
+  }
+}
+
+const STILL_ARMED: Verdict = {
+  status: "armed",
+  unmet: [],
+  sensed: NOTHING_SENSED,
+  mayHaveSucceeded: false,
+};
+
+function interrupted(): Verdict {
+  return {
+    status: "unknown",
+    unmet: [],
+    sensed: NOTHING_SENSED,
+    reason: "interrupted",
+    mayHaveSucceeded: true,
+  };
+}
+
+function ended(status: "expired" | "refused", reason: string): Verdict {
+  return { status, unmet: [], sensed: NOTHING_SENSED, reason, mayHaveSucceeded: false };
 }
 
 function refusal(unmet: UnmetCondition): Verdict {

@@ -2,87 +2,37 @@
  * The interlocks as a table: for each action the conditions that must hold, and for each condition whether not knowing
  * counts as holding. Denied by default: an action without a row is refused. Every unmet condition is returned.
  */
-import type { Action, LockAction, UnmetCondition } from "@kerbside/protocol";
-import type { CarFacts, Reading } from "./facts.ts";
+import type { Action, LockAction, RentalPolicy, UnmetCondition } from "@kerbside/protocol";
+import {
+  type Ask,
+  CONDITIONS,
+  type ConditionName,
+  END_CONDITION_WORDS,
+  type Holds,
+  judgeEnd,
+} from "./conditions.ts";
+import type { CarFacts } from "./facts.ts";
 
-/** Standstill: speed 0 for this long. */
-export const STANDSTILL_MS_MIN = 2000;
-/** Above this a wheel or GNSS speed is motion; below, GNSS wanders. */
-const WHEEL_MOTION_KMH_MIN = 0.5;
-const GNSS_MOTION_KMH_MIN = 5;
+/** What an action does to the car's own records once its pulses were seen to work. */
+export type Afterwards = "open_rental" | "end_rental" | "terminate_rental" | "disarm";
 
-type Verdict = "met" | "unmet" | "unknown";
-type Condition = {
-  readonly words: string;
-  readonly judge: (facts: CarFacts) => Verdict;
+type RowCondition = {
+  readonly condition: ConditionName;
+  /** What not knowing counts as. */
+  readonly unknown: "refuse" | "allow";
+  readonly why: string;
 };
-
-function above({ ...reading }: Reading<number>, min: number): Verdict {
-  if (reading.quality !== "good") return "unknown";
-  return reading.value > min ? "unmet" : "met";
-}
-
-function isTrue(reading: Reading<boolean>): Verdict {
-  if (reading.quality !== "good") return "unknown";
-  return reading.value ? "met" : "unmet";
-}
-
-/** Motion seen by either witness is motion; stillness must be seen by the wheels. */
-function stillness(facts: CarFacts): Verdict {
-  const wheels = above(facts.speedKmh, WHEEL_MOTION_KMH_MIN);
-  const gnss = above(facts.gnssSpeedKmh, GNSS_MOTION_KMH_MIN);
-  return wheels === "unmet" || gnss === "unmet" ? "unmet" : wheels;
-}
-
-export type ConditionName =
-  | "not_moving"
-  | "standstill"
-  | "ignition_off"
-  | "ignition_off_after_standstill"
-  | "doors_closed"
-  | "no_open_rental"
-  | "storage";
-
-export const CONDITIONS: Readonly<Record<ConditionName, Condition>> = {
-  not_moving: { words: "The car must not be moving.", judge: stillness },
-  standstill: {
-    words: "The car must be seen standing still for 2 s.",
-    judge: (facts) => {
-      const still = stillness(facts);
-      return still !== "met" || facts.standstillMs >= STANDSTILL_MS_MIN ? still : "unmet";
-    },
-  },
-  ignition_off: {
-    words: "The ignition must be off.",
-    judge: (facts) => isTrue(facts.ignitionOff),
-  },
-  ignition_off_after_standstill: {
-    words: "The ignition must have been seen going off after the car stood still.",
-    judge: (facts) => (facts.ignitionOffSeenAfterStandstill ? "met" : "unmet"),
-  },
-  doors_closed: {
-    words: "All doors and the trunk must be closed.",
-    judge: (facts) => isTrue(facts.doorsClosed),
-  },
-  no_open_rental: {
-    words: "No rental may be open.",
-    judge: (facts) => isTrue(facts.noRentalOpen),
-  },
-  storage: {
-    words: "The car's own record of the immobiliser must be writable.",
-    judge: (facts) => (facts.storageWorks ? "met" : "unmet"),
-  },
-};
-
 type Row = {
   /** What the lock controller is asked to do, in this order. */
-  readonly pulses: readonly [LockAction, ...LockAction[]];
-  readonly conditions: readonly {
-    readonly condition: ConditionName;
-    /** What not knowing counts as. */
-    readonly unknown: "refuse" | "allow";
-    readonly why: string;
-  }[];
+  readonly pulses: readonly LockAction[];
+  readonly conditions: readonly RowCondition[];
+  readonly afterwards?: Afterwards;
+  /** The tenant's conditions for the end of a rental are asked for as well. */
+  readonly endPolicy?: true;
+  /** It may wait on the car until the car stands, where the command says how long. */
+  readonly mayWait?: true;
+  /** Takes back whatever is armed, before anything is pulsed. */
+  readonly disarms?: true;
 };
 
 const notKnownToMove = {
@@ -95,11 +45,31 @@ const doorsNotKnownOpen = {
   unknown: "allow",
   why: "the controller senses the bolts itself; a door known to be open cannot be locked",
 } as const;
+const nobodyElses = {
+  condition: "no_other_rental",
+  unknown: "allow",
+  why: "a booking opens no car that somebody else is renting; a lost record strands nobody",
+} as const;
+const ignitionNotKnownOn = {
+  condition: "ignition_off",
+  unknown: "allow",
+  why: "a parked car's bus sleeps; a running engine is a drive that goes on",
+} as const;
+const rentalOpen = {
+  condition: "rental_open",
+  unknown: "allow",
+  why: "only what is open can be ended; ending is how a lost record becomes known again",
+} as const;
 const immobilise: Row["conditions"] = [
   {
     condition: "standstill",
     unknown: "refuse",
     why: "only a standing car may be kept from starting",
+  },
+  {
+    condition: "speed_sources_agree",
+    unknown: "refuse",
+    why: "a wheel sensor that says 0 while the position moves is broken or lied to",
   },
   { condition: "ignition_off", unknown: "refuse", why: "an engine that runs belongs to a drive" },
   {
@@ -115,42 +85,127 @@ const immobilise: Row["conditions"] = [
   },
 ];
 
-/** Actions that this version cannot do have no row, and are refused. */
+/** Actions that a version cannot do have no row, and are refused. */
 export const INTERLOCKS: Readonly<Partial<Record<Action, Row>>> = {
-  unlock: { pulses: ["unlock"], conditions: [notKnownToMove] },
+  unlock: { pulses: ["unlock"], conditions: [notKnownToMove, nobodyElses] },
   lock: { pulses: ["lock"], conditions: [notKnownToMove, doorsNotKnownOpen] },
-  trunk: { pulses: ["trunk"], conditions: [notKnownToMove] },
+  trunk: { pulses: ["trunk"], conditions: [notKnownToMove, nobodyElses] },
   find: { pulses: ["horn_lights"], conditions: [notKnownToMove] },
   // Always allowed: whatever is broken, a car must be able to start again.
-  release: { pulses: ["allow_start"], conditions: [] },
-  unlock_and_release: { pulses: ["allow_start", "unlock"], conditions: [notKnownToMove] },
-  immobilise: { pulses: ["inhibit_start"], conditions: immobilise },
+  release: { pulses: ["allow_start"], conditions: [], disarms: true },
+  unlock_and_release: {
+    pulses: ["allow_start", "unlock"],
+    conditions: [notKnownToMove, nobodyElses],
+    disarms: true,
+    afterwards: "open_rental",
+  },
+  immobilise: { pulses: ["inhibit_start"], conditions: immobilise, mayWait: true },
   lock_and_immobilise: {
     pulses: ["lock", "inhibit_start"],
     conditions: [doorsNotKnownOpen, ...immobilise],
+    mayWait: true,
+  },
+  end_rental: {
+    pulses: ["lock"],
+    conditions: [rentalOpen, notKnownToMove, ignitionNotKnownOn],
+    endPolicy: true,
+    afterwards: "end_rental",
+  },
+  terminate: {
+    pulses: [],
+    conditions: [rentalOpen, notKnownToMove, ignitionNotKnownOn],
+    mayWait: true,
+    afterwards: "terminate_rental",
+  },
+  cancel: {
+    pulses: [],
+    conditions: [{ condition: "command_armed", unknown: "refuse", why: "there must be one" }],
+    afterwards: "disarm",
   },
 };
 
+export type InterlockAsk = Ask & {
+  readonly action: Action;
+  /** How long it may wait for the car to stand; 0: not at all. */
+  readonly waitMs?: number | undefined;
+};
 export type InterlockVerdict =
-  | { readonly allowed: true; readonly pulses: readonly [LockAction, ...LockAction[]] }
-  | { readonly allowed: false; readonly unmet: readonly UnmetCondition[] };
+  | {
+      readonly kind: "allowed";
+      readonly pulses: readonly LockAction[];
+      readonly disarms: boolean;
+      readonly afterwards: Afterwards | undefined;
+      /** End conditions that could not be told, where the tenant's policy lets the rental end all the same. */
+      readonly flagged: readonly UnmetCondition[];
+    }
+  /** It is to wait on the car: all that is missing is that the car stands. */
+  | { readonly kind: "wait"; readonly unmet: readonly UnmetCondition[] }
+  | { readonly kind: "refused"; readonly unmet: readonly UnmetCondition[] };
 
-/** Judges an action against live facts. Pure; every unmet condition is named. */
-export function judgeAction(action: Action, facts: CarFacts): InterlockVerdict {
-  const row = INTERLOCKS[action];
+const NOTHING_ARMED: UnmetCondition = {
+  condition: "nothing_armed",
+  words: "No other command may be waiting for the car to stand.",
+};
+
+type Missing = UnmetCondition & { readonly comes: boolean };
+
+function missing(name: string, words: string, holds: Holds, comes: boolean): Missing {
+  return holds === "unknown"
+    ? { condition: `${name}_unknown`, words: `${words} That cannot be told now.`, comes }
+    : { condition: name, words, comes };
+}
+
+function carMissing(row: Row, facts: CarFacts, ask: Ask): readonly Missing[] {
+  return row.conditions.flatMap(({ condition, unknown }) => {
+    const { words, judge, comes } = CONDITIONS[condition];
+    const holds = judge(facts, ask);
+    if (holds === "met" || (holds === "unknown" && unknown === "allow")) return [];
+    return [missing(condition, words, holds, comes === true)];
+  });
+}
+
+/** Unmet conditions of the tenant's, and those that are only flagged. */
+function endMissing(
+  policy: RentalPolicy,
+  facts: CarFacts,
+): { readonly unmet: readonly Missing[]; readonly flagged: readonly UnmetCondition[] } {
+  const all = policy.endConditions.flatMap((rule) => {
+    const holds = judgeEnd(rule.condition, facts);
+    if (holds === "met") return [];
+    const what = missing(rule.condition, END_CONDITION_WORDS[rule.condition], holds, false);
+    return [{ what, flag: holds === "unknown" && rule.unknown === "flag" }];
+  });
+  return {
+    unmet: all.filter(({ flag }) => !flag).map(({ what }) => what),
+    flagged: all.filter(({ flag }) => flag).map(({ what }) => plain(what)),
+  };
+}
+
+const plain = ({ condition, words }: Missing): UnmetCondition => ({ condition, words });
+
+/** Judges an action against live facts and the tenant's policy. Pure; every unmet condition is named. */
+export function judgeAction(
+  ask: InterlockAsk,
+  facts: CarFacts,
+  policy: RentalPolicy,
+): InterlockVerdict {
+  const row = INTERLOCKS[ask.action];
   if (row === undefined) {
     const words = "This car's module cannot do that.";
-    return { allowed: false, unmet: [{ condition: "not_available", words }] };
+    return { kind: "refused", unmet: [{ condition: "not_available", words }] };
   }
-  const unmet = row.conditions.flatMap(({ condition, unknown }): readonly UnmetCondition[] => {
-    const { words, judge } = CONDITIONS[condition];
-    const verdict = judge(facts);
-    if (verdict === "met" || (verdict === "unknown" && unknown === "allow")) return [];
-    return [
-      verdict === "unknown"
-        ? { condition: `${condition}_unknown`, words: `${words} That cannot be told now.` }
-        : { condition, words },
-    ];
-  });
-  return unmet.length === 0 ? { allowed: true, pulses: row.pulses } : { allowed: false, unmet };
+  const end = row.endPolicy === true ? endMissing(policy, facts) : { unmet: [], flagged: [] };
+  const unmet = [...carMissing(row, facts, ask), ...end.unmet];
+  if (unmet.length === 0) {
+    const { pulses, afterwards } = row;
+    const disarms = row.disarms === true;
+    return { kind: "allowed", pulses, afterwards, disarms, flagged: end.flagged };
+  }
+  const plainly = unmet.map(plain);
+  const asksToWait = row.mayWait === true && (ask.waitMs ?? 0) > 0;
+  if (!asksToWait || !unmet.every(({ comes }) => comes)) return { kind: "refused", unmet: plainly };
+  if (facts.armed !== undefined) {
+    return { kind: "refused", unmet: [...plainly, NOTHING_ARMED] };
+  }
+  return { kind: "wait", unmet: plainly };
 }

@@ -5,6 +5,7 @@
  */
 import {
   ACTIONS,
+  bookingCodec,
   bool,
   type Command,
   choice,
@@ -32,10 +33,14 @@ export const ORDERS_MAX = 64;
 
 const internal = { class: "Internal" } as const;
 const verdictCodec = struct("verdict", {
-  status: field(0, choice(["executed", "refused", "expired", "stale_session", "unknown"]), {
-    ...internal,
-    doc: "what became of it",
-  }),
+  status: field(
+    0,
+    choice(["executed", "refused", "expired", "stale_session", "unknown", "armed"]),
+    {
+      ...internal,
+      doc: "what became of it",
+    },
+  ),
   unmet: field(1, list(unmetCodec, 32), { ...internal, doc: "conditions that were not met" }),
   sensed: field(2, sensedCodec, { ...internal, doc: "the state after it" }),
   reason: optional(3, text(64), { ...internal, doc: "why it failed" }),
@@ -46,6 +51,15 @@ const orderCodec = struct("a command the car has taken", {
   requestHash: field(1, hash256, { ...internal, doc: "hash of its envelope" }),
   action: field(2, choice(ACTIONS), { ...internal, doc: "what was asked" }),
   verdict: optional(3, verdictCodec, { ...internal, doc: "missing: intent without result" }),
+  armed: optional(4, bool, {
+    ...internal,
+    doc: "it waited for the car to stand; nothing was done",
+  }),
+  booking: optional(5, bookingCodec, {
+    class: "Confidential",
+    tag: "SPI",
+    doc: "for which booking",
+  }),
 });
 const journalCodec = struct("command journal", {
   counter: field(0, uint(), { ...internal, doc: "highest counter taken" }),
@@ -59,8 +73,10 @@ export type Journal = {
   readonly find: (id: Uint8Array) => JournalOrder | undefined;
   /** Commands with an intent and no result: after a start, those that a crash cut off. */
   readonly unfinished: () => readonly JournalOrder[];
-  /** Advances the counter and writes the intent in one durable write. Says whether it reached the disk. */
+  /** Advances the counter and writes the intent in one durable write. Says whether it reached the disk. Known ids are written anew. */
   readonly recordIntent: (command: Command, requestHash: Uint8Array) => Promise<boolean>;
+  /** Notes that the command waits; after a crash it is known to have done nothing. */
+  readonly recordArmed: (id: Uint8Array) => Promise<boolean>;
   readonly recordResult: (id: Uint8Array, verdict: Verdict) => Promise<boolean>;
   /** Whether the last write reached the disk. */
   readonly works: () => boolean;
@@ -93,22 +109,30 @@ export async function openJournal(path: string): Promise<Journal> {
     );
     return works;
   };
+  const change = (
+    id: Uint8Array,
+    what: Pick<JournalOrder, "armed" | "verdict">,
+  ): Promise<boolean> => {
+    const orders = content.orders.map((order) =>
+      equalBytes(order.id, id) ? { ...order, ...what } : order,
+    );
+    return write({ ...content, orders });
+  };
   return {
     damaged: file.damaged || (file.content !== undefined && stored === undefined),
     counter: () => content.counter,
     find: (id) => content.orders.find((order) => equalBytes(order.id, id)),
     unfinished: () => content.orders.filter(({ verdict }) => verdict === undefined),
     works: () => works,
-    recordIntent: ({ id, action, counter }, requestHash) => {
-      const orders = [...content.orders, { id, requestHash, action }].slice(-ORDERS_MAX);
+    recordIntent: ({ id, action, counter, booking }, requestHash) => {
+      const intent: JournalOrder =
+        booking === undefined ? { id, requestHash, action } : { id, requestHash, action, booking };
+      const others = content.orders.filter((order) => !equalBytes(order.id, id));
+      const orders = [...others, intent].slice(-ORDERS_MAX);
       return write({ counter: Math.max(content.counter, counter), orders });
     },
-    recordResult: (id, verdict) => {
-      const orders = content.orders.map((order) =>
-        equalBytes(order.id, id) ? { ...order, verdict } : order,
-      );
-      return write({ ...content, orders });
-    },
+    recordArmed: (id) => change(id, { armed: true }),
+    recordResult: (id, verdict) => change(id, { verdict }),
     close: file.close,
   };
 }

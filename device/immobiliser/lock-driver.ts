@@ -15,6 +15,8 @@ import {
   type Random,
   type Timer,
 } from "@kerbside/protocol";
+import { LOCK_NOISE_WINDOW_MS, type LockSeen } from "./lock-faults.ts";
+import type { LockPort } from "./lock-port.ts";
 import type { Actuated } from "./order.ts";
 import type { SerialConnection, SerialLink } from "./serial-link.ts";
 
@@ -22,6 +24,8 @@ import type { SerialConnection, SerialLink } from "./serial-link.ts";
 export const ACTUATION_MS_MAX = 5000;
 const REOPEN_MS_MIN = 200;
 const REOPEN_MS_MAX = 5000;
+/** An open line on which no session comes about for this long is closed and opened anew (a stuck driver, a new tty). */
+export const LINK_WATCHDOG_MS = 15_000;
 
 export type StatusReport = LockMessageOf<"statusReport">;
 
@@ -33,18 +37,18 @@ export type LockDriverOptions = {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Every report, also unasked ones. */
-  readonly onReport: (report: StatusReport) => void;
-  readonly onLink: (up: boolean) => void;
+  /** What is seen of the controller and its line: every report, also unasked ones, and how each actuation ended. */
+  readonly onSeen: (seen: LockSeen) => void;
 };
 
 type Pending = {
   readonly id: number;
+  readonly action: LockAction;
   readonly resolve: (actuated: Actuated) => void;
   readonly timer: Timer;
 };
 
-export class LockDriver {
+export class LockDriver implements LockPort {
   readonly #options: LockDriverOptions;
   readonly #session: LockLinkSession;
   #connection: SerialConnection | undefined;
@@ -54,7 +58,10 @@ export class LockDriver {
   #reopenMs = REOPEN_MS_MIN;
   #timers: Timer[] = [];
   #ready = false;
+  #incompatible = false;
   #stopped = false;
+  #openedMs = 0;
+  #countedMs = 0;
 
   constructor(options: LockDriverOptions) {
     this.#options = options;
@@ -99,7 +106,7 @@ export class LockDriver {
     this.#lastId = id;
     return new Promise((resolve) => {
       const timer = clock.after(ACTUATION_MS_MAX, () => this.#settle({ outcome: "no_answer" }));
-      this.#pending = { id, resolve, timer };
+      this.#pending = { id, action, resolve, timer };
     });
   }
 
@@ -108,6 +115,7 @@ export class LockDriver {
     if (pending === undefined) return;
     this.#pending = undefined;
     pending.timer.cancel();
+    this.#options.onSeen({ type: "actuated", action: pending.action, actuated });
     pending.resolve(actuated);
   }
 
@@ -120,7 +128,7 @@ export class LockDriver {
         closed: (reason) => this.#closed(reason),
       });
       if (this.#stopped) return this.#connection.close();
-      this.#reopenMs = REOPEN_MS_MIN;
+      this.#openedMs = clock.bootMs();
       this.#connection.write(this.#session.open(clock.bootMs()));
     } catch (error) {
       log.warn("lock.open_failed", {
@@ -150,8 +158,17 @@ export class LockDriver {
 
   #beat(): void {
     if (this.#stopped) return;
-    if (this.#connection !== undefined)
-      this.#step(this.#session.tick(this.#options.clock.bootMs()));
+    const nowMs = this.#options.clock.bootMs();
+    if (this.#connection !== undefined) this.#step(this.#session.tick(nowMs));
+    if (nowMs - this.#countedMs >= LOCK_NOISE_WINDOW_MS) {
+      this.#countedMs = nowMs;
+      this.#options.onSeen({ type: "counts", counts: this.#session.counts });
+    }
+    // A session that was lost is greeted anew by itself; the watchdog is for a line that stays dead.
+    if (!this.#ready && nowMs - this.#openedMs >= LINK_WATCHDOG_MS) {
+      this.#openedMs = nowMs;
+      this.#connection?.close();
+    }
     this.#later(LOCK_GREETING_MS_MIN, () => this.#beat());
   }
 
@@ -170,16 +187,22 @@ export class LockDriver {
   }
 
   #noteReady(): void {
-    const ready = this.#session.state.value === "ready";
-    if (ready === this.#ready) return;
+    const { state } = this.#session;
+    const { clock, onSeen } = this.#options;
+    const ready = state.value === "ready";
+    const incompatible = state.value === "closed" && state.reason === "incompatible";
+    if (ready === this.#ready && incompatible === this.#incompatible) return;
     this.#ready = ready;
+    this.#incompatible = incompatible;
     this.#report = undefined;
-    this.#options.onLink(ready);
-    if (!ready) return;
-    const asked = this.#session.send(
-      { type: "statusRequest", selfTest: false },
-      this.#options.clock.bootMs(),
-    );
+    onSeen({ type: "link", state: ready ? "up" : incompatible ? "incompatible" : "silent" });
+    if (!ready) {
+      this.#openedMs = clock.bootMs();
+      return;
+    }
+    this.#reopenMs = REOPEN_MS_MIN;
+    // The self-test lets current into the motor's coil and moves nothing.
+    const asked = this.#session.send({ type: "statusRequest", selfTest: true }, clock.bootMs());
     if (asked.sent) this.#connection?.write(asked.bytesOut);
   }
 
@@ -192,7 +215,7 @@ export class LockDriver {
     }
     if (message.type !== "statusReport") return;
     this.#report = message;
-    this.#options.onReport(message);
+    this.#options.onSeen({ type: "report", report: message });
     if (pending === undefined || message.midPulse) return;
     // The result was lost with the line; the controller's own record stands in for it.
     if (message.lastActuationId === pending.id && message.lastOutcome !== "none") {

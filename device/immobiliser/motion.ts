@@ -3,8 +3,7 @@
  * age alone is no reason to doubt: once it was seen standing, and then its ignition seen going off, it counts as parked
  * until a sign of motion or of the ignition.
  */
-import type { CarFacts, Reading } from "./facts.ts";
-import { STANDSTILL_MS_MIN } from "./interlocks.ts";
+import { type CarFacts, type Reading, STANDSTILL_MS_MIN } from "./facts.ts";
 
 export type Motion =
   | { readonly value: "unknown" }
@@ -23,23 +22,32 @@ export type MotionInput =
   | { readonly type: "moved" };
 
 export const MOTION_UNKNOWN: Motion = { value: "unknown" };
-const MOVING_KMH_MIN = 0.5;
 
-/** Steps the machine. `nowMs` is the boot clock. */
-export function nextMotion(state: Motion, input: MotionInput, nowMs: number): Motion {
+/** Steps the machine. `nowMs` is the boot clock; `limits` are those of the car model. */
+export function nextMotion(
+  state: Motion,
+  input: MotionInput,
+  nowMs: number,
+  limits: CarFacts["limits"],
+): Motion {
   switch (input.type) {
     case "moved":
       return { value: "moving" };
     case "speed":
-      return nextBySpeed(state, input.reading, nowMs);
+      return nextBySpeed(state, input.reading, nowMs, limits);
     case "ignition":
-      return nextByIgnition(state, input.off, nowMs);
+      return nextByIgnition(state, input.off, nowMs, limits);
   }
 }
 
-function nextBySpeed(state: Motion, reading: Reading<number>, nowMs: number): Motion {
+function nextBySpeed(
+  state: Motion,
+  reading: Reading<number>,
+  nowMs: number,
+  limits: CarFacts["limits"],
+): Motion {
   if (reading.quality === "good") {
-    if (reading.value > MOVING_KMH_MIN) return { value: "moving" };
+    if (reading.value > limits.standstillKmhMax) return { value: "moving" };
     if (state.value === "standing" || state.value === "parked") return state;
     return { value: "standing", sinceMs: nowMs, ignition: "unknown" };
   }
@@ -48,7 +56,12 @@ function nextBySpeed(state: Motion, reading: Reading<number>, nowMs: number): Mo
   return MOTION_UNKNOWN;
 }
 
-function nextByIgnition(state: Motion, off: Reading<boolean>, nowMs: number): Motion {
+function nextByIgnition(
+  state: Motion,
+  off: Reading<boolean>,
+  nowMs: number,
+  limits: CarFacts["limits"],
+): Motion {
   const isOff = off.quality === "good" && off.value;
   const isOn = off.quality === "good" && !off.value;
   if (state.value === "parked") {
@@ -56,22 +69,27 @@ function nextByIgnition(state: Motion, off: Reading<boolean>, nowMs: number): Mo
   }
   if (state.value !== "standing") return state;
   if (isOn) return { ...state, ignition: "on" };
-  const wentOff = isOff && state.ignition === "on" && nowMs - state.sinceMs >= STANDSTILL_MS_MIN;
+  const neededMs = Math.max(STANDSTILL_MS_MIN, limits.standstillMs);
+  const wentOff = isOff && state.ignition === "on" && nowMs - state.sinceMs >= neededMs;
   if (wentOff) return { value: "parked", sinceMs: state.sinceMs };
   return { ...state, ignition: isOff ? "off" : "unknown" };
 }
 
-/** The facts that follow from motion. `speed` and `ignitionOff` are the live readings, believed where the car is not parked. */
+/**
+ * The facts that follow from motion. `speedKmh` and `ignitionOff` are the live readings; stale ones stand for what was
+ * last seen only where the car is parked and its whole bus sleeps: on a bus that is awake a stale signal is a fault.
+ */
 export function motionFacts(
   state: Motion,
   speedKmh: Reading<number>,
   ignitionOff: Reading<boolean>,
   nowMs: number,
+  isBusAsleep: boolean,
 ): Pick<CarFacts, "speedKmh" | "ignitionOff" | "standstillMs" | "ignitionOffSeenAfterStandstill"> {
   if (state.value === "parked") {
     return {
-      speedKmh: asleep(speedKmh, 0),
-      ignitionOff: asleep(ignitionOff, true),
+      speedKmh: isBusAsleep ? asleep(speedKmh, 0) : speedKmh,
+      ignitionOff: isBusAsleep ? asleep(ignitionOff, true) : ignitionOff,
       standstillMs: nowMs - state.sinceMs,
       ignitionOffSeenAfterStandstill: true,
     };

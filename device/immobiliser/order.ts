@@ -1,20 +1,23 @@
 /**
- * One command on the car as a pure state machine: counter and intent durable → interlocks → pulse → sense → result
- * durable → answer. It is stepped by inputs and gives effects as data; whoever runs the effects feeds what came of
- * them back in. No state of it pulses twice: a pulse follows only a recorded intent, and each intent once.
+ * One command on the car as a pure state machine: counter and intent durable → interlocks → pulse → sense → the car's
+ * own records → result durable → answer. It is stepped by inputs and gives effects as data; whoever runs the effects
+ * feeds what came of them back in. No state of it pulses twice: a pulse follows only a recorded intent, and each intent
+ * once. Where all that is missing is that the car stands, and the command allows it, it ends `armed` instead.
  */
-import type {
-  Action,
-  Command,
-  LockAction,
-  LockOutcome,
-  LockSensed,
-  ResultStatus,
-  SensedState,
-  UnmetCondition,
+import {
+  type Action,
+  type Command,
+  type LockAction,
+  type LockOutcome,
+  type LockSensed,
+  type RentalPolicy,
+  type ResultStatus,
+  type SensedState,
+  toHex,
+  type UnmetCondition,
 } from "@kerbside/protocol";
 import type { CarFacts } from "./facts.ts";
-import { judgeAction } from "./interlocks.ts";
+import { type Afterwards, type InterlockVerdict, judgeAction } from "./interlocks.ts";
 import { NOTHING_SENSED, seenDone, sensedState } from "./sensed.ts";
 
 /** What the car answers, before it is bound to the request and signed. */
@@ -39,20 +42,48 @@ export type OrderState =
       readonly action: Action;
       readonly current: LockAction;
       readonly rest: readonly LockAction[];
+      readonly then: Then;
       readonly durable: boolean;
     }
+  | { readonly value: "applying"; readonly verdict: Verdict; readonly durable: boolean }
+  | { readonly value: "recording_armed"; readonly verdict: Verdict; readonly durable: boolean }
   | { readonly value: "recording_result"; readonly verdict: Verdict; readonly durable: boolean }
   | { readonly value: "answered"; readonly verdict: Verdict; readonly durable: boolean };
 
+/** What follows the pulses. */
+type Then = Pick<Allowed, "afterwards" | "flagged">;
+type Allowed = Extract<InterlockVerdict, { kind: "allowed" }>;
+
 export type OrderInput =
-  | { readonly type: "intent_recorded"; readonly durable: boolean; readonly facts: CarFacts }
+  | {
+      readonly type: "intent_recorded";
+      readonly durable: boolean;
+      readonly facts: CarFacts;
+      readonly policy: RentalPolicy;
+      /** What the contacts say now, for what moves nothing. */
+      readonly sensed: SensedState;
+    }
   | { readonly type: "actuated"; readonly actuated: Actuated }
+  | { readonly type: "applied"; readonly durable: boolean }
+  | { readonly type: "armed_recorded"; readonly durable: boolean }
   | { readonly type: "result_recorded"; readonly durable: boolean };
 
-export type OrderEffect =
+/** Work that something comes of, which is to be fed back in. */
+export type OrderWork =
   | { readonly type: "record_intent"; readonly command: Command }
   | { readonly type: "pulse"; readonly action: LockAction }
-  | { readonly type: "record_result"; readonly verdict: Verdict }
+  | {
+      readonly type: "apply";
+      readonly what: Exclude<Afterwards, "disarm"> | "disarm_target";
+      /** End conditions that could not be told. */
+      readonly flagged: readonly UnmetCondition[];
+    }
+  | { readonly type: "record_armed" }
+  | { readonly type: "record_result"; readonly verdict: Verdict };
+export type OrderEffect =
+  | OrderWork
+  /** Nothing comes of it; what is armed is armed no more. */
+  | { readonly type: "disarm" }
   | { readonly type: "answer"; readonly verdict: Verdict; readonly durable: boolean };
 
 export type OrderStep = { readonly state: OrderState; readonly effects: readonly OrderEffect[] };
@@ -78,38 +109,64 @@ export function beginOrder(command: Command): OrderStep {
 /** An input that the state does not wait for is a bug of the caller and throws. */
 export function stepOrder(state: OrderState, input: OrderInput): OrderStep {
   if (state.value === "recording_intent" && input.type === "intent_recorded") {
-    return judge(state.command, input.durable, input.facts);
+    return judge(state.command, input);
+  }
+  if (state.value === "applying" && input.type === "applied") {
+    return record(state.verdict, state.durable && input.durable);
+  }
+  if (state.value === "recording_armed" && input.type === "armed_recorded") {
+    if (input.durable) return answer(state.verdict, state.durable);
+    return record(refused([STORAGE]), false);
   }
   if (state.value === "pulsing" && input.type === "actuated") return sense(state, input.actuated);
   if (state.value === "recording_result" && input.type === "result_recorded") {
-    const { verdict } = state;
-    const durable = state.durable && input.durable;
-    return {
-      state: { value: "answered", verdict, durable },
-      effects: [{ type: "answer", verdict, durable }],
-    };
+    return answer(state.verdict, state.durable && input.durable);
   }
   throw new Error(`order: ${input.type} in state ${state.value}`);
 }
 
-function judge(command: Command, durable: boolean, facts: CarFacts): OrderStep {
-  const ruling = judgeAction(command.action, {
-    ...facts,
-    storageWorks: facts.storageWorks && durable,
-  });
-  if (!ruling.allowed) {
-    const verdict: Verdict = {
-      status: "refused",
-      unmet: ruling.unmet,
-      sensed: NOTHING_SENSED,
-      mayHaveSucceeded: false,
+const STORAGE: UnmetCondition = {
+  condition: "storage",
+  words: "The car's own record must be writable for a command to wait.",
+};
+
+/** What an order asks of the interlocks. */
+export function askOf(command: Command): Parameters<typeof judgeAction>[0] {
+  const { action, booking, waitMs, target } = command;
+  return { action, booking, waitMs, target: target === undefined ? undefined : toHex(target) };
+}
+
+function refused(unmet: readonly UnmetCondition[]): Verdict {
+  return { status: "refused", unmet, sensed: NOTHING_SENSED, mayHaveSucceeded: false };
+}
+
+function judge(
+  command: Command,
+  { durable, facts, policy, sensed }: Extract<OrderInput, { type: "intent_recorded" }>,
+): OrderStep {
+  const storageWorks = facts.storageWorks && durable;
+  const ruling = judgeAction(askOf(command), { ...facts, storageWorks }, policy);
+  if (ruling.kind === "refused") return record(refused(ruling.unmet), durable);
+  if (ruling.kind === "wait") {
+    // A wait that a crash could forget would never be answered.
+    if (!storageWorks) return record(refused([...ruling.unmet, STORAGE]), durable);
+    const { unmet } = ruling;
+    const verdict: Verdict = { status: "armed", unmet, sensed, mayHaveSucceeded: false };
+    return {
+      state: { value: "recording_armed", verdict, durable },
+      effects: [{ type: "record_armed" }],
     };
-    return record(verdict, durable);
   }
+  const { disarms, afterwards, flagged } = ruling;
   const [current, ...rest] = ruling.pulses;
+  const then = { afterwards, flagged };
+  if (current === undefined) {
+    return apply({ status: "executed", unmet: [], sensed, mayHaveSucceeded: true }, then, durable);
+  }
+  const pulse: OrderEffect = { type: "pulse", action: current };
   return {
-    state: { value: "pulsing", action: command.action, current, rest, durable },
-    effects: [{ type: "pulse", action: current }],
+    state: { value: "pulsing", action: command.action, current, rest, then, durable },
+    effects: disarms ? [{ type: "disarm" }, pulse] : [pulse],
   };
 }
 
@@ -121,7 +178,34 @@ function sense(state: Extract<OrderState, { value: "pulsing" }>, actuated: Actua
       effects: [{ type: "pulse", action: next }],
     };
   }
-  return record(verdictOf(state.action, actuated), state.durable);
+  return apply(verdictOf(state.action, actuated), state.then, state.durable);
+}
+
+/**
+ * The car's own records follow what was seen to be done. A rental is also opened where the doors may have opened
+ * (nothing else keeps the immobiliser from a driver who is in the car), and ended only where that was seen.
+ */
+function apply(verdict: Verdict, { afterwards, flagged }: Then, durable: boolean): OrderStep {
+  const isDone = verdict.status === "executed";
+  const opens = afterwards === "open_rental" && verdict.mayHaveSucceeded;
+  if (afterwards === undefined || !(isDone || opens)) return record(verdict, durable);
+  return {
+    state: {
+      value: "applying",
+      verdict: { ...verdict, unmet: [...verdict.unmet, ...flagged] },
+      durable,
+    },
+    effects: [
+      { type: "apply", what: afterwards === "disarm" ? "disarm_target" : afterwards, flagged },
+    ],
+  };
+}
+
+function answer(verdict: Verdict, durable: boolean): OrderStep {
+  return {
+    state: { value: "answered", verdict, durable },
+    effects: [{ type: "answer", verdict, durable }],
+  };
 }
 
 /** What a finished actuation amounts to: executed only if it was seen, refused only if it was seen not to be. */
@@ -146,12 +230,19 @@ export function verdictOf(action: Action, actuated: Actuated): Verdict {
   if (outcome === "done" && seen === "yes") {
     return { status: "executed", unmet: [], sensed, mayHaveSucceeded: true };
   }
-  const reason = outcome === "done" || outcome === "none" ? "not_seen" : OUTCOME_REASONS[outcome];
+  const reason = reasonOf(outcome, sensed);
   // A car seen in the state asked for is there, whatever the controller says of the way.
   if (seen === "yes")
     return { status: "executed", unmet: [], sensed, reason, mayHaveSucceeded: true };
   const status = seen === "no" ? "refused" : "unknown";
   return { status, unmet: [], sensed, reason, mayHaveSucceeded: seen !== "no" };
+}
+
+/** Why it was not simply done. A bolt that did not travel behind an open door is held by that door. */
+function reasonOf(outcome: LockOutcome, sensed: SensedState): string {
+  if (outcome === "done" || outcome === "none") return "not_seen";
+  if (outcome === "no_travel" && sensed.doorsClosed === "no") return "door_ajar";
+  return OUTCOME_REASONS[outcome];
 }
 
 function record(verdict: Verdict, durable: boolean): OrderStep {

@@ -1,5 +1,5 @@
 /** What the lock controller's contacts say, in the terms of an answer. */
-import type { Action, LockSensed, SensedState } from "@kerbside/protocol";
+import type { Action, LockAction, LockSensed, SensedState } from "@kerbside/protocol";
 
 export const NOTHING_SENSED: SensedState = {
   locked: "unknown",
@@ -51,7 +51,27 @@ export function seenDone(action: Action, sensed: LockSensed): "yes" | "no" | "un
       return both(state.locked, state.immobilised);
     case "find":
       return "yes";
+    // The bolts are what these move, if anything; the records are what they are for.
     case "end_rental":
-      return "unknown";
+      return state.locked;
+    case "terminate":
+    case "cancel":
+      return "yes";
+  }
+}
+
+/** Whether one actuation was seen to work. What moves nothing that can be seen has only its word. */
+export function seenMoved(action: LockAction, sensed: LockSensed): "yes" | "no" | "unknown" {
+  switch (action) {
+    case "lock":
+    case "unlock":
+    case "trunk":
+      return seenDone(action, sensed);
+    case "inhibit_start":
+      return seenDone("immobilise", sensed);
+    case "allow_start":
+      return seenDone("release", sensed);
+    case "horn_lights":
+      return "yes";
   }
 }

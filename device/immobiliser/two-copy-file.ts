@@ -74,21 +74,29 @@ export async function openTwoCopyFile(path: string): Promise<TwoCopyFile> {
   const handles = await Promise.all(SUFFIXES.map((suffix) => open(path + suffix, "r+")));
   let sequence = newest?.sequence ?? 0;
   let turn = newest === undefined ? 0 : 1 - copies.indexOf(newest);
+  let last: Promise<unknown> = Promise.resolve();
+  const writeNow = async (content: Uint8Array): Promise<void> => {
+    const handle = handles[turn];
+    if (handle === undefined) throw new Error("two copies, two handles");
+    const bytes = frame({ sequence: sequence + 1, content });
+    await handle.write(bytes, 0, bytes.length, 0);
+    await handle.datasync();
+    sequence += 1;
+    turn = 1 - turn;
+  };
   return {
     content: newest?.content,
     damaged: newest === undefined && raw.some((bytes) => bytes.length > 0),
-    write: async (content) => {
+    write: (content) => {
       if (content.length > CONTENT_BYTES_MAX)
-        throw new RangeError(`over ${CONTENT_BYTES_MAX} bytes`);
-      const handle = handles[turn];
-      if (handle === undefined) throw new Error("two copies, two handles");
-      const bytes = frame({ sequence: sequence + 1, content });
-      await handle.write(bytes, 0, bytes.length, 0);
-      await handle.datasync();
-      sequence += 1;
-      turn = 1 - turn;
+        return Promise.reject(new RangeError(`over ${CONTENT_BYTES_MAX} bytes`));
+      // One after the other: two at once would spoil both copies.
+      const written = last.then(() => writeNow(content));
+      last = written.catch(() => undefined);
+      return written;
     },
     close: async () => {
+      await last;
       await Promise.all(handles.map((handle) => handle.close()));
     },
   };

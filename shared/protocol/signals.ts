@@ -98,6 +98,8 @@ export const SIGNALS = {
   "Vehicle.Cabin.Door.Row1.PassengerSide.Window.IsOpen": flag(39),
   "Vehicle.Cabin.Door.Row2.DriverSide.Window.IsOpen": flag(40),
   "Vehicle.Cabin.Door.Row2.PassengerSide.Window.IsOpen": flag(41),
+  // Of no VSS leaf: the receiver's own (Doppler) speed, a witness of motion apart from the wheels.
+  "Vehicle.CurrentLocation.Speed": { ...place(44, "km/h", 0, 400), tag: "SPI" },
   // Of no VSS leaf: the holders of a shared car, as an overlay under the cabin.
   "Vehicle.Cabin.Holder.Key.IsPresent": flag(42),
   "Vehicle.Cabin.Holder.FuelCard.IsPresent": flag(43),

@@ -2,7 +2,7 @@
  * What a profile says: one car model, what it can do, and how its CAN maps to signals. The JSON Schema of it is
  * made from `schema.ts`; these types are what a document that passed it is read as.
  */
-import type { Action, SignalName, SignalValue } from "@kerbside/protocol";
+import type { Action, LockAction, SignalName, SignalValue } from "@kerbside/protocol";
 import type { E2eRule } from "./e2e.ts";
 
 /** From a word of the value table, or a physical value, to a value of the leaf. What no row names is unknown. */
@@ -60,6 +60,27 @@ export type Limits = {
   readonly impactMps2?: number;
 };
 
+/**
+ * One frame that locks or unlocks where the body computer does it by CAN: all that may ever be sent for it. Counter
+ * and checksum are put into `data`, which has zeros there.
+ */
+export type LockingFrame = {
+  readonly id: number;
+  readonly ext?: boolean;
+  /** Hexadecimal, 1 to 8 bytes. */
+  readonly data: string;
+  readonly counter?: { readonly byte: number; readonly shift: number; readonly bits: number };
+  readonly checksum?: { readonly byte: number; readonly kind: "xor8" | "crc8_j1850" };
+  readonly periodMs: number;
+  readonly repeats: number;
+};
+/** Locking by CAN, for cars without a lock controller of ours. */
+export type LockingRule = {
+  /** By when the car's own signals show what came of it. */
+  readonly sensedWithinMs: number;
+  readonly actions: Readonly<Partial<Record<LockAction, LockingFrame>>>;
+};
+
 /** OBD-II polling for what the bus does not offer by itself (SAE J1979). Off unless it is there. */
 export type ObdRule = {
   readonly addressing: "11bit" | "29bit";
@@ -90,6 +111,7 @@ export type Profile = {
   readonly interlocks: InterlockParameters;
   readonly limits: Limits;
   readonly obd?: ObdRule;
+  readonly locking?: LockingRule;
 };
 
 /** What is wrong in a profile or scheme, with the path to it as a JSON pointer. */

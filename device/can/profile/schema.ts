@@ -1,5 +1,5 @@
 /** The one schema of profiles: `profile.schema.json` is printed from it, and documents are checked by it. */
-import { ACTIONS, SIGNALS } from "@kerbside/protocol";
+import { ACTIONS, LOCK_ACTIONS, SIGNALS } from "@kerbside/protocol";
 import Type, { type TSchema } from "typebox";
 import { CHECKSUMS } from "./e2e.ts";
 import { POWERTRAINS } from "./model.ts";
@@ -139,6 +139,43 @@ const obd: TSchema = Type.Object(
   },
   closed,
 );
+const byteAt = Type.Integer({ minimum: 0, maximum: 7 });
+const lockingFrame: TSchema = Type.Object(
+  {
+    id: Type.Integer({ minimum: 0, maximum: 0x1fff_ffff }),
+    ext: Type.Optional(Type.Boolean()),
+    data: Type.String({ pattern: "^([0-9a-f]{2}){1,8}$", description: "payload, hexadecimal" }),
+    counter: Type.Optional(
+      Type.Object(
+        {
+          byte: byteAt,
+          shift: byteAt,
+          bits: Type.Integer({ minimum: 1, maximum: 8 }),
+        },
+        closed,
+      ),
+    ),
+    checksum: Type.Optional(
+      Type.Object(
+        { byte: byteAt, kind: oneOf(["xor8", "crc8_j1850"], "over all other bytes") },
+        closed,
+      ),
+    ),
+    periodMs: Type.Integer({ minimum: 5, maximum: 1000 }),
+    repeats: Type.Integer({ minimum: 1, maximum: 20 }),
+  },
+  closed,
+);
+const locking: TSchema = Type.Object(
+  {
+    sensedWithinMs: Type.Integer({ minimum: 100, maximum: 5000 }),
+    actions: Type.Object(
+      Object.fromEntries(LOCK_ACTIONS.map((action) => [action, Type.Optional(lockingFrame)])),
+      closed,
+    ),
+  },
+  closed,
+);
 
 export const profileSchema: TSchema = Type.Object(
   {
@@ -162,6 +199,7 @@ export const profileSchema: TSchema = Type.Object(
     interlocks,
     limits,
     obd: Type.Optional(obd),
+    locking: Type.Optional(locking),
   },
   {
     ...closed,

@@ -2,49 +2,20 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type CarFacts,
-  Executor,
-  type Journal,
-  LockDriver,
-  openJournal,
-  serialLink,
-} from "@kerbside/immobiliser";
-import {
-  type Action,
-  type Command,
-  type Log,
-  randomBytes,
-  sha256,
-  systemClock,
-  systemRandom,
-  tenantId,
-  vehicleId,
-} from "@kerbside/protocol";
+import { type Executor, type Journal, LockDriver, serialLink } from "@kerbside/immobiliser";
+import { randomBytes, sha256 } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { TestController } from "../../support/lock-controller.ts";
-
-const quiet: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-const parked: CarFacts = {
-  speedKmh: { quality: "good", value: 0 },
-  gnssSpeedKmh: { quality: "unknown" },
-  ignitionOff: { quality: "good", value: true },
-  doorsClosed: { quality: "good", value: true },
-  standstillMs: 60_000,
-  ignitionOffSeenAfterStandstill: true,
-  noRentalOpen: { quality: "good", value: true },
-  storageWorks: true,
-};
+import { commandOf as command, hashOf, type LockRig, lockRig } from "../../support/lock-rig.ts";
+import { realClock, realRandom, silentLog } from "../../support/runtime.ts";
 
 type Bench = {
   readonly controller: TestController;
   readonly driver: LockDriver;
   readonly journal: Journal;
   readonly executor: Executor;
-  readonly path: string;
-  facts: CarFacts;
-  sessionMs: number;
+  readonly rig: LockRig;
   readonly stop: () => Promise<void>;
 };
 
@@ -60,61 +31,32 @@ async function bench(options: { readonly pairedWith?: Uint8Array } = {}): Promis
     join(path, "lock.sock"),
     options.pairedWith ?? pairingKey,
   );
-  let up = false;
   const driver = new LockDriver({
     link: serialLink(join(path, "lock.sock"), 115_200),
     pairingKey,
     moduleId: new Uint8Array(8).fill(1),
-    clock: systemClock(() => performance.now()),
-    random: systemRandom,
-    log: quiet,
-    onReport: () => undefined,
-    onLink: (isUp) => {
-      up = isUp;
-    },
+    clock: realClock,
+    random: realRandom,
+    log: silentLog,
+    onSeen: () => undefined,
   });
   driver.start();
-  const journal = await openJournal(join(path, "journal"));
-  const made: Bench = {
+  const rig = await lockRig(path, driver, realClock);
+  const { executor, journal } = rig;
+  if (options.pairedWith === undefined) await until(() => driver.report() !== undefined);
+  return {
     controller,
     driver,
     journal,
-    path,
-    facts: parked,
-    sessionMs: 0,
-    executor: new Executor({
-      journal,
-      driver,
-      facts: () => made.facts,
-      sessionMs: () => made.sessionMs,
-      log: quiet,
-    }),
+    executor,
+    rig,
     stop: async () => {
       driver.stop();
       await controller.close();
-      await journal.close();
+      await rig.stop();
     },
   };
-  if (options.pairedWith === undefined) await until(() => up && driver.report() !== undefined);
-  return made;
 }
-
-let counter = 0;
-function command(action: Action, change: Partial<Command> = {}): Command {
-  counter += 1;
-  return {
-    id: randomBytes(16),
-    tenant: tenantId("t"),
-    vehicle: vehicleId("v"),
-    domain: "body",
-    action,
-    epoch: new Uint8Array(16),
-    counter,
-    expiresAtMs: 10_000,
-    ...change,
-  };
-}
-const hashOf = ({ id }: Command): Uint8Array => sha256(id);
 
 test("lock is seen by its bolts, durable, and pulsed once however often it is asked", async () => {
   const b = await bench();
@@ -151,7 +93,7 @@ test("a counter that does not rise and a life that has passed pulse nothing", as
     (await b.executor.execute(old, hashOf(old))).verdict.unmet[0]?.condition,
     "counter_rising",
   );
-  b.sessionMs = 10_000;
+  b.rig.sessionMs = 10_000;
   const late = command("unlock");
   assert.is((await b.executor.execute(late, hashOf(late))).verdict.status, "expired");
   assert.equal(b.controller.pulses, ["lock"]);

@@ -1,27 +1,49 @@
 /** The interlock table, exhausted: every combination of what each fact can be, for every action. */
-
-import { type CarFacts, judgeAction, type Reading, STANDSTILL_MS_MIN } from "@kerbside/immobiliser";
-import { ACTIONS, type Action } from "@kerbside/protocol";
+import {
+  type CarFacts,
+  END_UNKNOWN,
+  INTERLOCKS,
+  judgeAction,
+  type Reading,
+} from "@kerbside/immobiliser";
+import {
+  ACTIONS,
+  type Action,
+  DEFAULT_RENTAL_POLICY,
+  END_CONDITIONS,
+  type EndCondition,
+} from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { PARKED } from "../../support/lock-rig.ts";
+
+const NEEDED_MS = 3000;
+const LIMITS = { standstillMs: NEEDED_MS, standstillKmhMax: 0.5 };
+const OURS = "b-1";
+const THEIRS = "b-2";
+const TARGET = "aa";
 
 const unknowns = ["stale", "invalid", "unknown"] as const;
+const good = <T>(value: T): Reading<T> => ({ quality: "good", value });
 const speeds: readonly Reading<number>[] = [
-  { quality: "good", value: 0 },
-  { quality: "good", value: 0.5 },
-  { quality: "good", value: 0.51 },
-  { quality: "good", value: 50 },
+  good(0),
+  good(0.5),
+  good(0.51),
+  good(50),
   ...unknowns.map((quality) => ({ quality })),
 ];
 const gnssSpeeds: readonly Reading<number>[] = [
-  { quality: "good", value: 0 },
-  { quality: "good", value: 5.1 },
+  good(5),
+  good(5.1),
   { quality: "unknown" },
+  { quality: "invalid" },
 ];
-const flags: readonly Reading<boolean>[] = [
-  { quality: "good", value: true },
-  { quality: "good", value: false },
-  { quality: "stale" },
+const flags: readonly Reading<boolean>[] = [good(true), good(false), { quality: "stale" }];
+const rentals: readonly Reading<string | undefined>[] = [
+  good<string | undefined>(undefined),
+  good<string | undefined>(OURS),
+  good<string | undefined>(THEIRS),
+  { quality: "unknown" },
 ];
 const both = [true, false];
 
@@ -30,50 +52,68 @@ function* everyCar(): Generator<CarFacts> {
     for (const gnssSpeedKmh of gnssSpeeds)
       for (const ignitionOff of flags)
         for (const doorsClosed of flags)
-          for (const standstillMs of [0, STANDSTILL_MS_MIN - 1, STANDSTILL_MS_MIN])
+          for (const standstillMs of [0, NEEDED_MS - 1, NEEDED_MS])
             for (const ignitionOffSeenAfterStandstill of both)
-              for (const noRentalOpen of flags)
-                for (const storageWorks of both)
-                  yield {
-                    speedKmh,
-                    gnssSpeedKmh,
-                    ignitionOff,
-                    doorsClosed,
-                    standstillMs,
-                    ignitionOffSeenAfterStandstill,
-                    noRentalOpen,
-                    storageWorks,
-                  };
+              for (const openRental of rentals)
+                for (const armed of [undefined, TARGET, "bb"])
+                  for (const storageWorks of both)
+                    yield {
+                      limits: LIMITS,
+                      speedKmh,
+                      gnssSpeedKmh,
+                      ignitionOff,
+                      doorsClosed,
+                      standstillMs,
+                      ignitionOffSeenAfterStandstill,
+                      openRental,
+                      armed,
+                      storageWorks,
+                      end: END_UNKNOWN,
+                    };
 }
 
 const isGood = <T>(reading: Reading<T>, is: (value: T) => boolean): boolean =>
   reading.quality === "good" && is(reading.value);
 const moves = ({ speedKmh, gnssSpeedKmh }: CarFacts): boolean =>
   isGood(speedKmh, (v) => v > 0.5) || isGood(gnssSpeedKmh, (v) => v > 5);
+const theirs = (f: CarFacts): boolean => isGood(f.openRental, (open) => open === THEIRS);
+const closes = (f: CarFacts): boolean =>
+  !moves(f) &&
+  !isGood(f.ignitionOff, (off) => !off) &&
+  !isGood(f.openRental, (open) => open !== OURS);
 
-/** What each action needs, said a second time and plainly, as design states it. */
+/** What each action needs, said a second time and plainly, as the design states it. */
 const EXPECTED: Readonly<Record<Action, (facts: CarFacts) => boolean>> = {
-  unlock: (f) => !moves(f),
-  trunk: (f) => !moves(f),
+  unlock: (f) => !moves(f) && !theirs(f),
+  trunk: (f) => !moves(f) && !theirs(f),
   find: (f) => !moves(f),
   lock: (f) => !moves(f) && !isGood(f.doorsClosed, (closed) => !closed),
   release: () => true,
-  unlock_and_release: (f) => !moves(f),
+  unlock_and_release: (f) => !moves(f) && !theirs(f),
   immobilise: stands,
   lock_and_immobilise: (f) => stands(f) && !isGood(f.doorsClosed, (closed) => !closed),
-  end_rental: () => false,
+  end_rental: closes,
+  terminate: closes,
+  cancel: (f) => f.armed === TARGET,
 };
 function stands(f: CarFacts): boolean {
   return (
     f.speedKmh.quality === "good" &&
     !moves(f) &&
-    f.standstillMs >= STANDSTILL_MS_MIN &&
+    f.standstillMs >= NEEDED_MS &&
     isGood(f.ignitionOff, (off) => off) &&
     f.ignitionOffSeenAfterStandstill &&
-    isGood(f.noRentalOpen, (none) => none) &&
+    isGood(f.openRental, (open) => open === undefined) &&
     f.storageWorks
   );
 }
+
+const ask = (action: Action, waitMs?: number): Parameters<typeof judgeAction>[0] => ({
+  action,
+  booking: OURS,
+  target: TARGET,
+  waitMs,
+});
 
 for (const action of ACTIONS) {
   test(`${action}: allowed just where it should be, in every combination`, () => {
@@ -81,29 +121,59 @@ for (const action of ACTIONS) {
     let cars = 0;
     for (const facts of everyCar()) {
       cars += 1;
-      const ruling = judgeAction(action, facts);
-      if (ruling.allowed) allowed += 1;
-      else assert.ok(ruling.unmet.length > 0, "a refusal names its reasons");
-      assert.is(ruling.allowed, EXPECTED[action](facts), JSON.stringify(facts));
+      const ruling = judgeAction(ask(action), facts, DEFAULT_RENTAL_POLICY);
+      const is = ruling.kind === "allowed";
+      if (is !== EXPECTED[action](facts)) assert.unreachable(`${action} ${JSON.stringify(facts)}`);
+      if (is) allowed += 1;
+      else if (ruling.unmet.length === 0) assert.unreachable("a refusal names its reasons");
+      if (ruling.kind === "wait") assert.unreachable("nothing waits that was not asked to");
     }
-    assert.ok(cars > 4000);
-    if (action === "end_rental") assert.is(allowed, 0);
-    else assert.ok(allowed > 0, "the row can be met");
+    assert.is(cars, 7 * 4 * 3 * 3 * 3 * 2 * 4 * 3 * 2);
+    assert.ok(allowed > 0, "the row can be met");
   });
 }
 
+for (const action of ACTIONS) {
+  test(`${action}: waits only for a car to stand, and never within a rental`, () => {
+    let waits = 0;
+    for (const facts of everyCar()) {
+      const ruling = judgeAction(ask(action, 60_000), facts, DEFAULT_RENTAL_POLICY);
+      if (ruling.kind === "allowed") {
+        if (!EXPECTED[action](facts)) assert.unreachable("waiting allows nothing more");
+        continue;
+      }
+      if (ruling.kind !== "wait") continue;
+      waits += 1;
+      const stops = action === "immobilise" || action === "lock_and_immobilise";
+      const noRental = isGood(facts.openRental, (open) => open === undefined);
+      if (stops && !(noRental && facts.storageWorks)) assert.unreachable("armed within a rental");
+      if (facts.armed !== undefined) assert.unreachable("one at a time");
+    }
+    const mayWait = ["immobilise", "lock_and_immobilise", "terminate"].includes(action);
+    assert.is(waits > 0, mayWait);
+  });
+}
+
+test("only the rows of immobilising inhibit the start", () => {
+  const inhibiting = ACTIONS.filter((action) =>
+    INTERLOCKS[action]?.pulses.includes("inhibit_start"),
+  );
+  assert.equal(inhibiting, ["immobilise", "lock_and_immobilise"]);
+});
+
 test("every unmet condition is named at once, in words", () => {
-  const ruling = judgeAction("lock_and_immobilise", {
-    speedKmh: { quality: "good", value: 30 },
-    gnssSpeedKmh: { quality: "unknown" },
+  const facts: CarFacts = {
+    ...PARKED,
+    speedKmh: good(30),
     ignitionOff: { quality: "stale" },
-    doorsClosed: { quality: "good", value: false },
+    doorsClosed: good(false),
     standstillMs: 0,
     ignitionOffSeenAfterStandstill: false,
-    noRentalOpen: { quality: "good", value: false },
+    openRental: good<string | undefined>(THEIRS),
     storageWorks: false,
-  });
-  const unmet = ruling.allowed ? [] : ruling.unmet;
+  };
+  const ruling = judgeAction(ask("lock_and_immobilise"), facts, DEFAULT_RENTAL_POLICY);
+  const unmet = ruling.kind === "allowed" ? [] : ruling.unmet;
   assert.equal(
     unmet.map(({ condition }) => condition),
     [
@@ -116,6 +186,71 @@ test("every unmet condition is named at once, in words", () => {
     ],
   );
   for (const { words } of unmet) assert.match(words, /^[A-Z].*\.$/);
+});
+
+test("wheels that stand while the position moves contradict each other", () => {
+  const facts: CarFacts = { ...PARKED, gnssSpeedKmh: good(30) };
+  const ruling = judgeAction(ask("immobilise"), facts, DEFAULT_RENTAL_POLICY);
+  assert.ok(ruling.kind === "refused");
+  assert.equal(
+    ruling.unmet.map(({ condition }) => condition),
+    ["standstill", "speed_sources_agree"],
+  );
+});
+
+test("an action without a row is refused", () => {
+  const { unlock, ...others } = INTERLOCKS;
+  assert.ok(unlock !== undefined && Object.keys(others).length === ACTIONS.length - 1);
+  const unknown = JSON.parse('"open_sesame"');
+  const ruling = judgeAction({ action: unknown }, PARKED, DEFAULT_RENTAL_POLICY);
+  assert.ok(ruling.kind === "refused" && ruling.unmet[0]?.condition === "not_available");
+});
+
+const ourRental: CarFacts = { ...PARKED, openRental: good<string | undefined>(OURS) };
+const everything = END_CONDITIONS.map((condition) => ({ condition, unknown: "flag" as const }));
+
+test("the end of a rental: every unmet condition of the tenant's at once", () => {
+  const end = Object.fromEntries(END_CONDITIONS.map((name) => [name, good(false)]));
+  const facts = { ...ourRental, end: { ...END_UNKNOWN, ...end } };
+  const policy = { ...DEFAULT_RENTAL_POLICY, endConditions: everything };
+  const ruling = judgeAction(ask("end_rental"), facts, policy);
+  assert.ok(ruling.kind === "refused");
+  assert.equal(
+    ruling.unmet.map(({ condition }) => condition),
+    [...END_CONDITIONS],
+  );
+  for (const { words } of ruling.unmet) assert.match(words, /^[A-Z].*\.$/);
+});
+
+for (const condition of END_CONDITIONS) {
+  const judge = (reading: Reading<boolean>, unknown: "flag" | "refuse") => {
+    const end: Record<EndCondition, Reading<boolean>> = { ...END_UNKNOWN, [condition]: reading };
+    const policy = { ...DEFAULT_RENTAL_POLICY, endConditions: [{ condition, unknown }] };
+    return judgeAction(ask("end_rental"), { ...ourRental, end }, policy);
+  };
+  test(`end of a rental, ${condition}: met, unmet, unknown by policy`, () => {
+    const met = judge(good(true), "refuse");
+    assert.ok(met.kind === "allowed" && met.flagged.length === 0);
+    assert.is(judge(good(false), "flag").kind, "refused");
+    const flagged = judge({ quality: "stale" }, "flag");
+    assert.ok(flagged.kind === "allowed");
+    assert.is(flagged.flagged[0]?.condition, `${condition}_unknown`);
+    const refused = judge({ quality: "stale" }, "refuse");
+    assert.ok(refused.kind === "refused");
+    assert.is(refused.unmet[0]?.condition, `${condition}_unknown`);
+  });
+}
+
+test("by default the end of a rental with broken sensors is let through and flagged", () => {
+  const ruling = judgeAction(ask("end_rental"), ourRental, DEFAULT_RENTAL_POLICY);
+  assert.ok(ruling.kind === "allowed");
+  assert.is(ruling.flagged.length, DEFAULT_RENTAL_POLICY.endConditions.length);
+});
+
+test("without a booking no rental is ended, and none is in the way", () => {
+  const policy = DEFAULT_RENTAL_POLICY;
+  assert.is(judgeAction({ action: "end_rental" }, ourRental, policy).kind, "refused");
+  assert.is(judgeAction({ action: "unlock" }, ourRental, policy).kind, "allowed");
 });
 
 test.run();

@@ -9,6 +9,7 @@ import {
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 
+const LIMITS = { standstillMs: 2000, standstillKmhMax: 0.5 };
 const speed = (value: number): MotionInput => ({
   type: "speed",
   reading: { quality: "good", value },
@@ -144,7 +145,7 @@ const rows: readonly Row[] = [
 for (const { why, seen, ends } of rows) {
   test(`${why}: ${ends}`, () => {
     const state = seen.reduce<Motion>(
-      (before, [atMs, input]) => nextMotion(before, input, atMs),
+      (before, [atMs, input]) => nextMotion(before, input, atMs, LIMITS),
       MOTION_UNKNOWN,
     );
     assert.is(state.value, ends);
@@ -153,7 +154,7 @@ for (const { why, seen, ends } of rows) {
 
 test("only a parked car's last values stand while its bus sleeps", () => {
   const stale = { quality: "stale" } as const;
-  const parked = motionFacts({ value: "parked", sinceMs: 1000 }, stale, stale, 9000);
+  const parked = motionFacts({ value: "parked", sinceMs: 1000 }, stale, stale, 9000, true);
   assert.equal(parked.speedKmh, { quality: "good", value: 0 });
   assert.equal(parked.ignitionOff, { quality: "good", value: true });
   assert.is(parked.standstillMs, 8000);
@@ -162,10 +163,17 @@ test("only a parked car's last values stand while its bus sleeps", () => {
     stale,
     stale,
     9000,
+    true,
   );
   assert.equal(standing.speedKmh, stale);
   assert.is(standing.ignitionOffSeenAfterStandstill, false);
-  const wrong = motionFacts({ value: "parked", sinceMs: 0 }, { quality: "invalid" }, stale, 9000);
+  const wrong = motionFacts(
+    { value: "parked", sinceMs: 0 },
+    { quality: "invalid" },
+    stale,
+    9000,
+    true,
+  );
   assert.equal(wrong.speedKmh, { quality: "invalid" });
 });
 

@@ -3,6 +3,7 @@ import {
   type Actuated,
   beginOrder,
   type CarFacts,
+  NOTHING_SENSED,
   type OrderEffect,
   type OrderInput,
   type OrderState,
@@ -12,6 +13,7 @@ import {
 import {
   type Action,
   type Command,
+  DEFAULT_RENTAL_POLICY,
   LOCK_OUTCOMES,
   type LockSensed,
   tenantId,
@@ -19,31 +21,11 @@ import {
 } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-
-const parked: CarFacts = {
-  speedKmh: { quality: "good", value: 0 },
-  gnssSpeedKmh: { quality: "unknown" },
-  ignitionOff: { quality: "good", value: true },
-  doorsClosed: { quality: "good", value: true },
-  standstillMs: 60_000,
-  ignitionOffSeenAfterStandstill: true,
-  noRentalOpen: { quality: "good", value: true },
-  storageWorks: true,
-};
-const locked: LockSensed = {
-  boltDriver: "locked",
-  boltPassengers: "locked",
-  boltTrunk: "locked",
-  doorFrontLeft: "closed",
-  doorFrontRight: "closed",
-  doorRearLeft: "closed",
-  doorRearRight: "closed",
-  trunk: "closed",
-  immobiliser: "free",
-  supplyMv: 12_400,
-  tamper: "intact",
-};
-const unlocked: LockSensed = { ...locked, boltDriver: "unlocked", boltPassengers: "unlocked" };
+import {
+  LOCKED as locked,
+  PARKED as parked,
+  UNLOCKED as unlocked,
+} from "../../support/lock-rig.ts";
 
 function command(action: Action): Command {
   return {
@@ -69,7 +51,13 @@ function run(action: Action, inputs: readonly OrderInput[]): readonly OrderEffec
   return effects;
 }
 
-const intent: OrderInput = { type: "intent_recorded", durable: true, facts: parked };
+const intent: OrderInput = {
+  type: "intent_recorded",
+  durable: true,
+  facts: parked,
+  policy: DEFAULT_RENTAL_POLICY,
+  sensed: NOTHING_SENSED,
+};
 const recorded: OrderInput = { type: "result_recorded", durable: true };
 const did = (actuated: Actuated): OrderInput => ({ type: "actuated", actuated });
 

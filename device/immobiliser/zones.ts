@@ -1,0 +1,26 @@
+/** Whether a position is inside a polygon on the map. Pure. */
+import type { ZonePoint } from "@kerbside/protocol";
+
+/** Degrees from `b` to `a` the short way round, so that a zone may lie across the 180th meridian. */
+function eastOf(a: number, b: number): number {
+  return ((((a - b + 180) % 360) + 360) % 360) - 180;
+}
+
+/** By crossings of a ray to the north (zones are cities, not hemispheres). A zone of under three corners holds nothing. */
+function inside(zone: readonly ZonePoint[], at: ZonePoint): boolean {
+  let odd = false;
+  for (const [i, corner] of zone.entries()) {
+    const before = zone.at(i - 1) ?? corner;
+    const x1 = eastOf(before.longitude, at.longitude);
+    const x2 = eastOf(corner.longitude, at.longitude);
+    if (x1 > 0 === x2 > 0) continue;
+    const latitude = before.latitude + ((0 - x1) / (x2 - x1)) * (corner.latitude - before.latitude);
+    if (latitude > at.latitude) odd = !odd;
+  }
+  return odd;
+}
+
+/** Whether it is inside at least one of the zones. */
+export function insideAny(zones: readonly (readonly ZonePoint[])[], at: ZonePoint): boolean {
+  return zones.some((zone) => zone.length >= 3 && inside(zone, at));
+}
