@@ -133,7 +133,17 @@ function check({ tenant }: Engine, { header, events }: OpenedSegment): void {
     );
 }
 
-type Known = { readonly id: number; readonly hash: Uint8Array; readonly gone: number };
+type Known = {
+  readonly id: number;
+  readonly hash: Uint8Array;
+  readonly gone: number;
+  /** Of a gap: the header it took the place of, which may arrive all the same. */
+  readonly replaces: Uint8Array | null;
+};
+
+function isHash(hash: Uint8Array | null | undefined, other: Uint8Array): boolean {
+  return hash !== null && hash !== undefined && equalBytes(hash, other);
+}
 
 function commitOne(
   engine: Engine,
@@ -145,12 +155,16 @@ function commitOne(
   const log = logId(sql, header.vehicle, header.log);
   const lane = LANES.indexOf(header.lane);
   const known = sql.all<Known>(
-    "SELECT id, hash, gone FROM segments WHERE log_id = ? AND lane = ? AND number = ?",
+    "SELECT id, hash, gone, replaces FROM segments WHERE log_id = ? AND lane = ? AND number = ?",
     log,
     lane,
     header.number,
   );
-  const same = known.find((row) => equalBytes(row.hash, headerHash));
+  // A gap in the place of a segment that is here already: nothing is missing.
+  if (known.some((row) => isHash(header.replaces, row.hash))) return "duplicate";
+  const same = known.find(
+    (row) => equalBytes(row.hash, headerHash) || isHash(row.replaces, headerHash),
+  );
   if (same !== undefined) {
     if (same.gone === 0 || events.length === 0) return "duplicate";
     // The car had declared these as gone, and a copy that was under way arrives after all.
@@ -178,8 +192,8 @@ function putSegment(
   fork: boolean,
 ): number {
   const row = sql.get<{ id: number }>(
-    "INSERT INTO segments (log_id, lane, number, hash, previous_hash, first_seq, count, gone, fork, stored_at_ms) " +
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+    "INSERT INTO segments (log_id, lane, number, hash, previous_hash, first_seq, count, gone, fork, stored_at_ms, replaces) " +
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
     log,
     lane,
     header.number,
@@ -190,6 +204,7 @@ function putSegment(
     events.length === 0 && header.count > 0 ? 1 : 0,
     fork ? 1 : 0,
     nowMs(),
+    header.replaces ?? null,
   );
   if (row === undefined) throw new ProtocolError("storage_failed", "segment: was not kept");
   return row.id;
@@ -203,18 +218,23 @@ function checkChain(
   log: number,
   lane: number,
 ): void {
-  const at = (number: number): readonly { hash: Uint8Array; previous: Uint8Array }[] =>
+  const at = (
+    number: number,
+  ): readonly Pick<Known & { previous: Uint8Array }, "hash" | "previous" | "replaces">[] =>
     sql.all(
-      "SELECT hash, previous_hash AS previous FROM segments WHERE log_id = ? AND lane = ? AND number = ?",
+      "SELECT hash, previous_hash AS previous, replaces FROM segments WHERE log_id = ? AND lane = ? AND number = ?",
       log,
       lane,
       number,
     );
   const before = at(header.number - 1);
   const after = at(header.number + 1);
-  if (before.length > 0 && !before.some((row) => equalBytes(row.hash, header.previousHash)))
+  const follows = (row: Pick<Known, "hash" | "replaces">, previous: Uint8Array): boolean =>
+    equalBytes(row.hash, previous) || isHash(row.replaces, previous);
+  const here = { hash: headerHash, replaces: header.replaces ?? null };
+  if (before.length > 0 && !before.some((row) => follows(row, header.previousHash)))
     alarm(engine, sql, header, "chain", "does not follow the one before it");
-  if (after.length > 0 && !after.some((row) => equalBytes(row.previous, headerHash)))
+  if (after.length > 0 && !after.some((row) => follows(here, row.previous)))
     alarm(engine, sql, header, "chain", "is not the one that the next follows");
 }
 

@@ -49,6 +49,7 @@ export const TENANT_CLASSES: ColumnClasses = {
     number: internal,
     hash: internal,
     previous_hash: internal,
+    replaces: internal,
     first_seq: internal,
     count: internal,
     gone: internal,

@@ -191,6 +191,10 @@ CREATE TABLE feed /* announcements, ids only, in the order of commits */ (
 
 export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "first", sql: VEHICLES_SQL + EVENTS_SQL + BOOKINGS_SQL + AUDIT_SQL },
+  {
+    name: "gaps name what they replace",
+    sql: "ALTER TABLE segments ADD COLUMN replaces /* of a gap: hash of the header it took the place of */ BLOB;",
+  },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

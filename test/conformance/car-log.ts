@@ -107,6 +107,12 @@ export class CarLog {
   }
 }
 
+/** The gap that a car puts in the place of a segment which it had to drop. */
+export function droppedOf({ header, headerHash }: OpenedSegment): OpenedSegment {
+  const gap: SegmentHeader = { ...header, codec: "gap", replaces: headerHash };
+  return { header: gap, headerHash: hashOf(gap), events: [] };
+}
+
 function hashOf(header: SegmentHeader): Uint8Array {
   return new Uint8Array(sha256(concatBytes(header.bodyHash, uint64(header.number))));
 }

@@ -20,6 +20,7 @@ import {
   CAR,
   CarLog,
   command,
+  droppedOf,
   forkOf,
   OTHER_CAR,
   refuses,
@@ -103,6 +104,25 @@ function segmentTests(it: It): void {
     assert.equal(await store.commitSegments([{ ...whole, events: [] }]), ["duplicate"]);
     assert.equal(await allEvents(store), [`${at} 1`, `${at} 2`, `${at} gap 3-5`]);
     assert.is((await store.marks(CAR, log.log))[0]?.upTo, 2);
+  });
+
+  it("a gap in the place of a segment is no fork and breaks no chain, whichever comes first", async ({
+    store,
+  }) => {
+    const log = new CarLog();
+    const [first, second, third] = [1, 2, 3].map((i) => log.next("track", [log.position(i)]));
+    if (first === undefined || second === undefined || third === undefined) return;
+    const [gapOfFirst, gapOfSecond] = [droppedOf(first), droppedOf(second)];
+    assert.equal(await store.commitSegments([first, gapOfFirst]), ["stored", "duplicate"]);
+    assert.equal(await store.commitSegments([gapOfSecond, third]), ["stored", "stored"]);
+    const at = `car-1 ${toHex(log.log)} track`;
+    assert.equal(await allEvents(store), [`${at} 1`, `${at} gap 2-2`, `${at} 3`]);
+    assert.equal(await store.commitSegments([second]), ["stored"]);
+    assert.equal(await store.commitSegments([second, gapOfSecond]), ["duplicate", "duplicate"]);
+    assert.equal(await allEvents(store), [`${at} 1`, `${at} 2`, `${at} 3`]);
+    const alarms = (await store.feed(0, 100)).filter(({ topic }) => topic === "vehicle");
+    assert.equal(alarms, []);
+    assert.is((await store.marks(CAR, log.log))[0]?.upTo, 3);
   });
 
   it("an opening is remembered, and no other one takes its place", async ({ store }) => {
