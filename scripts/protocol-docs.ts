@@ -12,21 +12,27 @@ import {
   CBOR_LIMITS,
   CHANNELS,
   type Codec,
+  carriedGrantCodec,
   commandCodec,
   ERRORS,
   EVENT_KINDS,
   eventCodec,
+  grantListCodec,
   headerCodec,
   KEY_PURPOSES,
   keyCertificateCodec,
+  keyPushCodec,
   LOCK_MESSAGES,
   layoutBytes,
   openingCodec,
+  PUSH_KINDS,
   rentalPolicyCodec,
   resultCodec,
   SIGNALS,
   type SignalRow,
   sessionCodec,
+  successionCodec,
+  timeAnswerCodec,
   VEHICLE_DOMAINS,
   type WireLayout,
 } from "../shared/protocol/index.ts";
@@ -122,6 +128,12 @@ function keys(): string {
   return table(head, rows);
 }
 
+const PUSH_PARTS: Readonly<Record<(typeof PUSH_KINDS)[number], string>> = {
+  artefact: "the signed manifest, the content",
+  keys: "the new keys",
+  grants: "the sealed, signed grant list",
+};
+
 /** Every table by the name in its mark. */
 const TABLES: Readonly<Record<string, () => string>> = {
   "cbor-limits": () =>
@@ -161,6 +173,16 @@ const TABLES: Readonly<Record<string, () => string>> = {
     ),
   result: () => structure(resultCodec),
   artefact: () => structure(artefactCodec),
+  "grant-list": () => structure(grantListCodec),
+  "carried-grant": () => structure(carriedGrantCodec),
+  time: () => structure(timeAnswerCodec),
+  "key-push": () => structure(keyPushCodec),
+  succession: () => structure(successionCodec),
+  pushes: () =>
+    table(
+      ["kind", "what", "parts"],
+      PUSH_KINDS.map((kind, i) => [String(i), code(kind), PUSH_PARTS[kind]]),
+    ),
   "rental-policy": () => structure(rentalPolicyCodec),
   "lock-messages": () =>
     table(

@@ -94,6 +94,22 @@ export function sealKeyPair(): { readonly publicKey: Uint8Array; readonly privat
   return { publicKey, privateKey };
 }
 
+/** The X25519 form of an Ed25519 public key, for sealing to whoever signs with it. Throws ProtocolError `malformed`. */
+export function sealKeyOfSigner(publicKey: Uint8Array): Uint8Array {
+  try {
+    return sodium.crypto_sign_ed25519_pk_to_curve25519(publicKey);
+  } catch (cause) {
+    throw new ProtocolError("malformed", "public key: has no form to seal to", { cause });
+  }
+}
+
+/** The same of its private half, from the seed. */
+export function sealKeyOfSeed(seed: Uint8Array): ReturnType<typeof sealKeyPair> {
+  const pair = sodium.crypto_sign_seed_keypair(seed);
+  const privateKey = sodium.crypto_sign_ed25519_sk_to_curve25519(pair.privateKey);
+  return { publicKey: sealKeyOfSigner(pair.publicKey), privateKey };
+}
+
 /** Seals to a public key; only the holder of the private half can open it, the sealer cannot. */
 export function seal(plain: Uint8Array, publicKey: Uint8Array): Uint8Array {
   return sodium.crypto_box_seal(plain, publicKey);

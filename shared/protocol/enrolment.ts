@@ -5,7 +5,7 @@
  */
 import { concatBytes, utf8 } from "./bytes.ts";
 import { type SigningKey, sha256, type VerifyKey, verifySignature } from "./crypto.ts";
-import { VEHICLE_DOMAINS } from "./keys.ts";
+import { type CertifiedPurpose, VEHICLE_DOMAINS } from "./keys.ts";
 import type { Address } from "./topics.ts";
 
 export type EnrolmentRequest = {
@@ -28,8 +28,10 @@ export type EnrolmentResponse = {
   readonly serverCa: string;
   /** The tenant's authority key, to be pinned. */
   readonly authorityKey: string;
+  /** The authority's spare, to be pinned as well; it can do nothing but name the next authority. */
+  readonly spareKey?: string;
   /** COSE_Sign1 key certificates by that authority, one a purpose. */
-  readonly keyCertificates: Readonly<Partial<Record<"command" | "ingest", string>>>;
+  readonly keyCertificates: Readonly<Partial<Record<CertifiedPurpose, string>>>;
   readonly broker: { readonly host: string; readonly port: number };
 };
 

@@ -2,11 +2,26 @@
  * A session of commands: an epoch of 128 random bits made at each start of the agent and at each resume from
  * suspend, announced signed with the session clock, so that the cloud can say how long a command lives.
  */
+
+import { concatBytes, equalBytes } from "./bytes.ts";
 import { openSign1, sign1 } from "./cose.ts";
 import type { SigningKey, VerifyKey } from "./crypto.ts";
+import { ProtocolError } from "./errors.ts";
+import { POWER_STATES } from "./events.ts";
 import { random128, tenantCodec, vehicleCodec } from "./ids.ts";
+import { keyVersionsCodec } from "./key-push.ts";
 import { VEHICLE_DOMAINS } from "./keys.ts";
-import { choice, decode, encode, field, struct, type TypeOf, text, uint } from "./schema.ts";
+import {
+  choice,
+  decode,
+  encode,
+  field,
+  optional,
+  struct,
+  type TypeOf,
+  text,
+  uint,
+} from "./schema.ts";
 
 const internal = { class: "Internal" } as const;
 export const sessionCodec = struct("session announcement", {
@@ -18,7 +33,7 @@ export const sessionCodec = struct("session announcement", {
     doc: "the session clock as this was signed",
     unit: "ms",
   }),
-  reason: field(4, choice(["start", "resume", "reconnect"]), {
+  reason: field(4, choice(["start", "resume", "reconnect", "change"]), {
     ...internal,
     doc: "why it is announced",
   }),
@@ -35,6 +50,16 @@ export const sessionCodec = struct("session announcement", {
     ...internal,
     doc: "name and version of the vehicle profile in force",
   }),
+  epochNumber: optional(9, uint(), {
+    ...internal,
+    doc: "rises from one epoch to the next, so that an old announcement is known as one",
+  }),
+  grantsVersion: optional(10, uint(), {
+    ...internal,
+    doc: "version of the grant list in force: the car's receipt for it; 0: none yet",
+  }),
+  keyVersions: optional(11, keyVersionsCodec, { ...internal, doc: "the keys it trusts" }),
+  power: optional(12, choice(POWER_STATES), { ...internal, doc: "how much of it is awake" }),
 });
 export type SessionAnnouncement = TypeOf<typeof sessionCodec>;
 
@@ -45,4 +70,27 @@ export function signSession(key: SigningKey, session: SessionAnnouncement): Uint
 /** Throws ProtocolError `malformed` or `unauthenticated`. */
 export function openSession(key: VerifyKey, envelope: Uint8Array): SessionAnnouncement {
   return decode(sessionCodec, openSign1(key, VEHICLE_DOMAINS.session, envelope));
+}
+
+const EPOCH_BYTES = 16;
+/** Follows the epoch where the car goes to sleep and can be woken; without it, it is just gone. */
+const ASLEEP = Uint8Array.of(1);
+
+/** What is said on `gone`. Unsigned: whoever forges it can at most make a car look away until it speaks again. */
+export function encodeGone(epoch: Uint8Array, asleep: boolean): Uint8Array {
+  return asleep ? concatBytes(epoch, ASLEEP) : epoch;
+}
+
+/** Throws ProtocolError `malformed`. */
+export function parseGone(message: Uint8Array): {
+  readonly epoch: Uint8Array;
+  readonly asleep: boolean;
+} {
+  const epoch = message.slice(0, EPOCH_BYTES);
+  const rest = message.subarray(EPOCH_BYTES);
+  const asleep = equalBytes(rest, ASLEEP);
+  if (epoch.length !== EPOCH_BYTES || !(asleep || rest.length === 0)) {
+    throw new ProtocolError("malformed", "gone: expected an epoch");
+  }
+  return { epoch, asleep };
 }

@@ -6,10 +6,13 @@ import {
   ackKeyOf,
   aeadOpen,
   aeadSeal,
+  applyKeyPush,
   artefactCodec,
   type BodyPlace,
   type CborValue,
   type Codec,
+  cardIdOf,
+  carriedGrantCodec,
   certifyKey,
   checkPossession,
   commandCodec,
@@ -23,8 +26,13 @@ import {
   encodeCbor,
   encodeColumns,
   encodeEvent,
+  encodeKeyPush,
+  encodePush,
   encodeRows,
   encodeSegmentMessage,
+  fromHex,
+  type GrantList,
+  grantListCodec,
   headerCodec,
   headerHash,
   isEventKind,
@@ -33,8 +41,10 @@ import {
   LANES,
   type LogIdentity,
   openArtefact,
+  openCarriedGrant,
   openColumns,
   openCommand,
+  openGrantList,
   openHeader,
   openingCodec,
   openKeyCertificate,
@@ -42,10 +52,14 @@ import {
   openResult,
   openSession,
   openSign1,
+  openTime,
+  type Push,
   parseAck,
+  parsePush,
   parseSegmentMessage,
   parseSign1,
   parseTopic,
+  pinHash,
   possessionBytes,
   provePossession,
   type RowPlace,
@@ -57,19 +71,24 @@ import {
   rowKeyOf,
   rowNonce,
   type SigningKey,
+  type Succession,
   sealAck,
   sealColumns,
   segmentKeyOf,
   sessionCodec,
   sign1,
   signArtefact,
+  signCarriedGrant,
   signCommand,
+  signGrantList,
   signHeader,
   signingKey,
   signOpening,
   signResult,
   signSession,
+  signTime,
   tenantId,
+  timeAnswerCodec,
   toHex,
   topicOf,
   unseal,
@@ -169,6 +188,15 @@ signed({ name: "gap", codec: headerCodec, sign: signHeader, open: openHeader });
 signed({ name: "session", codec: sessionCodec, sign: signSession, open: openSession });
 signed({ name: "command", codec: commandCodec, sign: signCommand, open: openCommand });
 signed({ name: "result", codec: resultCodec, sign: signResult, open: openResult });
+signed({ name: "session-full", codec: sessionCodec, sign: signSession, open: openSession });
+signed({ name: "grant-list", codec: grantListCodec, sign: signGrantList, open: openGrantList });
+signed({
+  name: "carried-grant",
+  codec: carriedGrantCodec,
+  sign: signCarriedGrant,
+  open: openCarriedGrant,
+});
+signed({ name: "time", codec: timeAnswerCodec, sign: signTime, open: openTime });
 signed({
   name: "artefact",
   codec: artefactCodec,
@@ -189,6 +217,54 @@ test("vector artefact: is refused with other content", () => {
   const v = golden("artefact");
   const key = verifyKey(signingKey(v.hex("seed")).publicKey);
   refused(() => openArtefact(key, v.hex("envelope"), new Uint8Array()), "unauthenticated");
+});
+
+test("vector grant-list: a card's number and a PIN become what the list holds", () => {
+  const v = golden("grant-list");
+  const list = typed<GrantList>(v, "value");
+  const card = list.grants[1]?.card;
+  assert.ok(card?.pin);
+  same(cardIdOf(list.cardIdKey, v.hex("uid")), card?.cardId ?? new Uint8Array());
+  same(pinHash(typed<string>(v, "pin"), card?.pin?.salt ?? new Uint8Array()), card.pin.hash);
+});
+
+test("vector key-push: the spare names the next authority, and versions begin anew", () => {
+  const v = golden("key-push");
+  const pinned = (name: string): Uint8Array => signingKey(v.hex(name)).publicKey;
+  const tenant = tenantId("demo");
+  const before = applyKeyPush(
+    {
+      tenant,
+      authorityVersion: 1,
+      authorityKey: pinned("authority seed"),
+      spareKey: pinned("spare seed"),
+      keys: {},
+    },
+    encodeKeyPush({ certificates: [v.hex("certificate before")] }),
+  ).trusted;
+  const { trusted, changed } = applyKeyPush(before, v.hex("message"));
+  assert.equal(changed, ["authority", "command"]);
+  same(trusted.keys.command?.publicKey ?? new Uint8Array(), v.hex("command key after"));
+  const { authorityKey, spareKey } = typed<Succession>(v, "succession");
+  same(trusted.authorityKey, authorityKey);
+  same(trusted.spareKey ?? new Uint8Array(), spareKey);
+  assert.equal(applyKeyPush(trusted, v.hex("message")).changed, [], "the same again");
+});
+
+test("vector push: three kinds", () => {
+  const v = golden("push");
+  const one = Uint8Array.of(1, 2);
+  const pushes: readonly Push[] = [
+    { kind: "artefact", manifest: one, content: Uint8Array.of(5, 6, 7) },
+    { kind: "keys", keys: one },
+    { kind: "grants", sealed: one },
+  ];
+  for (const push of pushes) {
+    same(encodePush(push), v.hex(push.kind));
+    assert.equal(parsePush(v.hex(push.kind)), push);
+  }
+  for (const bad of ["80", "8103", "820341aa", "830141aa41bb", "820041aa"])
+    refused(() => parsePush(fromHex(bad)), "malformed");
 });
 
 for (const topic of golden("topics").names)
