@@ -109,7 +109,8 @@ export class CarLog {
 
 /** The gap that a car puts in the place of a segment which it had to drop. */
 export function droppedOf({ header, headerHash }: OpenedSegment): OpenedSegment {
-  const gap: SegmentHeader = { ...header, codec: "gap", replaces: headerHash };
+  const bodyHash = sha256(new Uint8Array());
+  const gap: SegmentHeader = { ...header, codec: "gap", bodyHash, replaces: headerHash };
   return { header: gap, headerHash: hashOf(gap), events: [] };
 }
 

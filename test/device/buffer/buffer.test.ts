@@ -1,6 +1,8 @@
 /** What the buffer promises: durable when it says so, numbered once, sent until acknowledged, readable by the tenant only. */
+import { join } from "node:path";
 import type { Buffer } from "@kerbside/buffer";
 import { LANES, type Lane, ProtocolError, parseSegmentMessage, toHex } from "@kerbside/protocol";
+import Database from "better-sqlite3";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Bench, bench, drain, note } from "./harness.ts";
@@ -149,6 +151,9 @@ test("closed segments travel as columns where that is shorter, and keep no rows 
   buffer.online(true);
   b.clock.pass(60_000);
   assert.ok(buffer.status().bytes * 4 < rows, `${buffer.status().bytes} of ${rows}`);
+  const db = new Database(join(b.dir, "agent.sqlite"), { readonly: true });
+  assert.is(db.prepare("SELECT count(*) FROM rows").pluck().get(), 0);
+  db.close();
   drain(buffer, b.cloud, false);
   const [log] = b.cloud.logs();
   assert.is(b.cloud.lane(log ?? "", "track").get(1)?.header.codec, "columns");
