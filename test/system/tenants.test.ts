@@ -58,7 +58,6 @@ function tryConnect(
       clientId,
       protocolVersion: 4,
       reconnectPeriod: 0,
-      minVersion: "TLSv1.3",
     });
     let connected = false;
     const end = (how: "refused" | "cut" | "accepted"): void => {
