@@ -39,7 +39,9 @@ type Channel = {
 
 /** The agent's end of the pipe; a socket, because writing to it never blocks. */
 const AGENT_FD = 3;
-const WATCH_MS = 100;
+const WATCH_MS = 200;
+/** How long a frame may wait for others. Nothing in the agent is so urgent; ISO-TP's shortest wait is 50 ms. */
+const FLUSH_MS = 20;
 /** Bytes that may wait for the agent: 3 s of a full 500 kbit/s bus. Then frames are dropped, and counted. */
 const QUEUE_BYTES_MAX = 512 * 1024;
 /** A frame that waited longer than this to be sent is not what anybody wants any more. */
@@ -49,17 +51,21 @@ const STALL_FRAMES = 200;
 const STALL_MS = 5000;
 const IFF_UP = 1;
 
-type Interface = { readonly index: number; readonly up: boolean; readonly received: number };
+type Interface = { readonly index: number; readonly up: boolean };
 
 function readInterface(name: string): Interface | undefined {
-  const read = (file: string): string => readFileSync(`/sys/class/net/${name}/${file}`, "utf8");
   try {
-    const up = (Number.parseInt(read("flags"), 16) & IFF_UP) !== 0;
-    return { index: Number(read("ifindex")), up, received: Number(read("statistics/rx_packets")) };
+    const up = (Number.parseInt(readFact(name, "flags"), 16) & IFF_UP) !== 0;
+    return { index: Number(readFact(name, "ifindex")), up };
   } catch {
     // It is not there, or went while it was read.
     return undefined;
   }
+}
+
+/** Throws where the interface is not there. */
+function readFact(name: string, file: string): string {
+  return readFileSync(`/sys/class/net/${name}/${file}`, "utf8");
 }
 
 class Receiver {
@@ -71,8 +77,9 @@ class Receiver {
   #state: BusState | undefined;
   #sequence = 0;
   #pending: Uint8Array[] = [];
-  /** For the stall: how many frames the interface had when the last one came here, and when that was. */
-  #heard = { received: 0, atMs: 0, any: false };
+  /** For the stall: since when it is looked whether frames come, and what the interface had counted by then. */
+  #quiet = { sinceMs: 0, counted: 0 };
+  #heard = true;
 
   constructor(name: string, filters: readonly CanFilter[]) {
     this.#name = name;
@@ -119,7 +126,7 @@ class Receiver {
     else if (!seen.up) this.#become("down", "the interface is down");
     else {
       if (this.#state === "down") this.#become("up", "the interface is up again");
-      this.#checkStall(seen);
+      this.#checkStall();
     }
   }
 
@@ -135,22 +142,25 @@ class Receiver {
     raw.addListener("onStopped", () => this.#end("the channel stopped"));
     raw.start();
     this.#channel = { raw, index: seen.index };
-    this.#heard = { received: seen.received, atMs: performance.now(), any: false };
     this.#become("up", "listening");
   }
 
-  #checkStall({ received }: Interface): void {
-    const quietMs = performance.now() - this.#heard.atMs;
-    if (this.#heard.any) this.#heard = { received, atMs: performance.now(), any: false };
-    else if (quietMs > STALL_MS && received - this.#heard.received > STALL_FRAMES) {
+  /** Once in STALL_MS: reading what the kernel counts is not free. */
+  #checkStall(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#quiet.sinceMs < STALL_MS) return;
+    const counted = Number(readFact(this.#name, "statistics/rx_packets"));
+    if (!this.#heard && counted - this.#quiet.counted > STALL_FRAMES) {
       // With filters it may be that nothing passes them: a new channel then costs little.
       this.#end("the channel has stalled");
     }
+    this.#quiet = { sinceMs: nowMs, counted };
+    this.#heard = false;
   }
 
   #receive(message: Message): void {
     const { id, ext = false, rtr = false, err = false, data, ts_sec, ts_usec = 0 } = message;
-    this.#heard.any = true;
+    this.#heard = true;
     if (err) {
       const told = stateOfErrorFrame(id, data);
       if (told !== undefined) this.#become(told.state, told.reason);
@@ -167,11 +177,11 @@ class Receiver {
     const sequence = this.#sequence;
     this.#sequence += 1;
     if (this.#agent.writableLength > QUEUE_BYTES_MAX) return;
-    if (this.#pending.length === 0) setImmediate(() => this.#flush());
+    if (this.#pending.length === 0) setTimeout(() => this.#flush(), FLUSH_MS);
     this.#pending.push(encodeFrameRecord(frame, sequence));
   }
 
-  /** One write for all that came in one turn of the loop. */
+  /** One write for all that came in FLUSH_MS: handing frames over one by one costs more than receiving them. */
   #flush(): void {
     if (this.#pending.length === 0) return;
     const records = this.#pending;
