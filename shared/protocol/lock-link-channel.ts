@@ -12,7 +12,6 @@ import {
 } from "./lock-link-frames.ts";
 import {
   encodeLockPayload,
-  type LockMessage,
   type LockMessageOf,
   type LockRole,
   lockMessageRow,
@@ -24,11 +23,17 @@ export const LOCK_DOMAINS = {
   session: "kerbside/v1/lock-link/session",
 } as const;
 
+/** What keeps one kind of link apart from another: their keys have nothing in common, whatever they are paired with. */
+export type LinkDomains = { readonly greeting: string; readonly session: string };
+
 /** The key of `hello` and `welcome`. Throws ProtocolError `malformed` unless the pairing key has 32 bytes. */
-export function lockGreetingKey(pairingKey: Uint8Array): Uint8Array {
+export function lockGreetingKey(
+  pairingKey: Uint8Array,
+  domains: LinkDomains = LOCK_DOMAINS,
+): Uint8Array {
   if (pairingKey.length !== KEY_BYTES)
     throw new ProtocolError("malformed", `lock link pairing key: expected ${KEY_BYTES} bytes`);
-  return deriveKey(pairingKey, LOCK_DOMAINS.greeting);
+  return deriveKey(pairingKey, domains.greeting);
 }
 
 /**
@@ -39,9 +44,10 @@ export function lockSessionKey(
   pairingKey: Uint8Array,
   hello: LockMessageOf<"hello">,
   welcome: LockMessageOf<"welcome">,
+  domains: LinkDomains = LOCK_DOMAINS,
 ): Uint8Array {
   const greeting = concatBytes(encodeLockPayload(hello), encodeLockPayload(welcome));
-  return deriveKey(pairingKey, LOCK_DOMAINS.session, greeting);
+  return deriveKey(pairingKey, domains.session, greeting);
 }
 
 export function lockPeerOf(role: LockRole): LockRole {
@@ -77,29 +83,29 @@ export type LockFrameVerdict = "fresh" | "late" | "replayed" | "forged";
 export class LockLinkChannel {
   readonly #key: Uint8Array;
   readonly #role: LockRole;
+  readonly #payloadBytesMax: number;
   #sent = 0;
   #heard = 0;
   /** At most `LOCK_LATE_MS_MAX / SENT_APART_MS` + 1 of them, oldest first; the greeting counts as 0. */
   #sentAt: { readonly counter: number; readonly ms: number }[];
 
   /** `greetedMs`: when this end sent its part of the greeting. */
-  constructor(key: Uint8Array, role: LockRole, greetedMs: number) {
+  constructor(key: Uint8Array, role: LockRole, greetedMs: number, payloadBytesMax: number) {
     this.#key = key;
+    this.#payloadBytesMax = payloadBytesMax;
     this.#role = role;
     this.#sentAt = [{ counter: 0, ms: greetedMs }];
   }
 
   /** The next frame, or undefined when the counter is spent: then only a new session can speak. */
   seal(
-    message: LockMessage,
+    { code, payload }: { readonly code: number; readonly payload: Uint8Array },
     nowMs: number,
   ): { readonly counter: number; readonly bytes: Uint8Array } | undefined {
     if (this.#sent >= LOCK_COUNTER_MAX) return undefined;
-    const { code } = lockMessageRow(message.type);
     const counter = this.#sent + 1;
-    const payload = encodeLockPayload(message);
     const frame = { type: code, counter, heard: this.#heard, payload };
-    const bytes = encodeLockFrame(this.#key, this.#role, frame);
+    const bytes = encodeLockFrame(this.#key, this.#role, frame, this.#payloadBytesMax);
     this.#sent = counter;
     const last = this.#sentAt.at(-1);
     if (last === undefined || nowMs - last.ms >= SENT_APART_MS) {

@@ -25,11 +25,12 @@ export const LOCK_COUNTER_MAX = 0xffff_ffff;
 const HEAD_BYTES = 11;
 const CRC_BYTES = 2;
 const BODY_BYTES_MIN: number = HEAD_BYTES + LOCK_MAC_BYTES + CRC_BYTES;
-const BODY_BYTES_MAX: number = BODY_BYTES_MIN + LOCK_PAYLOAD_BYTES_MAX;
-/** Stuffing adds one byte to anything shorter than 255. */
-const STUFFED_BYTES_MAX: number = BODY_BYTES_MAX + 1;
+/** Stuffing adds one byte to anything shorter than 255, so no payload of any link is longer than 232. */
+function stuffedBytesMax(payloadBytesMax: number): number {
+  return BODY_BYTES_MIN + payloadBytesMax + 1;
+}
 /** The longest frame on the line, both zero bytes included. */
-export const LOCK_FRAME_BYTES_MAX: number = STUFFED_BYTES_MAX + 2;
+export const LOCK_FRAME_BYTES_MAX: number = stuffedBytesMax(LOCK_PAYLOAD_BYTES_MAX) + 2;
 
 const MAC_DOMAIN = utf8("kerbside/v1/lock-link/frame");
 /** The sender, as it stands in front of the body in what the MAC covers: a reflected frame never verifies. */
@@ -55,10 +56,15 @@ function macOf(key: Uint8Array, from: LockRole, signed: Uint8Array): Uint8Array 
 }
 
 /** The bytes of a frame on the line. Throws ProtocolError `malformed` beyond the bounds of a frame. */
-export function encodeLockFrame(key: Uint8Array, from: LockRole, frame: LockFrame): Uint8Array {
+export function encodeLockFrame(
+  key: Uint8Array,
+  from: LockRole,
+  frame: LockFrame,
+  payloadBytesMax: number = LOCK_PAYLOAD_BYTES_MAX,
+): Uint8Array {
   const { type, counter, heard, payload } = frame;
   const counts = [counter, heard].every((n) => n >= 0 && n <= LOCK_COUNTER_MAX);
-  if (payload.length > LOCK_PAYLOAD_BYTES_MAX || !counts)
+  if (payload.length > payloadBytesMax || !counts)
     throw new ProtocolError("malformed", "lock link frame: payload or counter out of bounds");
   const head = new Uint8Array(HEAD_BYTES);
   const view = new DataView(head.buffer);
@@ -128,11 +134,15 @@ export type LockFrameCounts = {
 
 /** Takes bytes as they come, in any portions, and gives frames. Holds at most one frame; never throws. */
 export class LockLinkDecoder {
-  readonly #chunk: Uint8Array = new Uint8Array(STUFFED_BYTES_MAX);
+  readonly #chunk: Uint8Array;
   #length = 0;
   #frames = 0;
   #noiseBytes = 0;
   #crcErrors = 0;
+
+  constructor(payloadBytesMax: number = LOCK_PAYLOAD_BYTES_MAX) {
+    this.#chunk = new Uint8Array(stuffedBytesMax(payloadBytesMax));
+  }
 
   get counts(): LockFrameCounts {
     return { frames: this.#frames, noiseBytes: this.#noiseBytes, crcErrors: this.#crcErrors };
@@ -143,7 +153,7 @@ export class LockLinkDecoder {
     for (const byte of bytes) {
       if (byte !== 0) {
         // A chunk too long for a frame is counted to its end and kept no further.
-        if (this.#length < STUFFED_BYTES_MAX) this.#chunk[this.#length] = byte;
+        if (this.#length < this.#chunk.length) this.#chunk[this.#length] = byte;
         this.#length += 1;
         continue;
       }
@@ -156,7 +166,7 @@ export class LockLinkDecoder {
 
   #take(): UnverifiedLockFrame | undefined {
     const length = this.#length;
-    const fits = length > BODY_BYTES_MIN && length <= STUFFED_BYTES_MAX;
+    const fits = length > BODY_BYTES_MIN && length <= this.#chunk.length;
     const body = fits ? unstuff(this.#chunk.slice(0, length)) : undefined;
     if (
       body === undefined ||

@@ -1,382 +1,53 @@
 /**
- * The lock link: one half of the conversation between the car's module and its lock controller, for either role,
- * without I/O, timers or chance of its own. Bytes and the time go in; messages and bytes to write come out.
- *
- * A message comes out only if it was sent by the other role, under this session's key, later than all before it, and
- * within `LOCK_LATE_MS_MAX`: what is replayed, reordered, reflected, changed, held back or taken from another session
- * is counted and dropped.
+ * The lock link between the car's module and its lock controller: a paired serial session (link-session.ts) that speaks
+ * the messages of lock-link-messages.ts.
  */
-import { concatBytes, equalBytes } from "./bytes.ts";
-import { ProtocolError } from "./errors.ts";
 import {
-  encodeGreeting,
-  type LockFrameVerdict,
-  LockLinkChannel,
-  lockGreetingKey,
-  lockPeerOf,
-  lockSessionKey,
-} from "./lock-link-channel.ts";
-import {
-  type LockFrameCounts,
-  LockLinkDecoder,
-  lockFrameVerifies,
-  type UnverifiedLockFrame,
-} from "./lock-link-frames.ts";
+  type LinkControl,
+  type LinkCounts,
+  type LinkDialect,
+  type LinkOptions,
+  type LinkPeer,
+  type LinkSent,
+  LinkSession,
+  type LinkState,
+  type LinkStep,
+} from "./link-session.ts";
+import { LOCK_DOMAINS } from "./lock-link-channel.ts";
+import { LOCK_PAYLOAD_BYTES_MAX } from "./lock-link-frames.ts";
 import {
   decodeLockPayload,
-  LOCK_DEVICE_ID_BYTES,
-  LOCK_NONCE_BYTES,
-  LOCK_VERSION_MAX,
-  LOCK_VERSION_MIN,
+  encodeLockPayload,
   type LockMessage,
-  type LockMessageOf,
-  type LockNakReason,
-  type LockRole,
   lockMessageRow,
   lockMessageType,
 } from "./lock-link-messages.ts";
-import type { Random } from "./runtime.ts";
 
-/** Each end speaks at least this often. */
-export const LOCK_HEARTBEAT_MS = 500;
-/** A session that has heard nothing authentic and in time for this long is over, at both ends. */
-export const LOCK_SILENCE_MS_MAX = 2000;
-/** The module asks again after this long without an answer, then after twice that, up to the second figure. */
-export const LOCK_GREETING_MS_MIN = 250;
-export const LOCK_GREETING_MS_MAX = 4000;
+export type LockLinkOptions = LinkOptions;
+export type LockPeer = LinkPeer;
+export type LockLinkState = LinkState;
+export type LockLinkCounts = LinkCounts;
+export type LockLinkSent = LinkSent;
+/** What an end may send by itself: everything but what the greeting and the session take care of. */
+export type LockLinkSendable = Exclude<LockMessage, { readonly type: LinkControl }>;
+export type LockLinkStep = LinkStep<LockLinkSendable>;
 
-export type LockLinkOptions = {
-  /** 32 bytes, written into both ends when they are paired at installation. */
-  readonly pairingKey: Uint8Array;
-  /** 8 bytes that name this end. */
-  readonly id: Uint8Array;
-  readonly random: Pick<Random, "bytes">;
-} & (
-  | { readonly role: "module" }
-  | {
-      readonly role: "controller";
-      readonly firmware: { readonly major: number; readonly minor: number; readonly patch: number };
-    }
-);
-
-/** What the greeting said of the other end. */
-export type LockPeer =
-  | { readonly role: "module"; readonly id: Uint8Array }
-  | { readonly role: "controller"; readonly id: Uint8Array; readonly firmware: string };
-
-export type LockLinkState =
-  | { readonly value: "closed"; readonly reason: "new" | "shut" | "silence" | "incompatible" }
-  | { readonly value: "greeting"; readonly sinceMs: number }
-  | {
-      readonly value: "ready";
-      readonly sinceMs: number;
-      readonly version: number;
-      readonly peer: LockPeer;
-    };
-
-/** What came of some bytes or of the passing of time: messages in their order, and what to write at once. */
-export type LockLinkStep = {
-  readonly messages: readonly LockMessage[];
-  readonly bytesOut: Uint8Array;
+const LOCK_DIALECT: LinkDialect<LockLinkSendable> = {
+  name: "lock link",
+  domains: LOCK_DOMAINS,
+  payloadBytesMax: LOCK_PAYLOAD_BYTES_MAX,
+  row: (code) => {
+    const type = lockMessageType(code);
+    return type === undefined ? undefined : lockMessageRow(type);
+  },
+  encode: (message) => ({ ...lockMessageRow(message.type), payload: encodeLockPayload(message) }),
+  // The session takes the rows of control before it asks for any other.
+  decode: (code, payload) => decodeLockPayload(code, payload) as LockLinkSendable,
 };
 
-export type LockLinkCounts = LockFrameCounts & {
-  /** Frames that no key of ours verifies: forged, reflected, or of another session. */
-  readonly macErrors: number;
-  /** Authentic frames whose counter does not rise. */
-  readonly replays: number;
-  /** Authentic frames that were held up for too long. */
-  readonly late: number;
-  /** Authentic frames that this version does not understand. */
-  readonly malformed: number;
-};
-
-/** What this end may send by itself: everything but what the greeting and the session take care of. */
-export type LockLinkSendable = Exclude<
-  LockMessage,
-  { readonly type: "hello" | "welcome" | "ack" | "nak" | "heartbeat" }
->;
-export type LockLinkSent =
-  | { readonly sent: true; readonly counter: number; readonly bytesOut: Uint8Array }
-  | { readonly sent: false };
-
-type Session = {
-  readonly channel: LockLinkChannel;
-  readonly version: number;
-  readonly peer: LockPeer;
-};
-type State =
-  | { readonly value: "closed"; readonly reason: "new" | "shut" | "silence" | "incompatible" }
-  | {
-      readonly value: "hello_sent";
-      readonly sinceMs: number;
-      readonly hello: LockMessageOf<"hello">;
-      readonly againAtMs: number;
-      readonly delayMs: number;
-    }
-  | { readonly value: "welcome_sent"; readonly sinceMs: number; readonly next: Session }
-  | {
-      readonly value: "ready";
-      readonly sinceMs: number;
-      readonly session: Session;
-      readonly heardMs: number;
-      readonly spokeMs: number;
-      /** A greeting answered meanwhile. The session stands until the module is heard under the new key. */
-      readonly next?: Session;
-    };
-
-const NOTHING = new Uint8Array();
-
-export class LockLinkSession {
-  readonly #options: LockLinkOptions;
-  readonly #greetingKey: Uint8Array;
-  readonly #decoder = new LockLinkDecoder();
-  #state: State = { value: "closed", reason: "new" };
-  #macErrors = 0;
-  #replays = 0;
-  #late = 0;
-  #malformed = 0;
-
+export class LockLinkSession extends LinkSession<LockLinkSendable> {
   /** Throws ProtocolError `malformed` unless the pairing key has 32 bytes and the id 8. */
   constructor(options: LockLinkOptions) {
-    if (options.id.length !== LOCK_DEVICE_ID_BYTES)
-      throw new ProtocolError("malformed", `lock link id: expected ${LOCK_DEVICE_ID_BYTES} bytes`);
-    this.#options = options;
-    this.#greetingKey = lockGreetingKey(options.pairingKey);
-  }
-
-  get state(): LockLinkState {
-    const state = this.#state;
-    if (state.value === "closed") return state;
-    if (state.value !== "ready") return { value: "greeting", sinceMs: state.sinceMs };
-    const { version, peer } = state.session;
-    return { value: "ready", sinceMs: state.sinceMs, version, peer };
-  }
-
-  get counts(): LockLinkCounts {
-    return {
-      ...this.#decoder.counts,
-      macErrors: this.#macErrors,
-      replays: this.#replays,
-      late: this.#late,
-      malformed: this.#malformed,
-    };
-  }
-
-  /** The module begins a new session, whatever was before; the controller only ever answers, and writes nothing. */
-  open(nowMs: number): Uint8Array {
-    if (this.#options.role === "controller") return NOTHING;
-    return this.#greet(this.#options.id, nowMs, nowMs, LOCK_GREETING_MS_MIN);
-  }
-
-  /** Ends the session without a word, as when the port is closed. `open` begins a new one. */
-  close(): void {
-    this.#state = { value: "closed", reason: "shut" };
-  }
-
-  /** The counter under which `ack` or `nak` will speak of it; nothing is sent and nothing kept unless ready. */
-  send(message: LockLinkSendable, nowMs: number): LockLinkSent {
-    const { from } = lockMessageRow(message.type);
-    if (from !== this.#options.role)
-      throw new ProtocolError("forbidden", `lock link: ${message.type} is for the ${from} to send`);
-    if (this.#isSilent(nowMs)) return { sent: false };
-    const frame = this.#seal(message, nowMs);
-    return frame === undefined ? { sent: false } : { sent: true, ...frame };
-  }
-
-  /** Takes bytes from the line. Never throws for what is in them. */
-  receive(bytes: Uint8Array, nowMs: number): LockLinkStep {
-    const messages: LockMessage[] = [];
-    const out: Uint8Array[] = [this.#lapse(nowMs)];
-    for (const frame of this.#decoder.push(bytes)) out.push(...this.#take(frame, messages, nowMs));
-    return { messages, bytesOut: concatBytes(...out) };
-  }
-
-  /** To be called at least every `LOCK_GREETING_MS_MIN`: heartbeats, the end of silence, asking again. */
-  tick(nowMs: number): LockLinkStep {
-    const lapsed = this.#lapse(nowMs);
-    const state = this.#state;
-    if (lapsed.length > 0) return { messages: [], bytesOut: lapsed };
-    if (state.value === "hello_sent" && nowMs >= state.againAtMs) {
-      const delayMs = Math.min(2 * state.delayMs, LOCK_GREETING_MS_MAX);
-      return {
-        messages: [],
-        bytesOut: this.#greet(state.hello.moduleId, state.sinceMs, nowMs, delayMs),
-      };
-    }
-    const due = state.value === "ready" && nowMs - state.spokeMs >= LOCK_HEARTBEAT_MS;
-    return { messages: [], bytesOut: due ? this.#beat(nowMs) : NOTHING };
-  }
-
-  #isSilent(nowMs: number): boolean {
-    return this.#state.value === "ready" && nowMs - this.#state.heardMs >= LOCK_SILENCE_MS_MAX;
-  }
-
-  /** Ends a session that has fallen silent; the module asks for a new one. */
-  #lapse(nowMs: number): Uint8Array {
-    if (!this.#isSilent(nowMs)) return NOTHING;
-    this.#state = { value: "closed", reason: "silence" };
-    return this.open(nowMs);
-  }
-
-  #greet(moduleId: Uint8Array, sinceMs: number, nowMs: number, delayMs: number): Uint8Array {
-    const hello: LockMessageOf<"hello"> = {
-      type: "hello",
-      versionMin: LOCK_VERSION_MIN,
-      versionMax: LOCK_VERSION_MAX,
-      moduleId,
-      moduleNonce: this.#options.random.bytes(LOCK_NONCE_BYTES),
-    };
-    const againAtMs = nowMs + delayMs;
-    this.#state = { value: "hello_sent", sinceMs, hello, againAtMs, delayMs };
-    return encodeGreeting(this.#greetingKey, hello);
-  }
-
-  #beat(nowMs: number): Uint8Array {
-    const uptimeMs = Math.trunc(nowMs) % 2 ** 32;
-    return this.#seal({ type: "heartbeat", uptimeMs }, nowMs)?.bytesOut ?? NOTHING;
-  }
-
-  #seal(
-    message: LockMessage,
-    nowMs: number,
-  ): { readonly counter: number; readonly bytesOut: Uint8Array } | undefined {
-    if (this.#state.value !== "ready") return undefined;
-    const frame = this.#state.session.channel.seal(message, nowMs);
-    if (frame === undefined) return undefined; // Spent: both ends fall silent, then greet anew.
-    this.#state = { ...this.#state, spokeMs: nowMs };
-    return { counter: frame.counter, bytesOut: frame.bytes };
-  }
-
-  #take(frame: UnverifiedLockFrame, messages: LockMessage[], nowMs: number): readonly Uint8Array[] {
-    const type = lockMessageType(frame.type);
-    const { role } = this.#options;
-    if (type === "hello" || type === "welcome") {
-      if (!this.#greetingVerifies(frame, role)) return [];
-      return [type === "hello" ? this.#hello(frame, nowMs) : this.#welcome(frame, nowMs)];
-    }
-    return this.#judge(frame, nowMs) ? this.#understand(frame, messages, nowMs) : [];
-  }
-
-  #greetingVerifies(frame: UnverifiedLockFrame, role: LockRole): boolean {
-    if (frame.counter === 0 && lockFrameVerifies(this.#greetingKey, lockPeerOf(role), frame))
-      return true;
-    this.#macErrors += 1;
-    return false;
-  }
-
-  #hello(frame: UnverifiedLockFrame, nowMs: number): Uint8Array {
-    const hello = this.#decode(frame);
-    if (hello?.type !== "hello" || this.#options.role !== "controller") return NOTHING;
-    const { id, firmware, pairingKey, random } = this.#options;
-    const best = Math.min(hello.versionMax, LOCK_VERSION_MAX);
-    const version = best >= Math.max(hello.versionMin, LOCK_VERSION_MIN) ? best : 0;
-    const welcome: LockMessageOf<"welcome"> = {
-      type: "welcome",
-      version,
-      controllerId: id,
-      moduleNonce: hello.moduleNonce,
-      controllerNonce: random.bytes(LOCK_NONCE_BYTES),
-      firmwareMajor: firmware.major,
-      firmwareMinor: firmware.minor,
-      firmwarePatch: firmware.patch,
-    };
-    if (version > 0) {
-      const channel = new LockLinkChannel(
-        lockSessionKey(pairingKey, hello, welcome),
-        "controller",
-        nowMs,
-      );
-      const next: Session = { channel, version, peer: { role: "module", id: hello.moduleId } };
-      // Anybody can replay a hello: it may ask for a session, not end the one that stands.
-      this.#state =
-        this.#state.value === "ready"
-          ? { ...this.#state, next }
-          : { value: "welcome_sent", sinceMs: nowMs, next };
-    }
-    return encodeGreeting(this.#greetingKey, welcome);
-  }
-
-  #welcome(frame: UnverifiedLockFrame, nowMs: number): Uint8Array {
-    const welcome = this.#decode(frame);
-    const state = this.#state;
-    if (state.value !== "hello_sent" || welcome?.type !== "welcome") return NOTHING;
-    if (!equalBytes(welcome.moduleNonce, state.hello.moduleNonce)) {
-      this.#replays += 1;
-      return NOTHING;
-    }
-    const { version, controllerId, firmwareMajor, firmwareMinor, firmwarePatch } = welcome;
-    if (version < LOCK_VERSION_MIN || version > LOCK_VERSION_MAX) {
-      this.#state = { value: "closed", reason: "incompatible" };
-      return NOTHING;
-    }
-    const key = lockSessionKey(this.#options.pairingKey, state.hello, welcome);
-    const firmware = `${firmwareMajor}.${firmwareMinor}.${firmwarePatch}`;
-    const peer: LockPeer = { role: "controller", id: controllerId, firmware };
-    const session: Session = { channel: new LockLinkChannel(key, "module", nowMs), version, peer };
-    this.#state = { value: "ready", sinceMs: nowMs, session, heardMs: nowMs, spokeMs: nowMs };
-    return this.#beat(nowMs);
-  }
-
-  /** True once for each authentic frame, later than all before it and in time. */
-  #judge(frame: UnverifiedLockFrame, nowMs: number): boolean {
-    const state = this.#state;
-    if (state.value === "ready") {
-      const verdict = state.session.channel.judge(frame, nowMs);
-      if (verdict === "fresh") this.#state = { ...state, heardMs: nowMs };
-      if (verdict !== "forged") return this.#counted(verdict);
-    }
-    const next = state.value === "ready" || state.value === "welcome_sent" ? state.next : undefined;
-    const verdict = next?.channel.judge(frame, nowMs) ?? "forged";
-    if (next !== undefined && verdict === "fresh") {
-      const since = { sinceMs: nowMs, heardMs: nowMs, spokeMs: nowMs };
-      this.#state = { value: "ready", session: next, ...since };
-    }
-    return this.#counted(verdict);
-  }
-
-  #counted(verdict: LockFrameVerdict): boolean {
-    if (verdict === "forged") this.#macErrors += 1;
-    else if (verdict === "replayed") this.#replays += 1;
-    else if (verdict === "late") this.#late += 1;
-    return verdict === "fresh";
-  }
-
-  #understand(
-    frame: UnverifiedLockFrame,
-    messages: LockMessage[],
-    nowMs: number,
-  ): readonly Uint8Array[] {
-    const { counter } = frame;
-    const type = lockMessageType(frame.type);
-    const from = type === undefined ? undefined : lockMessageRow(type).from;
-    if (type === undefined || (from !== "both" && from !== lockPeerOf(this.#options.role))) {
-      this.#malformed += 1;
-      return this.#answer({ type: "nak", counter, reason: "unsupported" }, nowMs);
-    }
-    const message = this.#decode(frame);
-    if (message === undefined) {
-      // A refusal is never refused in turn: two ends that misunderstand each other would not stop.
-      if (type === "ack" || type === "nak") return [];
-      const reason: LockNakReason = "malformed";
-      return this.#answer({ type: "nak", counter, reason }, nowMs);
-    }
-    if (message.type !== "heartbeat") messages.push(message);
-    return lockMessageRow(type).acked ? this.#answer({ type: "ack", counter }, nowMs) : [];
-  }
-
-  #answer(message: LockMessage, nowMs: number): readonly Uint8Array[] {
-    const frame = this.#seal(message, nowMs);
-    return frame === undefined ? [] : [frame.bytesOut];
-  }
-
-  #decode(frame: UnverifiedLockFrame): LockMessage | undefined {
-    try {
-      return decodeLockPayload(frame.type, frame.payload);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#malformed += 1;
-      return undefined;
-    }
+    super(LOCK_DIALECT, options);
   }
 }
