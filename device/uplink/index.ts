@@ -4,6 +4,7 @@
  * nothing: what is to be sent stays in the buffer, and a command that comes late is refused.
  */
 export { type EnrolmentConfig, enrol } from "./enrolment.ts";
+export { createFlight, type Flight } from "./flight.ts";
 export { type Identity, loadIdentity } from "./identity.ts";
 export type { CommandAnswer, CommandExecutor } from "./intake.ts";
 export { UPLINK_LIMITS, type UplinkLimits } from "./limits.ts";

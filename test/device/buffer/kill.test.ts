@@ -8,11 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { inspectBuffer, openBuffer, runBuffer } from "@kerbside/buffer";
-import { cryptoReady, LANES, randomBytes, verifyKey } from "@kerbside/protocol";
+import { cryptoReady, LANES, randomBytes, toHex, verifyKey } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { randomOf } from "../../fuzz/random.ts";
-import { ADDRESS, carCloud } from "../../support/car-cloud.ts";
+import { ADDRESS, type CarCloud, carCloud } from "../../support/car-cloud.ts";
 import { realClock, realRandom, silentLog } from "../../support/runtime.ts";
 import { drain } from "./harness.ts";
 
@@ -90,51 +90,66 @@ test(`killed ${ROUNDS} times, nothing printed is lost or doubled (seed ${seed})`
   }
 });
 
-test("P-30 after a crash the rows that nobody here can read are opened by the tenant", async () => {
-  await cryptoReady();
-  const cloud = carCloud(randomBytes(32));
-  const dir = mkdtempSync(join(tmpdir(), "kerbside-kill-"));
-  const options = {
-    dir,
-    address: ADDRESS,
-    signingKey: cloud.signingKey,
-    ingestKey: cloud.ingestKey,
-    agentVersion: "test",
-    clock: realClock,
-    random: realRandom,
-    log: silentLog,
-  };
+const ENDS = [
+  {
+    name: "P-30 after a crash the rows that nobody here can read are opened by the tenant",
+    exits: false,
+    held: [
+      ["state", 300, 1],
+      ["track", 7, 0],
+    ],
+    events: 307,
+  },
+  {
+    name: "a process that exits without closing the buffer ends its log in order all the same",
+    exits: true,
+    held: [
+      ["state", 300, 2],
+      ["track", 8, 1],
+    ],
+    events: 308,
+  },
+] as const;
+for (const { name, exits, held, events } of ENDS) {
+  test(name, async () => {
+    await cryptoReady();
+    const cloud = carCloud(randomBytes(32));
+    const dir = mkdtempSync(join(tmpdir(), "kerbside-kill-"));
+    try {
+      assert.is(await crash(dir, cloud, exits), exits ? null : "SIGKILL");
+      const open = inspectBuffer(dir, verifyKey(cloud.signingKey.publicKey));
+      assert.equal(
+        open.map(({ lane, count, segments }) => [lane, count, segments]),
+        held,
+      );
+      const buffer = await openBuffer({
+        dir,
+        address: ADDRESS,
+        signingKey: cloud.signingKey,
+        ingestKey: cloud.ingestKey,
+        agentVersion: "test",
+        clock: realClock,
+        random: realRandom,
+        log: silentLog,
+      });
+      assert.is(buffer.previousEndedCleanly, exits);
+      drain(buffer, cloud);
+      cloud.checkChains();
+      assert.is(cloud.events().size, events);
+      await buffer.close();
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+}
+
+/** Runs the crasher; gives the signal that ended it. */
+function crash(dir: string, cloud: CarCloud, exits: boolean): Promise<string | null> {
   const script = new URL("crasher.ts", import.meta.url).pathname;
-  const setup = {
-    dir,
-    seed: Buffer.from(cloud.seed).toString("hex"),
-    ingest: Buffer.from(cloud.ingestKey.publicKey).toString("hex"),
-  };
-  try {
-    const child = spawn(process.execPath, [script, JSON.stringify(setup)], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    const [signal] = await new Promise<[string | null]>((done) =>
-      child.on("close", (_, s) => done([s])),
-    );
-    assert.is(signal, "SIGKILL");
-    const open = inspectBuffer(dir, verifyKey(cloud.signingKey.publicKey));
-    assert.equal(
-      open.map(({ lane, count, segments }) => [lane, count, segments]),
-      [
-        ["state", 300, 1],
-        ["track", 7, 0],
-      ],
-    );
-    const buffer = await openBuffer(options);
-    assert.not(buffer.previousEndedCleanly);
-    drain(buffer, cloud);
-    cloud.checkChains();
-    assert.is(cloud.events().size, 307);
-    await buffer.close();
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
-});
+  const ingest = toHex(cloud.ingestKey.publicKey);
+  const setup = JSON.stringify({ dir, seed: toHex(cloud.seed), ingest, exits });
+  const child = spawn(process.execPath, [script, setup], { stdio: ["ignore", "pipe", "inherit"] });
+  return new Promise((done) => child.on("close", (_, signal) => done(signal)));
+}
 
 test.run();
