@@ -21,6 +21,7 @@ export * from "./key-push.ts";
 export * from "./keys.ts";
 export * from "./lanes.ts";
 export * from "./link.ts";
+export * from "./link-dialect.ts";
 export * from "./link-session.ts";
 export * from "./lock-actuations.ts";
 export * from "./lock-link.ts";

@@ -2,17 +2,17 @@
  * The lock link between the car's module and its lock controller: a paired serial session (link-session.ts) that speaks
  * the messages of lock-link-messages.ts.
  */
-import {
-  type LinkControl,
-  type LinkCounts,
-  type LinkDialect,
-  type LinkOptions,
-  type LinkPeer,
-  type LinkSent,
-  LinkSession,
-  type LinkState,
-  type LinkStep,
-} from "./link-session.ts";
+import type {
+  LinkControl,
+  LinkCounts,
+  LinkDialect,
+  LinkOptions,
+  LinkPeer,
+  LinkSent,
+  LinkState,
+  LinkStep,
+} from "./link-dialect.ts";
+import { LinkSession } from "./link-session.ts";
 import { LOCK_DOMAINS } from "./lock-link-channel.ts";
 import { LOCK_PAYLOAD_BYTES_MAX } from "./lock-link-frames.ts";
 import {

@@ -2,7 +2,8 @@
  * The reader link between the car's module and its card and phone reader: the same paired serial session as the lock
  * link (link-session.ts), under keys that have nothing in common with that one's, speaking reader-link-messages.ts.
  */
-import { type LinkDialect, type LinkOptions, LinkSession, type LinkStep } from "./link-session.ts";
+import type { LinkDialect, LinkOptions, LinkStep } from "./link-dialect.ts";
+import { LinkSession } from "./link-session.ts";
 import type { LinkDomains } from "./lock-link-channel.ts";
 import {
   decodeReaderPayload,
