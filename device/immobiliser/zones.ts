@@ -13,7 +13,8 @@ function inside(zone: readonly ZonePoint[], at: ZonePoint): boolean {
     const before = zone.at(i - 1) ?? corner;
     const x1 = eastOf(before.longitude, at.longitude);
     const x2 = eastOf(corner.longitude, at.longitude);
-    if (x1 > 0 === x2 > 0) continue;
+    // An edge on the far side of the world crosses no meridian here.
+    if (x1 > 0 === x2 > 0 || Math.abs(x1 - x2) > 180) continue;
     const latitude = before.latitude + ((0 - x1) / (x2 - x1)) * (corner.latitude - before.latitude);
     if (latitude > at.latitude) odd = !odd;
   }

@@ -1,0 +1,224 @@
+/** Locking by CAN: nothing but the frames of the allow-list, in turn and in time, and no success that is not seen. */
+import {
+  CanLockDriver,
+  CanLockGate,
+  type CanLocking,
+  type CanLockSend,
+  canLockFrame,
+  crc8J1850,
+  verdictOf,
+} from "@kerbside/immobiliser";
+import { LOCK_ACTIONS, type LockSensed } from "@kerbside/protocol";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { LOCKED, UNLOCKED } from "../../support/lock-rig.ts";
+import { type ManualClock, manualClock, silentLog } from "../../support/runtime.ts";
+
+const LOCKING: CanLocking = {
+  sensedWithinMs: 1500,
+  actions: {
+    lock: {
+      id: 0x2a0,
+      ext: false,
+      data: Uint8Array.of(0x01, 0, 0, 0x55),
+      counter: { byte: 1, shift: 4, bits: 4 },
+      checksum: { byte: 2, kind: "crc8_j1850" },
+      periodMs: 50,
+      repeats: 4,
+    },
+    unlock: {
+      id: 0x18ff_2a00,
+      ext: true,
+      data: Uint8Array.of(0x02, 0),
+      checksum: { byte: 1, kind: "xor8" },
+      periodMs: 50,
+      repeats: 2,
+    },
+  },
+};
+
+test("CRC-8 of SAE J1850: its check value", () => {
+  assert.is(crc8J1850(Buffer.from("123456789")), 0x4b);
+});
+
+test("counter and checksum go where the row says, and the count wraps", () => {
+  const row = LOCKING.actions.lock;
+  assert.ok(row !== undefined);
+  for (const count of [0, 1, 15, 16, 17]) {
+    const { data } = canLockFrame(row, count);
+    assert.is((data[1] ?? 0) >> 4, count % 16);
+    assert.is(data[2], crc8J1850([data[0] ?? 0, data[1] ?? 0, data[3] ?? 0]));
+  }
+  const unlock = LOCKING.actions.unlock;
+  assert.ok(unlock !== undefined);
+  assert.equal(canLockFrame(unlock, 3).data, Uint8Array.of(2, 2));
+});
+
+test("the gate: closed, not listed, too soon, spent, and every flipped bit", () => {
+  const gate = new CanLockGate(LOCKING);
+  const row = LOCKING.actions.lock;
+  assert.ok(row !== undefined);
+  const first = canLockFrame(row, 0);
+  assert.equal(gate.pass(first, 0), { allowed: false, reason: "closed" });
+  assert.is(gate.open("trunk"), undefined);
+  assert.equal(gate.pass(first, 0), { allowed: false, reason: "closed" });
+  assert.ok(gate.open("lock") !== undefined);
+  for (let bit = 0; bit < first.data.length * 8; bit += 1) {
+    const data = Uint8Array.from(first.data);
+    data[bit >> 3] = (data[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    assert.equal(gate.pass({ ...first, data }, 0), { allowed: false, reason: "not_listed" });
+  }
+  const others: readonly CanLockSend[] = [
+    { ...first, id: 0x2a1 },
+    { ...first, ext: true },
+    { ...first, data: first.data.subarray(1) },
+    { ...first, data: Uint8Array.of(...first.data, 0) },
+    canLockFrame(row, 1),
+  ];
+  for (const other of others) assert.is(gate.pass(other, 0).allowed, false);
+  assert.is(gate.pass(first, 0).allowed, true);
+  assert.equal(gate.pass(first, 50), { allowed: false, reason: "not_listed" }, "counts rise");
+  assert.equal(gate.pass(canLockFrame(row, 1), 49), { allowed: false, reason: "too_soon" });
+  for (const [count, atMs] of [
+    [1, 50],
+    [2, 100],
+    [3, 150],
+  ] as const)
+    assert.is(gate.pass(canLockFrame(row, count), atMs).allowed, true);
+  assert.equal(gate.pass(canLockFrame(row, 4), 200), { allowed: false, reason: "spent" });
+  gate.close();
+  assert.is(gate.next(), undefined);
+  gate.open("lock");
+  assert.is(
+    gate.pass(canLockFrame(row, 4), 1000).allowed,
+    true,
+    "counts go on for the next command",
+  );
+});
+
+type Bench = {
+  readonly driver: CanLockDriver;
+  readonly clock: ManualClock;
+  readonly sent: { readonly atMs: number; readonly frame: CanLockSend }[];
+  sensed: LockSensed;
+  taken: boolean;
+};
+function bench(): Bench {
+  const clock = manualClock();
+  const sent: Bench["sent"] = [];
+  const b: Bench = {
+    clock,
+    sent,
+    sensed: UNLOCKED,
+    taken: true,
+    driver: new CanLockDriver({
+      locking: LOCKING,
+      send: (frame) => {
+        if (b.taken) sent.push({ atMs: clock.bootMs(), frame });
+        return b.taken;
+      },
+      sensed: () => b.sensed,
+      clock,
+      log: silentLog,
+    }),
+  };
+  return b;
+}
+
+/** Lets simulated time pass with room for promises between the steps. */
+async function pass(clock: ManualClock, ms: number): Promise<void> {
+  for (let at = 0; at < ms; at += 10) {
+    clock.pass(10);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("a lock: the row's frames in their period, then what the car shows", async () => {
+  const b = bench();
+  const done = b.driver.actuate("lock");
+  await pass(b.clock, 300);
+  assert.equal(
+    b.sent.map(({ atMs }) => atMs),
+    [0, 50, 100, 150],
+  );
+  assert.equal(
+    b.sent.map(({ frame }) => (frame.data[1] ?? 0) >> 4),
+    [0, 1, 2, 3],
+  );
+  assert.is((await b.driver.actuate("unlock")).outcome, "not_sent", "one at a time");
+  b.sensed = LOCKED;
+  await pass(b.clock, 40);
+  const actuated = await done;
+  assert.is(actuated.outcome, "done");
+  assert.is(verdictOf("lock", actuated).status, "executed");
+  assert.is(b.sent.length, 4);
+  assert.equal(b.driver.report(), LOCKED);
+});
+
+test("a car that shows nothing new was not locked", async () => {
+  const b = bench();
+  const done = b.driver.actuate("lock");
+  await pass(b.clock, 2000);
+  const actuated = await done;
+  assert.is(actuated.outcome, "no_travel");
+  assert.is(verdictOf("lock", actuated).status, "refused");
+});
+
+test("a car whose signals say nothing leaves unknown", async () => {
+  const b = bench();
+  b.sensed = { ...LOCKED, boltDriver: "unknown" };
+  const done = b.driver.actuate("lock");
+  await pass(b.clock, 2000);
+  assert.is(verdictOf("lock", await done).status, "unknown");
+});
+
+test("a bus that takes nothing: not sent, and nothing comes later", async () => {
+  const b = bench();
+  b.taken = false;
+  assert.is((await b.driver.actuate("lock")).outcome, "not_sent");
+  b.taken = true;
+  await pass(b.clock, 3000);
+  assert.equal(b.sent, []);
+});
+
+test("a bus that goes away in mid-burst: the rest is never sent, what is seen decides", async () => {
+  const b = bench();
+  const done = b.driver.actuate("lock");
+  await pass(b.clock, 60);
+  b.taken = false;
+  await pass(b.clock, 60);
+  b.taken = true;
+  await pass(b.clock, 2000);
+  assert.is((await done).outcome, "no_travel");
+  assert.is(b.sent.length, 2);
+});
+
+test("stopped in mid-burst it sends nothing more", async () => {
+  const b = bench();
+  const done = b.driver.actuate("lock");
+  await pass(b.clock, 60);
+  b.driver.stop();
+  await pass(b.clock, 2000);
+  assert.is((await done).outcome, "no_answer");
+  assert.is(b.sent.length, 2);
+  assert.is((await b.driver.actuate("lock")).outcome, "not_sent");
+});
+
+test("actions without a row are not sent", async () => {
+  const b = bench();
+  for (const action of LOCK_ACTIONS) {
+    if (LOCKING.actions[action] !== undefined) continue;
+    assert.is((await b.driver.actuate(action)).outcome, "not_sent");
+  }
+  assert.equal(b.sent, []);
+});
+
+test("a clock that does not move on lets no second frame out", async () => {
+  const b = bench();
+  const done = b.driver.actuate("lock");
+  assert.is(b.sent.length, 1);
+  await pass(b.clock, 2000);
+  await done;
+});
+
+test.run();
