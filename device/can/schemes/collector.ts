@@ -11,6 +11,7 @@ import type { CompiledProfile } from "../profile/index.ts";
 import type { SignalStore } from "../store/index.ts";
 import { type CarContext, type CheckedScheme, loadScheme } from "./check.ts";
 import type { Collected } from "./emit.ts";
+import { watchReception } from "./reception.ts";
 import type { RunningRule } from "./rule.ts";
 import { readShippedScheme } from "./shipped.ts";
 import { View } from "./view.ts";
@@ -56,6 +57,7 @@ class RunningCollector implements Collector {
   readonly #options: CollectorOptions;
   readonly #view: View;
   readonly #subscription: { readonly cancel: () => void };
+  readonly #reception: { readonly close: () => void };
   #rules: Running[] = [];
   #bySignal = new Map<SignalName, Running[]>();
   #timer: Timer | undefined;
@@ -75,6 +77,7 @@ class RunningCollector implements Collector {
       ],
     );
     this.#subscription = store.subscribe((changes) => this.#take(changes));
+    this.#reception = watchReception({ store, clock: options.clock, emit: this.#out });
   }
 
   apply(schemes: readonly CheckedScheme[]): void {
@@ -114,6 +117,7 @@ class RunningCollector implements Collector {
 
   close(): void {
     this.#subscription.cancel();
+    this.#reception.close();
     this.#timer?.cancel();
   }
 

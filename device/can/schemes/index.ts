@@ -21,6 +21,7 @@ export {
 } from "./collector.ts";
 export type { Collected } from "./emit.ts";
 export type { Scheme } from "./model.ts";
+export { RECEPTION_MS } from "./reception.ts";
 export {
   openSchemeShelf,
   SCHEME_BYTES_MAX,

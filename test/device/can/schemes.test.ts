@@ -1,4 +1,5 @@
 import {
+  type BusFrame,
   type Collected,
   type Collector,
   createCollector,
@@ -6,6 +7,7 @@ import {
   type EncodeValues,
   EVENTS_A_MINUTE_MAX,
   loadScheme,
+  RECEPTION_MS,
   readShippedProfile,
   type SignalStore,
 } from "@kerbside/can";
@@ -64,6 +66,10 @@ class Car {
       this.#frames.send(this.store, this.messages());
     }
     return this.events.slice(before);
+  }
+
+  frame(message: string, values: EncodeValues): BusFrame {
+    return this.#frames.make(message, values);
   }
 
   kinds(ms: number): string[] {
@@ -237,6 +243,31 @@ test("low 12 V and low fuel are told once when they last, harsh braking with wha
     [...times].sort((a, b) => a - b),
     "in order",
   );
+});
+
+test("frames that are missing or damaged are a fault, told once in ten minutes, and a few are none", () => {
+  const car = new Car({ schemes: [] });
+  const faults = (): unknown[] => car.events.splice(0).map(({ data }) => data);
+  const spoil = (count: number): void => {
+    for (let i = 0; i < count; i++) {
+      const frame = car.frame("SPEED", { VehicleSpeed: 1 });
+      frame.data[0] = (frame.data[0] ?? 0) ^ 1;
+      car.store.ingest([frame]);
+    }
+  };
+  car.run(1000);
+  spoil(19);
+  car.clock.pass(RECEPTION_MS);
+  assert.equal(faults(), []);
+  car.run(1000);
+  spoil(30);
+  car.clock.pass(RECEPTION_MS);
+  const [fault, ...more] = faults();
+  assert.is(JSON.stringify(fault).includes('"code":"can.frames_corrupt"'), true);
+  assert.is(JSON.stringify(fault).includes('"count":30'), true);
+  assert.equal(more, []);
+  car.clock.pass(3 * RECEPTION_MS);
+  assert.equal(faults(), [], "it is over");
 });
 
 test("deadband, minimum interval and the newest value after it", () => {
