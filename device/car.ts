@@ -4,10 +4,8 @@
  */
 import {
   type BusEvent,
-  type CanBus,
   type CompiledProfile,
   createSignalStore,
-  createSocketBus,
   type OutgoingFrame,
   readProfile,
   readShippedProfile,
@@ -26,7 +24,8 @@ import {
 } from "@kerbside/immobiliser";
 import type { Clock, Log, Random, Signal, SignalName, ZonePoint } from "@kerbside/protocol";
 import { DOOR_SIGNALS, endFacts, ignitionOffOf, noneIsTrue, numberOf } from "./car-facts.ts";
-import { type AgentConfig, ConfigError } from "./config.ts";
+import { openBus, startInputs } from "./car-inputs.ts";
+import type { AgentConfig } from "./config.ts";
 
 const SPEED: SignalName = "Vehicle.Speed";
 const GNSS_SPEED: SignalName = "Vehicle.CurrentLocation.Speed";
@@ -69,13 +68,7 @@ export type CarOptions = {
   readonly onBusEvent: (event: BusEvent) => void;
 };
 
-function openBus({ config, clock, random }: CarOptions): CanBus {
-  if (config.bus.driver === "socket")
-    return createSocketBus({ path: config.bus.path, clock, random });
-  throw new ConfigError(`bus driver ${config.bus.driver} is not part of this version`);
-}
-
-/** Reads the profile, opens the bus and begins to listen. Throws ConfigError or ProfileError before anything begins. */
+/** Reads the profile, opens the bus and begins to listen. Throws ProfileError before anything begins. */
 export function startCar(options: CarOptions): Car {
   const { config, clock } = options;
   const isFile = config.profile.endsWith(".json");
@@ -83,8 +76,15 @@ export function startCar(options: CarOptions): Car {
   const store = createSignalStore({ profile, clock });
   const watcher = new Watcher(store, profile.profile.interlocks);
   const subscription = store.subscribe((changes) => watcher.take(changes));
-  const bus = openBus(options);
-  bus.start({ frames: (frames) => store.ingest(frames), event: options.onBusEvent });
+  const bus = openBus({ ...options, profile });
+  const inputs = startInputs({ ...options, profile }, bus, store);
+  bus.start({
+    frames: (frames) => {
+      store.ingest(frames);
+      inputs.take(frames);
+    },
+    event: options.onBusEvent,
+  });
   return {
     store,
     profile,
@@ -92,6 +92,7 @@ export function startCar(options: CarOptions): Car {
     watch: (listener) => watcher.watch(listener),
     send: (frame) => bus.send(frame).sent,
     stop: async () => {
+      inputs.stop();
       await bus.stop();
       subscription.cancel();
       store.close();

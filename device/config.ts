@@ -44,6 +44,15 @@ export const configSchema = Type.Object(
       ),
     ),
     bus,
+    gnss: Type.Optional(
+      Type.Object(
+        {
+          path: path("tty of a receiver that speaks NMEA 0183, where the bus tells no position"),
+          baudRate: Type.Integer({ minimum: 1200, maximum: 2_000_000 }),
+        },
+        { additionalProperties: false },
+      ),
+    ),
     lock: Type.Union([
       Type.Object(
         {
@@ -115,6 +124,7 @@ export function readConfig(file: string): AgentConfig {
       tokenFile: at(filled.enrolment.tokenFile),
     },
     bus: filled.bus.driver === "socket" ? { ...filled.bus, path: at(filled.bus.path) } : filled.bus,
+    ...(filled.gnss === undefined ? {} : { gnss: { ...filled.gnss, path: at(filled.gnss.path) } }),
     lock:
       filled.lock.driver === "can"
         ? filled.lock

@@ -51,6 +51,7 @@ const POSITION: readonly SignalName[] = [
   "Vehicle.CurrentLocation.Longitude",
   "Vehicle.CurrentLocation.Heading",
   "Vehicle.CurrentLocation.Altitude",
+  "Vehicle.CurrentLocation.Speed",
 ];
 
 export function startGnssReceiver(options: GnssOptions): GnssReceiver {
@@ -171,9 +172,10 @@ class Receiver implements GnssReceiver {
       fix.longitude,
       fix.headingDeg,
       fix.altitudeM,
+      fix.speedKmh,
     ];
     for (const [i, name] of POSITION.entries()) {
-      // Course and altitude may be missing from a fix: then they grow stale.
+      // What a fix lacks grows stale.
       if (values[i] !== undefined) this.#options.store.put(name, values[i], fix.bootMs, STALE_MS);
     }
     this.#options.onFix?.(fix);

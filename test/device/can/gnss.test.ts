@@ -96,6 +96,7 @@ test("a fix gives position, course, altitude, error and time", async () => {
   assert.is(store.good("Vehicle.CurrentLocation.Longitude"), 11.5);
   assert.is(store.good("Vehicle.CurrentLocation.Heading"), 90);
   assert.is(store.good("Vehicle.CurrentLocation.Altitude"), 520.5);
+  assert.ok(Math.abs(Number(store.good("Vehicle.CurrentLocation.Speed")) - 37.04) < 0.01);
   assert.ok(Math.abs((bench.fixes[0]?.accuracyM ?? 0) - 4.5) < 1e-9);
   assert.ok(Math.abs((bench.fixes[0]?.speedKmh ?? 0) - 37.04) < 0.01, "knots");
   assert.is(bench.times[0]?.unixMs, Date.UTC(2026, 10, 21, 12, 0, 0));
