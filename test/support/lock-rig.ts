@@ -100,9 +100,14 @@ export type LockRig = {
   readonly stop: () => Promise<void>;
 };
 
-/** Opens everything in `dir`, as a start of the agent does. The driver is the caller's. */
-export async function lockRig(dir: string, driver: LockPort, clock: Clock): Promise<LockRig> {
-  const journal = await openJournal(`${dir}/journal`);
+/** Opens everything in `dir`, as a start of the agent does. The driver is the caller's; `watched` may look on. */
+export async function lockRig(
+  dir: string,
+  driver: LockPort,
+  clock: Clock,
+  watched: (journal: Journal) => Journal = (journal) => journal,
+): Promise<LockRig> {
+  const journal = watched(await openJournal(`${dir}/journal`));
   const record = await openCarRecord(`${dir}/car`);
   const late: Answer[] = [];
   const rentals: RentalEffect[] = [];
@@ -166,6 +171,7 @@ export class InstantLock implements LockPort {
     const { immobiliser } = this.sensed;
     if (action === "lock") this.sensed = { ...LOCKED, immobiliser };
     if (action === "unlock") this.sensed = { ...UNLOCKED, immobiliser };
+    if (action === "trunk") this.sensed = { ...this.sensed, boltTrunk: "unlocked" };
     if (action === "inhibit_start") this.sensed = { ...this.sensed, immobiliser: "inhibited" };
     if (action === "allow_start") this.sensed = { ...this.sensed, immobiliser: "free" };
     return Promise.resolve({ outcome: "done", sensed: this.sensed });

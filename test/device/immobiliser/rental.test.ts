@@ -130,7 +130,8 @@ const told = (effects: readonly RentalEffect[]): readonly string[] =>
     return [effect.type === "ended" ? `ended ${effect.how}` : effect.type];
   });
 
-for (const { why, from = { value: "none" }, inputs, ends, tells } of ROWS) {
+const NONE: Rental = { value: "none" };
+for (const { why, from = NONE, inputs, ends, tells } of ROWS) {
   test(`${why}: ${ends}`, () => {
     let rental: Rental = from;
     const effects: RentalEffect[] = [];
