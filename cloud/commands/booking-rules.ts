@@ -20,78 +20,117 @@ const END_SKEW_MS_MAX = 60_000;
 /** Opaque ids of people. The alphabet has no `@` and no space: no address, no name. */
 export const HOLDER_PATTERN: RegExp = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 
-/** The actions that can be asked for over the API so far. */
-export type AskableAction = Extract<Action, "lock" | "unlock">;
-export const ASKABLE_ACTIONS: readonly AskableAction[] = ["lock", "unlock"];
-
-type ActRow = {
-  readonly scope: string;
-  readonly action: AskableAction;
-  readonly booking: "needed" | "optional";
+type Actor = "backend" | "staff";
+/** The scope that each kind of caller needs. */
+const ACTOR_SCOPE: Readonly<Record<Actor, string>> = {
+  backend: "commands:write",
+  // The operator's own people: relocation, cleaning, a car left open. Audited like everything else.
+  staff: "commands:operate",
 };
-/** Scope × action × whether a booking is needed. A caller needs one row that fits. */
-export const ACT_TABLE: readonly ActRow[] = [
-  { scope: "commands:write", action: "lock", booking: "needed" },
-  { scope: "commands:write", action: "unlock", booking: "needed" },
-  // The operator's own staff: relocation, cleaning, a car left open. Audited like everything else.
-  { scope: "commands:operate", action: "lock", booking: "optional" },
-  { scope: "commands:operate", action: "unlock", booking: "optional" },
-];
+type ActRow = {
+  /** Whether the backend, for its customers, must name a booking; `never`: it may not ask at all. */
+  readonly backend: "needed" | "never";
+  readonly staff: "needed" | "optional";
+};
+/** Action × who asks × whether a booking is needed. */
+export const ACT_TABLE: Readonly<Record<Action, ActRow>> = {
+  lock: { backend: "needed", staff: "optional" },
+  unlock: { backend: "needed", staff: "optional" },
+  trunk: { backend: "needed", staff: "optional" },
+  find: { backend: "needed", staff: "optional" },
+  release: { backend: "needed", staff: "optional" },
+  unlock_and_release: { backend: "needed", staff: "optional" },
+  lock_and_immobilise: { backend: "needed", staff: "optional" },
+  cancel: { backend: "needed", staff: "optional" },
+  end_rental: { backend: "needed", staff: "needed" },
+  // Nobody is kept from starting a car, nor put out of a rental, on a customer's word.
+  immobilise: { backend: "never", staff: "optional" },
+  terminate: { backend: "never", staff: "needed" },
+};
 
 /** Throws ProtocolError `forbidden` unless a row of the table lets these scopes ask for this. */
 export function checkScopes(
   scopes: ReadonlySet<string>,
-  action: AskableAction,
+  action: Action,
   hasBooking: boolean,
 ): void {
-  const rows = ACT_TABLE.filter((row) => row.action === action && scopes.has(row.scope));
-  if (rows.length === 0) {
+  const row = ACT_TABLE[action];
+  const needs = (["backend", "staff"] as const)
+    .filter((actor) => scopes.has(ACTOR_SCOPE[actor]))
+    .map((actor) => row[actor])
+    .filter((need) => need !== "never");
+  if (needs.length === 0) {
     throw new ProtocolError("forbidden", `${action}: the token has no scope for it`);
   }
-  if (!hasBooking && rows.every((row) => row.booking === "needed")) {
+  if (!hasBooking && needs.every((need) => need === "needed")) {
     throw new ProtocolError("forbidden", `${action}: name the booking it is for`);
   }
 }
 
-type WindowRow = {
-  readonly action: AskableAction;
-  readonly state: BookingState;
-  readonly within: (booking: BookingRecord, nowMs: number) => boolean;
+/** Whether the end of a booking may be waited out by `armMs`: what has to find the car standing. */
+export const ARMABLE: ReadonlySet<Action> = new Set<Action>(["immobilise", "lock_and_immobilise"]);
+
+/** Throws ProtocolError `malformed` unless waiting and target belong to this action. */
+export function checkExtras(
+  action: Action,
+  extras: { readonly armMs?: number | undefined; readonly hasTarget: boolean },
+): void {
+  if (extras.armMs !== undefined && !ARMABLE.has(action)) {
+    throw new ProtocolError("malformed", `${action}: does not wait until the car stands`);
+  }
+  if (extras.hasTarget !== (action === "cancel")) {
+    throw new ProtocolError("malformed", `${action}: expected the armed command with cancel only`);
+  }
+}
+
+type Window = (booking: BookingRecord, nowMs: number) => boolean;
+type WindowRow = Readonly<Partial<Record<BookingState, Window>>>;
+const inWindow: Window = (b, nowMs) => nowMs >= b.fromMs && nowMs < b.toMs;
+const always: Window = () => true;
+const afterEnd: Window = (b, nowMs) => nowMs < b.toMs + LOCK_AFTER_END_MS_MAX;
+const begun: Window = (b, nowMs) => nowMs >= b.fromMs;
+const OPENING: WindowRow = { reserved: inWindow, open: inWindow };
+/** An open rental can be shut however late it is; an ended one for a while, so that a forgotten door can be closed. */
+const SHUTTING: WindowRow = { reserved: inWindow, open: always, ended: afterEnd };
+/** When a booking allows an action. A state that is missing allows nothing. */
+const WINDOW_TABLE: Readonly<Record<Action, WindowRow>> = {
+  unlock: OPENING,
+  trunk: OPENING,
+  release: OPENING,
+  unlock_and_release: OPENING,
+  lock: SHUTTING,
+  find: SHUTTING,
+  lock_and_immobilise: SHUTTING,
+  // The car may know of an opening that the cloud has not heard of, where a card did it without coverage.
+  end_rental: { reserved: begun, open: always, ended: afterEnd },
+  cancel: { reserved: always, open: always, ended: always, cancelled: always },
+  immobilise: { reserved: always, open: always, ended: always, cancelled: always },
+  terminate: { reserved: begun, open: always, ended: always, cancelled: begun },
 };
-const inWindow = (b: BookingRecord, nowMs: number): boolean => nowMs >= b.fromMs && nowMs < b.toMs;
-/**
- * When a booking allows an action. An open rental can always be locked, however late it is; the lock of an ended
- * one only for a while, so that a forgotten door can be closed and nothing more.
- */
-const WINDOW_TABLE: readonly WindowRow[] = [
-  { action: "unlock", state: "reserved", within: inWindow },
-  { action: "unlock", state: "open", within: inWindow },
-  { action: "lock", state: "reserved", within: inWindow },
-  { action: "lock", state: "open", within: () => true },
-  {
-    action: "lock",
-    state: "ended",
-    within: (b, nowMs) => nowMs < b.toMs + LOCK_AFTER_END_MS_MAX,
-  },
-];
 
 /** Throws ProtocolError `forbidden`, saying what was expected, unless the booking covers vehicle, time and action. */
 export function checkBooking(
   booking: BookingRecord,
-  asked: { readonly vehicle: VehicleId; readonly action: AskableAction; readonly nowMs: number },
+  asked: { readonly vehicle: VehicleId; readonly action: Action; readonly nowMs: number },
 ): void {
   const { vehicle, action, nowMs } = asked;
   if (booking.vehicle !== vehicle) {
     throw new ProtocolError("forbidden", "booking: expected one of this vehicle");
   }
-  const rows = WINDOW_TABLE.filter((row) => row.action === action && row.state === booking.state);
-  if (rows.length === 0) {
+  const window = WINDOW_TABLE[action][booking.state];
+  if (window === undefined) {
     throw new ProtocolError("forbidden", `booking: is ${booking.state}, which allows no ${action}`);
   }
-  if (!rows.some((row) => row.within(booking, nowMs))) {
+  if (!window(booking, nowMs)) {
     throw new ProtocolError("forbidden", `booking: does not allow ${action} at this time`);
   }
 }
+
+/** The actions whose first success opens a reserved booking. */
+export const OPENING_ACTIONS: ReadonlySet<Action> = new Set<Action>([
+  "unlock",
+  "unlock_and_release",
+]);
 
 /** Everything of a booking but its MAC. */
 export type BookingFields = Omit<BookingRecord, "mac">;

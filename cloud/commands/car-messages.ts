@@ -9,6 +9,9 @@ import {
   openResult,
   openSession,
   ProtocolError,
+  parseGone,
+  type SessionAnnouncement,
+  type SessionRecord,
   type SourceMessage,
   type TenantStore,
   topicOf,
@@ -17,8 +20,6 @@ import {
 } from "@kerbside/protocol";
 import { Keyed } from "./keyed.ts";
 import type { CloudTenant, CommandService } from "./service.ts";
-
-const EPOCH_BYTES = 16;
 
 export type CarMessageParts = {
   readonly tenant: (id: SourceMessage["topic"]["tenant"]) => Promise<CloudTenant | undefined>;
@@ -66,8 +67,7 @@ async function handle(parts: CarMessageParts, message: SourceMessage): Promise<v
       case "result":
         return await takeResult(parts, vehicle, message, aside);
       case "gone":
-        if (payload.length !== EPOCH_BYTES) return await aside("gone: expected an epoch");
-        await store.sessionGone(topic.vehicle, payload);
+        await takeGone(store, message);
         return;
       case "up":
       case "ack":
@@ -90,7 +90,33 @@ function sameCar(
   return a.tenant === b.tenant && a.vehicle === b.vehicle;
 }
 
-/** Within an epoch only a later announcement counts; another epoch takes the place of the one before. */
+/**
+ * Whether an announcement was made before the one that is known: within an epoch by its number, across epochs by the
+ * epoch's. A car that was enrolled anew, under another key, begins anew.
+ */
+function isOlder(
+  next: SessionAnnouncement,
+  current: SessionRecord,
+  vehicle: VehicleRecord,
+): boolean {
+  const { session } = current;
+  if (equalBytes(session.epoch, next.epoch)) return next.announcement <= session.announcement;
+  if (session.epochNumber === undefined) return false;
+  if ((next.epochNumber ?? 0) > session.epochNumber) return false;
+  return verifies(vehicle, current.envelope);
+}
+
+function verifies(vehicle: VehicleRecord, envelope: Uint8Array): boolean {
+  try {
+    openSession(verifyKey(vehicle.signingKey), envelope);
+    return true;
+  } catch (error) {
+    if (error instanceof ProtocolError) return false;
+    throw error;
+  }
+}
+
+/** Only a later announcement counts; see `isOlder`. */
 async function takeSession(
   parts: CarMessageParts,
   store: TenantStore,
@@ -102,8 +128,10 @@ async function takeSession(
     throw new ProtocolError("unauthenticated", "session: is of another car");
   }
   const current = await store.session(topic.vehicle);
-  const sameEpoch = current !== undefined && equalBytes(current.session.epoch, session.epoch);
-  if (sameEpoch && session.announcement <= current.session.announcement) return;
+  if (current !== undefined && isOlder(session, current, vehicle)) {
+    parts.log.warn("session.old", { announcement: session.announcement });
+    return;
+  }
   await store.putSession({
     vehicle: topic.vehicle,
     session,
@@ -111,6 +139,11 @@ async function takeSession(
     receivedAtMs: parts.clock.wallMs(),
     online: true,
   });
+}
+
+async function takeGone(store: TenantStore, { topic, payload }: SourceMessage): Promise<void> {
+  const { epoch, asleep } = parseGone(payload);
+  await store.sessionGone(topic.vehicle, epoch, asleep);
 }
 
 async function takeResult(

@@ -11,12 +11,19 @@ export const WAITERS_MAX = 2000;
 /** How often a waiter looks into the store, for a result that another process took. */
 const LOOK_MS = 500;
 
+export type FlightAsk = {
+  readonly armMs?: number;
+  readonly target?: string;
+  readonly wakeMs?: number;
+};
 export type Flight = {
   readonly tenant: TenantId;
   readonly id: string;
   readonly deadline: Timer;
   /** The caller's token, for a second signing within the same request. */
   readonly token?: string;
+  /** What was asked beyond the record, for the same. */
+  readonly ask: FlightAsk;
   epoch?: Uint8Array;
 };
 
@@ -44,6 +51,7 @@ export class Flights {
     record: CommandRecord,
     late: () => void,
     token: string | undefined,
+    ask: FlightAsk = {},
   ): Flight {
     const leftMs = record.deadlineMs - this.#clock.wallMs();
     const deadline = this.#clock.after(leftMs, late);
@@ -51,6 +59,7 @@ export class Flights {
       tenant,
       id: record.id,
       deadline,
+      ask,
       ...(token === undefined ? {} : { token }),
     };
     this.#flights.set(keyOf(tenant, record.id), flight);

@@ -12,6 +12,7 @@ export {
   type BookingFields,
   checkBooking,
   checkBookingMove,
+  checkExtras,
   checkNewBooking,
   checkScopes,
   LOCK_AFTER_END_MS_MAX,

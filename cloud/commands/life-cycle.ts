@@ -1,6 +1,6 @@
 /**
- * The life of a command as a pure core: accepted → signed → sent → received → executed | refused | expired |
- * unknown | failed. `failed` says that nothing was done for certain, `unknown` that it may have been; only a
+ * The life of a command as a pure core: accepted (→ waking) → signed → sent → received (→ armed) → executed | refused |
+ * expired | unknown | failed | cancelled. `failed` says that nothing was done for certain, `unknown` that it may have been; only a
  * signed result, however late, takes a command out of `unknown`.
  */
 import {
@@ -24,6 +24,10 @@ export type Life = {
 };
 
 type WayEvent =
+  /** The car sleeps and is being woken. */
+  | { readonly kind: "waking" }
+  /** The caller takes it back before it was signed. */
+  | { readonly kind: "cancelled" }
   | { readonly kind: "signed"; readonly requestHash: Uint8Array }
   | { readonly kind: "sent" }
   /** It is certain that nothing reached the car, or that the car did nothing. */
@@ -55,12 +59,14 @@ export function isFinal(state: CommandState): boolean {
     case "sent":
     case "received":
     case "armed":
+    case "waking":
       return false;
     case "executed":
     case "refused":
     case "expired":
     case "unknown":
     case "failed":
+    case "cancelled":
       return true;
   }
 }
@@ -71,6 +77,8 @@ export function lifeOf(record: CommandRecord): Life {
   return record.requestHash === undefined ? life : { ...life, requestHash: record.requestHash };
 }
 
+/** What was never signed was never sent. */
+const neverSigned = (state: CommandState): boolean => state === "accepted" || state === "waking";
 const ignore = (why: string): LifeStep => ({ kind: "ignore", why });
 const step = (change: LifeChange): LifeStep => ({ kind: "step", change });
 
@@ -82,6 +90,14 @@ export function next(life: Life, event: LifeEvent): LifeStep {
 function onTheWay(life: Life, event: WayEvent): LifeStep {
   if (isFinal(life.state)) return ignore(`it is ${life.state} already`);
   switch (event.kind) {
+    case "waking":
+      return life.state === "accepted"
+        ? step({ state: "waking" })
+        : ignore(`it is ${life.state} already`);
+    case "cancelled":
+      return neverSigned(life.state)
+        ? step({ state: "cancelled" })
+        : ignore(`it is ${life.state} already`);
     case "signed":
       return life.signings < SIGNINGS_MAX
         ? step({ state: "signed", requestHash: event.requestHash })
@@ -95,7 +111,7 @@ function onTheWay(life: Life, event: WayEvent): LifeStep {
     case "deadline":
       if (life.state === "armed") return ignore("it waits on the car, by the car's clock");
       // What was never signed was never sent; a signed one may have been, just before a crash.
-      return life.state === "accepted"
+      return neverSigned(life.state)
         ? step({ state: "failed", error: "unavailable" })
         : step({ state: "unknown", error: "unknown_outcome" });
   }

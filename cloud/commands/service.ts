@@ -1,9 +1,10 @@
 /**
- * Commands on their way: takes a request, has it signed, sends it now or never, and follows it to its end by signed
+ * Commands on their way: has a request signed, sends it now or never, and follows it to its end by signed
  * results or by its deadline. The life cycle itself is pure and lives in life-cycle.ts; all state is in the store,
  * so another process, or this one after a crash, carries on.
  */
 import {
+  type Action,
   type Caller,
   type Clock,
   type CommandRecord,
@@ -15,15 +16,17 @@ import {
   type Log,
   ProtocolError,
   type Random,
+  type SessionRecord,
   type TenantId,
   type TenantStore,
   toHex,
   type VehicleId,
 } from "@kerbside/protocol";
-import { type AskableAction, checkBooking, checkScopes } from "./booking-rules.ts";
+import { checkAsk } from "./command-check.ts";
 import { Flights } from "./flights.ts";
 import { Keyed } from "./keyed.ts";
 import { isFinal, type LifeEvent, type LifeStep, lifeOf, next } from "./life-cycle.ts";
+import { openByResult } from "./opening.ts";
 import { COMMAND_LIFE_MS_DEFAULT } from "./session-clock.ts";
 import type { SignerClient } from "./signer/client.ts";
 import { stepAudit } from "./step-audit.ts";
@@ -36,6 +39,7 @@ export const COMMAND_DEADLINE_MS: number = COMMAND_LIFE_MS_DEFAULT + RESULT_GRAC
 const PICK_UP_MAX = 100;
 /** How long after its deadline a command under way is settled by whoever reads it. */
 const SETTLE_MS = 1000;
+const WAKE_LOOK_MS = 100;
 
 export type CloudTenant = { readonly store: TenantStore };
 export type CommandParts = {
@@ -47,21 +51,40 @@ export type CommandParts = {
     readonly tenant: TenantId;
     readonly vehicle: VehicleId;
   }) => boolean;
+  /** Rings a sleeping car's wake line (an SMS); without it sleeping cars are away. */
+  readonly wake?: (address: {
+    readonly tenant: TenantId;
+    readonly vehicle: VehicleId;
+  }) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
-  /** After this long without an answer a command is `unknown`. */
   readonly deadlineMs?: number;
   readonly log: Log;
 };
 export type CommandAsk = {
   readonly vehicle: VehicleId;
-  readonly action: AskableAction;
+  readonly action: Action;
   readonly booking?: string;
+  /** How long it may stay armed on the car until that stands. */
+  readonly armMs?: number;
+  /** The armed command that `cancel` is for, hexadecimal. */
+  readonly target?: string;
+  /** How long a sleeping car may take to wake; missing: it is not woken. */
+  readonly wakeMs?: number;
   readonly idempotencyKey: string;
   /** SHA-256 of what was asked, hexadecimal. */
   readonly digest: string;
   /** Where the request came from, for the audit. */
   readonly from?: string;
+};
+type Extras = Pick<CommandAsk, "armMs" | "target" | "wakeMs">;
+/** A command to be signed and sent. `otherwise` is the error where a second signing does not come about. */
+type Order = {
+  readonly tenant: TenantId;
+  readonly record: CommandRecord;
+  readonly token: string;
+  readonly ask: Extras;
+  readonly otherwise?: ErrorCode;
 };
 /** `why` says in words why it failed before it was sent, to the one who asked first. */
 export type Asked = { readonly record: CommandRecord; readonly why?: string };
@@ -83,7 +106,7 @@ export class CommandService {
       const store = await this.#store(tenant);
       for (const { vehicle } of await store.vehicles()) {
         const open = (await store.commands(vehicle, PICK_UP_MAX)).filter((c) => !isFinal(c.state));
-        for (const record of open) this.#watch(tenant, record, undefined);
+        for (const record of open) this.#watch(tenant, record);
       }
     }
   }
@@ -94,7 +117,7 @@ export class CommandService {
    */
   async ask(caller: Caller, ask: CommandAsk): Promise<Asked> {
     const store = await this.#store(caller.tenant);
-    await this.#check(store, caller, ask);
+    await checkAsk(store, caller, ask, this.#parts.clock.wallMs());
     if (this.#flights.full)
       throw new ProtocolError("limit_reached", "commands: too many under way");
     const mine = this.#newRecord(caller, ask);
@@ -112,11 +135,24 @@ export class CommandService {
       }
       return { record };
     }
-    this.#watch(caller.tenant, record, caller.token);
-    return this.#drive(store, caller.tenant, record, caller.token);
+    this.#watch(caller.tenant, record, caller.token, ask);
+    return this.#drive(store, { tenant: caller.tenant, record, token: caller.token, ask });
   }
 
-  /** The command as it stands. Throws ProtocolError `not_found`. */
+  /**
+   * Takes back what was not signed yet. Throws ProtocolError `not_found`, or `conflict` where it is on its way: an
+   * armed one is taken back by the action `cancel`, which the car has to hear.
+   */
+  async cancel(tenant: TenantId, id: string, actor: string): Promise<CommandRecord> {
+    const store = await this.#store(tenant);
+    const { record } = await this.#apply(tenant, store, id, { kind: "cancelled" }, actor);
+    if (record.state !== "cancelled") {
+      throw new ProtocolError("conflict", `command: is ${record.state} already`);
+    }
+    return record;
+  }
+
+  /** Throws ProtocolError `not_found`. */
   async get(tenant: TenantId, id: string): Promise<CommandRecord> {
     const store = await this.#store(tenant);
     const record = await store.command(id);
@@ -164,14 +200,18 @@ export class CommandService {
       epoch !== undefined && session !== undefined && !equalBytes(session.session.epoch, epoch);
     const event: LifeEvent = { kind: "result", result, newerSession };
     const { step, record } = await this.#apply(tenant, store, id, event, `vehicle:${vehicle}`, () =>
-      this.#openBooking(tenant, store, known, result, envelope),
+      openByResult(this.#parts, store, known, { result, envelope }),
     );
     if (step.kind === "ignore") return step.why;
     if (step.kind === "resign") {
-      const token = this.#flights.get(tenant, id)?.token;
+      const flight = this.#flights.get(tenant, id);
+      const token = flight?.token;
       const stale: LifeEvent = { kind: "result", result, newerSession: false };
       if (token === undefined) await this.#apply(tenant, store, id, stale, "kerbside");
-      else await this.#drive(store, tenant, record, token, "stale_session");
+      else {
+        const ask = flight?.ask ?? {};
+        await this.#drive(store, { tenant, record, token, ask, otherwise: "stale_session" });
+      }
     }
     return undefined;
   }
@@ -188,36 +228,6 @@ export class CommandService {
     return found.store;
   }
 
-  /** The same checks as the signer's, so that what cannot be is refused before anything is recorded as asked. */
-  async #check(store: TenantStore, caller: Caller, ask: CommandAsk): Promise<void> {
-    const { action, vehicle, booking: bookingId } = ask;
-    try {
-      checkScopes(caller.scopes, action, bookingId !== undefined);
-      const known = await store.vehicle(vehicle);
-      if (known === undefined || known.revokedAtMs !== undefined) {
-        throw new ProtocolError("not_found", "vehicle: none such is enrolled");
-      }
-      if (bookingId === undefined) return;
-      const booking = await store.booking(bookingId);
-      if (booking === undefined) {
-        throw new ProtocolError("not_found", "booking: there is none such");
-      }
-      checkBooking(booking, { vehicle, action, nowMs: this.#parts.clock.wallMs() });
-    } catch (error) {
-      if (error instanceof ProtocolError && error.code === "forbidden") {
-        await store.audit({
-          actor: caller.subject,
-          action: "command.request",
-          subject: `vehicle:${vehicle}`,
-          outcome: "refused",
-          reason: `${action}: ${error.message}`,
-          ...(ask.from === undefined ? {} : { from: ask.from }),
-        });
-      }
-      throw error;
-    }
-  }
-
   #newRecord(caller: Caller, ask: CommandAsk): CommandRecord {
     const nowMs = this.#parts.clock.wallMs();
     return {
@@ -230,17 +240,17 @@ export class CommandService {
       requestDigest: ask.digest,
       state: "accepted",
       steps: [{ state: "accepted", atMs: nowMs }],
-      deadlineMs: nowMs + (this.#parts.deadlineMs ?? COMMAND_DEADLINE_MS),
+      deadlineMs: nowMs + (ask.wakeMs ?? 0) + (this.#parts.deadlineMs ?? COMMAND_DEADLINE_MS),
     };
   }
 
-  #watch(tenant: TenantId, record: CommandRecord, token: string | undefined): void {
+  #watch(tenant: TenantId, record: CommandRecord, token?: string, ask: Extras = {}): void {
     const late = (): void => {
       this.#late(tenant, record.id).catch((error: unknown) =>
         this.#parts.log.error("command.deadline_failed", { error: codeOf(error) }),
       );
     };
-    this.#flights.begin(tenant, record, late, token);
+    this.#flights.begin(tenant, record, late, token, ask);
   }
 
   async #late(tenant: TenantId, id: string): Promise<CommandRecord> {
@@ -248,13 +258,10 @@ export class CommandService {
     return (await this.#apply(tenant, store, id, { kind: "deadline" }, "kerbside")).record;
   }
 
-  /** Signs and sends. `otherwise` is the error where a second signing does not come about. */
+  /** Signs and sends. */
   async #drive(
     store: TenantStore,
-    tenant: TenantId,
-    record: CommandRecord,
-    token: string,
-    otherwise?: ErrorCode,
+    { tenant, record, token, ask, otherwise }: Order,
   ): Promise<Asked> {
     const { id, vehicle, action, booking } = record;
     const fail = async (error: unknown): Promise<Asked> => {
@@ -266,12 +273,16 @@ export class CommandService {
         : { record: failed };
     };
     try {
-      await this.#checkOnline(store, tenant, vehicle);
+      if (!(await this.#reachable(store, { tenant, record, ask }))) {
+        return { record: await this.get(tenant, id) };
+      }
       const signed = await this.#parts.signer.signCommand(token, {
         id: fromHex(id),
         vehicle,
         action,
         ...(booking === undefined ? {} : { booking }),
+        ...(ask.armMs === undefined ? {} : { armMs: ask.armMs }),
+        ...(ask.target === undefined ? {} : { target: fromHex(ask.target) }),
       });
       const flight = this.#flights.get(tenant, id);
       if (flight !== undefined) flight.epoch = signed.epoch;
@@ -285,11 +296,41 @@ export class CommandService {
     }
   }
 
-  async #checkOnline(store: TenantStore, tenant: TenantId, vehicle: VehicleId): Promise<void> {
-    const session = await store.session(vehicle);
+  #online(session: SessionRecord | undefined, tenant: TenantId, vehicle: VehicleId): boolean {
     const online = this.#parts.connected?.({ tenant, vehicle }) ?? session?.online;
-    if (session === undefined || online !== true) {
+    return session !== undefined && online === true;
+  }
+
+  /**
+   * Whether the car can be sent to now, once it was woken where that was asked for. False where the command was taken
+   * back meanwhile. Throws ProtocolError `vehicle_offline`.
+   */
+  async #reachable(
+    store: TenantStore,
+    { tenant, record, ask }: Pick<Order, "tenant" | "record" | "ask">,
+  ): Promise<boolean> {
+    const { id, vehicle } = record;
+    const { wake, clock } = this.#parts;
+    const session = await store.session(vehicle);
+    if (this.#online(session, tenant, vehicle)) return true;
+    const { wakeMs = 0 } = ask;
+    if (session?.asleep !== true || wakeMs === 0 || wake === undefined) {
       throw new ProtocolError("vehicle_offline", "vehicle: is not connected");
+    }
+    const waking = await this.#apply(tenant, store, id, { kind: "waking" }, "kerbside");
+    if (waking.step.kind !== "step") return false;
+    const untilMs = clock.bootMs() + wakeMs;
+    await wake({ tenant, vehicle });
+    for (;;) {
+      const leftMs = untilMs - clock.bootMs();
+      if (leftMs <= 0) throw new ProtocolError("vehicle_offline", "vehicle: did not wake in time");
+      await this.#flights.change(tenant, id, Math.min(leftMs, WAKE_LOOK_MS), this.#closing.signal);
+      const current = await store.command(id);
+      if (current?.state !== "waking" || this.#closing.signal.aborted) return false;
+      const now = await store.session(vehicle);
+      // Its connection alone is not enough: the command is bound to the epoch that it wakes up with.
+      const announced = now !== undefined && now.receivedAtMs > session.receivedAtMs;
+      if (announced && this.#online(now, tenant, vehicle)) return true;
     }
   }
 
@@ -351,32 +392,6 @@ export class CommandService {
     if (isFinal(record.state)) this.#flights.end(tenant, id);
     this.#flights.changed(tenant, id);
     return { record, step };
-  }
-
-  /** The first unlocking of a reserved booking opens it. A failure leaves it reserved; the next one opens it. */
-  async #openBooking(
-    tenant: TenantId,
-    store: TenantStore,
-    command: CommandRecord,
-    result: CommandResult,
-    envelope: Uint8Array,
-  ): Promise<void> {
-    const { action, booking, vehicle } = command;
-    if (result.status !== "executed" || action !== "unlock" || booking === undefined) return;
-    if ((await store.booking(booking))?.state !== "reserved") return;
-    try {
-      const opened = await this.#parts.signer.openBooking(tenant, envelope);
-      if (opened === undefined) return;
-      await store.putBooking(opened, {
-        actor: `vehicle:${vehicle}`,
-        action: "booking.open",
-        subject: `booking:${booking}`,
-        outcome: "done",
-        reason: `command ${command.id} was executed`,
-      });
-    } catch (error) {
-      this.#parts.log.warn("booking.open_failed", { code: codeOf(error) });
-    }
   }
 }
 

@@ -12,6 +12,8 @@ const OUTCOMES: Readonly<Record<CommandRecord["state"], AuditEntry["outcome"]>> 
   expired: "failed",
   unknown: "failed",
   failed: "failed",
+  waking: "asked",
+  cancelled: "done",
 };
 
 export function stepAudit(

@@ -37,6 +37,7 @@ export type CommandChange = Pick<CommandRecord, "state"> &
 /** How far along a state is. All of rank 5 are final. */
 const RANK: Readonly<Record<CommandState, number>> = {
   accepted: 0,
+  waking: 0.5,
   signed: 1,
   sent: 2,
   received: 3,
@@ -46,6 +47,7 @@ const RANK: Readonly<Record<CommandState, number>> = {
   expired: 5,
   unknown: 5,
   failed: 5,
+  cancelled: 5,
 };
 const FINAL = 5;
 

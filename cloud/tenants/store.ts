@@ -169,8 +169,8 @@ function writing(engine: Engine, options: TenantStoreOptions) {
     commitSegments: async (segments) => commitSegments(engine, segments),
     quarantine: async (entry) => putQuarantine(engine, options.transit, entry),
     putSession: async (session) => store.write((sql) => putSession(sql, session, nowMs())),
-    sessionGone: async (vehicle, epoch) =>
-      store.write((sql) => sessionGone(sql, vehicle, epoch, nowMs())),
+    sessionGone: async (vehicle, epoch, asleep = false) =>
+      store.write((sql) => sessionGone(sql, vehicle, epoch, asleep, nowMs())),
     putBooking: async (booking, audit) => {
       const holder = sealHolder(engine, booking);
       audited(audit, (sql) => putBooking(engine, sql, booking, holder));

@@ -60,7 +60,7 @@ CREATE TABLE sessions /* the newest session each car announced */ (
   session /* the announcement as CBOR */ BLOB NOT NULL,
   envelope /* as the car signed it */ BLOB NOT NULL,
   received_at_ms /* Unix time */ INTEGER NOT NULL,
-  online /* 1: connected */ INTEGER NOT NULL
+  online /* 1: connected, 2: asleep */ INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE counters /* the last command counter handed out */ (
   vehicle /* pseudonym */ TEXT PRIMARY KEY,

@@ -13,6 +13,11 @@ import {
 import type { Sql } from "./database.ts";
 import { announce } from "./engine.ts";
 
+/** What the column `online` of a session says. */
+const AWAY = 0;
+const ONLINE = 1;
+const ASLEEP = 2;
+
 type VehicleRow = {
   readonly vehicle: string;
   readonly profile: string;
@@ -63,7 +68,7 @@ export function putSession(sql: Sql, record: SessionRecord, nowMs: number): void
     encode(sessionCodec, record.session),
     record.envelope,
     record.receivedAtMs,
-    record.online ? 1 : 0,
+    record.online ? ONLINE : record.asleep === true ? ASLEEP : AWAY,
   );
   announce(sql, nowMs, "vehicle", record.vehicle);
 }
@@ -80,7 +85,8 @@ export function readSession(sql: Sql, vehicle: VehicleId): SessionRecord | undef
     session: decode(sessionCodec, row.session),
     envelope: row.envelope,
     receivedAtMs: row.received_at_ms,
-    online: row.online === 1,
+    online: row.online === ONLINE,
+    ...(row.online === ASLEEP ? { asleep: true } : {}),
   };
 }
 
@@ -88,6 +94,7 @@ export function sessionGone(
   sql: Sql,
   vehicle: VehicleId,
   epoch: Uint8Array,
+  asleep: boolean,
   nowMs: number,
 ): boolean {
   const row = sql.get<{ epoch: Uint8Array; online: number }>(
@@ -95,8 +102,10 @@ export function sessionGone(
     vehicle,
   );
   if (row === undefined || !equalBytes(row.epoch, epoch)) return false;
-  if (row.online === 1) {
-    sql.run("UPDATE sessions SET online = 0 WHERE vehicle = ?", vehicle);
+  // A broker's own `gone` after a farewell does not make a sleeping car one that is just away.
+  const next = asleep ? ASLEEP : AWAY;
+  if (row.online === ONLINE || (asleep && row.online === AWAY)) {
+    sql.run("UPDATE sessions SET online = ? WHERE vehicle = ?", next, vehicle);
     announce(sql, nowMs, "vehicle", vehicle);
   }
   return true;

@@ -27,6 +27,8 @@ export type SessionRecord = {
   readonly envelope: Uint8Array;
   readonly receivedAtMs: number;
   readonly online: boolean;
+  /** It is away because it sleeps, as it said itself, and can be woken. */
+  readonly asleep?: boolean;
 };
 
 /** A segment that verified and opened. For a `gap` the events are empty and the header says what is missing. */
@@ -94,6 +96,8 @@ export const COMMAND_STATES = [
   "unknown",
   "failed",
   "armed",
+  "waking",
+  "cancelled",
 ] as const;
 export type CommandState = (typeof COMMAND_STATES)[number];
 
@@ -176,7 +180,11 @@ export type TenantStore = {
   readonly putSession: (record: SessionRecord) => Promise<void>;
   readonly session: (vehicle: VehicleId) => Promise<SessionRecord | undefined>;
   /** Marks the car as away if `epoch` is still its newest; says whether it was. */
-  readonly sessionGone: (vehicle: VehicleId, epoch: Uint8Array) => Promise<boolean>;
+  readonly sessionGone: (
+    vehicle: VehicleId,
+    epoch: Uint8Array,
+    asleep?: boolean,
+  ) => Promise<boolean>;
 
   /** Writes the booking if the stored version is `record.version - 1` (none for 1); else `conflict`. */
   readonly putBooking: (record: BookingRecord, audit: AuditEntry) => Promise<void>;

@@ -29,12 +29,15 @@ async function ask(call: Call): Promise<Answer> {
   const waitMs = waitOf(call.query);
   const vehicle = vehicleParam(call);
   // By the row's schema.
-  const { action, booking } = call.body as CommandBody;
-  const digest = toHex(sha256(utf8(JSON.stringify([vehicle, action, booking ?? null]))));
+  const { action, booking, ...extras } = call.body as CommandBody;
+  const { wakeMs = null, armMs = null, target = null } = extras;
+  const asked = [vehicle, action, booking ?? null, wakeMs, armMs, target];
+  const digest = toHex(sha256(utf8(JSON.stringify(asked))));
   const { record, why } = await call.parts.commands.ask(call.caller, {
     vehicle,
     action,
     ...(booking === undefined ? {} : { booking }),
+    ...extras,
     idempotencyKey: call.idempotencyKey,
     digest,
     from: call.from,
@@ -45,10 +48,21 @@ async function ask(call: Call): Promise<Answer> {
   return answerOf(call, later, undefined);
 }
 
-async function show(call: Call): Promise<Answer> {
-  const waitMs = waitOf(call.query);
+async function cancel(call: Call): Promise<Answer> {
+  const { tenant, subject } = call.caller;
+  const record = await call.parts.commands.cancel(tenant, commandParam(call), subject);
+  return { status: 200, body: commandView(record) };
+}
+
+function commandParam(call: Call): string {
   const id = call.params["command"] ?? "";
   if (!COMMAND_ID.test(id)) throw new ProtocolError("not_found", "command: there is none such");
+  return id;
+}
+
+async function show(call: Call): Promise<Answer> {
+  const waitMs = waitOf(call.query);
+  const id = commandParam(call);
   const record = await call.parts.commands.wait(call.caller.tenant, id, waitMs, call.signal);
   return { status: 200, body: commandView(record) };
 }
@@ -67,7 +81,7 @@ export const COMMAND_ROUTES: readonly Route[] = [
     method: "POST",
     path: "/vehicles/:vehicle/commands",
     operation: "askCommand",
-    summary: "Lock or unlock a car: now or never, and once for an Idempotency-Key",
+    summary: "Ask a car for something: now or never, and once for an Idempotency-Key",
     scopes: ["commands:write", "commands:operate"],
     tag: "commands",
     query: ["wait"],
@@ -97,5 +111,15 @@ export const COMMAND_ROUTES: readonly Route[] = [
     query: ["wait"],
     answers: { 200: CommandSchema },
     handle: show,
+  },
+  {
+    method: "POST",
+    path: "/commands/:command/cancel",
+    operation: "cancelCommand",
+    summary: "Take back a command that was not signed yet",
+    scopes: ["commands:write", "commands:operate"],
+    tag: "commands",
+    answers: { 200: CommandSchema },
+    handle: cancel,
   },
 ];

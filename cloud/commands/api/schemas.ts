@@ -1,7 +1,7 @@
 /** The schemas of what is asked and answered. Unknown fields are refused in what is asked. */
-import { ACTIONS, COMMAND_STATES } from "@kerbside/protocol";
+import { ACTIONS, type Action, ARMED_MS_MAX, COMMAND_STATES } from "@kerbside/protocol";
 import { type TSchema, type TUnsafe, Type } from "typebox";
-import { ASKABLE_ACTIONS, type AskableAction, HOLDER_PATTERN } from "../booking-rules.ts";
+import { HOLDER_PATTERN } from "../booking-rules.ts";
 
 const ID = "^[a-z0-9][a-z0-9-]{0,39}$";
 const TIME_CHARS_MAX = 40;
@@ -79,12 +79,40 @@ export const BookingBodySchema: TSchema = Type.Object(
   strict,
 );
 
-export type CommandBody = { readonly action: AskableAction; readonly booking?: string };
+export type CommandBody = {
+  readonly action: Action;
+  readonly booking?: string;
+  readonly wakeMs?: number;
+  readonly armMs?: number;
+  readonly target?: string;
+};
 export const CommandBodySchema: TSchema = Type.Object(
   {
-    action: oneOf(ASKABLE_ACTIONS, "what to do"),
+    action: oneOf(ACTIONS, "what to do"),
     booking: Type.Optional(
       id("the booking it is for; needed unless the token has the scope commands:operate"),
+    ),
+    wakeMs: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: WAIT_MS_MAX,
+        description: "wake a car that sleeps, and give it so many milliseconds; 0: do not",
+      }),
+    ),
+    armMs: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: ARMED_MS_MAX,
+        description:
+          "immobilising only: wait on the car until it stands, for so many milliseconds; else it is refused",
+      }),
+    ),
+    target: Type.Optional(
+      Type.Unsafe<string>({
+        type: "string",
+        pattern: "^[0-9a-f]{32}$",
+        description: "cancel only: the armed command",
+      }),
     ),
   },
   strict,

@@ -25,13 +25,13 @@ import {
   verifyKey,
 } from "@kerbside/protocol";
 import {
-  ASKABLE_ACTIONS,
-  type AskableAction,
   type BookingFields,
   checkBooking,
   checkBookingMove,
+  checkExtras,
   checkNewBooking,
   checkScopes,
+  OPENING_ACTIONS,
 } from "../booking-rules.ts";
 import { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "../session-clock.ts";
 import { Rates, SIGNER_RATES, type SignerRates } from "./rate.ts";
@@ -117,8 +117,9 @@ export class Signer {
     order: CommandOrder,
   ): Promise<Required<Pick<SignerAnswer, "envelope" | "requestHash" | "epoch">>> {
     const caller = await this.#parts.verifyToken(token);
-    const action = askable(order.action);
+    const { action, armMs, target } = order;
     checkScopes(caller.scopes, action, order.booking !== undefined);
+    checkExtras(action, { armMs, hasTarget: target !== undefined });
     const { store, vault } = await this.#tenant(caller.tenant);
     this.#rates.take(`t ${caller.tenant}`, this.#limits.tenant);
     this.#rates.take(`v ${caller.tenant} ${order.vehicle}`, this.#limits.vehicle);
@@ -128,6 +129,7 @@ export class Signer {
       const booking = await this.#booking(store, vault, caller.tenant, order.booking);
       checkBooking(booking, { vehicle: order.vehicle, action, nowMs });
     }
+    if (target !== undefined) await checkTarget(store, order, target);
     const session = await this.#session(store, caller.tenant, vehicle);
     const lifeMs = this.#parts.commandLifeMs ?? COMMAND_LIFE_MS_DEFAULT;
     const key = await commandKey(vault);
@@ -149,6 +151,8 @@ export class Signer {
       epoch: session.epoch,
       counter,
       expiresAtMs: expiryOnSessionClock(session, nowMs, lifeMs),
+      ...(armMs === undefined ? {} : { waitMs: armMs }),
+      ...(target === undefined ? {} : { target }),
     });
     return { envelope, requestHash: requestHashOf(envelope), epoch: session.epoch };
   }
@@ -160,7 +164,7 @@ export class Signer {
   ): Promise<Pick<SignerAnswer, "mac" | "opened">> {
     const { store, vault } = await this.#tenant(tenant);
     const command = await store.command(commandIdIn(envelope));
-    if (command?.booking === undefined || command.action !== "unlock") {
+    if (command?.booking === undefined || !OPENING_ACTIONS.has(command.action)) {
       throw new ProtocolError("not_found", "result: no unlocking for a booking has this id");
     }
     const vehicle = await enrolled(store, command.vehicle);
@@ -235,10 +239,17 @@ export class Signer {
   }
 }
 
-function askable(action: CommandOrder["action"]): AskableAction {
-  const found = ASKABLE_ACTIONS.find((a) => a === action);
-  if (found === undefined) throw new ProtocolError("forbidden", `${action}: is not offered`);
-  return found;
+/** A caller with a booking cancels what was asked for that booking, and nobody what was asked of another car. */
+async function checkTarget(
+  store: TenantStore,
+  order: CommandOrder,
+  target: Uint8Array,
+): Promise<void> {
+  const armed = await store.command(toHex(target));
+  const fits =
+    armed?.vehicle === order.vehicle &&
+    (order.booking === undefined || armed.booking === order.booking);
+  if (!fits) throw new ProtocolError("not_found", "cancel: there is no such command");
 }
 
 /** Throws ProtocolError `not_found` unless the vehicle is enrolled and not revoked. */

@@ -5,6 +5,7 @@
 import {
   ACTIONS,
   type Action,
+  ARMED_MS_MAX,
   bookingCodec,
   bytes,
   type Codec,
@@ -43,6 +44,10 @@ export type CommandOrder = {
   readonly vehicle: VehicleId;
   readonly action: Action;
   readonly booking?: string;
+  /** How long it may stay armed on the car. */
+  readonly armMs?: number;
+  /** The armed command that `cancel` is for. */
+  readonly target?: Uint8Array;
 };
 /** One of `seal` and `sign` with the caller's token, or `openResult` with its tenant. */
 export type SignerRequest = {
@@ -78,6 +83,12 @@ const orderCodec: Codec<CommandOrder> = struct("command to sign", {
   vehicle: field(1, vehicleCodec, { ...internal, doc: "the car" }),
   action: field(2, choice(ACTIONS), { ...internal, doc: "what to do" }),
   booking: optional(3, bookingCodec, { ...person, doc: "the booking it is for" }),
+  armMs: optional(4, uint(ARMED_MS_MAX), {
+    ...internal,
+    doc: "how long it may stay armed",
+    unit: "ms",
+  }),
+  target: optional(5, random128, { ...internal, doc: "the command that `cancel` is for" }),
 });
 const requestCodec: Codec<SignerRequest> = struct("request to the signer", {
   id: field(0, uint(), { ...internal, doc: "repeated in the answer" }),

@@ -116,6 +116,9 @@ export class Car {
     });
   }
 
+  /** What its wake line does; tests replace it. */
+  wake: () => Promise<void> = async () => undefined;
+
   /** What it does with a command; tests replace it. */
   answer: (envelope: Uint8Array) => Promise<void> = (envelope) => this.usual(envelope);
 

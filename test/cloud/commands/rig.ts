@@ -247,6 +247,7 @@ async function startNode(
     tenant,
     signer,
     downlink,
+    wake: () => car.wake(),
     clock,
     random: systemRandom,
     deadlineMs: DEADLINE_MS,
