@@ -1,8 +1,9 @@
 /**
- * A lock controller at the far end of a real Unix socket, with faults that a bench has: it does what the lock link
- * says a controller does, and counts the pulses, which is what the tests are about.
+ * A lock controller at the far end of a real Unix socket or tty, with faults that a bench has: it does what the lock
+ * link says a controller does, and counts the pulses, which is what the tests are about.
  */
 import { createServer, type Server, type Socket } from "node:net";
+import { type SerialConnection, serialLink } from "@kerbside/immobiliser";
 import {
   beginActuation,
   finishActuation,
@@ -17,7 +18,13 @@ import {
   randomBytes,
 } from "@kerbside/protocol";
 
-export type ControllerFault = "none" | "jam" | "silent" | "cut_after_pulse";
+export type ControllerFault =
+  | "none"
+  | "jam"
+  | "silent"
+  | "cut_after_pulse"
+  /** The firmware is reset in mid-pulse: the motor stops, and its own record says so afterwards. */
+  | "reset_in_pulse";
 
 const CLOSED: LockSensed = {
   boltDriver: "locked",
@@ -37,14 +44,17 @@ export class TestController {
   fault: ControllerFault = "none";
   readonly pulses: LockAction[] = [];
   sensed: LockSensed = CLOSED;
-  readonly #server: Server;
+  /** What the line does to bytes on their way: as they came, changed, or none. */
+  spoil: (bytes: Uint8Array, towards: "controller" | "module") => Uint8Array = (bytes) => bytes;
+  resets = 0;
   readonly #session: LockLinkSession;
   #memory: LockActuationMemory = LOCK_ACTUATIONS_NONE;
   #lastOutcome: LockOutcome = "none";
+  #server: Server | undefined;
   #socket: Socket | undefined;
+  #tty: SerialConnection | undefined;
 
-  private constructor(server: Server, pairingKey: Uint8Array) {
-    this.#server = server;
+  private constructor(pairingKey: Uint8Array) {
     this.#session = new LockLinkSession({
       role: "controller",
       pairingKey,
@@ -56,24 +66,50 @@ export class TestController {
 
   static async listen(path: string, pairingKey: Uint8Array): Promise<TestController> {
     const server = createServer();
-    const controller = new TestController(server, pairingKey);
+    const controller = new TestController(pairingKey);
+    controller.#server = server;
     server.on("connection", (socket) => {
       controller.#socket = socket;
-      socket.on("data", (bytes) => controller.#step(controller.#session.receive(bytes, now())));
+      socket.on("data", (bytes) => controller.#receive(bytes));
       socket.on("error", () => socket.destroy());
     });
     await new Promise<void>((resolve) => server.listen(path, resolve));
     return controller;
   }
 
+  /** At the other end of a tty. After a cut it is opened anew by the test. */
+  static async onTty(path: string, pairingKey: Uint8Array): Promise<TestController> {
+    const controller = new TestController(pairingKey);
+    await controller.openTty(path);
+    return controller;
+  }
+
+  async openTty(path: string): Promise<void> {
+    this.#tty = await serialLink(
+      path,
+      115_200,
+    )({
+      data: (bytes) => this.#receive(bytes),
+      closed: () => {
+        this.#tty = undefined;
+      },
+    });
+  }
+
   /** Breaks the line as a pulled plug does. */
   cut(): void {
     this.#socket?.destroy();
+    this.#tty?.close();
   }
 
   async close(): Promise<void> {
-    this.#socket?.destroy();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.cut();
+    const server = this.#server;
+    if (server !== undefined) await new Promise<void>((done) => server.close(() => done()));
+  }
+
+  #receive(bytes: Uint8Array): void {
+    this.#step(this.#session.receive(this.spoil(bytes, "controller"), now()));
   }
 
   #step({ messages, bytesOut }: LockLinkStep): void {
@@ -83,7 +119,10 @@ export class TestController {
   }
 
   #write(bytes: Uint8Array): void {
-    if (bytes.length > 0 && this.#socket?.destroyed === false) this.#socket.write(bytes);
+    const spoilt = this.spoil(bytes, "module");
+    if (spoilt.length === 0) return;
+    this.#tty?.write(spoilt);
+    if (this.#socket?.destroyed === false) this.#socket.write(spoilt);
   }
 
   #send(message: Parameters<LockLinkSession["send"]>[0]): void {
@@ -92,18 +131,20 @@ export class TestController {
   }
 
   #take(message: LockMessage): void {
-    if (message.type === "statusRequest") {
-      this.#send({
-        type: "statusReport",
-        ...this.sensed,
-        selfTest: "not_run",
-        lastActuationId: this.#memory.lastId,
-        lastOutcome: this.#lastOutcome,
-        resetCount: 0,
-        midPulse: false,
-      });
-    }
+    if (message.type === "statusRequest") this.#report();
     if (message.type === "actuate") this.#actuate(message.actuationId, message.action);
+  }
+
+  #report(): void {
+    this.#send({
+      type: "statusReport",
+      ...this.sensed,
+      selfTest: "not_run",
+      lastActuationId: this.#memory.lastId,
+      lastOutcome: this.#lastOutcome,
+      resetCount: this.resets,
+      midPulse: false,
+    });
   }
 
   #actuate(actuationId: number, action: LockAction): void {
@@ -115,6 +156,14 @@ export class TestController {
       return;
     }
     this.pulses.push(action);
+    if (this.fault === "reset_in_pulse") {
+      this.#lastOutcome = "interrupted";
+      this.#memory = finishActuation(plan.memory, actuationId, "interrupted", this.sensed);
+      this.resets += 1;
+      this.fault = "none";
+      this.#report();
+      return;
+    }
     this.#lastOutcome = this.fault === "jam" ? "jam" : "done";
     if (this.fault !== "jam") this.#move(action);
     this.#memory = finishActuation(plan.memory, actuationId, this.#lastOutcome, this.sensed);
