@@ -1,2 +1,40 @@
-/** Access without coverage: who may open this car, by card or phone, as the car itself decides. */
-export {};
+/**
+ * Access without coverage: the grants that a tenant gave ahead of time, the cards and phones held to the reader, and
+ * whether they may do what they ask, by trusted time and its doubt. Denied by default, all reasons at once. A
+ * credential that was used in a rental works until that rental ends. It decides and remembers; bolts are the
+ * immobiliser's, events and files those of whoever composes the agent.
+ */
+export {
+  AccessDesk,
+  type AccessDeskOptions,
+  type AccessOrder,
+  type AccessOutcome,
+} from "./desk.ts";
+export {
+  type AccessFacts,
+  type AccessVerdict,
+  evaluate,
+  type Offer,
+  REASONS,
+  type Reason,
+} from "./evaluate.ts";
+export { GrantStore, type GrantStoreOptions, type GrantsApplied } from "./grant-store.ts";
+export type { KeptFile } from "./kept-file.ts";
+export { type AccessListing, listAccess } from "./listing.ts";
+export {
+  type Presentation,
+  type ReaderConnection,
+  ReaderDriver,
+  type ReaderDriverOptions,
+  type ReaderEvents,
+  type ReaderLine,
+} from "./reader-driver.ts";
+export { type AccessRecord, HOLDERS_MAX, type Holder, openAccessRecord } from "./record.ts";
+export {
+  delayMsAfter,
+  PIN_FAILURES_MAX,
+  TRIES_FREE,
+  TRY_DELAY_MS_MAX,
+  type Tries,
+  TryLimits,
+} from "./tries.ts";

@@ -51,6 +51,8 @@ const geo = (doc: string, unit?: string): FieldMeta => ({
 const DOORS = ["driver", "passenger", "rearDriver", "rearPassenger", "trunk", "hood"] as const;
 const POWER = ["UNDEFINED", "LOCK", "OFF", "ACC", "ON", "START"] as const;
 const VALUES_MAX = 64;
+/** What is held to the reader. */
+const CREDENTIALS = ["card", "phone"] as const;
 /** What may open a rental on the car. */
 export const RENTAL_OPENERS = ["command", "card", "phone"] as const;
 /** How much of a module is awake, from most to least. */
@@ -187,6 +189,49 @@ export const EVENT_KINDS = {
     data: struct("the sensed state of the immobiliser changed", {
       inhibited: field(0, bool, trip("start inhibited")),
       cause: field(1, choice(["command", "unknown"]), trip("what changed it")),
+    }),
+  },
+  "access.used": {
+    code: 12,
+    lane: "critical",
+    data: struct("a card or phone was let do something", {
+      kind: field(0, choice(CREDENTIALS), trip("what it was")),
+      credential: field(1, text(64), trip("keyed hash of the card's number, or hash of its key")),
+      proof: field(2, choice(["phone", "carried", "key", "uid", "uid_and_pin"]), trip("by what")),
+      action: field(3, text(32), trip("what it asked for")),
+      grant: field(4, random128, trip("the grant that allowed it")),
+      status: field(5, choice(["executed", "refused", "unknown"]), trip("what came of it")),
+      unmet: field(6, list(text(64), 32), trip("interlocks that were not met")),
+      booking: bookingId,
+    }),
+  },
+  "access.refused": {
+    code: 13,
+    lane: "critical",
+    data: struct("a card or phone was refused", {
+      kind: field(0, choice(CREDENTIALS), trip("what it was")),
+      credential: optional(1, text(64), trip("as in access.used; missing: not known")),
+      action: optional(2, text(32), trip("what it asked for")),
+      reasons: field(3, list(text(64), 32), trip("everything that stood against it")),
+      booking: bookingId,
+    }),
+  },
+  "grants.applied": {
+    code: 14,
+    lane: "critical",
+    data: struct("a grant list is in force", {
+      version: field(0, uint(), internal("its version")),
+      grants: field(1, uint(), internal("how many grants it has")),
+      durable: field(2, bool, internal("it is on the car's disk")),
+    }),
+  },
+  "time.changed": {
+    code: 15,
+    lane: "critical",
+    data: struct("what is known of the time changed by much", {
+      source: field(0, choice(["cloud", "gnss", "ntp"]), internal("by what")),
+      wallMs: field(1, uint(), internal("Unix time as it is known now", "ms")),
+      doubtMs: field(2, uint(), internal("how far that may be off", "ms")),
     }),
   },
   // state

@@ -1,0 +1,306 @@
+/**
+ * Whoever is held to the reader, from being presented to being answered: proof, evaluation, the order to the
+ * immobiliser, what is shown, what is written down. One at a time; the next one waits outside.
+ */
+import {
+  type Address,
+  type Clock,
+  cardIdOf,
+  type EventData,
+  type Grant,
+  type GrantAction,
+  type Log,
+  type NewEvent,
+  type Random,
+  sha256,
+  toHex,
+  type VerifyKey,
+} from "@kerbside/protocol";
+import { proveCard } from "./card-proof.ts";
+import {
+  type AccessFacts,
+  evaluate,
+  grantsOfCard,
+  grantsOfPhone,
+  type Offer,
+  type OfferedGrant,
+  type Reason,
+} from "./evaluate.ts";
+import type { GrantStore } from "./grant-store.ts";
+import { hearPhone } from "./phone-proof.ts";
+import type { Presentation, ReaderDriver } from "./reader-driver.ts";
+import type { AccessRecord, Holder } from "./record.ts";
+import { TryLimits } from "./tries.ts";
+
+/** What the immobiliser is asked to do for a credential. */
+export type AccessOrder = {
+  readonly action: GrantAction;
+  readonly booking: string;
+  readonly by: "card" | "phone";
+  /** At most 64 characters; names nobody. */
+  readonly credential: string;
+};
+export type AccessOutcome = {
+  readonly status: "executed" | "refused" | "unknown";
+  /** Conditions of the interlocks that were not met. */
+  readonly unmet: readonly string[];
+};
+
+export type AccessDeskOptions = {
+  readonly address: Address;
+  readonly reader: Pick<ReaderDriver, "exchange" | "askPin" | "show">;
+  readonly grants: GrantStore;
+  readonly record: AccessRecord;
+  readonly grantKey: () => VerifyKey | undefined;
+  readonly time: () => AccessFacts["time"];
+  readonly rental: () => AccessFacts["rental"];
+  /** Whether the car is seen locked: a card that is in its rental changes that. */
+  readonly locked: () => "yes" | "no" | "unknown";
+  /** Never rejects. */
+  readonly perform: (order: AccessOrder) => Promise<AccessOutcome>;
+  readonly emit: (event: NewEvent) => void;
+  readonly clock: Pick<Clock, "bootMs">;
+  readonly random: Pick<Random, "bytes">;
+  readonly log: Log;
+};
+
+export type Proven =
+  | {
+      readonly proven: true;
+      readonly offer: Offer;
+      readonly proof: EventData<"access.used">["proof"];
+      /** Of a card: what its number was hashed with. */
+      readonly cardIdKey?: Uint8Array;
+    }
+  | { readonly proven: false; readonly reasons: readonly Reason[]; readonly grants: number };
+
+export class AccessDesk {
+  readonly #options: AccessDeskOptions;
+  readonly #limits: TryLimits;
+  #busy = false;
+  #idle: Promise<void> = Promise.resolve();
+
+  constructor(options: AccessDeskOptions) {
+    this.#options = options;
+    this.#limits = new TryLimits(options.record.tries(), options.clock.bootMs());
+  }
+
+  /** Takes what is held to the reader. While one is being served another is shown to wait. Never rejects. */
+  present(presentation: Presentation): void {
+    const { reader, log } = this.#options;
+    if (this.#busy) {
+      reader.show(presentation.id, "wait");
+      return;
+    }
+    this.#busy = true;
+    this.#idle = this.#serve(presentation)
+      .catch((error: unknown) => {
+        log.error("access.bug", { what: error instanceof Error ? error.message : String(error) });
+        reader.show(presentation.id, "failed");
+      })
+      .finally(() => {
+        this.#busy = false;
+      });
+  }
+
+  /** Resolves when whoever is being served has been answered. */
+  settled(): Promise<void> {
+    return this.#idle;
+  }
+
+  /** A rental has ended, whoever ended it: nobody is in it any more. */
+  async rentalEnded(): Promise<void> {
+    const rental = this.#options.rental();
+    // Where the car's own record is lost there may be one still.
+    if (rental.value === "unknown") return;
+    await this.#options.record.release(rental.value === "open" ? rental.booking : undefined);
+  }
+
+  /** A new list is in force: failures with what it no longer names are forgotten. */
+  async listApplied(): Promise<void> {
+    const { grants, record } = this.#options;
+    const ids = new Set(grants.list()?.grants.map(({ id }) => toHex(id)));
+    const kept = record.tries().size;
+    const isPinOfNone = (what: string): boolean =>
+      what.startsWith("pin:") && !ids.has(what.slice("pin:".length));
+    const tries = this.#limits.retain((what) => !isPinOfNone(what));
+    if (tries.size !== kept) await record.keepTries(tries);
+  }
+
+  async #serve(presentation: Presentation): Promise<void> {
+    const isCard = presentation.kind === "card";
+    const credential = isCard ? this.#cardName(presentation.uid) : undefined;
+    const proven = isCard ? await this.#card(presentation) : await this.#phone(presentation.id);
+    const who = { kind: presentation.kind, credential: proven.credential ?? credential };
+    if (!proven.result.proven) return this.#refuse(presentation, who, proven.result.reasons);
+    const { offer, proof, cardIdKey } = proven.result;
+    const { time, rental } = this.#options;
+    const verdict = evaluate(offer, { time: time(), rental: rental() });
+    if (!verdict.allowed) {
+      const { reasons, booking } = verdict;
+      return this.#refuse(presentation, { ...who, action: offer.action, booking }, reasons);
+    }
+    const name = who.credential ?? "";
+    await this.#do(presentation, { verdict, offer, proof, name, cardIdKey });
+  }
+
+  /** What stands for a card in events: the hash of the list in force; its number is never written. */
+  #cardName(uid: Uint8Array): string | undefined {
+    const list = this.#options.grants.list();
+    return list === undefined ? undefined : toHex(cardIdOf(list.cardIdKey, uid));
+  }
+
+  async #card(
+    presentation: Extract<Presentation, { kind: "card" }>,
+  ): Promise<{ readonly result: Proven; readonly credential?: string }> {
+    const { reader, grants, record, random, clock, rental, locked } = this.#options;
+    const list = grants.list();
+    const offered: OfferedGrant[] = [];
+    let cardIdKey = list?.cardIdKey;
+    for (const { grant, cardIdKey: key } of record.holders()) {
+      const isIt =
+        key !== undefined && grantsOfCard([grant], cardIdOf(key, presentation.uid)).length > 0;
+      if (!isIt) continue;
+      offered.push({ grant, from: "held" });
+      cardIdKey = key;
+    }
+    if (list !== undefined) {
+      const cardId = cardIdOf(list.cardIdKey, presentation.uid);
+      for (const grant of grantsOfCard(list.grants, cardId))
+        offered.push({ grant, from: "listed" });
+    }
+    const result = await proveCard({
+      presentation,
+      offered,
+      reader,
+      random,
+      limits: this.#limits,
+      nowMs: clock.bootMs,
+      keepTries: record.keepTries,
+    });
+    if (!result.proven) return { result };
+    const action = tapAction(offered, rental(), locked());
+    const offer: Offer = { action, grants: offered, shown: result.shown };
+    const key = cardIdKey === undefined ? {} : { cardIdKey };
+    return { result: { proven: true, offer, proof: result.shown, ...key } };
+  }
+
+  async #phone(
+    presentation: number,
+  ): Promise<{ readonly result: Proven; readonly credential?: string }> {
+    const { address, reader, grants, record, random, time, grantKey } = this.#options;
+    const heard = await hearPhone({
+      address,
+      presentation,
+      reader,
+      random,
+      time: time(),
+      grantKey,
+    });
+    if (!heard.heard) return { result: { proven: false, reasons: [heard.reason], grants: 0 } };
+    const { publicKey, action, carried } = heard;
+    const credential = toHex(sha256(publicKey));
+    const listed = grantsOfPhone(grants.list()?.grants ?? [], publicKey);
+    const held = grantsOfPhone(
+      record.holders().map(({ grant }) => grant),
+      publicKey,
+    );
+    const offered: OfferedGrant[] = [
+      ...held.map((grant): OfferedGrant => ({ grant, from: "held" })),
+      ...listed.map((grant): OfferedGrant => ({ grant, from: "listed" })),
+    ];
+    const brought = this.#brought(carried, listed);
+    if (typeof brought === "string" && offered.length === 0)
+      return { result: { proven: false, reasons: [brought], grants: 0 }, credential };
+    if (typeof brought === "object") offered.push({ grant: brought, from: "carried" });
+    const proof = typeof brought === "object" && offered.length === 1 ? "carried" : "phone";
+    return {
+      result: { proven: true, offer: { action, grants: offered, shown: "phone" }, proof },
+      credential,
+    };
+  }
+
+  /** A carried grant counts where the car's list cannot have known of it; else the list decides. */
+  #brought(
+    carried: Extract<Awaited<ReturnType<typeof hearPhone>>, { heard: true }>["carried"],
+    listed: readonly Grant[],
+  ): Grant | Reason | undefined {
+    if (carried === undefined || typeof carried === "string") return carried;
+    const { grant, listVersion } = carried;
+    if (listVersion >= this.#options.grants.version()) return grant;
+    const isListed = listed.some(({ id }) => toHex(id) === toHex(grant.id));
+    return isListed ? undefined : "carried_superseded";
+  }
+
+  async #do(
+    presentation: Presentation,
+    asked: {
+      readonly verdict: Extract<ReturnType<typeof evaluate>, { allowed: true }>;
+      readonly offer: Offer;
+      readonly proof: EventData<"access.used">["proof"];
+      readonly name: string;
+      readonly cardIdKey: Uint8Array | undefined;
+    },
+  ): Promise<void> {
+    const { reader, record, perform, emit, rental } = this.#options;
+    const { verdict, offer, proof, name, cardIdKey } = asked;
+    const { grant, from } = verdict;
+    const { action } = offer;
+    const { kind } = presentation;
+    // Before the bolts move: whoever gets in must be able to get in again, whatever happens to list and clock.
+    const holder: Holder = { grant, ...(cardIdKey === undefined ? {} : { cardIdKey }) };
+    if (opensRental(action) && from !== "held") await record.hold(holder);
+    const order: AccessOrder = { action, booking: grant.booking, by: kind, credential: name };
+    const { status, unmet } = await perform(order);
+    const data = { kind, credential: name, proof, action, booking: grant.booking, grant: grant.id };
+    emit({ kind: "access.used", data: { ...data, status, unmet } });
+    reader.show(presentation.id, status === "executed" ? "granted" : "failed");
+    const now = rental();
+    if (now.value === "none") await record.release(undefined);
+    // Who works a car whose rental is open by its booking stays in that rental too.
+    else if (now.value === "open" && now.booking === grant.booking && status === "executed")
+      await record.hold(holder);
+  }
+
+  #refuse(
+    { id }: Presentation,
+    who: {
+      readonly kind: Presentation["kind"];
+      readonly credential: string | undefined;
+      readonly action?: GrantAction;
+      readonly booking?: string | undefined;
+    },
+    reasons: readonly Reason[],
+  ): void {
+    const { reader, emit, log } = this.#options;
+    const { kind, credential, action, booking } = who;
+    log.info("access.refused", { kind, reasons: reasons.join(" ") });
+    emit({
+      kind: "access.refused",
+      data: {
+        kind,
+        reasons,
+        ...(credential === undefined ? {} : { credential }),
+        ...(action === undefined ? {} : { action }),
+        ...(booking === undefined ? {} : { booking }),
+      },
+    });
+    reader.show(id, "refused");
+  }
+}
+
+const opensRental = (action: GrantAction): boolean => action === "unlock_and_release";
+
+/** A card says nothing but that it is there: in its rental it locks and unlocks, before that it opens one. */
+function tapAction(
+  offered: readonly OfferedGrant[],
+  rental: AccessFacts["rental"],
+  locked: "yes" | "no" | "unknown",
+): GrantAction {
+  const isIn =
+    rental.value === "open" && offered.some(({ grant }) => grant.booking === rental.booking);
+  const allowed = new Set(offered.flatMap(({ grant }) => grant.actions));
+  if (isIn && locked === "no" && allowed.has("lock")) return "lock";
+  if (isIn && allowed.has("unlock")) return "unlock";
+  return allowed.has("unlock_and_release") ? "unlock_and_release" : "unlock";
+}

@@ -1,0 +1,302 @@
+/**
+ * The reader at the other end of the reader link: keeps a session up over ever new connections, says what is held to
+ * it, and carries bytes to and from that. One exchange at a time; whatever is taken away, or silent, ends what waits.
+ */
+import {
+  type Clock,
+  LOCK_GREETING_MS_MIN,
+  type Log,
+  openPin,
+  type Random,
+  READER_NONCE_BYTES,
+  ReaderLinkSession,
+  type ReaderLinkStep,
+  type ReaderMessage,
+  type ReaderMessageOf,
+  ReaderParts,
+  type ReaderSignal,
+  readerParts,
+  type Timer,
+} from "@kerbside/protocol";
+
+export type ReaderConnection = {
+  /** Whether the bytes were handed to the line; a closed one takes none. */
+  readonly write: (bytes: Uint8Array) => boolean;
+  readonly close: () => void;
+};
+export type ReaderLineEvents = {
+  readonly data: (bytes: Uint8Array) => void;
+  /** Once, whatever ended it. */
+  readonly closed: (reason: string) => void;
+};
+/** Opens a new connection. Rejects if it cannot be opened. */
+export type ReaderLine = (events: ReaderLineEvents) => Promise<ReaderConnection>;
+
+/** Something that is held to the reader. */
+export type Presentation =
+  | {
+      readonly id: number;
+      readonly kind: "card";
+      readonly uid: Uint8Array;
+      /** It says that it can authenticate; that it does is to be seen. */
+      readonly keyed: boolean;
+    }
+  | { readonly id: number; readonly kind: "phone" };
+
+export type ReaderEvents = {
+  readonly presented: (presentation: Presentation) => void;
+  readonly link: (state: "up" | "silent" | "incompatible") => void;
+  readonly tamper: (opened: boolean) => void;
+};
+
+export type ReaderDriverOptions = {
+  readonly line: ReaderLine;
+  readonly pairingKey: Uint8Array;
+  /** 8 bytes that name the module to the reader. */
+  readonly moduleId: Uint8Array;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly events: ReaderEvents;
+};
+
+/** A card answers within milliseconds, a phone within a few radio frames. */
+export const EXCHANGE_MS_MAX = 3000;
+/** How long somebody has to enter a PIN. */
+export const PIN_MS_MAX = 20_000;
+const REOPEN_MS_MIN = 200;
+const REOPEN_MS_MAX = 5000;
+/** An open line on which no session comes about for this long is closed and opened anew. */
+const WATCHDOG_MS = 15_000;
+const EXCHANGE_NUMBERS = 256;
+
+type Waiting =
+  | {
+      readonly value: "exchange";
+      readonly presentation: number;
+      readonly exchange: number;
+      readonly parts: ReaderParts;
+      readonly timer: Timer;
+      readonly resolve: (data: Uint8Array | undefined) => void;
+    }
+  | {
+      readonly value: "pin";
+      readonly presentation: number;
+      readonly nonce: Uint8Array;
+      readonly timer: Timer;
+      readonly resolve: (pin: string | undefined) => void;
+    };
+type LinkState = "up" | "silent" | "incompatible";
+
+export class ReaderDriver {
+  readonly #options: ReaderDriverOptions;
+  readonly #session: ReaderLinkSession;
+  #connection: ReaderConnection | undefined;
+  #waiting: Waiting | undefined;
+  #exchange = 0;
+  #link: LinkState = "silent";
+  #tamper: boolean | undefined;
+  #reopenMs = REOPEN_MS_MIN;
+  #openedMs = 0;
+  #timers: Timer[] = [];
+  #stopped = false;
+
+  /** Throws ProtocolError `malformed` unless the pairing key has 32 bytes. */
+  constructor(options: ReaderDriverOptions) {
+    this.#options = options;
+    const { pairingKey, moduleId, random } = options;
+    this.#session = new ReaderLinkSession({ role: "module", pairingKey, id: moduleId, random });
+  }
+
+  /** Begins to look for the reader; never gives up, never throws. */
+  start(): void {
+    void this.#open();
+    this.#beat();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#connection?.close();
+    this.#giveUp();
+  }
+
+  /** Hands bytes to what is held there; undefined where it is gone, silent or busy. Never rejects. */
+  exchange(presentation: number, data: Uint8Array): Promise<Uint8Array | undefined> {
+    if (this.#waiting !== undefined) return Promise.resolve(undefined);
+    this.#exchange = (this.#exchange + 1) % EXCHANGE_NUMBERS;
+    const exchange = this.#exchange;
+    for (const part of readerParts(data)) {
+      if (!this.#send({ type: "exchange", presentation, exchange, ...part }))
+        return Promise.resolve(undefined);
+    }
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.after(EXCHANGE_MS_MAX, () => this.#giveUp());
+      const parts = new ReaderParts();
+      this.#waiting = { value: "exchange", presentation, exchange, parts, timer, resolve };
+    });
+  }
+
+  /** Asks for a PIN at the reader's keys; undefined where none comes. Never rejects. */
+  askPin(presentation: number): Promise<string | undefined> {
+    const nonce = this.#options.random.bytes(READER_NONCE_BYTES);
+    const isFree = this.#waiting === undefined;
+    if (!isFree || !this.#send({ type: "askPin", presentation, nonce }))
+      return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.after(PIN_MS_MAX, () => this.#giveUp());
+      this.#waiting = { value: "pin", presentation, nonce, timer, resolve };
+    });
+  }
+
+  /** Shows what became of it, where there is still somebody to see it. */
+  show(presentation: number, signal: ReaderSignal): void {
+    this.#send({ type: "show", presentation, signal });
+  }
+
+  #send(message: Exclude<ReaderMessage, ReaderMessageOf<"readerReport">>): boolean {
+    const sent = this.#session.send(message, this.#options.clock.bootMs());
+    return sent.sent && this.#connection?.write(sent.bytesOut) === true;
+  }
+
+  /** Ends what waits with nothing. */
+  #giveUp(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.timer.cancel();
+    waiting?.resolve(undefined);
+  }
+
+  async #open(): Promise<void> {
+    const { line, clock, log } = this.#options;
+    if (this.#stopped) return;
+    try {
+      this.#connection = await line({
+        data: (bytes) => this.#step(this.#session.receive(bytes, clock.bootMs())),
+        closed: (reason) => this.#closed(reason),
+      });
+      if (this.#stopped) return this.#connection.close();
+      this.#openedMs = clock.bootMs();
+      this.#connection.write(this.#session.open(clock.bootMs()));
+    } catch (error) {
+      const what = error instanceof Error ? error.message : String(error);
+      log.warn("reader.open_failed", { what });
+      this.#reopenLater();
+    }
+  }
+
+  #closed(reason: string): void {
+    this.#connection = undefined;
+    this.#session.close();
+    this.#noteLink();
+    if (!this.#stopped) this.#options.log.warn("reader.link_closed", { reason });
+    this.#reopenLater();
+  }
+
+  #reopenLater(): void {
+    if (this.#stopped) return;
+    this.#later(this.#reopenMs, () => void this.#open());
+    this.#reopenMs = Math.min(2 * this.#reopenMs, REOPEN_MS_MAX);
+  }
+
+  #beat(): void {
+    if (this.#stopped) return;
+    const nowMs = this.#options.clock.bootMs();
+    if (this.#connection !== undefined) this.#step(this.#session.tick(nowMs));
+    if (this.#link !== "up" && nowMs - this.#openedMs >= WATCHDOG_MS) {
+      this.#openedMs = nowMs;
+      this.#connection?.close();
+    }
+    this.#later(LOCK_GREETING_MS_MIN, () => this.#beat());
+  }
+
+  #later(delayMs: number, run: () => void): void {
+    const timer = this.#options.clock.after(delayMs, () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+      run();
+    });
+    this.#timers.push(timer);
+  }
+
+  #step({ messages, bytesOut }: ReaderLinkStep): void {
+    if (bytesOut.length > 0) this.#connection?.write(bytesOut);
+    this.#noteLink();
+    for (const message of messages) this.#take(message);
+  }
+
+  #noteLink(): void {
+    const { state } = this.#session;
+    const incompatible = state.value === "closed" && state.reason === "incompatible";
+    const now: LinkState =
+      state.value === "ready" ? "up" : incompatible ? "incompatible" : "silent";
+    if (now === this.#link) return;
+    this.#link = now;
+    this.#openedMs = this.#options.clock.bootMs();
+    // Who was there is to be presented anew.
+    this.#giveUp();
+    this.#options.events.link(now);
+    if (now !== "up") return;
+    this.#reopenMs = REOPEN_MS_MIN;
+    this.#send({ type: "readerStatusRequest" });
+  }
+
+  #take(message: ReaderLinkStep["messages"][number]): void {
+    switch (message.type) {
+      case "readerReport":
+        this.#report(message);
+        break;
+      case "presented":
+        this.#presented(message);
+        break;
+      case "gone":
+        if (this.#waiting?.presentation === message.presentation) this.#giveUp();
+        break;
+      case "exchanged":
+        this.#exchanged(message);
+        break;
+      case "pinEntered":
+        this.#pin(message);
+        break;
+      default: // Acknowledgements say nothing of what comes of it.
+    }
+  }
+
+  #report({ tamper }: ReaderMessageOf<"readerReport">): void {
+    const opened = tamper === "opened";
+    if (tamper === "unknown" || opened === (this.#tamper ?? false)) return;
+    this.#tamper = opened;
+    this.#options.events.tamper(opened);
+  }
+
+  #presented(message: ReaderMessageOf<"presented">): void {
+    const { presentation: id, kind, keyed, uidBytes, uid } = message;
+    // What was there before has been taken away.
+    this.#giveUp();
+    const presentation: Presentation =
+      kind === "phone" ? { id, kind } : { id, kind, keyed, uid: uid.slice(0, uidBytes) };
+    this.#options.events.presented(presentation);
+  }
+
+  #exchanged(message: ReaderMessageOf<"exchanged">): void {
+    const waiting = this.#waiting;
+    if (waiting?.value !== "exchange" || waiting.exchange !== message.exchange) return;
+    if (waiting.presentation !== message.presentation) return;
+    if (message.outcome !== "ok") {
+      this.#giveUp();
+      return;
+    }
+    const whole = waiting.parts.take(message);
+    if (whole === undefined) return;
+    this.#waiting = undefined;
+    waiting.timer.cancel();
+    waiting.resolve(whole);
+  }
+
+  #pin({ presentation, sealed }: ReaderMessageOf<"pinEntered">): void {
+    const waiting = this.#waiting;
+    if (waiting?.value !== "pin" || waiting.presentation !== presentation) return;
+    this.#waiting = undefined;
+    waiting.timer.cancel();
+    waiting.resolve(openPin(this.#options.pairingKey, waiting.nonce, sealed));
+  }
+}
