@@ -17,6 +17,7 @@ import {
 import type { JSONWebKeySet, JWK } from "jose";
 import { type Client, type ClientMetadata, type Context, errors, Provider } from "oidc-provider";
 import { AttemptLimiter, type AttemptLimits } from "./attempts.ts";
+import { Turns } from "./turns.ts";
 
 /** A backend as it is recorded: of one tenant, with the scopes it may ask for. */
 export type IssuerClient = {
@@ -74,6 +75,9 @@ const CLIENT_ID_CHARS_MAX = 128;
 const FIVE_MINUTES_MS = 300_000;
 /** A client's failures count together with the address, so that nobody locks a backend out by failing in its name. */
 const BY_CLIENT: AttemptLimits = { failuresMax: 5, windowMs: FIVE_MINUTES_MS, keysMax: 10_000 };
+/** Sign-ins of one client from one address that wait for the one before; a check takes some 30 ms. */
+const WAITING_MAX = 64;
+const BUSY_MS = 1000;
 const BY_ADDRESS: AttemptLimits = { failuresMax: 50, windowMs: FIVE_MINUTES_MS, keysMax: 10_000 };
 
 export async function openIssuer(options: IssuerOptions): Promise<Issuer> {
@@ -194,19 +198,12 @@ function slowDown(
 ): (context: Context, next: () => Promise<void>) => Promise<void> {
   const byClient = new AttemptLimiter(options.limits?.byClient ?? BY_CLIENT, options.clock);
   const byAddress = new AttemptLimiter(options.limits?.byAddress ?? BY_ADDRESS, options.clock);
-  return async (context, next) => {
-    // The library has pages for people, which have no business here.
-    if (!PATHS.has(context.path)) return;
-    if (context.path !== ISSUER_PATHS.token) return next();
-    const address = context.req.socket.remoteAddress ?? "";
-    const key = `${clientInHeader(context.req)} ${address}`;
+  const turns = new Turns(WAITING_MAX);
+  const judge = async (context: Context, next: () => Promise<void>): Promise<void> => {
+    const address = addressOf(context);
+    const key = keyOf(context);
     const waitMs = Math.max(byAddress.waitMs(address), byClient.waitMs(key));
-    if (waitMs > 0) {
-      context.status = 429;
-      context.set("retry-after", String(Math.ceil(waitMs / 1000)));
-      context.body = { error: "slow_down", error_description: "too many failed sign-ins" };
-      return;
-    }
+    if (waitMs > 0) return refuse(context, waitMs);
     await next();
     if (context.status === 401) {
       byAddress.failed(address);
@@ -214,6 +211,30 @@ function slowDown(
       options.log.warn("issuer.refused");
     } else if (context.status === 200) byClient.succeeded(key);
   };
+  return async (context, next) => {
+    // The library has pages for people, which have no business here.
+    if (!PATHS.has(context.path)) return;
+    if (context.path !== ISSUER_PATHS.token) return next();
+    // One at a time: of guesses sent all at once no more are tried than of guesses sent in a row.
+    const turn = turns.take(keyOf(context), () => judge(context, next));
+    if (turn === undefined) refuse(context, BUSY_MS);
+    else await turn;
+  };
+}
+
+function addressOf(context: Context): string {
+  return context.req.socket.remoteAddress ?? "";
+}
+
+/** A client from an address. */
+function keyOf(context: Context): string {
+  return `${clientInHeader(context.req)} ${addressOf(context)}`;
+}
+
+function refuse(context: Context, waitMs: number): void {
+  context.status = 429;
+  context.set("retry-after", String(Math.ceil(waitMs / 1000)));
+  context.body = { error: "slow_down", error_description: "too many sign-ins" };
 }
 
 /** The client that HTTP Basic names (RFC 7617), of whatever length it claims to be cut to what an id may have. */

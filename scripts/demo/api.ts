@@ -1,11 +1,15 @@
 /** The demo as a backend of the operator: signs in by client credentials and calls the API like anybody's. */
 import { readFileSync } from "node:fs";
-import type { Answer, Ask, Caller } from "./https.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Answer, type Ask, type Caller, ConnectionLost } from "./https.ts";
+import type { Cloud, Paths } from "./parts.ts";
 import { DemoError } from "./processes.ts";
-import type { Running } from "./running.ts";
 
 /** A token is asked for anew this long before it ends. */
 const TOKEN_SPARE_MS = 30_000;
+/** A service that died is started again within seconds; until then the same request is sent again. */
+const AWAY_MS_MAX = 20_000;
+const AWAY_POLL_MS = 250;
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -13,13 +17,18 @@ export function isJson(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+export type Where = {
+  readonly cloud: Pick<Cloud, "call">;
+  readonly paths: Pick<Paths, "clientSecret">;
+};
+
 export class Backend {
   readonly #call: Caller;
   readonly #credentials: string;
   readonly base: string;
   #token: { readonly value: string; readonly untilMs: number } | undefined;
 
-  constructor({ cloud, paths }: Pick<Running, "cloud" | "paths">, tenant: string) {
+  constructor({ cloud, paths }: Where, tenant: string) {
     this.#call = cloud.call;
     this.base = `/v1/tenants/${tenant}`;
     const secret = readFileSync(paths.clientSecret, "utf8").trim();
@@ -41,8 +50,21 @@ export class Backend {
     return this.#token.value;
   }
 
-  /** Calls a path below the tenant's. */
+  /**
+   * Calls a path below the tenant's. A request whose connection breaks is sent again: what changes anything carries an
+   * idempotency key. Throws ConnectionLost where nobody answers for too long.
+   */
   async ask(path: string, ask: Ask = {}): Promise<Answer> {
+    for (const deadline = Date.now() + AWAY_MS_MAX; ; await delay(AWAY_POLL_MS)) {
+      try {
+        return await this.#askOnce(path, ask);
+      } catch (error) {
+        if (!(error instanceof ConnectionLost) || Date.now() > deadline) throw error;
+      }
+    }
+  }
+
+  async #askOnce(path: string, ask: Ask): Promise<Answer> {
     const authorization = `Bearer ${await this.#bearer()}`;
     return await this.#call(this.base + path, {
       ...ask,

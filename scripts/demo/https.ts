@@ -1,8 +1,12 @@
 /** JSON over HTTPS to the demo's own servers, trusting the demo's own authority and nothing else. */
 import { request } from "node:https";
+import { DemoError } from "./processes.ts";
 
 const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 const ANSWER_MS_MAX = 60_000;
+
+/** The connection could not be had or broke: the server may be starting again. */
+export class ConnectionLost extends DemoError {}
 
 export type Answer = { readonly status: number; readonly body: unknown };
 export type Ask = {
@@ -13,10 +17,12 @@ export type Ask = {
 };
 export type Caller = (path: string, ask?: Ask) => Promise<Answer>;
 
-/** Calls `https://localhost:{port}`. Rejects on a broken connection, never on a status. */
+/** Calls `https://localhost:{port}`. Rejects with ConnectionLost, never on a status. */
 export function httpsCaller(port: number, ca: string): Caller {
   return (path, { method = "GET", headers = {}, body } = {}) =>
     new Promise((resolve, reject) => {
+      const lost = (error: Error): void =>
+        reject(new ConnectionLost(`https://localhost:${port}: ${error.message}`));
       const form = typeof body === "string";
       const sent = body === undefined ? undefined : form ? body : JSON.stringify(body);
       const type = form ? "application/x-www-form-urlencoded" : "application/json";
@@ -44,13 +50,13 @@ export function httpsCaller(port: number, ca: string): Caller {
           incoming.on("end", () =>
             resolve({ status: incoming.statusCode ?? 0, body: parse(text) }),
           );
-          incoming.on("error", reject);
+          incoming.on("error", lost);
         },
       );
       outgoing.on("timeout", () =>
         outgoing.destroy(new Error(`no answer within ${ANSWER_MS_MAX} ms`)),
       );
-      outgoing.on("error", reject);
+      outgoing.on("error", lost);
       outgoing.end(sent);
     });
 }

@@ -2,6 +2,7 @@
 import { createServer, type Server } from "node:http";
 import { createServer as createHttps } from "node:https";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Issuer, openIssuer, tokenVerifier } from "@kerbside/identity";
 import { ProtocolError, type TokenVerifier, tenantId, type Vault } from "@kerbside/protocol";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
@@ -35,8 +36,11 @@ async function open(): Promise<Issuer> {
     vault,
     clients: {
       client: async (id) => (id === CLIENT.client && !revoked ? CLIENT : undefined),
-      verifyClient: async (id, secret) =>
-        id === CLIENT.client && secret === SECRET && !revoked ? CLIENT : undefined,
+      verifyClient: async (id, secret) => {
+        // A real check takes its time, in which others come in.
+        await delay(5);
+        return id === CLIENT.client && secret === SECRET && !revoked ? CLIENT : undefined;
+      },
     },
     clock,
     log: silentLog,
@@ -149,6 +153,21 @@ test("P-63 wrong secrets are refused, and after a few even the right one waits",
   assert.is(slowed.status, 429);
   assert.is(slowed.retryAfter, "300");
   clock.pass(300_000);
+  assert.is((await ask(GRANT)).status, 200);
+});
+
+test("P-63 guesses that are sent all at once are no more tried than guesses in a row", async () => {
+  const guesses = Array.from({ length: 20 }, (_, i) => ask(GRANT, { secret: `no ${i}` }));
+  const statuses = (await Promise.all(guesses)).map(({ status }) => status);
+  assert.is(statuses.filter((status) => status === 401).length, 3);
+  assert.is(statuses.filter((status) => status === 429).length, 17);
+});
+
+test("P-63 sign-ins that come together wait for each other, up to a bound", async () => {
+  const many = await Promise.all(Array.from({ length: 40 }, () => ask(GRANT)));
+  assert.ok(many.every(({ status }) => status === 200));
+  const tooMany = await Promise.all(Array.from({ length: 200 }, () => ask(GRANT)));
+  assert.ok(tooMany.some(({ status, retryAfter }) => status === 429 && retryAfter === "1"));
   assert.is((await ask(GRANT)).status, 200);
 });
 
