@@ -24,7 +24,12 @@ import { INGEST_LIMITS, type IngestLimits } from "./limits.ts";
 import { type LogKeys, logKeys } from "./log-keys.ts";
 import { Lru } from "./lru.ts";
 import { QuarantineGate } from "./quarantine-gate.ts";
-import { type AuthenticSegment, authenticate, readEvents } from "./segment.ts";
+import {
+  type AuthenticSegment,
+  authenticate,
+  readContent,
+  type SegmentContent,
+} from "./segment.ts";
 
 /** What ingest needs of a tenant. */
 export type IngestTenant = {
@@ -227,9 +232,9 @@ class Worker {
   async #store(received: Received, segment: AuthenticSegment, keys: LogKeys): Promise<void> {
     const { header, headerHash } = segment;
     const { store } = received.tenant;
-    let events: Awaited<ReturnType<typeof readEvents>> = [];
+    let content: SegmentContent = { events: [] };
     try {
-      events = await readEvents(segment, keys);
+      content = await readContent(segment, keys);
     } catch (error) {
       // Kept whole first, and only then declared as a gap; where it cannot be kept the car keeps it.
       const reason = reasonOf(error);
@@ -240,7 +245,7 @@ class Worker {
         this.counts.unreadable += 1;
       }
     }
-    const outcome = await this.#committer(store).commit({ header, headerHash, events });
+    const outcome = await this.#committer(store).commit({ header, headerHash, ...content });
     if (outcome === "stored") this.counts.stored += 1;
     else if (outcome === "duplicate") this.counts.duplicates += 1;
     else this.counts.forks += 1;

@@ -4,15 +4,17 @@
  */
 import {
   aeadOpen,
-  type CarEvent,
-  decodeColumns,
+  checkColumns,
+  columnEvents,
   decodeEvent,
   decodeRows,
   EVENT_KINDS,
+  type EventKind,
   equalBytes,
   headerHash,
   type Lane,
   type LogOpening,
+  type OpenedSegment,
   openColumns,
   openHeader,
   openOpening,
@@ -63,34 +65,48 @@ export function authenticate(message: SourceMessage, key: VerifyKey): AuthenticS
   return { ...opened, opening };
 }
 
-/** The events of an authentic segment. Throws ProtocolError where they cannot be read; then they never can by us. */
-export async function readEvents(
+/** What a segment holds: nothing where it is a gap, else its events, of the track lane as the columns that came. */
+export type SegmentContent = Pick<OpenedSegment, "events" | "columns">;
+
+/** Opens an authentic segment. Throws ProtocolError where it cannot be read; then it never can by us. */
+export async function readContent(
   { header, body }: AuthenticSegment,
   keys: LogKeys,
-): Promise<readonly CarEvent[]> {
+): Promise<SegmentContent> {
   const { log, lane, number, firstSeq, count, ratchet } = header;
   if (header.codec === "gap") {
     if (body.length > 0) throw new ProtocolError("malformed", "gap: expected no body");
-    return [];
+    return { events: [] };
   }
   if (header.codec === "columns") {
     const columns = openColumns(await keys.segmentKey(lane, ratchet), header, body);
-    return decodeColumns(columns, count).map((encoded) => readEvent(encoded, lane));
+    return readColumns(columns, count, lane);
   }
   const rows = decodeRows(body, count);
   const rowKey = await keys.rowKey(lane, ratchet);
-  return rows.map((row, i) => {
+  const events = rows.map((row, i) => {
     const seq = firstSeq + i;
     const bound = rowBinding({ log, lane, segment: number, seq });
-    return readEvent(aeadOpen(rowKey, rowNonce(seq), row, bound), lane);
+    const event = decodeEvent(aeadOpen(rowKey, rowNonce(seq), row, bound));
+    checkLane(event.kind, lane);
+    return event;
   });
+  return { events };
 }
 
-function readEvent(encoded: Uint8Array, lane: Lane): CarEvent {
-  const event = decodeEvent(encoded);
-  const { lane: home } = EVENT_KINDS[event.kind];
-  if (home !== "any" && home !== lane) {
-    throw new ProtocolError("malformed", `event ${event.kind}: belongs to ${home}, not ${lane}`);
+function readColumns(body: Uint8Array, count: number, lane: Lane): SegmentContent {
+  if (lane === "track") {
+    const columns = checkColumns(body, count);
+    for (const { event } of columns.newest) checkLane(event.kind, lane);
+    return { events: [], columns };
   }
-  return event;
+  const events = columnEvents(body, count);
+  for (const { kind } of events) checkLane(kind, lane);
+  return { events };
+}
+
+function checkLane(kind: EventKind, lane: Lane): void {
+  const { lane: home } = EVENT_KINDS[kind];
+  if (home !== "any" && home !== lane)
+    throw new ProtocolError("malformed", `event ${kind}: belongs to ${home}, not ${lane}`);
 }

@@ -13,6 +13,7 @@ import {
   type VehicleId,
   vehicleId,
 } from "@kerbside/protocol";
+import { chunkEvents } from "./chunks.ts";
 import type { Sql } from "./database.ts";
 import { type Engine, eventBinding, kindName, laneName, SEALING } from "./engine.ts";
 import { type LogNode, orderLogs } from "./log-order.ts";
@@ -146,6 +147,25 @@ type EventRow = {
 };
 
 function laneItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {
+  const { log, lane, from, wanted } = q;
+  const gaps = sql.all<{ seq: number; segment: number; count: number }>(
+    "SELECT first_seq AS seq, id AS segment, count FROM segments " +
+      "WHERE log_id = ? AND lane = ? AND gone = 1 AND (first_seq, id) > (?, ?) ORDER BY first_seq, id LIMIT ?",
+    ...[log.id, lane, from.seq, from.segment, wanted],
+  );
+  const items: Item[] = [
+    ...rowItems(engine, sql, q),
+    ...chunkItems(engine, sql, q),
+    ...gaps.map(({ seq, segment, count }) => ({
+      seq,
+      segment,
+      value: declaredGap(log, lane, seq, count),
+    })),
+  ];
+  return items.sort((a, b) => a.seq - b.seq || a.segment - b.segment).slice(0, wanted);
+}
+
+function rowItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {
   const { log, lane, from, wanted, query } = q;
   const codes = query.kinds?.map((kind) => EVENT_KINDS[kind].code);
   const kinds = codes === undefined ? null : JSON.stringify(codes);
@@ -158,20 +178,22 @@ function laneItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {
     query.toMs ?? Number.MAX_SAFE_INTEGER,
     ...[kinds, kinds, wanted],
   );
-  const gaps = sql.all<{ seq: number; segment: number; count: number }>(
-    "SELECT first_seq AS seq, id AS segment, count FROM segments " +
-      "WHERE log_id = ? AND lane = ? AND gone = 1 AND (first_seq, id) > (?, ?) ORDER BY first_seq, id LIMIT ?",
-    ...[log.id, lane, from.seq, from.segment, wanted],
-  );
-  const items: Item[] = [
-    ...rows.map((row) => ({ ...row, value: storedEvent(engine, log, lane, row, q.key) })),
-    ...gaps.map(({ seq, segment, count }) => ({
-      seq,
-      segment,
-      value: declaredGap(log, lane, seq, count),
-    })),
-  ];
-  return items.sort((a, b) => a.seq - b.seq || a.segment - b.segment).slice(0, wanted);
+  return rows.map((row) => ({ ...row, value: storedEvent(engine, log, lane, row, q.key) }));
+}
+
+function chunkItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {
+  const { log, lane, from, wanted, query, key } = q;
+  const found = chunkEvents(engine, sql, {
+    ...{ log, lane, from, wanted, key },
+    fromMs: query.fromMs ?? Number.MIN_SAFE_INTEGER,
+    toMs: query.toMs ?? Number.MAX_SAFE_INTEGER,
+    kinds: query.kinds && new Set(query.kinds.map((kind) => EVENT_KINDS[kind].code)),
+  });
+  const { vehicle, log: name } = log;
+  return found.map(({ seq, segment, atMs, kind, event }) => {
+    const place = { vehicle, log: name, lane: laneName(lane), seq, atMs, kind: kindName(kind) };
+    return { seq, segment, value: { ...place, data: event?.data ?? null } };
+  });
 }
 
 function declaredGap(log: Log, lane: number, seq: number, count: number): DeclaredGap {

@@ -1,13 +1,8 @@
 /** Logs and their segments: the part of the store that ingest writes. */
 import {
-  type CarEvent,
   decode,
-  EVENT_KINDS,
   encode,
-  encodeCbor,
   equalBytes,
-  eventDataCodec,
-  isPersonalKind,
   LANES,
   type LaneMark,
   type LogOpening,
@@ -20,8 +15,9 @@ import {
   type VehicleId,
 } from "@kerbside/protocol";
 import type { Sql } from "./database.ts";
-import { announce, type Engine, eventBinding, raiseAlarm, SEALING } from "./engine.ts";
+import { announce, type Engine, raiseAlarm } from "./engine.ts";
 import { advance, readMarks } from "./marks.ts";
+import { hasContent, putEvents } from "./put-events.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 
 export function putOpening({ store, nowMs }: Engine, opening: LogOpening): void {
@@ -124,8 +120,11 @@ function vehicleKey({ keys }: Engine, vehicle: VehicleId): SubjectKey | undefine
   }
 }
 
-function check({ tenant }: Engine, { header, events }: OpenedSegment): void {
-  const whole = events.length === header.count || events.length === 0;
+function check({ tenant }: Engine, { header, events, columns }: OpenedSegment): void {
+  const whole =
+    columns === undefined
+      ? events.length === header.count || events.length === 0
+      : events.length === 0 && columns.count === header.count;
   if (header.tenant !== tenant || !whole || header.number < 1 || header.firstSeq < 1)
     throw new ProtocolError(
       "malformed",
@@ -151,7 +150,7 @@ function commitOne(
   segment: OpenedSegment,
   key: SubjectKey | undefined,
 ): SegmentOutcome {
-  const { header, headerHash, events } = segment;
+  const { header, headerHash } = segment;
   const log = logId(sql, header.vehicle, header.log);
   const lane = LANES.indexOf(header.lane);
   const known = sql.all<Known>(
@@ -166,7 +165,7 @@ function commitOne(
     (row) => equalBytes(row.hash, headerHash) || isHash(row.replaces, headerHash),
   );
   if (same !== undefined) {
-    if (same.gone === 0 || events.length === 0) return "duplicate";
+    if (same.gone === 0 || !hasContent(segment)) return "duplicate";
     // The car had declared these as gone, and a copy that was under way arrives after all.
     sql.run("UPDATE segments SET gone = 0 WHERE id = ?", same.id);
     putEvents(engine, sql, { segment, log, lane, id: same.id, key, current: known.length === 1 });
@@ -186,11 +185,12 @@ function commitOne(
 function putSegment(
   { nowMs }: Engine,
   sql: Sql,
-  { header, headerHash, events }: OpenedSegment,
+  segment: OpenedSegment,
   log: number,
   lane: number,
   fork: boolean,
 ): number {
+  const { header, headerHash } = segment;
   const row = sql.get<{ id: number }>(
     "INSERT INTO segments (log_id, lane, number, hash, previous_hash, first_seq, count, gone, fork, stored_at_ms, replaces) " +
       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
@@ -201,7 +201,7 @@ function putSegment(
     header.previousHash,
     header.firstSeq,
     header.count,
-    events.length === 0 && header.count > 0 ? 1 : 0,
+    hasContent(segment) ? 0 : 1,
     fork ? 1 : 0,
     nowMs(),
     header.replaces ?? null,
@@ -247,72 +247,4 @@ function alarm(
 ): void {
   const detail = `log ${toHex(log)}, lane ${lane}, segment ${number}: ${words}`;
   raiseAlarm(sql, nowMs(), { vehicle, kind, detail });
-}
-
-type Placed = {
-  readonly segment: OpenedSegment;
-  readonly log: number;
-  readonly lane: number;
-  readonly id: number;
-  readonly key: SubjectKey | undefined;
-  /** False for a fork, whose events are kept and listed but never are the car's newest state. */
-  readonly current: boolean;
-};
-
-/** By kind, the newest event within one log: its boot clock never goes back. */
-type Newest = { readonly event: CarEvent; readonly seq: number; readonly row: EventRow };
-type EventRow = { readonly atMs: number; readonly sealing: number; readonly data: Uint8Array };
-
-function putEvents(engine: Engine, sql: Sql, placed: Placed): void {
-  const { segment, log, lane, id } = placed;
-  const newest = new Map<number, Newest>();
-  let first = Number.POSITIVE_INFINITY;
-  let last = Number.NEGATIVE_INFINITY;
-  for (const [i, event] of segment.events.entries()) {
-    const seq = segment.header.firstSeq + i;
-    const kind = EVENT_KINDS[event.kind].code;
-    const row = eventRow(engine, placed, event, seq);
-    sql.run(
-      "INSERT INTO events (log_id, lane, seq, segment_id, at_ms, kind, sealed, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      ...[log, lane, seq, id, row.atMs, kind, row.sealing, row.data],
-    );
-    first = Math.min(first, row.atMs);
-    last = Math.max(last, row.atMs);
-    const known = newest.get(kind);
-    if (known === undefined || event.bootMs >= known.event.bootMs)
-      newest.set(kind, { event, seq, row });
-  }
-  if (segment.events.length === 0) return;
-  sql.run(
-    "UPDATE logs SET first_at_ms = min(coalesce(first_at_ms, ?), ?), last_at_ms = max(coalesce(last_at_ms, ?), ?) WHERE id = ?",
-    ...[first, first, last, last, log],
-  );
-  if (!placed.current) return;
-  for (const [kind, { event, seq, row }] of newest)
-    sql.run(
-      "INSERT INTO latest (vehicle, kind, log_id, boot_ms, lane, seq, at_ms, sealed, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) " +
-        "ON CONFLICT DO UPDATE SET boot_ms = excluded.boot_ms, lane = excluded.lane, seq = excluded.seq, " +
-        "at_ms = excluded.at_ms, sealed = excluded.sealed, data = excluded.data " +
-        "WHERE (excluded.boot_ms, excluded.lane, excluded.seq) > (latest.boot_ms, latest.lane, latest.seq)",
-      ...[segment.header.vehicle, kind, log, event.bootMs, lane, seq],
-      ...[row.atMs, row.sealing, row.data],
-    );
-}
-
-const NOTHING = new Uint8Array(0);
-
-function eventRow(
-  { tenant }: Engine,
-  { segment, lane, key }: Placed,
-  event: CarEvent,
-  seq: number,
-): EventRow {
-  const atMs = Math.round(event.bootMs + event.wallOffsetMs);
-  const plain = encodeCbor(eventDataCodec(event.kind).toCbor(event.data, event.kind));
-  if (!isPersonalKind(event.kind)) return { atMs, sealing: SEALING.plain, data: plain };
-  if (key === undefined) return { atMs, sealing: SEALING.erased, data: NOTHING };
-  const { vehicle, log } = segment.header;
-  const kind = EVENT_KINDS[event.kind].code;
-  const bound = eventBinding(tenant, { vehicle, log, lane, seq, kind });
-  return { atMs, sealing: SEALING.sealed, data: key.seal(plain, bound) };
 }

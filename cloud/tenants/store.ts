@@ -2,6 +2,7 @@
  * The SQLite engine of a tenant's store: a directory with the store, the file of its subjects' keys, and nothing else
  * of anybody else's (P-10). Any number of processes may have it open; each write is one durable transaction.
  */
+
 import { join } from "node:path";
 import {
   type AuditEntry,
@@ -29,6 +30,15 @@ import { createCommand, readCommand, readCommands, stepCommand } from "./command
 import { type Database, openDatabase, type Sql } from "./database.ts";
 import type { Engine } from "./engine.ts";
 import { latestEvents, queryEvents } from "./events.ts";
+import {
+  putGrant,
+  putGrantList,
+  readGrant,
+  readGrantList,
+  readGrants,
+  sealCredential,
+} from "./grants.ts";
+import { moveTrackRows } from "./move-track-rows.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { commitSegments, marks, putOpening, readOpening } from "./segments.ts";
 import { openWith, sealWith, subjectKeyFile, type TransitKeys } from "./subject-keys.ts";
@@ -104,6 +114,7 @@ export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore 
   const keys = subjectKeyFile(tenant, subjects, options.transit, nowMs);
   const engine: Engine = { tenant, store, keys, nowMs };
   const files = { store, subjects };
+  moveTrackRows(engine);
   return { ...reading(engine), ...writing(engine, options), ...tools(engine, files, options) };
 }
 
@@ -134,6 +145,9 @@ function reading(engine: Engine) {
     session: async (vehicle) => store.read((sql) => readSession(sql, vehicle)),
     booking: async (booking) => readBooking(engine, booking),
     bookings: async (vehicle) => readBookings(engine, vehicle),
+    grant: async (grant) => readGrant(engine, grant),
+    grants: async (vehicle) => readGrants(engine, vehicle),
+    grantList: async (vehicle) => store.read((sql) => readGrantList(sql, vehicle)),
     command: async (id) => store.read((sql) => readCommand(sql, id)),
     commands: async (vehicle, limit) =>
       store.read((sql) => readCommands(sql, vehicle, rows(limit))),
@@ -175,6 +189,11 @@ function writing(engine: Engine, options: TenantStoreOptions) {
       const holder = sealHolder(engine, booking);
       audited(audit, (sql) => putBooking(engine, sql, booking, holder));
     },
+    putGrant: async (grant, audit) => {
+      const sealed = sealCredential(engine, grant);
+      audited(audit, (sql) => putGrant(engine, sql, grant, sealed));
+    },
+    putGrantList: async (list, audit) => audited(audit, (sql) => putGrantList(sql, list, nowMs())),
     createCommand: async (command, audit) => {
       const done = store.write((sql) => {
         const { record: stored, created } = createCommand(sql, command, nowMs());

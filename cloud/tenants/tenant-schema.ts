@@ -151,6 +151,23 @@ CREATE TABLE alarms /* what a person should look at */ (
 ) STRICT;
 `;
 
+/** Events of a whole segment in one row; the columns' form is that of segments on the wire. */
+const CHUNKS_SQL = `
+CREATE TABLE chunks /* what the cars report on their way, a segment a row #PPI #GEO #SPI */ (
+  segment_id /* of segments */ INTEGER PRIMARY KEY REFERENCES segments (id),
+  log_id /* of logs */ INTEGER NOT NULL REFERENCES logs (id),
+  lane /* place in the list of lanes */ INTEGER NOT NULL,
+  first_seq /* of its events */ INTEGER NOT NULL,
+  count /* of its events */ INTEGER NOT NULL,
+  first_at_ms /* Unix time of its earliest event by the car's clocks #SPI */ INTEGER NOT NULL,
+  last_at_ms /* Unix time of its latest event #SPI */ INTEGER NOT NULL,
+  kinds /* numbers of the kinds in order, deflated */ BLOB NOT NULL,
+  sealed /* 1: data is encrypted under the vehicle's key; 2: that was destroyed before */ INTEGER NOT NULL,
+  data /* events as columns, sealed #PPI #GEO #SPI */ BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX chunks_place ON chunks (log_id, lane, first_seq, segment_id);
+`;
+
 const BOOKINGS_SQL = `
 CREATE TABLE bookings /* who may use which car when #SPI */ (
   booking /* id */ TEXT PRIMARY KEY,
@@ -189,12 +206,37 @@ CREATE TABLE feed /* announcements, ids only, in the order of commits */ (
 ) STRICT;
 `;
 
+const GRANTS_SQL = `
+CREATE TABLE grants /* rights of cards and phones #PPI #SPI */ (
+  id /* 128 random bits */ TEXT PRIMARY KEY,
+  booking /* the booking that gives it #SPI */ TEXT NOT NULL,
+  vehicle /* pseudonym */ TEXT NOT NULL,
+  credential /* card or phone as CBOR, sealed under the booking's key #PPI #SPI */ BLOB NOT NULL,
+  actions /* what it allows */ TEXT NOT NULL,
+  state /* active or revoked */ TEXT NOT NULL,
+  version /* rises by one */ INTEGER NOT NULL,
+  mac /* by the signer, over all else */ BLOB NOT NULL,
+  list_version /* the first list that shows it so */ INTEGER
+) STRICT;
+CREATE INDEX grants_vehicle ON grants (vehicle);
+CREATE TABLE grant_lists /* the newest list of each car */ (
+  vehicle /* pseudonym */ TEXT PRIMARY KEY,
+  version /* only rises */ INTEGER NOT NULL,
+  digest /* SHA-256 of its grants */ BLOB NOT NULL,
+  grants /* ids of those in it */ TEXT NOT NULL,
+  changed /* ids of those that differ from the list before */ TEXT NOT NULL,
+  sealed /* signed, and sealed to the car */ BLOB NOT NULL
+) STRICT;
+`;
+
 export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "first", sql: VEHICLES_SQL + EVENTS_SQL + BOOKINGS_SQL + AUDIT_SQL },
   {
     name: "gaps name what they replace",
     sql: "ALTER TABLE segments ADD COLUMN replaces /* of a gap: hash of the header it took the place of */ BLOB;",
   },
+  { name: "grants", sql: GRANTS_SQL },
+  { name: "the track lane in chunks", sql: CHUNKS_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

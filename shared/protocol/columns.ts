@@ -99,8 +99,30 @@ function writeOthers(out: ByteWriter, column: readonly Leaf[]): void {
   writeNumbers(out, indexes);
 }
 
+/** Columns as they were read: what each shape has in its leaves, and which shape each event has. */
+export type Columns = {
+  /** Boot times, offsets of the wall clock and doubts of it, one for each event. */
+  readonly times: readonly (readonly number[])[];
+  readonly shapes: readonly ColumnShape[];
+  /** For each event the place of its shape. */
+  readonly indexes: readonly number[];
+};
+export type ColumnShape = {
+  /** The event without its times, with 0 or null for each leaf. */
+  readonly value: CborValue;
+  /** How many events have this shape. */
+  readonly count: number;
+  /** A column for each leaf in the order of the encoding, with a value for each event of this shape. */
+  readonly leaves: readonly (readonly CborValue[])[];
+};
+
 /** The encoded events again, `count` of them. Throws ProtocolError `malformed`, in bounded time and memory. */
 export function decodeColumns(body: Uint8Array, count: number): readonly Uint8Array[] {
+  return eventValues(readColumns(body, count)).map((event) => encodeCbor(event));
+}
+
+/** As `decodeColumns`, without putting the events together. */
+export function readColumns(body: Uint8Array, count: number): Columns {
   const reader = new ByteReader(inflate(body));
   if (reader.byte() !== FORM) throw malformed("a form that is not known here");
   const times = TIME_KEYS.map(() => readNumbers(reader, count));
@@ -110,24 +132,47 @@ export function decodeColumns(body: Uint8Array, count: number): readonly Uint8Ar
   for (const index of indexes) counts[index] = (counts[index] ?? Number.NaN) + 1;
   if (counts.length !== shapes.length || counts.some((n) => !(n > 0)))
     throw malformed("expected each shape to be used, and no other");
-  const columns = shapes.map(({ kinds }, shape) =>
-    kinds.map((kind) => {
-      const length = counts[shape] ?? 0;
-      return kind === "number" ? readNumbers(reader, length) : readOthers(reader, length);
-    }),
-  );
-  if (!reader.atEnd) throw malformed("expected no more bytes");
-  const used = shapes.map(() => 0);
-  return indexes.map((shape, i) => {
-    const row = used[shape] ?? 0;
-    used[shape] = row + 1;
-    const leaves = (columns[shape] ?? []).map((column) => column[row] ?? null);
-    const rest = fill(shapes[shape]?.value ?? null, leaves[Symbol.iterator]());
-    if (!(rest instanceof Map)) throw malformed("expected an event's shape");
-    const event = new Map<number | string, CborValue>(rest);
-    for (const key of TIME_KEYS) event.set(key, times[key]?.[i] ?? null);
-    return encodeCbor(event);
+  const read = shapes.map(({ value, kinds }, shape) => {
+    const length = counts[shape] ?? 0;
+    const leaves = kinds.map((kind) =>
+      kind === "number" ? readNumbers(reader, length) : readOthers(reader, length),
+    );
+    return { value, count: length, leaves };
   });
+  if (!reader.atEnd) throw malformed("expected no more bytes");
+  return { times, shapes: read, indexes };
+}
+
+/** The events as maps, in order. Throws ProtocolError `malformed`. */
+export function eventValues({ times, shapes, indexes }: Columns): readonly EventValue[] {
+  const used = shapes.map(() => 0);
+  return indexes.map((index, i) => {
+    const row = used[index] ?? 0;
+    used[index] = row + 1;
+    const shape = shapes[index];
+    if (shape === undefined) throw malformed("expected a shape");
+    const leaves = shape.leaves.map((column) => column[row] ?? null);
+    return eventValue(
+      shape,
+      leaves,
+      TIME_KEYS.map((key) => times[key]?.[i] ?? null),
+    );
+  });
+}
+
+export type EventValue = ReadonlyMap<number | string, CborValue>;
+
+/** One event of a shape, with these leaves and times. */
+export function eventValue(
+  { value }: Pick<ColumnShape, "value">,
+  leaves: readonly CborValue[],
+  times: readonly CborValue[],
+): EventValue {
+  const rest = fill(value, leaves[Symbol.iterator]());
+  if (!(rest instanceof Map)) throw malformed("expected an event's shape");
+  const event = new Map<number | string, CborValue>(rest);
+  for (const key of TIME_KEYS) event.set(key, times[key] ?? null);
+  return event;
 }
 
 function inflate(body: Uint8Array): Uint8Array {

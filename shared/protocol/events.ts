@@ -2,7 +2,7 @@
  * The events a car reports. The table says for each kind its number on the wire, its lane, and its data; rows
  * and fields are only ever appended. The class and tag of every field (P-20) decide how it is stored and shown.
  */
-import type { CborValue } from "./cbor.ts";
+import { type CborValue, decodeCbor } from "./cbor.ts";
 import { ProtocolError } from "./errors.ts";
 import { bookingCodec, random128 } from "./ids.ts";
 import type { Lane } from "./lanes.ts";
@@ -10,7 +10,6 @@ import {
   bool,
   type Codec,
   choice,
-  decode,
   encode,
   type FieldMeta,
   field,
@@ -423,7 +422,12 @@ export function encodeEvent(event: CarEvent): Uint8Array {
 
 /** Decodes and validates an event. Throws ProtocolError `malformed`. */
 export function decodeEvent(encoded: Uint8Array): CarEvent {
-  const { kind: code, data, ...time } = decode(eventCodec, encoded);
+  return eventFromCbor(decodeCbor(encoded));
+}
+
+/** As `decodeEvent`, of what is decoded already. */
+export function eventFromCbor(value: CborValue): CarEvent {
+  const { kind: code, data, ...time } = eventCodec.fromCbor(value, eventCodec.describe);
   const kind = KINDS_BY_CODE.get(code);
   if (kind === undefined) throw new ProtocolError("malformed", `event.kind: no kind ${code}`);
   return { ...time, kind, data: eventDataCodec(kind).fromCbor(data, kind) } as CarEvent;

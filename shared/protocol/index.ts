@@ -8,6 +8,12 @@ export * from "./artefact.ts";
 export * from "./bytes.ts";
 export * from "./card-auth.ts";
 export * from "./cbor.ts";
+export {
+  type CheckedColumns,
+  checkColumns,
+  columnEvents,
+  eventAtMs,
+} from "./column-check.ts";
 export { decodeColumns, encodeColumns } from "./columns.ts";
 export * from "./commands.ts";
 export * from "./cose.ts";

@@ -3,8 +3,10 @@
  * All writes are durable when they resolve. Errors are ProtocolError `storage_failed`, `conflict` or `not_found`.
  */
 import type { LaneMark } from "./acks.ts";
+import type { CheckedColumns } from "./column-check.ts";
 import type { Action, CommandResult } from "./commands.ts";
 import type { CarEvent, EventKind } from "./events.ts";
+import type { GrantAction } from "./grants.ts";
 import type { TenantId, VehicleId } from "./ids.ts";
 import type { Lane } from "./lanes.ts";
 import type { LogOpening, SegmentHeader } from "./segments.ts";
@@ -36,6 +38,8 @@ export type OpenedSegment = {
   readonly header: SegmentHeader;
   readonly headerHash: Uint8Array;
   readonly events: readonly CarEvent[];
+  /** In place of `events`, which is empty then. */
+  readonly columns?: CheckedColumns;
 };
 
 /** `fork`: the same number with another hash is there already; both are kept and an alarm is raised. */
@@ -83,6 +87,39 @@ export type BookingRecord = {
   readonly state: BookingState;
   readonly version: number;
   readonly mac: Uint8Array;
+};
+
+/**
+ * A right that a booking gives to a card or a phone. `mac` covers everything but itself and `listVersion`, and can be
+ * made by the signer's side only.
+ */
+export type GrantRecord = {
+  /** Hexadecimal, 32 digits. */
+  readonly grant: string;
+  readonly booking: string;
+  readonly vehicle: VehicleId;
+  /** A `credentialCodec`: kept encrypted under the booking's key. Empty where that was destroyed. */
+  readonly credential: Uint8Array;
+  readonly actions: readonly GrantAction[];
+  readonly state: "active" | "revoked";
+  readonly version: number;
+  readonly mac: Uint8Array;
+  /** The first list of the car that shows it as it is now: once the car confirms that, it is in force there. */
+  readonly listVersion?: number;
+};
+
+/** The newest grant list of a car, as it is pushed. */
+export type GrantListRecord = {
+  readonly vehicle: VehicleId;
+  readonly version: number;
+  /** SHA-256 of its grants: a list that would say the same is not made. */
+  readonly digest: Uint8Array;
+  /** Hexadecimal ids of the grants in it. */
+  readonly grants: readonly string[];
+  /** Hexadecimal ids of those whose entry differs from the list before, left out ones included. */
+  readonly changed: readonly string[];
+  /** Signed, and sealed to the car. */
+  readonly sealed: Uint8Array;
 };
 
 export const COMMAND_STATES = [
@@ -190,6 +227,14 @@ export type TenantStore = {
   readonly putBooking: (record: BookingRecord, audit: AuditEntry) => Promise<void>;
   readonly booking: (booking: string) => Promise<BookingRecord | undefined>;
   readonly bookings: (vehicle?: VehicleId) => Promise<readonly BookingRecord[]>;
+
+  /** Writes the grant if the stored version is `record.version - 1` (none for 1); else `conflict`. */
+  readonly putGrant: (record: GrantRecord, audit: AuditEntry) => Promise<void>;
+  readonly grant: (grant: string) => Promise<GrantRecord | undefined>;
+  readonly grants: (vehicle: VehicleId) => Promise<readonly GrantRecord[]>;
+  /** Writes the list if its version is above the stored one, and marks what it changed; else `conflict`. */
+  readonly putGrantList: (record: GrantListRecord, audit: AuditEntry) => Promise<void>;
+  readonly grantList: (vehicle: VehicleId) => Promise<GrantListRecord | undefined>;
 
   /** Creates a command; if its idempotency key (of the same requester) is taken, returns the one that is there. */
   readonly createCommand: (record: CommandRecord, audit: AuditEntry) => Promise<CommandRecord>;

@@ -4,8 +4,11 @@ import {
   type BookingRecord,
   type CarEvent,
   type CommandRecord,
+  checkColumns,
   concatBytes,
   type EventQuery,
+  encodeColumns,
+  encodeEvent,
   type Lane,
   type LogOpening,
   type OpenedSegment,
@@ -122,6 +125,12 @@ function hashOf(header: SegmentHeader): Uint8Array {
 export function forkOf(segment: OpenedSegment): OpenedSegment {
   const header = { ...segment.header, bodyHash: randomBytes(32) };
   return { ...segment, header, headerHash: hashOf(header) };
+}
+
+/** The same segment as ingest hands it over where its events came as columns. */
+export function inColumns({ events, ...segment }: OpenedSegment): OpenedSegment {
+  const body = encodeColumns(events.map((event) => encodeEvent(event)));
+  return { ...segment, events: [], columns: checkColumns(body, events.length) };
 }
 
 export async function allEvents(

@@ -22,6 +22,7 @@ import {
   command,
   droppedOf,
   forkOf,
+  inColumns,
   OTHER_CAR,
   refuses,
   shuffled,
@@ -50,6 +51,7 @@ export function tenantStoreConformance(test: Test, name: string, open: OpenEngin
     });
   };
   segmentTests(it);
+  trackTests(it);
   markTests(it);
   orderTests(it);
   recordConformance(it);
@@ -132,6 +134,84 @@ function segmentTests(it: It): void {
     assert.equal(await store.opening(CAR, log.log), log.opening());
     await refuses("conflict", store.putOpening({ ...log.opening(), ingestKeyVersion: 2 }));
     assert.is(await store.opening(OTHER_CAR, log.log), undefined);
+  });
+}
+
+function trackTests(it: It): void {
+  it("a drive is listed whole, by pages, kinds and times, as columns and as events", async ({
+    store,
+  }) => {
+    const log = new CarLog();
+    const at = `car-1 ${toHex(log.log)} track`;
+    const drive = [0, 1, 2].map((minute) =>
+      log.next(
+        "track",
+        Array.from({ length: 60 }, (_, i) =>
+          i % 20 === 7 ? log.note(60 * minute + i, "n") : log.position(60 * minute + i),
+        ),
+      ),
+    );
+    await store.commitSegments(
+      shuffled("drive", drive).map((segment, i) => (i === 1 ? segment : inColumns(segment))),
+    );
+    const listed = Array.from({ length: 180 }, (_, i) => `${at} ${i + 1}`);
+    for (const limit of [1000, 60, 59, 7]) assert.equal(await allEvents(store, {}, limit), listed);
+    const { wallOffsetMs: base } = log;
+    const within = await allEvents(store, { fromMs: base + 59, toMs: base + 61 });
+    assert.equal(within, listed.slice(59, 62));
+    const notes = await allEvents(store, { kinds: ["diagnostic.note"] }, 2);
+    assert.equal(
+      notes,
+      [8, 28, 48, 68, 88, 108, 128, 148, 168].map((seq) => `${at} ${seq}`),
+    );
+    const { items } = await store.events({ limit: 8 });
+    const [first, , , , , , , note] = items;
+    assert.ok(first !== undefined && "data" in first && note !== undefined && "data" in note);
+    assert.equal([first.atMs, first.kind], [base, "position.sampled"]);
+    assert.equal(first.data, { latitude: 52.5, longitude: 13.4, speedKmh: 30 });
+    assert.equal([note.atMs, note.data], [base + 7, { note: "n" }]);
+    const latest = await store.latest(CAR);
+    assert.equal(
+      latest.map(({ seq }) => seq),
+      [180, 168],
+    );
+  });
+
+  it("columns of any lane are stored, once, and a wrong count of them never", async ({ store }) => {
+    const log = new CarLog();
+    const state = inColumns(log.next("state", [log.position(1), log.note(2, "two")]));
+    const { columns } = state;
+    assert.ok(columns !== undefined);
+    const short = { ...state, header: { ...state.header, count: 3 } };
+    await refuses("malformed", store.commitSegments([short]));
+    assert.equal(await store.commitSegments([state, state]), ["stored", "duplicate"]);
+    assert.is((await allEvents(store)).length, 2);
+  });
+
+  it("both branches of a fork of the track are listed, number by number", async ({ store }) => {
+    const log = new CarLog();
+    const at = `car-1 ${toHex(log.log)} track`;
+    const mine = log.next("track", [log.position(1), log.position(2)]);
+    const next = log.next("track", [log.position(3)]);
+    const theirs = { ...forkOf(mine), events: [log.position(8), log.position(9)] };
+    assert.equal(await store.commitSegments([mine, next, theirs]), ["stored", "stored", "fork"]);
+    const listed = [1, 1, 2, 2, 3].map((seq) => `${at} ${seq}`);
+    for (const limit of [10, 1, 2, 3]) assert.equal(await allEvents(store, {}, limit), listed);
+  });
+
+  it("P-31 a drive whose key is gone is still counted, and tells nothing", async ({ store }) => {
+    const log = new CarLog();
+    const at = `car-1 ${toHex(log.log)} track`;
+    await store.commitSegments([log.next("track", [log.position(1), log.note(2, "a")])]);
+    await store.subjectKeys.destroy(`vehicle:${CAR}`);
+    await store.commitSegments([log.next("track", [log.position(3)])]);
+    assert.equal(await allEvents(store), [`${at} 1`, `${at} 2`, `${at} 3`]);
+    const { items } = await store.events({ limit: 10 });
+    for (const item of items) assert.is("data" in item ? item.data : undefined, null);
+    assert.equal(
+      items.map((item) => ("kind" in item ? item.kind : "gap")),
+      ["position.sampled", "diagnostic.note", "position.sampled"],
+    );
   });
 }
 

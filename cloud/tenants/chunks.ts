@@ -1,0 +1,183 @@
+/**
+ * Chunks: the events of one segment in one row, as the columns that the car sent, sealed as a whole under the vehicle's
+ * key whatever kinds they hold. Numbers, kinds and the span of time stand beside, for finding and for counting: they
+ * are what is left where the key has been destroyed.
+ */
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import {
+  type CarEvent,
+  type CheckedColumns,
+  columnEvents,
+  concatBytes,
+  eventAtMs,
+  ProtocolError,
+  SEGMENT_EVENTS_MAX,
+  type TenantId,
+  uint64,
+  utf8,
+  type VehicleId,
+} from "@kerbside/protocol";
+import type { Sql } from "./database.ts";
+import { type Engine, SEALING } from "./engine.ts";
+import type { SubjectKey } from "./subject-keys.ts";
+
+const NOTHING = new Uint8Array(0);
+/** Numbers of kinds are below 65,536. */
+const KIND_BYTES = 2;
+/** Chunks read at once. */
+const READ_AT_ONCE = 16;
+
+export type ChunkLog = {
+  readonly id: number;
+  readonly vehicle: VehicleId;
+  readonly bytes: Uint8Array;
+};
+export type ChunkPlace = {
+  readonly log: ChunkLog;
+  readonly lane: number;
+  /** Id of the segment. */
+  readonly segment: number;
+  readonly firstSeq: number;
+  /** Undefined where it was destroyed: then the data is not kept. */
+  readonly key: SubjectKey | undefined;
+};
+
+export function putChunk(
+  { tenant }: Engine,
+  sql: Sql,
+  place: ChunkPlace,
+  columns: Pick<CheckedColumns, "body" | "count" | "firstAtMs" | "lastAtMs" | "kinds">,
+): void {
+  const { log, lane, segment, firstSeq, key } = place;
+  const { body, count, firstAtMs, lastAtMs, kinds } = columns;
+  const bound = chunkBinding(tenant, log, { lane, segment, firstSeq, count });
+  sql.run(
+    "INSERT INTO chunks (segment_id, log_id, lane, first_seq, count, first_at_ms, last_at_ms, kinds, sealed, data) " +
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ...[segment, log.id, lane, firstSeq, count, firstAtMs, lastAtMs, packKinds(kinds)],
+    key === undefined ? SEALING.erased : SEALING.sealed,
+    key === undefined ? NOTHING : key.seal(body, bound),
+  );
+}
+
+type BoundPlace = {
+  readonly lane: number;
+  readonly segment: number;
+  readonly firstSeq: number;
+  readonly count: number;
+};
+
+/** The segment's id tells the branches of a fork apart. */
+function chunkBinding(
+  tenant: TenantId,
+  { vehicle, bytes }: ChunkLog,
+  { lane, segment, firstSeq, count }: BoundPlace,
+): Uint8Array {
+  const head = utf8(`kerbside/v1/chunk\n${tenant}\n${vehicle}\n`);
+  return concatBytes(head, bytes, ...[lane, segment, firstSeq, count].map(uint64));
+}
+
+function packKinds(kinds: readonly number[]): Uint8Array {
+  const bytes = Buffer.alloc(kinds.length * KIND_BYTES);
+  for (let i = 0; i < kinds.length; i += 1) bytes.writeUInt16BE(kinds[i] ?? 0, i * KIND_BYTES);
+  return deflateRawSync(bytes);
+}
+
+function unpackKinds(packed: Uint8Array, count: number): readonly number[] {
+  const bytes = inflateRawSync(packed, { maxOutputLength: SEGMENT_EVENTS_MAX * KIND_BYTES });
+  if (bytes.length !== count * KIND_BYTES)
+    throw new ProtocolError("storage_failed", `chunk: expected the kinds of ${count} events`);
+  return Array.from({ length: count }, (_, i) => bytes.readUInt16BE(i * KIND_BYTES));
+}
+
+type ChunkRow = {
+  readonly segment: number;
+  readonly firstSeq: number;
+  readonly count: number;
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+  readonly kinds: Uint8Array;
+  readonly sealed: number;
+  readonly data: Uint8Array;
+};
+
+/** An event in a chunk; without `event` where the key has been destroyed, and then at the chunk's earliest moment. */
+export type ChunkEvent = {
+  readonly segment: number;
+  readonly seq: number;
+  readonly atMs: number;
+  readonly kind: number;
+  readonly event: CarEvent | undefined;
+};
+
+export type ChunkQuery = {
+  readonly log: ChunkLog;
+  readonly lane: number;
+  /** Only what comes after it: the number of an event, then the id of its segment. */
+  readonly from: { readonly seq: number; readonly segment: number };
+  readonly wanted: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Numbers of kinds; undefined: all. */
+  readonly kinds: ReadonlySet<number> | undefined;
+  readonly key: (vehicle: VehicleId) => SubjectKey | undefined;
+};
+
+/** The first `wanted` events after a place, in order of number and segment; more where a chunk ends with more. */
+export function chunkEvents(engine: Engine, sql: Sql, query: ChunkQuery): readonly ChunkEvent[] {
+  const found: ChunkEvent[] = [];
+  for (const row of chunksAfter(sql, query)) {
+    // What comes before this chunk's first number can no longer be preceded by anything.
+    if (found.filter(({ seq }) => seq < row.firstSeq).length >= query.wanted) break;
+    if (row.lastAtMs < query.fromMs || row.firstAtMs > query.toMs) continue;
+    const kinds = unpackKinds(row.kinds, row.count);
+    const { kinds: asked } = query;
+    if (asked !== undefined && !kinds.some((kind) => asked.has(kind))) continue;
+    found.push(...expand(engine, row, kinds, query));
+  }
+  return found.sort((a, b) => a.seq - b.seq || a.segment - b.segment);
+}
+
+/** The chunks that may hold anything after the place, by first number. */
+function* chunksAfter(sql: Sql, { log, lane, from }: ChunkQuery): Generator<ChunkRow> {
+  // A chunk that began before the place may reach beyond it; none is longer than a segment.
+  let at = { firstSeq: Math.max(0, from.seq - SEGMENT_EVENTS_MAX), segment: 0 };
+  for (;;) {
+    const rows = sql.all<ChunkRow>(
+      "SELECT segment_id AS segment, first_seq AS firstSeq, count, first_at_ms AS firstAtMs, last_at_ms AS lastAtMs, " +
+        "kinds, sealed, data FROM chunks WHERE log_id = ? AND lane = ? AND (first_seq, segment_id) > (?, ?) " +
+        "AND first_seq + count > ? ORDER BY first_seq, segment_id LIMIT ?",
+      ...[log.id, lane, at.firstSeq, at.segment, from.seq, READ_AT_ONCE],
+    );
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < READ_AT_ONCE) return;
+    at = last;
+  }
+}
+
+function expand(
+  { tenant }: Engine,
+  row: ChunkRow,
+  kinds: readonly number[],
+  { log, lane, from, fromMs, toMs, kinds: asked, key }: ChunkQuery,
+): readonly ChunkEvent[] {
+  const vehicleKey = row.sealed === SEALING.erased ? undefined : key(log.vehicle);
+  const events =
+    vehicleKey === undefined
+      ? undefined
+      : columnEvents(
+          vehicleKey.open(row.data, chunkBinding(tenant, log, { lane, ...row })),
+          row.count,
+        );
+  const found: ChunkEvent[] = [];
+  for (const [i, kind] of kinds.entries()) {
+    const [seq, { segment }] = [row.firstSeq + i, row];
+    const event = events?.[i];
+    const atMs = event === undefined ? row.firstAtMs : eventAtMs(event);
+    const isAfter = seq > from.seq || (seq === from.seq && segment > from.segment);
+    const isAsked = atMs >= fromMs && atMs <= toMs && (asked === undefined || asked.has(kind));
+    if (isAfter && isAsked) found.push({ segment, seq, atMs, kind, event });
+  }
+  return found;
+}
