@@ -10,7 +10,7 @@ import {
   carMessageHandler,
   connectSigner,
 } from "@kerbside/commands";
-import { carGate, openPlatformAuthority, tokenVerifier } from "@kerbside/identity";
+import { carGate, openPlatformAuthority } from "@kerbside/identity";
 import { createIngest } from "@kerbside/ingest";
 import { type SourceMessage, systemRandom } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
@@ -18,9 +18,10 @@ import type { FastifyInstance } from "fastify";
 import { type Homes, homesOf } from "./homes.ts";
 import { openEmbeddedIssuer } from "./issuer-keys.ts";
 import { serviceLog } from "./log.ts";
-import { serviceClock, signerSocket, TOKEN_AUDIENCE } from "./ports.ts";
+import { serviceClock, signerSocket } from "./ports.ts";
 import { ensureServerFiles } from "./provisioning.ts";
 import { watchRevocations } from "./revocations.ts";
+import { serviceVerifier, type TrustedIssuer } from "./trust.ts";
 import { registerConsole, registerEnrolment, registerIssuer } from "./web-routes.ts";
 
 export type NodeOptions = {
@@ -31,6 +32,7 @@ export type NodeOptions = {
   /** 0: any free one. */
   readonly brokerPort: number;
   readonly issuer: string;
+  readonly trusted?: TrustedIssuer;
 };
 export type RunningNode = {
   readonly brokerPort: number;
@@ -105,7 +107,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
     connected,
     commands,
     bookings: new BookingService({ tenant, signer, clock }),
-    verifyToken: tokenVerifier({ issuer: issuerName, audience: TOKEN_AUDIENCE, keys, clock }),
+    verifyToken: serviceVerifier({ issuer: issuerName, keys }, options.trusted, clock),
     clock,
     log,
   });

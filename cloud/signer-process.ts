@@ -1,27 +1,28 @@
 /** The signer as a service: its own key, its own vaults, the stores, and a Unix socket. No port of any kind. */
 import { type RunningSigner, runSigner } from "@kerbside/commands";
-import { tokenVerifier } from "@kerbside/identity";
 import { openSignerTenants } from "@kerbside/tenants";
 import { signersIssuerKeys } from "./issuer-keys.ts";
 import { serviceLog } from "./log.ts";
-import { serviceClock, signerSocket, TOKEN_AUDIENCE } from "./ports.ts";
+import { serviceClock, signerSocket } from "./ports.ts";
+import { serviceVerifier, type TrustedIssuer } from "./trust.ts";
 
 export type SignerProcessOptions = {
   readonly dir: string;
   readonly signerKey: Uint8Array;
   readonly issuer: string;
+  readonly trusted?: TrustedIssuer;
 };
 
 /** Rejects with ProtocolError where the data directory is not one of a cloud, or another signer runs there. */
 export async function startSigner(options: SignerProcessOptions): Promise<RunningSigner> {
-  const { dir, signerKey, issuer } = options;
+  const { dir, signerKey, issuer, trusted } = options;
   const clock = serviceClock();
   const keys = await signersIssuerKeys(dir, signerKey);
   const tenants = await openSignerTenants({ dir, signerKey });
   const running = await runSigner({
     socket: signerSocket(dir),
     tenant: (id) => tenants.tenant(id),
-    verifyToken: tokenVerifier({ issuer, audience: TOKEN_AUDIENCE, keys, clock }),
+    verifyToken: serviceVerifier({ issuer, keys }, trusted, clock),
     clock,
     log: serviceLog("signer"),
   });

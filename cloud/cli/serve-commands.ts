@@ -11,10 +11,16 @@ import {
   serviceClock,
 } from "../ports.ts";
 import { ServiceFailed, type Supervised, supervise } from "../supervisor.ts";
+import { type TrustedIssuer, trustedIssuer } from "../trust.ts";
 import { type Command, DATA_OPTION, DEV_OPTION, type Input, JSON_OPTION } from "./command.ts";
 
 const PORT_MAX = 65_535;
 const ISSUER_OPTION = { value: "URL", doc: "name of the token issuer; default: by the HTTPS port" };
+const TRUST_OPTIONS = {
+  "trust-issuer": { value: "URL", doc: "believe tokens of this issuer too" },
+  "trust-jwks": { value: "URL", doc: "where its public keys are (JWKS, HTTPS)" },
+  "trust-ca": { value: "FILE", doc: "authority of that address, PEM; default: the system's" },
+};
 const common = { data: DATA_OPTION, json: JSON_OPTION };
 const PORT_OPTIONS = {
   "https-port": { value: "N", default: `${HTTPS_PORT_DEFAULT}`, doc: "API and console; 0: any" },
@@ -26,13 +32,13 @@ export const SERVE_COMMANDS: readonly Command[] = [
   {
     name: "serve",
     summary: "Runs broker, ingest, API, console and signer, as processes of their own.",
-    options: { ...common, ...PORT_OPTIONS, dev: DEV_OPTION },
+    options: { ...common, ...PORT_OPTIONS, ...TRUST_OPTIONS, dev: DEV_OPTION },
     run: serveAll,
   },
   {
     name: "serve node",
     summary: "Runs broker, ingest, API and console in this process.",
-    options: { ...common, ...PORT_OPTIONS, issuer: ISSUER_OPTION },
+    options: { ...common, ...PORT_OPTIONS, ...TRUST_OPTIONS, issuer: ISSUER_OPTION },
     run: serveNode,
   },
   {
@@ -40,6 +46,7 @@ export const SERVE_COMMANDS: readonly Command[] = [
     summary: "Runs the signer in this process.",
     options: {
       ...common,
+      ...TRUST_OPTIONS,
       "https-port": PORT_OPTIONS["https-port"],
       issuer: ISSUER_OPTION,
     },
@@ -68,7 +75,7 @@ async function serveAll(input: Input): Promise<number> {
   const issuer = issuerName(ports.https);
   const secrets = await prepare(input, dir, issuer);
   const log = serviceLog("supervisor");
-  const shared = ["--data", dir, "--issuer", issuer];
+  const shared = ["--data", dir, "--issuer", issuer, ...trustWords(input)];
   const key = (secret: Uint8Array): string => Buffer.from(secret).toString("base64url");
   const services: Supervised[] = [];
   const start = (service: Parameters<typeof supervise>[0]): Supervised => {
@@ -108,6 +115,25 @@ async function serveAll(input: Input): Promise<number> {
   }
 }
 
+type Trust = { readonly trusted?: TrustedIssuer };
+
+function trustOf(input: Input): Trust {
+  const [issuer, jwks, ca] = (["trust-issuer", "trust-jwks", "trust-ca"] as const).map((name) =>
+    input.optional(name),
+  );
+  const trusted = trustedIssuer(issuer, jwks, ca);
+  return trusted === undefined ? {} : { trusted };
+}
+
+/** The same words for the services; judged here first, so that a mistake is told once. */
+function trustWords(input: Input): readonly string[] {
+  trustOf(input);
+  return Object.keys(TRUST_OPTIONS).flatMap((name) => {
+    const said = input.optional(name);
+    return said === undefined ? [] : [`--${name}`, said];
+  });
+}
+
 /** Makes what both services need before either starts, where both secrets are still at hand. */
 async function prepare(
   input: Input,
@@ -143,6 +169,7 @@ async function serveNode(input: Input): Promise<number> {
     httpsPort,
     brokerPort: input.integer("broker-port", 0, PORT_MAX),
     issuer: input.optional("issuer") ?? issuerName(httpsPort),
+    ...trustOf(input),
   });
   const ready = { https: httpsPort, broker: node.brokerPort };
   announce(input, ready, `node is up: HTTPS ${ready.https}, broker ${ready.broker}`);
@@ -159,7 +186,12 @@ async function serveSigner(input: Input): Promise<number> {
   if (issuer === undefined && port === 0)
     throw new ProtocolError("malformed", "--issuer: expected with --https-port 0");
   const { startSigner } = await import("../signer-process.ts");
-  const signer = await startSigner({ dir, signerKey, issuer: issuer ?? issuerName(port) });
+  const signer = await startSigner({
+    dir,
+    signerKey,
+    issuer: issuer ?? issuerName(port),
+    ...trustOf(input),
+  });
   announce(input, {}, "signer is up");
   await stopped(input);
   await signer.close();

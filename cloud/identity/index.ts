@@ -31,4 +31,5 @@ export {
   type IssuerOptions,
   openIssuer,
 } from "./issuer.ts";
+export { verifierByIssuer } from "./several-issuers.ts";
 export { type TokenVerifierOptions, tokenVerifier } from "./token-verifier.ts";

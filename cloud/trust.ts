@@ -1,0 +1,56 @@
+/** Whose access tokens are believed: the embedded issuer's, and those of one that the platform has configured. */
+import { readFileSync } from "node:fs";
+import { type TokenVerifierOptions, tokenVerifier, verifierByIssuer } from "@kerbside/identity";
+import { type Clock, ProtocolError, type TokenVerifier } from "@kerbside/protocol";
+import { TOKEN_AUDIENCE } from "./ports.ts";
+
+/** An OAuth2 issuer besides the embedded one. Its tokens must carry `tenant` and `scope` (RFC 9068). */
+export type TrustedIssuer = {
+  readonly issuer: string;
+  readonly jwks: URL;
+  /** PEM; the platform's own trust where there is none. */
+  readonly ca?: string;
+};
+
+/** Reads the words of the command line. Throws ProtocolError `malformed` where one is missing or no HTTPS address. */
+export function trustedIssuer(
+  issuer: string | undefined,
+  jwks: string | undefined,
+  caFile: string | undefined,
+): TrustedIssuer | undefined {
+  if (issuer === undefined && jwks === undefined && caFile === undefined) return undefined;
+  if (issuer === undefined || jwks === undefined) {
+    throw new ProtocolError("malformed", "--trust-issuer and --trust-jwks: expected both");
+  }
+  const url = URL.canParse(jwks) ? new URL(jwks) : undefined;
+  if (url?.protocol !== "https:") {
+    throw new ProtocolError(
+      "malformed",
+      "--trust-jwks: expected an address that begins with https://",
+    );
+  }
+  return {
+    issuer,
+    jwks: url,
+    ...(caFile === undefined ? {} : { ca: readFileSync(caFile, "utf8") }),
+  };
+}
+
+/** The verifier of a service. `keys` are the embedded issuer's. */
+export function serviceVerifier(
+  embedded: { readonly issuer: string; readonly keys: TokenVerifierOptions["keys"] },
+  trusted: TrustedIssuer | undefined,
+  clock: Clock,
+): TokenVerifier {
+  const own = tokenVerifier({ ...embedded, audience: TOKEN_AUDIENCE, clock });
+  if (trusted === undefined) return own;
+  const { issuer, jwks: url, ca } = trusted;
+  const keys = { url, ...(ca === undefined ? {} : { ca }) };
+  const theirs = tokenVerifier({ issuer, keys, audience: TOKEN_AUDIENCE, clock });
+  return verifierByIssuer(
+    new Map([
+      [issuer, theirs],
+      [embedded.issuer, own],
+    ]),
+  );
+}
