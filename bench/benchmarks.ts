@@ -2,5 +2,6 @@
 import type { Benchmark } from "./benchmark.ts";
 import { bufferBenchmark } from "./buffer/append.ts";
 import { canBenchmark } from "./can/can.ts";
+import { ingestBenchmark } from "./ingest/ingest.ts";
 
-export const BENCHMARKS: readonly Benchmark[] = [bufferBenchmark, canBenchmark];
+export const BENCHMARKS: readonly Benchmark[] = [bufferBenchmark, canBenchmark, ingestBenchmark];
