@@ -6,11 +6,12 @@ import {
 } from "@kerbside/identity";
 import { KEY_BYTES, ProtocolError, type TenantId, type Vault } from "@kerbside/protocol";
 import type { Registry, SqliteTenantStore } from "@kerbside/tenants";
-import { VAULT_NAMES } from "./provisioning.ts";
+import { currentCertificates, VAULT_NAMES } from "./provisioning.ts";
 
 export type IngestKey = { readonly publicKey: Uint8Array; readonly privateKey: Uint8Array };
 export type Home = EnrolmentTenant & {
   readonly store: SqliteTenantStore;
+  readonly vault: Vault;
   /** The tenant's key that roots of logs are sealed to, by version; undefined where there never was one. */
   readonly ingestKey: (version: number) => Promise<IngestKey | undefined>;
 };
@@ -49,10 +50,10 @@ async function openHome(
     store,
     authority: await openTenantAuthority(platform, id, vault, Date.now),
     authorityKey: await must(VAULT_NAMES.authority),
-    keyCertificates: {
-      command: await must(VAULT_NAMES.command),
-      ingest: await must(VAULT_NAMES.ingest),
-    },
+    spareKey: await vault.get(VAULT_NAMES.spare),
+    keyCertificates: async () =>
+      new Map([...(await currentCertificates(vault))].map(([of, { envelope }]) => [of, envelope])),
+    vault,
     ingestKey: async (version) => {
       const known = keys.get(version);
       if (known !== undefined) return known;

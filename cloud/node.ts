@@ -4,17 +4,20 @@
  */
 import { startBroker } from "@kerbside/broker";
 import {
+  answerAnnouncements,
   apiServer,
   BookingService,
   CommandService,
   carMessageHandler,
   connectSigner,
+  GrantService,
 } from "@kerbside/commands";
 import { carGate, openPlatformAuthority } from "@kerbside/identity";
 import { createIngest } from "@kerbside/ingest";
 import { type SourceMessage, systemRandom } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
 import type { FastifyInstance } from "fastify";
+import { keysOf, watchKeys } from "./certified-keys.ts";
 import { type Homes, homesOf } from "./homes.ts";
 import { openEmbeddedIssuer } from "./issuer-keys.ts";
 import { serviceLog } from "./log.ts";
@@ -96,6 +99,8 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
     random: systemRandom,
   });
   closing.add(() => commands.close());
+  const grants = new GrantService({ tenant, signer, downlink, log });
+  closing.add(() => grants.close());
   const ingest = await createIngest({ tenant, downlink, clock, log });
   closing.add(() => ingest.close());
 
@@ -106,7 +111,11 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
     tenant,
     connected,
     commands,
-    bookings: new BookingService({ tenant, signer, clock }),
+    grants,
+    bookings: new BookingService({
+      ...{ tenant, signer, clock },
+      changed: (id, booking) => grants.bookingChanged(id, booking),
+    }),
     verifyToken: serviceVerifier({ issuer: issuerName, keys }, options.trusted, clock),
     clock,
     log,
@@ -117,10 +126,14 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   registerCars(app, options, { tenant, registry, serverCa: tls.ca, brokerPort: broker.port });
   await app.listen({ port: options.httpsPort, host });
 
-  await broker.source.start(router(ingest, carMessageHandler({ tenant, commands, clock, log })));
+  const announced = answerAnnouncements({ signer, downlink, grants, log, keys: keysOf(tenant) });
+  const carMessage = carMessageHandler({ tenant, commands, clock, log, announced });
+  await broker.source.start(router(ingest, carMessage));
   closing.add(() => broker.source.stop());
   await commands.pickUp(registry.list());
   closing.add(watchRevocations({ tenants: registry, disconnect: broker.disconnect, clock, log }));
+  const { list } = registry;
+  closing.add(watchKeys({ list, homes: tenant, downlink, clock, log }));
   log.info("node.up", { https: options.httpsPort, broker: broker.port });
   return broker.port;
 }

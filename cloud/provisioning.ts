@@ -4,7 +4,12 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { join } from "node:path";
-import { provisionSigner, SCOPES } from "@kerbside/commands";
+import {
+  type CertifiedKeys,
+  provisionSigner,
+  SCOPES,
+  type SignerPublicKey,
+} from "@kerbside/commands";
 import {
   openPlatformAuthority,
   openTenantAuthority,
@@ -12,6 +17,7 @@ import {
 } from "@kerbside/identity";
 import {
   type AuditEntry,
+  CERTIFIED_PURPOSES,
   type CertifiedPurpose,
   certifyKey,
   concatBytes,
@@ -24,6 +30,7 @@ import {
   systemRandom,
   type TenantId,
   utf8,
+  type Vault,
 } from "@kerbside/protocol";
 import {
   makeDirectory,
@@ -35,6 +42,7 @@ import {
 import { writeSecret } from "./config.ts";
 
 const DAY_MS = 86_400_000;
+const SUCCESSION = /^authority\/succession-([1-9][0-9]{0,8})$/;
 /** A server certificate with less life left is made anew at a start. */
 const SERVER_SPARE_MS = 30 * DAY_MS;
 const SERVER_NAMES = { dns: ["localhost"], ip: ["127.0.0.1", "::1"] } as const;
@@ -42,8 +50,11 @@ const SERVER_NAMES = { dns: ["localhost"], ip: ["127.0.0.1", "::1"] } as const;
 /** Names in a tenant's vault. The public half of a key of cars stands before the private one. */
 export const VAULT_NAMES = {
   authority: "authority/public",
-  command: "certificates/command-1",
-  ingest: "certificates/ingest-1",
+  spare: "authority/spare",
+  /** What the spare signed to name the authority of this version. */
+  succession: (version: number): string => `authority/succession-${version}`,
+  certificate: (purpose: CertifiedPurpose, version: number): string =>
+    `certificates/${purpose}-${version}`,
   ingestKey: (version: number): string => `ingest/${version}`,
 } as const;
 
@@ -54,6 +65,7 @@ export type Provisioned = {
   readonly operator: string;
   readonly operatorSecretFile: string;
   readonly authorityFile: string;
+  readonly spareFile: string;
 };
 
 /** Throws ProtocolError `conflict` where the tenant is there; then nothing was changed. */
@@ -67,15 +79,15 @@ export async function provisionTenant(options: {
   const { registry, dir, id, signerKey, audit } = options;
   const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
   await ensureServerFiles(dir, platform);
-  const seed = randomBytes(KEY_BYTES);
+  const [seed, spareSeed] = [randomBytes(KEY_BYTES), randomBytes(KEY_BYTES)];
+  const spare = signingKey(spareSeed).publicKey;
   await registry.create(id, signerKey, audit, (tenant) =>
-    provisionKeys(id, tenant, platform, signingKey(seed)),
+    provisionKeys(id, tenant, platform, { authority: signingKey(seed), spare }),
   );
-  const authorityFile = writeSecret(
-    dir,
-    `authority-${id}`,
-    Buffer.from(seed).toString("base64url"),
-  );
+  const keep = (name: string, secret: Uint8Array): string =>
+    writeSecret(dir, `${name}-${id}`, Buffer.from(secret).toString("base64url"));
+  const authorityFile = keep("authority", seed);
+  const spareFile = keep("authority-spare", spareSeed);
   const { "platform:admin": _platform, "commands:operate": _operate, ...backend } = SCOPES;
   const scopes = Object.keys(backend);
   const makeClient = async (name: string, of: readonly string[]): Promise<string> => {
@@ -92,40 +104,85 @@ export async function provisionTenant(options: {
     operator,
     operatorSecretFile: await makeClient(operator, [...scopes, "commands:operate"]),
     authorityFile,
+    spareFile,
   };
+}
+
+/** A key certificate that begins now. */
+export function certificateOf(
+  authority: SigningKey,
+  tenant: TenantId,
+  purpose: CertifiedPurpose,
+  key: SignerPublicKey,
+): Uint8Array {
+  const now = Date.now();
+  return certifyKey(authority, {
+    tenant,
+    purpose,
+    ...key,
+    notBeforeMs: now,
+    notAfterMs: now + KEY_PURPOSES[purpose].lifeDaysMax * DAY_MS,
+  });
+}
+
+/** All that a car may have to be told of keys. */
+export async function certifiedKeys(vault: Vault): Promise<CertifiedKeys> {
+  const certificates = await currentCertificates(vault);
+  const version = Math.max(
+    1,
+    ...(await vault.names()).map((name) => Number(SUCCESSION.exec(name)?.[1] ?? 1)),
+  );
+  const succession = await vault.get(VAULT_NAMES.succession(version));
+  return {
+    authorityVersion: version,
+    certificates,
+    ...(succession === undefined ? {} : { succession }),
+  };
+}
+
+/** The newest certificate of each purpose, as the tenant's vault has them. */
+export async function currentCertificates(
+  vault: Vault,
+): Promise<
+  ReadonlyMap<CertifiedPurpose, { readonly version: number; readonly envelope: Uint8Array }>
+> {
+  const names = await vault.names();
+  const found = new Map<CertifiedPurpose, { version: number; envelope: Uint8Array }>();
+  for (const purpose of CERTIFIED_PURPOSES) {
+    const pattern = new RegExp(`^certificates/${purpose}-([1-9][0-9]{0,8})$`);
+    const version = Math.max(0, ...names.map((name) => Number(pattern.exec(name)?.[1] ?? 0)));
+    const envelope = await vault.get(VAULT_NAMES.certificate(purpose, version));
+    if (envelope !== undefined) found.set(purpose, { version, envelope });
+  }
+  return found;
 }
 
 async function provisionKeys(
   id: TenantId,
   { store, vault, signerVault }: NewTenant,
   platform: PlatformAuthority,
-  authority: SigningKey,
+  { authority, spare }: { readonly authority: SigningKey; readonly spare: Uint8Array },
 ): Promise<void> {
   await openTenantAuthority(platform, id, vault, Date.now);
-  const command = await provisionSigner(signerVault, systemRandom);
   const ingest = sealKeyPair();
   await vault.put(VAULT_NAMES.ingestKey(1), concatBytes(ingest.publicKey, ingest.privateKey));
-  const certificate = (purpose: CertifiedPurpose, publicKey: Uint8Array): Uint8Array => {
-    const now = Date.now();
-    return certifyKey(authority, {
-      tenant: id,
-      purpose,
-      version: 1,
-      publicKey,
-      notBeforeMs: now,
-      notAfterMs: now + KEY_PURPOSES[purpose].lifeDaysMax * DAY_MS,
-    });
-  };
   await vault.put(VAULT_NAMES.authority, authority.publicKey);
-  await vault.put(VAULT_NAMES.command, certificate("command", command.publicKey));
-  await vault.put(VAULT_NAMES.ingest, certificate("ingest", ingest.publicKey));
-  for (const purpose of ["command", "ingest"])
+  await vault.put(VAULT_NAMES.spare, spare);
+  const keys = {
+    ...(await provisionSigner(signerVault, systemRandom)),
+    ingest: { version: 1, publicKey: ingest.publicKey },
+  };
+  for (const purpose of CERTIFIED_PURPOSES) {
+    const key = keys[purpose];
+    const envelope = certificateOf(authority, id, purpose, key);
+    await vault.put(VAULT_NAMES.certificate(purpose, key.version), envelope);
     await store.audit({
       actor: "provisioning",
       action: "key.issue",
-      subject: `key:${purpose}/1`,
+      subject: `key:${purpose}/${key.version}`,
       outcome: "done",
     });
+  }
 }
 
 export type ServerFiles = { readonly ca: string; readonly cert: string; readonly key: string };

@@ -30,6 +30,8 @@ export type BookingParts = {
   readonly tenant: (id: Caller["tenant"]) => Promise<CloudTenant | undefined>;
   readonly signer: Pick<SignerClient, "sealBooking">;
   readonly clock: Clock;
+  /** Told of each change, once it is stored. Never rejects. */
+  readonly changed?: (tenant: Caller["tenant"], booking: BookingRecord) => Promise<void>;
 };
 /** `created` is false where the same request had made it before. */
 export type BookingMade = { readonly record: BookingRecord; readonly created: boolean };
@@ -130,6 +132,7 @@ export class BookingService {
       outcome: "done",
       ...(from === undefined ? {} : { from }),
     });
+    await this.#parts.changed?.(caller.tenant, record);
     return record;
   }
 

@@ -13,6 +13,7 @@ import {
   type SessionAnnouncement,
   type SessionRecord,
   type SourceMessage,
+  type TenantId,
   type TenantStore,
   topicOf,
   type VehicleRecord,
@@ -26,6 +27,8 @@ export type CarMessageParts = {
   readonly commands: CommandService;
   readonly clock: Clock;
   readonly log: Log;
+  /** What follows from a new announcement: time, keys, grants. Never rejects, and nobody waits for it. */
+  readonly announced?: (tenant: TenantId, session: SessionRecord) => Promise<void>;
 };
 
 /**
@@ -132,13 +135,15 @@ async function takeSession(
     parts.log.warn("session.old", { announcement: session.announcement });
     return;
   }
-  await store.putSession({
+  const record: SessionRecord = {
     vehicle: topic.vehicle,
     session,
     envelope: payload,
     receivedAtMs: parts.clock.wallMs(),
     online: true,
-  });
+  };
+  await store.putSession(record);
+  void parts.announced?.(topic.tenant, record);
 }
 
 async function takeGone(store: TenantStore, { topic, payload }: SourceMessage): Promise<void> {

@@ -3,6 +3,8 @@
  * and checks again what the API checked; the command service takes a command from its request to its end; the API
  * shows both over HTTPS. What cars say of their sessions and of commands comes in through the handler of car messages.
  */
+
+export { answerAnnouncements } from "./announced.ts";
 export type { ApiOptions } from "./api/api.ts";
 export { SCOPES, type Scope } from "./api/route.ts";
 export { apiServer, BODY_BYTES_MAX, type ServerTls } from "./api/server.ts";
@@ -18,11 +20,19 @@ export {
   LOCK_AFTER_END_MS_MAX,
 } from "./booking-rules.ts";
 export { BookingService } from "./bookings.ts";
+export { type CertifiedKeys, keyPushFor, pushKeys } from "./car-keys.ts";
 export { type CarMessageParts, carMessageHandler } from "./car-messages.ts";
+export { type GrantParts, GrantService, grantState } from "./grants.ts";
 export { isFinal, type Life, type LifeEvent, type LifeStep, lifeOf, next } from "./life-cycle.ts";
 export { COMMAND_DEADLINE_MS, type CommandParts, CommandService } from "./service.ts";
 export { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "./session-clock.ts";
 export { connectSigner, type SignerClient } from "./signer/client.ts";
 export type { SignerTenant } from "./signer/core.ts";
-export { provisionSigner } from "./signer/secrets.ts";
+export {
+  provisionSigner,
+  rotateSigner,
+  SIGNER_PURPOSES,
+  type SignerPublicKey,
+  type SignerPurpose,
+} from "./signer/secrets.ts";
 export { type RunningSigner, runSigner, type SignerOptions } from "./signer/server.ts";

@@ -7,6 +7,7 @@
 import {
   type Address,
   type AuditEntry,
+  type CertifiedPurpose,
   checkPossession,
   type EnrolmentRequest,
   type EnrolmentResponse,
@@ -36,8 +37,10 @@ export type EnrolmentTenant = {
   readonly authority: TenantAuthority;
   /** Public half of the tenant's authority key, to be pinned by the car. */
   readonly authorityKey: Uint8Array;
-  /** COSE_Sign1 key certificates by that authority. */
-  readonly keyCertificates: Readonly<Partial<Record<"command" | "ingest", Uint8Array>>>;
+  /** Of its spare. */
+  readonly spareKey?: Uint8Array | undefined;
+  /** COSE_Sign1 key certificates by that authority, the newest of each purpose. */
+  readonly keyCertificates: () => Promise<ReadonlyMap<CertifiedPurpose, Uint8Array>>;
 };
 
 export type EnrolmentPorts = {
@@ -108,17 +111,19 @@ async function record(
   await store.putVehicle({ vehicle, ...proven, enrolledAtMs }, audit);
 }
 
-function answer(home: EnrolmentTenant, chain: string, ports: EnrolmentPorts): EnrolmentResponse {
+async function answer(
+  home: EnrolmentTenant,
+  chain: string,
+  ports: EnrolmentPorts,
+): Promise<EnrolmentResponse> {
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
-  const { command, ingest } = home.keyCertificates;
+  const certificates = [...(await home.keyCertificates())].map(([of, c]) => [of, text(c)]);
   return {
     certificateChain: chain,
     serverCa: ports.serverCa,
     authorityKey: text(home.authorityKey),
-    keyCertificates: {
-      ...(command === undefined ? {} : { command: text(command) }),
-      ...(ingest === undefined ? {} : { ingest: text(ingest) }),
-    },
+    ...(home.spareKey === undefined ? {} : { spareKey: text(home.spareKey) }),
+    keyCertificates: Object.fromEntries(certificates),
     broker: ports.broker,
   };
 }

@@ -89,6 +89,12 @@ const cardCodec = struct("card", {
   uidRule: field(3, choice(UID_RULES), { ...internal, doc: "whether the bare number opens" }),
   pin: optional(4, pinCodec, { ...secret, doc: "asked for with `with_pin`" }),
 });
+/** Who a grant is for: exactly one of both. */
+export const credentialCodec = struct("credential", {
+  phone: optional(0, phoneCodec, { ...person, doc: "a phone" }),
+  card: optional(1, cardCodec, { ...person, doc: "a card" }),
+});
+export type Credential = TypeOf<typeof credentialCodec>;
 /** Exactly one of `phone` and `card`. */
 export const grantCodec = struct("grant", {
   id: field(0, random128, { ...internal, doc: "its id" }),

@@ -8,6 +8,7 @@ import { BOOKING_ROUTES } from "./booking-routes.ts";
 import { COMMAND_ROUTES } from "./command-routes.ts";
 import { registerDocs } from "./docs.ts";
 import { FEED_ROUTES, Streams } from "./feed-routes.ts";
+import { GRANT_ROUTES } from "./grant-routes.ts";
 import { RequestMetrics } from "./metrics.ts";
 import { handleError, ProblemSchema, problem, sendNotFound, sendProblem } from "./problem.ts";
 import type { Answer, ApiParts, Call, Route } from "./route.ts";
@@ -17,6 +18,7 @@ import { VEHICLE_ROUTES } from "./vehicle-routes.ts";
 export const ROUTES: readonly Route[] = [
   ...VEHICLE_ROUTES,
   ...BOOKING_ROUTES,
+  ...GRANT_ROUTES,
   ...COMMAND_ROUTES,
   ...FEED_ROUTES,
 ];

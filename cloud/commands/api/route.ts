@@ -14,6 +14,7 @@ import {
 import type { FastifyReply } from "fastify";
 import type { TSchema } from "typebox";
 import type { BookingService } from "../bookings.ts";
+import type { GrantService } from "../grants.ts";
 import type { CloudTenant, CommandParts, CommandService } from "../service.ts";
 import { LIMIT_MAX, type Query, type QueryName, WAIT_MS_MAX } from "./schemas.ts";
 
@@ -36,6 +37,7 @@ export type ApiParts = {
   readonly connected?: CommandParts["connected"];
   readonly commands: CommandService;
   readonly bookings: BookingService;
+  readonly grants: GrantService;
   readonly clock: Clock;
   readonly log: Log;
 };

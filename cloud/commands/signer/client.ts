@@ -6,15 +6,20 @@ import { connect, type Socket } from "node:net";
 import {
   type BookingRecord,
   type Clock,
+  type GrantListRecord,
+  type GrantRecord,
   ProtocolError,
   type TenantId,
   type Timer,
+  toHex,
+  type VehicleId,
 } from "@kerbside/protocol";
 import type { BookingFields } from "../booking-rules.ts";
 import {
   type CommandOrder,
   FrameReader,
   frameRequest,
+  type GrantOrder,
   isErrorCode,
   readAnswer,
   type SignerAnswer,
@@ -41,6 +46,17 @@ export type SignerClient = {
     tenant: TenantId,
     result: Uint8Array,
   ) => Promise<BookingRecord | undefined>;
+  /** The answer to the nonce of a car's announcement. */
+  readonly answerTime: (tenant: TenantId, session: Uint8Array) => Promise<Uint8Array>;
+  /** A grant in its first version, or taken back. */
+  readonly sealGrant: (token: string, order: GrantOrder) => Promise<GrantRecord>;
+  /** What a phone may carry to a car that has been away. */
+  readonly carryGrant: (token: string, grant: Uint8Array) => Promise<Uint8Array>;
+  /** A car's grant list, to be kept and pushed; undefined where the newest one still says all. */
+  readonly grantList: (
+    tenant: TenantId,
+    vehicle: VehicleId,
+  ) => Promise<GrantListRecord | undefined>;
   readonly close: () => Promise<void>;
 };
 
@@ -72,6 +88,33 @@ export function connectSigner(options: {
     openBooking: async (openTenant, openResult) => {
       const { opened, mac } = await link.ask({ openTenant, openResult });
       return opened === undefined || mac === undefined ? undefined : { ...opened, mac };
+    },
+    answerTime: async (openTenant, session) => {
+      const { envelope } = await link.ask({ openTenant, session });
+      if (envelope === undefined) throw broken();
+      return envelope;
+    },
+    sealGrant: async (token, order) => {
+      const { grant, mac } = await link.ask({ token, grant: order });
+      if (grant === undefined || mac === undefined) throw broken();
+      const { id, ...fields } = grant;
+      return { grant: toHex(id), ...fields, mac };
+    },
+    carryGrant: async (token, carry) => {
+      const { envelope } = await link.ask({ token, carry });
+      if (envelope === undefined) throw broken();
+      return envelope;
+    },
+    grantList: async (openTenant, listVehicle) => {
+      const { list } = await link.ask({ openTenant, listVehicle });
+      if (list === undefined) return undefined;
+      const { grants, changed, ...rest } = list;
+      return {
+        vehicle: listVehicle,
+        ...rest,
+        grants: grants.map(toHex),
+        changed: changed.map(toHex),
+      };
     },
     close: () => link.close(),
   };

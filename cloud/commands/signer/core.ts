@@ -14,13 +14,15 @@ import {
   parseSign1,
   requestHashOf,
   resultCodec,
+  type SessionAnnouncement,
+  sessionCodec,
   signCommand,
+  signTime,
   type TenantId,
   type TenantStore,
   type TokenVerifier,
   toHex,
   type Vault,
-  type VehicleId,
   type VehicleRecord,
   verifyKey,
 } from "@kerbside/protocol";
@@ -34,8 +36,11 @@ import {
   OPENING_ACTIONS,
 } from "../booking-rules.ts";
 import { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "../session-clock.ts";
+import { GrantDesk } from "./grant-desk.ts";
+import { enrolled, type SignerHome } from "./home.ts";
 import { Rates, SIGNER_RATES, type SignerRates } from "./rate.ts";
-import { checkBookingMac, commandKey, macBooking } from "./secrets.ts";
+import { checkBookingMac, macBooking } from "./records.ts";
+import { SignerSecrets } from "./secrets.ts";
 import type { CommandOrder, SignerAnswer, SignerRequest } from "./wire.ts";
 
 /** A tenant as the signer sees it: its store, and the vault that only the signer opens. */
@@ -47,8 +52,12 @@ export type SignerParts = {
   /** How long a signed command lives; at most 30 s. */
   readonly commandLifeMs?: number;
   readonly rates?: SignerRates;
+  /** How far this machine's clock may be off. */
+  readonly timeDoubtMs?: number;
 };
 
+/** What a server that keeps its clock by NTP stays within, with much to spare. */
+const TIME_DOUBT_MS = 1000;
 /** Versions of bookings seen, so that an older record put back into the store is noticed. */
 const SEEN_BOOKINGS_MAX = 20_000;
 
@@ -57,11 +66,20 @@ export class Signer {
   readonly #rates: Rates;
   readonly #limits: SignerRates;
   readonly #seen = new Map<string, number>();
+  readonly #secrets = new WeakMap<Vault, SignerSecrets>();
+  readonly #grants: GrantDesk;
 
   constructor(parts: SignerParts) {
     this.#parts = parts;
     this.#rates = new Rates(parts.clock);
     this.#limits = parts.rates ?? SIGNER_RATES;
+    this.#grants = new GrantDesk({
+      verifyToken: parts.verifyToken,
+      clock: parts.clock,
+      home: (id) => this.#tenant(id),
+      booking: (home, tenant, id) => this.#booking(home.store, home.secrets, tenant, id),
+      takeRate: (tenant) => this.#rates.take(`t ${tenant}`, this.#limits.tenant),
+    });
   }
 
   /** Throws ProtocolError; what is thrown otherwise is a fault of ours. */
@@ -76,13 +94,44 @@ export class Signer {
     if (openTenant !== undefined && result !== undefined && token === undefined) {
       return { id, ...(await this.#open(openTenant, result)) };
     }
-    throw new ProtocolError("malformed", "signer: expected one of seal, sign and open");
+    if (openTenant !== undefined && request.session !== undefined && token === undefined) {
+      return { id, envelope: await this.#time(openTenant, request.session) };
+    }
+    const answered = await this.#grants.answer(request);
+    if (answered !== undefined) return { id, ...answered };
+    throw new ProtocolError("malformed", "signer: expected one thing to be asked");
   }
 
-  async #tenant(id: TenantId): Promise<SignerTenant> {
+  async #tenant(id: TenantId): Promise<SignerHome> {
     const tenant = await this.#parts.tenant(id);
     if (tenant === undefined) throw new ProtocolError("not_found", "tenant: there is none such");
-    return tenant;
+    let secrets = this.#secrets.get(tenant.vault);
+    if (secrets === undefined) {
+      secrets = new SignerSecrets(tenant.vault, this.#parts.clock);
+      this.#secrets.set(tenant.vault, secrets);
+    }
+    return { store: tenant.store, secrets };
+  }
+
+  /** What time it is, bound to the nonce of an announcement that the car signed. */
+  async #time(tenant: TenantId, envelope: Uint8Array): Promise<Uint8Array> {
+    const { store, secrets } = await this.#tenant(tenant);
+    const named = decode(sessionCodec, parseSign1(envelope).payload);
+    const vehicle = await enrolled(store, named.vehicle);
+    const session = openSession(verifyKey(vehicle.signingKey), envelope);
+    if (session.tenant !== tenant) {
+      throw new ProtocolError("unauthenticated", "session: was announced to another tenant");
+    }
+    this.#rates.take(`n ${tenant} ${session.vehicle}`, this.#limits.vehicle);
+    const key = await secrets.key("time", session.keyVersions?.time);
+    return signTime(key, {
+      tenant,
+      vehicle: session.vehicle,
+      epoch: session.epoch,
+      nonce: session.timeNonce,
+      wallMs: this.#parts.clock.wallMs(),
+      doubtMs: this.#parts.timeDoubtMs ?? TIME_DOUBT_MS,
+    });
   }
 
   async #seal(token: string, fields: BookingFields): Promise<Uint8Array> {
@@ -91,17 +140,17 @@ export class Signer {
       throw new ProtocolError("forbidden", "bookings: the token has no scope for it");
     }
     this.#rates.take(`t ${caller.tenant}`, this.#limits.tenant);
-    const { store, vault } = await this.#tenant(caller.tenant);
+    const { store, secrets } = await this.#tenant(caller.tenant);
     const nowMs = this.#parts.clock.wallMs();
     const current = await store.booking(fields.booking);
     if (current === undefined) {
       await enrolled(store, fields.vehicle);
       checkNewBooking(fields, nowMs);
     } else {
-      await this.#believe(vault, caller.tenant, current);
+      await this.#believe(secrets, caller.tenant, current);
       checkBookingMove(current, fields, nowMs);
     }
-    const mac = await macBooking(vault, caller.tenant, fields);
+    const mac = await macBooking(secrets, caller.tenant, fields);
     await store.audit({
       actor: caller.subject,
       action: "signer.seal_booking",
@@ -120,19 +169,19 @@ export class Signer {
     const { action, armMs, target } = order;
     checkScopes(caller.scopes, action, order.booking !== undefined);
     checkExtras(action, { armMs, hasTarget: target !== undefined });
-    const { store, vault } = await this.#tenant(caller.tenant);
+    const { store, secrets } = await this.#tenant(caller.tenant);
     this.#rates.take(`t ${caller.tenant}`, this.#limits.tenant);
     this.#rates.take(`v ${caller.tenant} ${order.vehicle}`, this.#limits.vehicle);
     const vehicle = await enrolled(store, order.vehicle);
     const nowMs = this.#parts.clock.wallMs();
     if (order.booking !== undefined) {
-      const booking = await this.#booking(store, vault, caller.tenant, order.booking);
+      const booking = await this.#booking(store, secrets, caller.tenant, order.booking);
       checkBooking(booking, { vehicle: order.vehicle, action, nowMs });
     }
     if (target !== undefined) await checkTarget(store, order, target);
     const session = await this.#session(store, caller.tenant, vehicle);
     const lifeMs = this.#parts.commandLifeMs ?? COMMAND_LIFE_MS_DEFAULT;
-    const key = await commandKey(vault);
+    const key = await secrets.key("command", session.keyVersions?.command);
     const counter = await store.nextCounter(order.vehicle);
     await store.audit({
       actor: caller.subject,
@@ -162,7 +211,7 @@ export class Signer {
     tenant: TenantId,
     envelope: Uint8Array,
   ): Promise<Pick<SignerAnswer, "mac" | "opened">> {
-    const { store, vault } = await this.#tenant(tenant);
+    const { store, secrets } = await this.#tenant(tenant);
     const command = await store.command(commandIdIn(envelope));
     if (command?.booking === undefined || !OPENING_ACTIONS.has(command.action)) {
       throw new ProtocolError("not_found", "result: no unlocking for a booking has this id");
@@ -177,7 +226,7 @@ export class Signer {
       command.requestHash !== undefined &&
       equalBytes(result.requestHash, command.requestHash);
     if (!fits) throw new ProtocolError("forbidden", "result: does not open a booking");
-    const current = await this.#booking(store, vault, tenant, command.booking);
+    const current = await this.#booking(store, secrets, tenant, command.booking);
     if (current.vehicle !== vehicle.vehicle || current.state !== "reserved") return {};
     const { mac: _, ...fields } = current;
     const opened = { ...fields, state: "open" as const, version: current.version + 1 };
@@ -188,24 +237,24 @@ export class Signer {
       outcome: "done",
       reason: `command ${command.id} was executed`,
     });
-    return { opened, mac: await macBooking(vault, tenant, opened) };
+    return { opened, mac: await macBooking(secrets, tenant, opened) };
   }
 
   async #booking(
     store: TenantStore,
-    vault: Vault,
+    secrets: SignerSecrets,
     tenant: TenantId,
     id: string,
   ): Promise<BookingRecord> {
     const record = await store.booking(id);
     if (record === undefined) throw new ProtocolError("not_found", "booking: there is none such");
-    await this.#believe(vault, tenant, record);
+    await this.#believe(secrets, tenant, record);
     return record;
   }
 
   /** Throws ProtocolError `unauthenticated` unless the MAC verifies and no newer version was ever seen here. */
-  async #believe(vault: Vault, tenant: TenantId, record: BookingRecord): Promise<void> {
-    await checkBookingMac(vault, tenant, record);
+  async #believe(secrets: SignerSecrets, tenant: TenantId, record: BookingRecord): Promise<void> {
+    await checkBookingMac(secrets, tenant, record);
     const key = `${tenant} ${record.booking}`;
     if ((this.#seen.get(key) ?? 0) > record.version) {
       throw new ProtocolError("unauthenticated", "booking: an older version was put back");
@@ -225,7 +274,7 @@ export class Signer {
     store: TenantStore,
     tenant: TenantId,
     vehicle: VehicleRecord,
-  ): Promise<{ epoch: Uint8Array; sessionMs: number; receivedAtMs: number }> {
+  ): Promise<SessionAnnouncement & { readonly receivedAtMs: number }> {
     const record = await store.session(vehicle.vehicle);
     if (record === undefined) {
       throw new ProtocolError("vehicle_offline", "vehicle: has not announced a session");
@@ -234,8 +283,7 @@ export class Signer {
     if (session.tenant !== tenant || session.vehicle !== vehicle.vehicle) {
       throw new ProtocolError("unauthenticated", "session: was announced by another vehicle");
     }
-    const { epoch, sessionMs } = session;
-    return { epoch, sessionMs, receivedAtMs: record.receivedAtMs };
+    return { ...session, receivedAtMs: record.receivedAtMs };
   }
 }
 
@@ -250,15 +298,6 @@ async function checkTarget(
     armed?.vehicle === order.vehicle &&
     (order.booking === undefined || armed.booking === order.booking);
   if (!fits) throw new ProtocolError("not_found", "cancel: there is no such command");
-}
-
-/** Throws ProtocolError `not_found` unless the vehicle is enrolled and not revoked. */
-async function enrolled(store: TenantStore, id: VehicleId): Promise<VehicleRecord> {
-  const vehicle = await store.vehicle(id);
-  if (vehicle === undefined || vehicle.revokedAtMs !== undefined) {
-    throw new ProtocolError("not_found", "vehicle: none such is enrolled");
-  }
-  return vehicle;
 }
 
 /** The command's id in a result that is not believed yet: only to find the car whose key must verify it. */

@@ -1,9 +1,11 @@
 /**
- * The signer's secrets, in a vault that nothing but the signer opens: `command/N`, the seed of the tenant's command
- * key, and `booking-mac/N`, the key of the bookings' MACs. The highest N is used; MACs of lower ones still verify.
+ * The signer's secrets, in a vault that nothing but the signer opens: seeds of the keys that cars trust (`command/N`,
+ * `grant/N`, `time/N`, `artefact/N`), `booking-mac/N`, the key of the MACs over bookings and grants, and `card-id/1`.
+ * The highest N is used, or the highest that the car has; MACs of lower ones still verify.
  */
 import {
-  encodeCbor,
+  type Clock,
+  deriveKey,
   hmac,
   KEY_BYTES,
   ProtocolError,
@@ -11,74 +13,134 @@ import {
   type SigningKey,
   sameMac,
   signingKey,
-  type TenantId,
+  utf8,
   type Vault,
+  type VehicleId,
 } from "@kerbside/protocol";
-import type { BookingFields } from "../booking-rules.ts";
 
-const COMMAND = "command";
+/** Purposes whose keys the signer holds. */
+export const SIGNER_PURPOSES = ["command", "grant", "time", "artefact"] as const;
+export type SignerPurpose = (typeof SIGNER_PURPOSES)[number];
+export type SignerPublicKey = { readonly version: number; readonly publicKey: Uint8Array };
+
 const BOOKING_MAC = "booking-mac";
-const MAC_DOMAIN = "kerbside/v1/booking";
+const CARD_ID = "card-id/1";
+/** What was read of the vault's file is used for so long: a rotated key is taken up within it. */
+const READ_MS_MAX = 1000;
 
-async function versions(vault: Vault, name: string): Promise<readonly number[]> {
+function versionsIn(names: readonly string[], name: string): readonly number[] {
   const pattern = new RegExp(`^${name}/([1-9][0-9]{0,8})$`);
-  return (await vault.names())
+  return names
     .flatMap((n) => pattern.exec(n)?.slice(1, 2) ?? [])
     .map(Number)
     .sort((a, b) => b - a);
 }
 
-async function secretOf(vault: Vault, name: string, version: number): Promise<Uint8Array> {
-  const secret = await vault.get(`${name}/${version}`);
+async function secretOf(vault: Vault, name: string): Promise<Uint8Array> {
+  const secret = await vault.get(name);
   if (secret?.length !== KEY_BYTES) {
-    throw new ProtocolError("unavailable", `signer's vault: ${name}/${version} is missing`);
+    throw new ProtocolError("unavailable", `signer's vault: ${name} is missing`);
   }
   return secret;
 }
 
-/** Makes what is missing of the signer's secrets. Idempotent. Answers the newest command key's public half. */
+/** Makes what is missing of the signer's secrets. Idempotent. Answers the newest keys' public halves. */
 export async function provisionSigner(
   vault: Vault,
   random: Random,
-): Promise<{ readonly version: number; readonly publicKey: Uint8Array }> {
-  for (const name of [COMMAND, BOOKING_MAC]) {
-    if ((await versions(vault, name)).length === 0) {
+): Promise<Readonly<Record<SignerPurpose, SignerPublicKey>>> {
+  const names = await vault.names();
+  for (const name of [...SIGNER_PURPOSES, BOOKING_MAC]) {
+    if (versionsIn(names, name).length === 0) {
       await vault.put(`${name}/1`, random.bytes(KEY_BYTES));
     }
   }
-  const version = (await versions(vault, COMMAND))[0] ?? 1;
-  return { version, publicKey: (await commandKey(vault)).publicKey };
+  if (!names.includes(CARD_ID)) await vault.put(CARD_ID, random.bytes(KEY_BYTES));
+  const [command, grant, time, artefact] = await Promise.all(
+    SIGNER_PURPOSES.map((purpose) => newest(vault, purpose)),
+  );
+  if (!(command && grant && time && artefact)) throw new Error("a purpose has no key");
+  return { command, grant, time, artefact };
 }
 
-/** Throws ProtocolError `unavailable` where the vault has none. */
-export async function commandKey(vault: Vault): Promise<SigningKey> {
-  const version = (await versions(vault, COMMAND))[0] ?? 1;
-  return signingKey(await secretOf(vault, COMMAND, version));
+async function newest(vault: Vault, purpose: SignerPurpose): Promise<SignerPublicKey> {
+  const version = versionsIn(await vault.names(), purpose)[0] ?? 1;
+  const { publicKey } = signingKey(await secretOf(vault, `${purpose}/${version}`));
+  return { version, publicKey };
 }
 
-function macBytes(tenant: TenantId, b: BookingFields): Uint8Array {
-  const { booking, vehicle, holder, fromMs, toMs, state, version } = b;
-  return encodeCbor([MAC_DOMAIN, tenant, booking, vehicle, holder, fromMs, toMs, state, version]);
-}
-
-export async function macBooking(
+/** Makes the next key of a purpose. It is used for cars that have its certificate, and for no other. */
+export async function rotateSigner(
   vault: Vault,
-  tenant: TenantId,
-  booking: BookingFields,
-): Promise<Uint8Array> {
-  const version = (await versions(vault, BOOKING_MAC))[0] ?? 1;
-  return hmac(await secretOf(vault, BOOKING_MAC, version), macBytes(tenant, booking));
+  random: Random,
+  purpose: SignerPurpose,
+): Promise<SignerPublicKey> {
+  const version = (versionsIn(await vault.names(), purpose)[0] ?? 0) + 1;
+  await vault.put(`${purpose}/${version}`, random.bytes(KEY_BYTES));
+  return newest(vault, purpose);
 }
 
-/** Throws ProtocolError `unauthenticated` unless one of the vault's keys made this MAC. */
-export async function checkBookingMac(
-  vault: Vault,
-  tenant: TenantId,
-  booking: BookingFields & { readonly mac: Uint8Array },
-): Promise<void> {
-  const data = macBytes(tenant, booking);
-  for (const version of await versions(vault, BOOKING_MAC)) {
-    if (sameMac(hmac(await secretOf(vault, BOOKING_MAC, version), data), booking.mac)) return;
+type Read<T> = { readonly value: Promise<T>; readonly atMs: number };
+
+/** The secrets of one tenant, read from the vault's file at most once a second. */
+export class SignerSecrets {
+  readonly #vault: Vault;
+  readonly #clock: Clock;
+  readonly #read = new Map<string, Read<unknown>>();
+  readonly #keys = new Map<string, Promise<SigningKey>>();
+
+  constructor(vault: Vault, clock: Clock) {
+    this.#vault = vault;
+    this.#clock = clock;
   }
-  throw new ProtocolError("unauthenticated", "booking: its MAC does not verify");
+
+  /** The key of the highest version, or of the highest up to `atMost`. Throws ProtocolError `unavailable`. */
+  async key(purpose: SignerPurpose, atMost: number = Number.MAX_SAFE_INTEGER): Promise<SigningKey> {
+    const version = (await this.#versions(purpose)).find((v) => v <= atMost);
+    const name = `${purpose}/${version ?? 1}`;
+    const known = this.#keys.get(name);
+    if (known !== undefined) return known;
+    const made = secretOf(this.#vault, name).then(signingKey);
+    this.#keys.set(name, made);
+    made.catch(() => this.#keys.delete(name));
+    return made;
+  }
+
+  async mac(data: Uint8Array): Promise<Uint8Array> {
+    const [version = 1] = await this.#versions(BOOKING_MAC);
+    return hmac(await this.#secret(`${BOOKING_MAC}/${version}`), data);
+  }
+
+  /** Whether one of the vault's keys made this MAC. */
+  async verifies(data: Uint8Array, mac: Uint8Array): Promise<boolean> {
+    for (const version of await this.#versions(BOOKING_MAC)) {
+      if (sameMac(hmac(await this.#secret(`${BOOKING_MAC}/${version}`), data), mac)) return true;
+    }
+    return false;
+  }
+
+  /** The key of the hash of card numbers: another one for each car, so that lists cannot be compared. */
+  async cardIdKey(vehicle: VehicleId): Promise<Uint8Array> {
+    return deriveKey(await this.#secret(CARD_ID), "kerbside/v1/card-id", utf8(vehicle));
+  }
+
+  #versions(name: string): Promise<readonly number[]> {
+    return this.#fresh(`versions of ${name}`, async () =>
+      versionsIn(await this.#vault.names(), name),
+    );
+  }
+
+  #secret(name: string): Promise<Uint8Array> {
+    return this.#fresh(name, () => secretOf(this.#vault, name));
+  }
+
+  #fresh<T>(what: string, read: () => Promise<T>): Promise<T> {
+    const nowMs = this.#clock.bootMs();
+    const known = this.#read.get(what) as Read<T> | undefined;
+    if (known !== undefined && nowMs - known.atMs < READ_MS_MAX) return known.value;
+    const value = read();
+    this.#read.set(what, { value, atMs: nowMs });
+    value.catch(() => this.#read.delete(what));
+    return value;
+  }
 }

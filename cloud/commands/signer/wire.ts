@@ -7,7 +7,10 @@ import {
   type Action,
   ARMED_MS_MAX,
   bookingCodec,
+  bool,
   bytes,
+  CARD_KEY_BYTES,
+  CARD_PROOFS,
   type Codec,
   choice,
   concatBytes,
@@ -16,22 +19,31 @@ import {
   type ErrorCode,
   encode,
   field,
+  GRANT_ACTIONS,
+  GRANTS_MAX,
+  type GrantAction,
+  type GrantListRecord,
+  type GrantRecord,
   hash256,
+  KEY_BYTES,
+  list,
   optional,
+  PIN_PATTERN,
   ProtocolError,
   random128,
   struct,
   type TenantId,
   tenantCodec,
   text,
+  UID_RULES,
   uint,
   type VehicleId,
   vehicleCodec,
 } from "@kerbside/protocol";
 import { type BookingFields, HOLDER_PATTERN } from "../booking-rules.ts";
 
-/** A token of 8 KB and a result of 16 KB fit; nothing larger is ever asked. */
-export const FRAME_BYTES_MAX: number = 32 * 1024;
+/** A full grant list fits, which is by far the largest thing answered. */
+export const FRAME_BYTES_MAX: number = 256 * 1024;
 const TOKEN_CHARS_MAX = 8192;
 const LENGTH_BYTES = 4;
 const BOOKING_STATES = ["reserved", "open", "ended", "cancelled"] as const;
@@ -49,7 +61,25 @@ export type CommandOrder = {
   /** The armed command that `cancel` is for. */
   readonly target?: Uint8Array;
 };
-/** One of `seal` and `sign` with the caller's token, or `openResult` with its tenant. */
+/** A card or a phone that a booking is to give a right to, or that is to lose it. */
+export type GrantOrder = {
+  readonly id: Uint8Array;
+  readonly booking: string;
+  /** Instead of all that follows: take it back. */
+  readonly revoke: boolean;
+  readonly actions: readonly GrantAction[];
+  readonly phone?: Uint8Array;
+  readonly card?: CardOrder;
+};
+export type CardOrder = {
+  /** Its number, as the reader shows it; only a keyed hash of it is kept. */
+  readonly uid: Uint8Array;
+  readonly proof: (typeof CARD_PROOFS)[number];
+  readonly key?: Uint8Array;
+  readonly uidRule: (typeof UID_RULES)[number];
+  readonly pin?: string;
+};
+/** Exactly one thing is asked: with the caller's token, or with a tenant what only a car's word or the store decides. */
 export type SignerRequest = {
   readonly id: number;
   readonly token?: string;
@@ -57,6 +87,13 @@ export type SignerRequest = {
   readonly sign?: CommandOrder;
   readonly openTenant?: TenantId;
   readonly openResult?: Uint8Array;
+  /** A car's announcement, whose nonce is to be answered. */
+  readonly session?: Uint8Array;
+  /** The car whose grant list is to be made. */
+  readonly listVehicle?: VehicleId;
+  readonly grant?: GrantOrder;
+  /** The grant that a phone is to carry. */
+  readonly carry?: Uint8Array;
 };
 export type SignerAnswer = {
   readonly id: number;
@@ -67,7 +104,51 @@ export type SignerAnswer = {
   readonly envelope?: Uint8Array;
   readonly requestHash?: Uint8Array;
   readonly epoch?: Uint8Array;
+  readonly grant?: WireGrant;
+  readonly list?: WireGrantList;
 };
+
+export type WireGrant = Omit<GrantRecord, "grant" | "mac" | "listVersion"> & {
+  readonly id: Uint8Array;
+};
+export type WireGrantList = Pick<GrantListRecord, "version" | "digest" | "sealed"> & {
+  readonly grants: readonly Uint8Array[];
+  readonly changed: readonly Uint8Array[];
+};
+const cardOrderCodec: Codec<CardOrder> = struct("card", {
+  uid: field(0, bytes(4, 10), { class: "Confidential", tag: "PPI", doc: "its number" }),
+  proof: field(1, choice(CARD_PROOFS), { ...internal, doc: "how it shows that it is itself" }),
+  key: optional(2, bytes(CARD_KEY_BYTES), { ...secret, doc: "its AES key" }),
+  uidRule: field(3, choice(UID_RULES), { ...internal, doc: "whether the bare number opens" }),
+  pin: optional(4, text(8, PIN_PATTERN), { ...secret, doc: "its PIN" }),
+});
+const actionsCodec = list(choice(GRANT_ACTIONS), GRANT_ACTIONS.length);
+const grantOrderCodec: Codec<GrantOrder> = struct("grant to make or take back", {
+  id: field(0, random128, { ...internal, doc: "its id" }),
+  booking: field(1, bookingCodec, { ...person, doc: "the booking that gives it" }),
+  revoke: field(2, bool, { ...internal, doc: "take it back" }),
+  actions: field(3, actionsCodec, { ...internal, doc: "what it allows" }),
+  phone: optional(4, bytes(KEY_BYTES), { ...person, doc: "the phone's public key" }),
+  card: optional(5, cardOrderCodec, { ...person, doc: "the card" }),
+});
+const wireGrantCodec: Codec<WireGrant> = struct("grant as it is kept", {
+  id: field(0, random128, { ...internal, doc: "its id" }),
+  booking: field(1, bookingCodec, { ...person, doc: "its booking" }),
+  vehicle: field(2, vehicleCodec, { ...internal, doc: "the car" }),
+  credential: field(3, bytes(1, 512), { ...secret, doc: "card or phone" }),
+  actions: field(4, actionsCodec, { ...internal, doc: "what it allows" }),
+  state: field(5, choice(["active", "revoked"]), { ...internal, doc: "its state" }),
+  version: field(6, uint(), { ...internal, doc: "rises by one" }),
+});
+
+const idsCodec = list(random128, 4 * GRANTS_MAX);
+const wireGrantListCodec: Codec<WireGrantList> = struct("grant list as it is pushed", {
+  version: field(0, uint(), { ...internal, doc: "its version" }),
+  digest: field(1, hash256, { ...internal, doc: "of its grants" }),
+  grants: field(2, idsCodec, { ...internal, doc: "those in it" }),
+  changed: field(3, idsCodec, { ...internal, doc: "those that differ" }),
+  sealed: field(4, bytes(1, 200_000), { ...internal, doc: "signed, sealed to the car" }),
+});
 
 const bookingFieldsCodec: Codec<BookingFields> = struct("booking to seal", {
   booking: field(0, bookingCodec, { ...person, doc: "its id" }),
@@ -100,6 +181,10 @@ const requestCodec: Codec<SignerRequest> = struct("request to the signer", {
     ...internal,
     doc: "a car's signed result that opens the booking of its command",
   }),
+  session: optional(6, bytes(1, 4096), { ...internal, doc: "answer this announcement's nonce" }),
+  listVehicle: optional(7, vehicleCodec, { ...internal, doc: "make this car's grant list" }),
+  grant: optional(8, grantOrderCodec, { ...internal, doc: "make this grant, or take it back" }),
+  carry: optional(9, random128, { ...internal, doc: "the grant that a phone is to carry" }),
 });
 const answerCodec: Codec<SignerAnswer> = struct("answer of the signer", {
   id: field(0, uint(), { ...internal, doc: "the request's" }),
@@ -110,6 +195,8 @@ const answerCodec: Codec<SignerAnswer> = struct("answer of the signer", {
   envelope: optional(5, bytes(1, 4096), { ...internal, doc: "the signed command" }),
   requestHash: optional(6, hash256, { ...internal, doc: "SHA-256 of the envelope" }),
   epoch: optional(7, random128, { ...internal, doc: "the epoch it is bound to" }),
+  grant: optional(8, wireGrantCodec, { ...internal, doc: "the grant as it is to be kept" }),
+  list: optional(9, wireGrantListCodec, { ...internal, doc: "the grant list, where it is new" }),
 });
 export const frameRequest = (request: SignerRequest): Uint8Array =>
   frame(encode(requestCodec, request));

@@ -116,6 +116,15 @@ export class Car {
     });
   }
 
+  /** What came on channels other than `command`. */
+  readonly taken: { readonly channel: Channel; readonly payload: Uint8Array }[] = [];
+  /** Called at each of them; tests replace it. */
+  onTaken: (channel: Channel, payload: Uint8Array) => void = () => undefined;
+  takes(channel: Channel, payload: Uint8Array): void {
+    this.taken.push({ channel, payload });
+    this.onTaken(channel, payload);
+  }
+
   /** What its wake line does; tests replace it. */
   wake: () => Promise<void> = async () => undefined;
 

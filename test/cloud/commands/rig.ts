@@ -11,11 +11,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
+  answerAnnouncements,
   apiServer,
   BookingService,
   CommandService,
   carMessageHandler,
   connectSigner,
+  GrantService,
   provisionSigner,
   type SignerClient,
 } from "@kerbside/commands";
@@ -143,7 +145,9 @@ export async function openRig(beside: Beside = () => undefined): Promise<Rig> {
   let commandKey: Uint8Array = new Uint8Array();
   for (const tenant of [DEMO, OTHER]) {
     await registry.create(tenant, signerKey, audit("tenant.create"), async (made) => {
-      const { publicKey } = await provisionSigner(made.signerVault, systemRandom);
+      const {
+        command: { publicKey },
+      } = await provisionSigner(made.signerVault, systemRandom);
       if (tenant === DEMO) commandKey = publicKey;
       const silentKey = signingKey(randomBytes(32)).publicKey;
       const cars = tenant === DEMO ? [CAR, SILENT_CAR] : [CAR];
@@ -235,11 +239,12 @@ async function startNode(
 ): Promise<Node> {
   const signer = connectSigner({ socket, clock });
   const downlink = {
-    send: async (to: { vehicle: VehicleId }, _channel: Channel, payload: Uint8Array) => {
+    send: async (to: { vehicle: VehicleId }, channel: Channel, payload: Uint8Array) => {
       if (to.vehicle !== car.vehicle || !car.connected) {
         throw new ProtocolError("vehicle_offline", "vehicle: is not connected");
       }
-      car.hears(payload);
+      if (channel === "command") car.hears(payload);
+      else car.takes(channel, payload);
     },
   };
   const { tenant } = registry;
@@ -253,9 +258,15 @@ async function startNode(
     deadlineMs: DEADLINE_MS,
     log,
   });
-  const bookings = new BookingService({ tenant, signer, clock });
+  const grants = new GrantService({ tenant, signer, downlink, log });
+  const bookings = new BookingService({
+    tenant,
+    signer,
+    clock,
+    changed: (id, booking) => grants.bookingChanged(id, booking),
+  });
   const verifyToken = tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
-  const app = await apiServer({ tenant, commands, bookings, clock, log, verifyToken, tls });
+  const app = await apiServer({ tenant, commands, bookings, grants, clock, log, verifyToken, tls });
   await beside(app, tokens);
   await app.listen({ host: "127.0.0.1", port: 0 });
   const at = app.server.address();
@@ -263,7 +274,19 @@ async function startNode(
   return {
     commands,
     signer,
-    fromCar: carMessageHandler({ tenant, commands, clock, log }),
+    fromCar: carMessageHandler({
+      tenant,
+      commands,
+      clock,
+      log,
+      announced: answerAnnouncements({
+        signer,
+        downlink,
+        grants,
+        log,
+        keys: async () => undefined,
+      }),
+    }),
     port: at.port,
     close: async () => {
       await app.close();

@@ -131,7 +131,9 @@ it.before(async (f) => {
   f.car = signingKey(randomBytes(32));
   for (const tenant of [DEMO, OTHER]) {
     await f.registry.create(tenant, signerKey, audit, async ({ store, signerVault }) => {
-      const { publicKey } = await provisionSigner(signerVault, systemRandom);
+      const {
+        command: { publicKey },
+      } = await provisionSigner(signerVault, systemRandom);
       if (tenant === DEMO) f.commandKey = publicKey;
       const record = {
         vehicle: CAR,

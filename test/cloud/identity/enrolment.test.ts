@@ -51,7 +51,11 @@ test.before.each(async () => {
     tenant: async (id) => {
       const tenant = await registry.tenant(id);
       const authorityKey = new Uint8Array(32).fill(7);
-      const keyCertificates = { command: Uint8Array.of(1), ingest: Uint8Array.of(2) };
+      const certificates = new Map([
+        ["command", Uint8Array.of(1)],
+        ["ingest", Uint8Array.of(2)],
+      ] as const);
+      const keyCertificates = async () => certificates;
       return tenant && { store: tenant.store, authority, authorityKey, keyCertificates };
     },
     serverCa: pki.platform.rootCertificate,

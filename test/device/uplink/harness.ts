@@ -301,10 +301,13 @@ function admitCar(
         store: { putVehicle: () => Promise.resolve() },
         authority: tenant,
         authorityKey: authorityKey.publicKey,
-        keyCertificates: {
-          command: certify("command", commandKey.publicKey),
-          ingest: certify("ingest", ingestKey),
-        },
+        keyCertificates: () =>
+          Promise.resolve(
+            new Map([
+              ["command", certify("command", commandKey.publicKey)],
+              ["ingest", certify("ingest", ingestKey)],
+            ] as const),
+          ),
       }),
     serverCa: platform.rootCertificate,
     broker: { host: "localhost", port: 8883 },
