@@ -1,5 +1,8 @@
 /**
  * The cloud put together: broker, ingest, commands, identity and tenants as services with a command line, which is how
- * it is used (`kerbside-cloud --help`). For programs beside it there is the API's client that the command line has.
+ * it is used (`kerbside-cloud --help`). For programs beside it there are the API's client that the command line has, and
+ * the door that stands before the HTTPS server.
  */
+export { type Blocked, parseBlockList } from "./block-list.ts";
 export { callApi, signIn } from "./cli/api-client.ts";
+export { type FrontDoorLimits, guardServer, networkOf } from "./front-door.ts";

@@ -2,6 +2,7 @@
  * The node: broker, ingest, commands, API and console in one process, put together from their packages. It has no
  * access to the tenants' command keys; what it cannot do alone it asks of the signer.
  */
+import { join } from "node:path";
 import { startBroker } from "@kerbside/broker";
 import {
   answerAnnouncements,
@@ -17,7 +18,12 @@ import { createIngest } from "@kerbside/ingest";
 import { type SourceMessage, systemRandom } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
 import type { FastifyInstance } from "fastify";
+<<<<<<< Updated upstream
 import { keysOf, watchKeys } from "./certified-keys.ts";
+=======
+import { watchBlockList } from "./block-list.ts";
+import { guardServer } from "./front-door.ts";
+>>>>>>> Stashed changes
 import { type Homes, homesOf } from "./homes.ts";
 import { openEmbeddedIssuer } from "./issuer-keys.ts";
 import { serviceLog } from "./log.ts";
@@ -26,6 +32,9 @@ import { ensureServerFiles } from "./provisioning.ts";
 import { watchRevocations } from "./revocations.ts";
 import { serviceVerifier, type TrustedIssuer } from "./trust.ts";
 import { registerConsole, registerEnrolment, registerIssuer } from "./web-routes.ts";
+
+/** In the data directory; see block-list.ts. */
+const BLOCK_LIST = "blocked-addresses";
 
 export type NodeOptions = {
   readonly dir: string;
@@ -78,8 +87,11 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
   const tls = await ensureServerFiles(dir, platform);
   const tenant = homesOf(registry, platform);
+  const { blocked, stop } = watchBlockList(join(dir, BLOCK_LIST), clock, log);
+  closing.add(stop);
   const broker = await startBroker({
     port: options.brokerPort,
+    blocked,
     host,
     tls: { key: tls.key, cert: tls.cert, ca: [tls.ca] },
     identify: carGate({
@@ -124,7 +136,9 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   await registerIssuer(app, issuer);
   registerConsole(app);
   registerCars(app, options, { tenant, registry, serverCa: tls.ca, brokerPort: broker.port });
-  await app.listen({ port: options.httpsPort, host });
+  guardServer(app.server, { clock, log, blocked });
+  // For the name `localhost` the framework would listen twice, and only once behind the door.
+  await app.listen({ port: options.httpsPort, host: host === "localhost" ? "127.0.0.1" : host });
 
   const announced = answerAnnouncements({ signer, downlink, grants, log, keys: keysOf(tenant) });
   const carMessage = carMessageHandler({ tenant, commands, clock, log, announced });

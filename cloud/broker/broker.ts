@@ -46,6 +46,8 @@ export type BrokerOptions = {
   readonly log: Log;
   readonly clock: Clock;
   readonly limits?: Partial<BrokerLimits>;
+  /** Network addresses whose connections are closed unread. */
+  readonly blocked?: (address: string | undefined) => boolean;
 };
 
 export type Broker = {
@@ -239,11 +241,16 @@ class EmbeddedBroker {
     const { connectionsMax, unacceptedMax } = this.#limits;
     const unaccepted = this.#raw.size - this.#sessions.size;
     const full = this.#raw.size >= connectionsMax || unaccepted >= unacceptedMax;
-    const blocked = this.refusals.blocked(socket.remoteAddress);
-    if (full || blocked || this.#stopped) {
-      if (!this.#stopped) {
-        this.refusals.closedUnread(full ? "too_many_connections" : "too_many_refusals");
-      }
+    const { remoteAddress } = socket;
+    const refusal = full
+      ? "too_many_connections"
+      : this.#options.blocked?.(remoteAddress) === true
+        ? "blocked"
+        : this.refusals.blocked(remoteAddress)
+          ? "too_many_refusals"
+          : undefined;
+    if (refusal !== undefined || this.#stopped) {
+      if (refusal !== undefined && !this.#stopped) this.refusals.closedUnread(refusal);
       socket.on("error", () => undefined);
       socket.destroy();
       return;

@@ -3,6 +3,7 @@ export const REFUSALS = [
   "tls",
   "too_many_connections",
   "too_many_refusals",
+  "blocked",
   "accept_timeout",
   "packet_type",
   "packet_length",

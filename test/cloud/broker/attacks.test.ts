@@ -346,6 +346,17 @@ test("P-63 an address that is refused too often is closed before TLS, and let in
   assert.ok(await accepted(car));
 });
 
+test("P-63 an address of the block list is closed before TLS, whoever calls", async () => {
+  await world.close();
+  let listed = false;
+  world = await makeWorld({ blocked: (address) => listed && address === "127.0.0.1" });
+  car = await world.enrolled("demo", "car-1");
+  assert.ok(await accepted(car));
+  listed = true;
+  assert.not(await accepted(car));
+  assert.is(world.broker.refusals().blocked, 1);
+});
+
 test("a connection that says nothing is closed", async () => {
   await world.close();
   world = await makeWorld({ limits: { acceptMsMax: 1000 } });

@@ -36,10 +36,11 @@ export async function makeWorld(
     readonly nowMs?: () => number;
     /** Milliseconds that the broker's clock is ahead of the real one: time that passes at once. */
     readonly aheadMs?: () => number;
+    readonly blocked?: (address: string | undefined) => boolean;
   } = {},
 ): Promise<World> {
   const pki = await makePki();
-  const { nowMs = Date.now, aheadMs = () => 0 } = options;
+  const { nowMs = Date.now, aheadMs = () => 0, blocked = () => false } = options;
   const records = new Map<string, VehicleRecord>();
   const messages: SourceMessage[] = [];
   const waiting = new Set<() => void>();
@@ -54,6 +55,7 @@ export async function makeWorld(
     }),
     clock: { ...realClock, wallMs: nowMs, bootMs: () => realClock.bootMs() + aheadMs() },
     log: silentLog,
+    blocked,
     limits: { refusalsMax: 10_000, ...options.limits },
   });
   await broker.source.start(async (message) => {
