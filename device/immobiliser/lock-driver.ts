@@ -24,7 +24,10 @@ import type { SerialConnection, SerialLink } from "./serial-link.ts";
 export const ACTUATION_MS_MAX = 5000;
 const REOPEN_MS_MIN = 200;
 const REOPEN_MS_MAX = 5000;
-/** An open line on which no session comes about for this long is closed and opened anew (a stuck driver, a new tty). */
+/**
+ * An open line on which no session comes about for this long is closed and opened anew. A tty that was hung up may read
+ * as empty for ever (Linux, pty and USB adapters): only writing to it, or this, ends it.
+ */
 export const LINK_WATCHDOG_MS = 15_000;
 
 export type StatusReport = LockMessageOf<"statusReport">;

@@ -85,14 +85,14 @@ export class TestController {
   }
 
   async openTty(path: string): Promise<void> {
+    // A tty that was hung up may read as empty for ever, and is closed by nobody else.
+    this.#tty?.close();
     this.#tty = await serialLink(
       path,
       115_200,
     )({
       data: (bytes) => this.#receive(bytes),
-      closed: () => {
-        this.#tty = undefined;
-      },
+      closed: () => undefined,
     });
   }
 
