@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type BusServer, serveBus } from "@kerbside/can";
 import { type Clock, type Random, toHex } from "@kerbside/protocol";
 import { createControlUnits } from "../can/control-units.ts";
+import { type DiagnosisUnit, openDiagnosis } from "../can/diagnosis.ts";
 import { makeRoute } from "../car/route.ts";
 import { newCar } from "../car/state.ts";
 import { type Cockpit, serveCockpit } from "../cockpit/server.ts";
@@ -64,7 +65,8 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
 
   const open: { close: () => Promise<void> }[] = [];
   try {
-    const bus = await serveBus({ path: canPath });
+    let diagnosis: DiagnosisUnit | undefined;
+    const bus = await serveBus({ path: canPath, onFrame: (frame) => diagnosis?.take(frame) });
     open.push(bus);
     const lock = await serveLock({
       path: lockPath,
@@ -87,6 +89,12 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       onStep: followPlug(lock),
       ...(options.busAwakeMs !== undefined && { busAwakeMs: options.busAwakeMs }),
     });
+    diagnosis = openDiagnosis({
+      car: () => simulation.world.car,
+      send: (frame) => bus.send(frame),
+      clock,
+    });
+    open.push(diagnosis);
     const page = await openCockpit(cockpit, {
       simulation,
       bus,

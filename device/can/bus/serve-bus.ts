@@ -1,6 +1,7 @@
 /** The simulator's end of the bus: a Unix socket that any number of agents and tools may listen at. */
 import { chmodSync, rmSync, statSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
+import type { CanFrame } from "../frame.ts";
 import type { BusState, OutgoingFrame } from "./bus.ts";
 import { frameProblem } from "./bus.ts";
 import { encodeFrameRecord, encodeStateRecord, GREETING, WireDecoder } from "./wire.ts";
@@ -8,7 +9,7 @@ import { encodeFrameRecord, encodeStateRecord, GREETING, WireDecoder } from "./w
 export type ServeBusOptions = {
   readonly path: string;
   /** Frames that clients send; they reach the other clients as well. */
-  readonly onFrame?: (frame: OutgoingFrame) => void;
+  readonly onFrame?: (frame: CanFrame) => void;
   readonly onClients?: (count: number) => void;
 };
 

@@ -70,7 +70,7 @@ export function createObdEcu(options: {
   const functional = FUNCTIONAL[ext ? "29bit" : "11bit"];
   return {
     take: (frame) => link.take(frame.id === functional ? { ...frame, id: requestId } : frame),
-    close: link.close,
+    close: () => link.close(),
   };
 }
 
