@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { type Buffer as EventBuffer, openBuffer } from "@kerbside/buffer";
 import { createCollector } from "@kerbside/can";
+import { openPolicyStore } from "@kerbside/immobiliser";
 import {
   type Clock,
   type Log,
@@ -23,10 +24,11 @@ import {
 import { startCar } from "./car.ts";
 import type { AgentConfig } from "./config.ts";
 import { joinTenant } from "./enrolment.ts";
+import { openEpochNumbers } from "./epoch-numbers.ts";
 import { busFaults } from "./faults.ts";
 import { type Locks, startLocks } from "./locks.ts";
 import { PowerCare, SleepingTransport } from "./power-care.ts";
-import { openPolicyStore } from "./rental-policy.ts";
+import { pushTaker } from "./pushes.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 export type AgentOptions = {
@@ -98,6 +100,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const onBusEvent = busFaults(clock, ignitionOn, emit);
   const car = startCar({ config, clock, random, log, onBusEvent });
   const session = createSession(clock, random);
+  const epochs = openEpochNumbers(join(config.dataDir, "epoch"), clock);
   const policy = await openPolicyStore(join(config.dataDir, "policy", "rental"), config);
   const { sessionMs } = session;
   const locks = await startLocks({ config, clock, random, log, car, policy, sessionMs, emit });
@@ -129,7 +132,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     buffer,
     session,
     signingKey: identity.signingKey,
-    commandKey: () => identity.commandKey,
+    commandKey: () => identity.keys.key("command") ?? identity.commandKey,
+    announces: () => ({
+      keyVersions: identity.keys.versions(),
+      epochNumber: epochs.of(session.epoch()),
+      power: power.state(),
+    }),
+    other: pushTaker({ keys: identity.keys, log, changed: () => uplink.announce() }),
     commands: awake(locks, power),
     clock,
     random,

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import {
   CanLockDriver,
+  CanLockGate,
   type CanLocking,
   LOCK_FAULTS,
   LOCK_FAULTS_NONE,
@@ -83,7 +84,13 @@ export function canLockingOf({ profile }: Car["profile"]): CanLocking {
       return [[action, { ...frame, ext, data: fromHex(data) }]];
     }),
   );
-  return { actions, sensedWithinMs: locking.sensedWithinMs };
+  const rule = { actions, sensedWithinMs: locking.sensedWithinMs };
+  try {
+    new CanLockGate(rule);
+  } catch (error) {
+    throw new ConfigError(`profile ${name}: ${error instanceof Error ? error.message : error}`);
+  }
+  return rule;
 }
 
 export type LockHardwareOptions = {

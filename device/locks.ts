@@ -12,6 +12,7 @@ import {
   type LockSeen,
   openCarRecord,
   openJournal,
+  type PolicyStore,
   RentalDesk,
   type RentalEffect,
   type StatusReport,
@@ -30,7 +31,6 @@ import type { CommandExecutor } from "@kerbside/uplink";
 import type { Car, CarSeen } from "./car.ts";
 import type { AgentConfig } from "./config.ts";
 import { lockFaultEvents, startLockHardware } from "./lock-hardware.ts";
-import type { PolicyStore } from "./rental-policy.ts";
 
 /** A controller that has not reported by then is not waited for: commands are answered without it. */
 const FIRST_REPORT_MS_MAX = 5000;

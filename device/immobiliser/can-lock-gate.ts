@@ -68,7 +68,15 @@ export class CanLockGate {
   readonly #counts = new Map<CanLockFrame, number>();
   #opened: Opened | undefined;
 
+  /** Throws RangeError where counter or checksum of a row lie outside its bytes: it would go out without them. */
   constructor(locking: CanLocking) {
+    for (const { data, counter, checksum } of Object.values(locking.actions)) {
+      const last = Math.max(counter?.byte ?? 0, checksum?.byte ?? 0);
+      const bits = (counter?.shift ?? 0) + (counter?.bits ?? 0);
+      if (last >= data.length || bits > 8) {
+        throw new RangeError(`locking by CAN: counter or checksum outside of ${data.length} bytes`);
+      }
+    }
     this.#locking = locking;
   }
 

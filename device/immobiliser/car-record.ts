@@ -9,7 +9,6 @@ import {
   encode,
   field,
   optional,
-  ProtocolError,
   RENTAL_OPENERS,
   type SensedState,
   sensedCodec,
@@ -59,9 +58,9 @@ function read(content: Uint8Array): Content | undefined {
       rental: rental === undefined ? { value: "none" } : { value: "open", ...rental },
       sensed,
     };
-  } catch (error) {
-    if (error instanceof ProtocolError) return undefined;
-    throw error;
+  } catch {
+    // Whatever is wrong with it, it is no record.
+    return undefined;
   }
 }
 

@@ -114,6 +114,7 @@ export {
   type RentalStep,
 } from "./rental.ts";
 export { RentalDesk, type RentalDeskOptions, type RentalPort } from "./rental-desk.ts";
+export { openPolicyStore, type PolicyStore } from "./rental-policy.ts";
 export { NOTHING_SENSED, seenDone, seenMoved, sensedState } from "./sensed.ts";
 export {
   type SerialConnection,

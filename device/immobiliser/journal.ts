@@ -16,7 +16,6 @@ import {
   hash256,
   list,
   optional,
-  ProtocolError,
   random128,
   sensedCodec,
   struct,
@@ -89,9 +88,9 @@ function readContent(content: Uint8Array | undefined): JournalContent | undefine
   if (content === undefined) return undefined;
   try {
     return decode(journalCodec, content);
-  } catch (error) {
-    if (error instanceof ProtocolError) return undefined;
-    throw error;
+  } catch {
+    // Whatever is wrong with it, it is no journal.
+    return undefined;
   }
 }
 

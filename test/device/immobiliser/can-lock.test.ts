@@ -213,12 +213,36 @@ test("actions without a row are not sent", async () => {
   assert.equal(b.sent, []);
 });
 
-test("a clock that does not move on lets no second frame out", async () => {
-  const b = bench();
-  const done = b.driver.actuate("lock");
-  assert.is(b.sent.length, 1);
-  await pass(b.clock, 2000);
-  await done;
+test("a row whose counter or checksum lies outside its bytes is no rule", () => {
+  const row = { id: 1, ext: false, data: Uint8Array.of(1), periodMs: 50, repeats: 1 };
+  for (const bad of [
+    { ...row, counter: { byte: 1, shift: 0, bits: 4 } },
+    { ...row, counter: { byte: 0, shift: 5, bits: 4 } },
+    { ...row, checksum: { byte: 8, kind: "xor8" as const } },
+  ]) {
+    assert.throws(() => new CanLockGate({ sensedWithinMs: 1, actions: { lock: bad } }), /outside/);
+    assert.is(canLockFrame(bad, 1).data.length, 1);
+  }
+});
+
+test("a clock that stands still lets no second frame out: the gate has the last word", async () => {
+  const sent: CanLockSend[] = [];
+  const driver = new CanLockDriver({
+    locking: LOCKING,
+    send: (frame) => sent.push(frame) > 0,
+    sensed: () => LOCKED,
+    clock: {
+      bootMs: () => 7,
+      wallMs: () => 0,
+      after: (_ms, run) => {
+        setImmediate(run);
+        return { cancel: () => undefined };
+      },
+    },
+    log: silentLog,
+  });
+  await driver.actuate("lock");
+  assert.is(sent.length, 1);
 });
 
 test.run();

@@ -1,5 +1,7 @@
 /** When a car counts as standing and as parked: rows of what is seen, one after the other. */
 import {
+  freshReading,
+  isBusAsleep,
   MOTION_UNKNOWN,
   type Motion,
   type MotionInput,
@@ -175,6 +177,59 @@ test("only a parked car's last values stand while its bus sleeps", () => {
     true,
   );
   assert.equal(wrong.speedKmh, { quality: "invalid" });
+});
+
+const PARAMETERS = { ...LIMITS, awakeFreshMs: 1000, asleepAfterMs: 5000 };
+
+test("a reading is stale once the bus is awake and it is older than the profile allows", () => {
+  const now = { quality: "good", value: 0 } as const;
+  assert.is(freshReading(now, 1000, false, PARAMETERS), now);
+  assert.equal(freshReading(now, 1001, false, PARAMETERS), { quality: "stale" });
+  assert.is(freshReading(now, 1e9, true, PARAMETERS), now, "a bus that sleeps says nothing of age");
+  const wrong = { quality: "invalid" } as const;
+  assert.is(freshReading(wrong, 1e9, false, PARAMETERS), wrong);
+});
+
+test("a bus sleeps after its time without a frame; one that was never heard is not known to", () => {
+  assert.is(isBusAsleep(undefined, 1e9, PARAMETERS), false);
+  assert.is(isBusAsleep(1000, 5999, PARAMETERS), false);
+  assert.is(isBusAsleep(1000, 6000, PARAMETERS), true);
+});
+
+test("a parked car whose speed goes stale on a bus that is awake is not known to stand", () => {
+  const stale = { quality: "stale" } as const;
+  const facts = motionFacts({ value: "parked", sinceMs: 0 }, stale, stale, 9000, false);
+  assert.equal(facts.speedKmh, stale);
+  assert.equal(facts.ignitionOff, stale);
+});
+
+test("a profile that asks for longer than 2 s gets it, and never for less", () => {
+  const run = (standstillMs: number, offMs: number): string => {
+    const limits = { standstillMs, standstillKmhMax: 1 };
+    let state = MOTION_UNKNOWN;
+    for (const [atMs, input] of [
+      [0, speed(0.9)],
+      [0, on],
+      [offMs, off],
+    ] as const)
+      state = nextMotion(state, input, atMs, limits);
+    return state.value;
+  };
+  assert.is(run(5000, 4999), "standing");
+  assert.is(run(5000, 5000), "parked");
+  assert.is(run(100, 1999), "standing");
+});
+
+test("an ignition seen before the car was seen to stand says nothing yet", () => {
+  for (const input of [on, off, offLost])
+    assert.is(nextMotion(MOTION_UNKNOWN, input, 0, LIMITS), MOTION_UNKNOWN);
+  assert.is(nextMotion({ value: "moving" }, off, 0, LIMITS).value, "moving");
+  const standing: Motion = { value: "standing", sinceMs: 0, ignition: "on" };
+  assert.equal(nextMotion(standing, offLost, 9000, LIMITS), { ...standing, ignition: "unknown" });
+  assert.is(nextMotion(standing, speed(0), 9000, LIMITS), standing);
+  const parked: Motion = { value: "parked", sinceMs: 0 };
+  assert.is(nextMotion(parked, offLost, 9000, LIMITS), parked);
+  assert.is(nextMotion(parked, speed(0), 9000, LIMITS), parked);
 });
 
 test.run();

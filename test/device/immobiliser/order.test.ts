@@ -7,6 +7,8 @@ import {
   type OrderEffect,
   type OrderInput,
   type OrderState,
+  seenDone,
+  seenMoved,
   stepOrder,
   verdictOf,
 } from "@kerbside/immobiliser";
@@ -199,6 +201,60 @@ test("an input that the state does not wait for is a bug and throws", () => {
   assert.throws(() => stepOrder(begun, did({ outcome: "not_sent" })));
   const pulsing = stepOrder(begun, intent).state;
   assert.throws(() => stepOrder(pulsing, intent), "an intent pulses once");
+});
+
+const SEEN: readonly {
+  readonly action: Action;
+  readonly sensed: LockSensed;
+  readonly seen: string;
+}[] = [
+  { action: "find", sensed: locked, seen: "yes" },
+  { action: "trunk", sensed: locked, seen: "no" },
+  { action: "trunk", sensed: { ...locked, boltTrunk: "unlocked" }, seen: "yes" },
+  { action: "immobilise", sensed: locked, seen: "no" },
+  { action: "immobilise", sensed: { ...locked, immobiliser: "inhibited" }, seen: "yes" },
+  { action: "release", sensed: locked, seen: "yes" },
+  { action: "release", sensed: { ...locked, immobiliser: "unknown" }, seen: "unknown" },
+  { action: "release", sensed: { ...locked, immobiliser: "inhibited" }, seen: "no" },
+  { action: "unlock_and_release", sensed: unlocked, seen: "yes" },
+  { action: "unlock_and_release", sensed: { ...unlocked, immobiliser: "inhibited" }, seen: "no" },
+  { action: "lock_and_immobilise", sensed: { ...locked, immobiliser: "inhibited" }, seen: "yes" },
+  { action: "lock_and_immobilise", sensed: locked, seen: "no" },
+  { action: "end_rental", sensed: locked, seen: "yes" },
+  { action: "end_rental", sensed: unlocked, seen: "no" },
+  { action: "terminate", sensed: unlocked, seen: "yes" },
+  { action: "cancel", sensed: unlocked, seen: "yes" },
+];
+for (const { action, sensed, seen } of SEEN)
+  test(`${action} is seen: ${seen}`, () => assert.is(seenDone(action, sensed), seen));
+
+test("each actuation is seen as the action that it is for", () => {
+  for (const sensed of [locked, unlocked, { ...locked, immobiliser: "inhibited" as const }]) {
+    assert.is(seenMoved("lock", sensed), seenDone("lock", sensed));
+    assert.is(seenMoved("unlock", sensed), seenDone("unlock", sensed));
+    assert.is(seenMoved("trunk", sensed), seenDone("trunk", sensed));
+    assert.is(seenMoved("inhibit_start", sensed), seenDone("immobilise", sensed));
+    assert.is(seenMoved("allow_start", sensed), seenDone("release", sensed));
+    assert.is(seenMoved("horn_lights", sensed), "yes");
+  }
+});
+
+test("a door that holds its bolt is told from a bolt that does not move", () => {
+  const ajar: LockSensed = { ...unlocked, doorFrontLeft: "open" };
+  assert.is(verdictOf("lock", { outcome: "no_travel", sensed: ajar }).reason, "door_ajar");
+  assert.is(verdictOf("lock", { outcome: "no_travel", sensed: unlocked }).reason, "no_travel");
+});
+
+test("where a wait cannot be kept it is refused", () => {
+  const moving: CarFacts = { ...parked, speedKmh: { quality: "good", value: 20 } };
+  let step = beginOrder({ ...command("immobilise"), waitMs: 1000 });
+  step = stepOrder(step.state, { ...intent, facts: moving });
+  assert.is(step.effects[0]?.type, "record_armed");
+  const kept = stepOrder(step.state, { type: "armed_recorded", durable: true });
+  assert.ok(kept.effects[0]?.type === "answer" && kept.effects[0].verdict.status === "armed");
+  const lost = stepOrder(step.state, { type: "armed_recorded", durable: false });
+  assert.ok(lost.effects[0]?.type === "record_result");
+  assert.is(lost.effects[0].verdict.status, "refused");
 });
 
 test.run();

@@ -2,7 +2,7 @@
  * The tenant's rental policy on the car: the last good one, kept in a two-copy file with its version. A push applies
  * whole or not at all; an older version, another tenant's or one that does not verify changes nothing.
  */
-import { openTwoCopyFile } from "@kerbside/immobiliser";
+
 import {
   type Address,
   bytes,
@@ -18,6 +18,7 @@ import {
   uint,
   type VerifyKey,
 } from "@kerbside/protocol";
+import { openTwoCopyFile } from "./two-copy-file.ts";
 
 const CONTENT_BYTES_MAX = 60 * 1024;
 const internal = { class: "Internal" } as const;
@@ -45,9 +46,9 @@ function readKept(
   try {
     const kept = decode(keptCodec, content);
     return { version: kept.version, policy: decode(rentalPolicyCodec, kept.content) };
-  } catch (error) {
-    if (error instanceof ProtocolError) return undefined;
-    throw error;
+  } catch {
+    // Whatever is wrong with it, it is no policy; the shipped one is.
+    return undefined;
   }
 }
 
