@@ -1,11 +1,10 @@
 /** Tokens of an operator platform's own issuer beside the embedded one: believed for what they prove, and no more. */
 import { createServer } from "node:https";
+import { serviceVerifier, TOKEN_AUDIENCE, trustedIssuer } from "@kerbside/cloud";
 import { systemClock } from "@kerbside/protocol";
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { TOKEN_AUDIENCE } from "../../../cloud/ports.ts";
-import { serviceVerifier, trustedIssuer } from "../../../cloud/trust.ts";
 import { makeCertificate } from "../../sim/rig.ts";
 
 const OWN = "https://localhost:8443";
