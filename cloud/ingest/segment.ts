@@ -5,7 +5,6 @@
 import {
   aeadOpen,
   checkColumns,
-  columnEvents,
   decodeEvent,
   decodeRows,
   EVENT_KINDS,
@@ -65,7 +64,7 @@ export function authenticate(message: SourceMessage, key: VerifyKey): AuthenticS
   return { ...opened, opening };
 }
 
-/** What a segment holds: nothing where it is a gap, else its events, of the track lane as the columns that came. */
+/** What a segment holds: nothing where it is a gap, else its events, or the columns that came. */
 export type SegmentContent = Pick<OpenedSegment, "events" | "columns">;
 
 /** Opens an authentic segment. Throws ProtocolError where it cannot be read; then it never can by us. */
@@ -95,14 +94,9 @@ export async function readContent(
 }
 
 function readColumns(body: Uint8Array, count: number, lane: Lane): SegmentContent {
-  if (lane === "track") {
-    const columns = checkColumns(body, count);
-    for (const { event } of columns.newest) checkLane(event.kind, lane);
-    return { events: [], columns };
-  }
-  const events = columnEvents(body, count);
-  for (const { kind } of events) checkLane(kind, lane);
-  return { events };
+  const columns = checkColumns(body, count);
+  for (const { event } of columns.newest) checkLane(event.kind, lane);
+  return { events: [], columns };
 }
 
 function checkLane(kind: EventKind, lane: Lane): void {

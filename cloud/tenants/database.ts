@@ -21,6 +21,8 @@ export type Sql = {
   readonly all: <Row>(text: string, ...values: readonly SqlValue[]) => Row[];
   /** Returns how many rows changed. */
   readonly run: (text: string, ...values: readonly SqlValue[]) => number;
+  /** As `run`, for the same text many times over. */
+  readonly many: (text: string) => (...values: SqlValue[]) => void;
 };
 
 export type Database = {
@@ -168,6 +170,10 @@ function statements(db: BetterSqlite3.Database): Sql {
         .all(...values)
         .map(plain),
     run: (text, ...values) => prepare(text).run(...values).changes,
+    many: (text) => {
+      const statement = prepare(text);
+      return (...values) => void statement.run(...values);
+    },
   };
 }
 

@@ -2,24 +2,32 @@
 import {
   type CarEvent,
   type CheckedColumns,
+  type ColumnRow,
   checkColumns,
-  columnEvents,
   EVENT_KINDS,
   encodeCbor,
   encodeColumns,
   encodeEvent,
   eventAtMs,
   eventDataCodec,
+  isEventKind,
   isPersonalKind,
   LANES,
   type OpenedSegment,
 } from "@kerbside/protocol";
 import { putChunk } from "./chunks.ts";
 import type { Sql } from "./database.ts";
-import { type Engine, eventBinding, SEALING } from "./engine.ts";
+import { type Engine, eventBinder, SEALING } from "./engine.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 
 const CHUNKED = LANES.indexOf("track");
+/** Numbers of the kinds that hold personal data. */
+const PERSONAL: ReadonlySet<number> = new Set(
+  Object.keys(EVENT_KINDS)
+    .filter(isEventKind)
+    .filter(isPersonalKind)
+    .map((kind) => EVENT_KINDS[kind].code),
+);
 const NOTHING = new Uint8Array(0);
 
 export type Placed = {
@@ -34,8 +42,8 @@ export type Placed = {
   readonly current: boolean;
 };
 
-type Newest = { readonly event: CarEvent; readonly seq: number; readonly row: EventRow };
-type EventRow = { readonly atMs: number; readonly sealing: number; readonly data: Uint8Array };
+type Sealed = { readonly sealing: number; readonly data: Uint8Array };
+type Newest = Omit<ColumnRow, "data"> & Sealed & { readonly seq: number };
 /** What the rest of the store takes over from the events of a segment. */
 type Written = {
   readonly firstAtMs: number;
@@ -59,41 +67,48 @@ export function putEvents(engine: Engine, sql: Sql, placed: Placed): void {
     ...[firstAtMs, firstAtMs, lastAtMs, lastAtMs, log],
   );
   if (!placed.current) return;
-  for (const { event, seq, row } of newest)
+  for (const { kind, bootMs, seq, atMs, sealing, data } of newest)
     sql.run(
       "INSERT INTO latest (vehicle, kind, log_id, boot_ms, lane, seq, at_ms, sealed, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) " +
         "ON CONFLICT DO UPDATE SET boot_ms = excluded.boot_ms, lane = excluded.lane, seq = excluded.seq, " +
         "at_ms = excluded.at_ms, sealed = excluded.sealed, data = excluded.data " +
         "WHERE (excluded.boot_ms, excluded.lane, excluded.seq) > (latest.boot_ms, latest.lane, latest.seq)",
-      ...[segment.header.vehicle, EVENT_KINDS[event.kind].code, log, event.bootMs, lane, seq],
-      ...[row.atMs, row.sealing, row.data],
+      ...[segment.header.vehicle, kind, log, bootMs, lane, seq, atMs, sealing, data],
     );
 }
 
-function putAsRows(engine: Engine, sql: Sql, placed: Placed): Written {
-  const { segment, log, lane, id } = placed;
-  const { firstSeq } = segment.header;
-  const events =
-    segment.columns === undefined
-      ? segment.events
-      : columnEvents(segment.columns.body, segment.columns.count);
-  const newest = new Map<string, Newest>();
+function putAsRows({ tenant }: Engine, sql: Sql, placed: Placed): Written {
+  const { segment, log, lane, id, key } = placed;
+  const { vehicle, log: bytes, firstSeq } = segment.header;
+  const bind = eventBinder(tenant, { vehicle, log: bytes, lane });
+  const insert = sql.many(
+    "INSERT INTO events (log_id, lane, seq, segment_id, at_ms, kind, sealed, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+  const newest = new Map<number, Newest>();
   let firstAtMs = Number.POSITIVE_INFINITY;
   let lastAtMs = Number.NEGATIVE_INFINITY;
-  for (const [i, event] of events.entries()) {
-    const seq = firstSeq + i;
-    const row = eventRow(engine, placed, event, seq);
-    sql.run(
-      "INSERT INTO events (log_id, lane, seq, segment_id, at_ms, kind, sealed, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      ...[log, lane, seq, id, row.atMs, EVENT_KINDS[event.kind].code, row.sealing, row.data],
-    );
-    firstAtMs = Math.min(firstAtMs, row.atMs);
-    lastAtMs = Math.max(lastAtMs, row.atMs);
-    const known = newest.get(event.kind);
-    if (known === undefined || event.bootMs >= known.event.bootMs)
-      newest.set(event.kind, { event, seq, row });
+  let seq = firstSeq;
+  for (const { kind, bootMs, atMs, data } of rowsOf(segment)) {
+    const row = sealRow(key, kind, data, () => bind(seq, kind));
+    insert(log, lane, seq, id, atMs, kind, row.sealing, row.data);
+    if (atMs < firstAtMs) firstAtMs = atMs;
+    if (atMs > lastAtMs) lastAtMs = atMs;
+    const known = newest.get(kind);
+    if (known === undefined || bootMs >= known.bootMs)
+      newest.set(kind, { kind, bootMs, atMs, seq, ...row });
+    seq += 1;
   }
   return { firstAtMs, lastAtMs, newest: [...newest.values()] };
+}
+
+function rowsOf({ events, columns }: OpenedSegment): Iterable<ColumnRow> {
+  return columns?.rows() ?? events.map(rowOf);
+}
+
+function rowOf(event: CarEvent): ColumnRow {
+  const data = encodeCbor(eventDataCodec(event.kind).toCbor(event.data, event.kind));
+  const { bootMs, kind } = event;
+  return { bootMs, atMs: eventAtMs(event), kind: EVENT_KINDS[kind].code, data };
 }
 
 function putAsChunk(engine: Engine, sql: Sql, placed: Placed): Written {
@@ -106,9 +121,11 @@ function putAsChunk(engine: Engine, sql: Sql, placed: Placed): Written {
     { log: { id: log, vehicle, bytes }, lane, segment: id, firstSeq, key },
     columns,
   );
+  const bind = eventBinder(engine.tenant, { vehicle, log: bytes, lane });
   const newest = columns.newest.map(({ event, place }) => {
     const seq = firstSeq + place;
-    return { event, seq, row: eventRow(engine, placed, event, seq) };
+    const { data, ...row } = rowOf(event);
+    return { ...row, seq, ...sealRow(key, row.kind, data, () => bind(seq, row.kind)) };
   });
   return { firstAtMs: columns.firstAtMs, lastAtMs: columns.lastAtMs, newest };
 }
@@ -119,18 +136,13 @@ function columnsOf({ columns, events }: OpenedSegment): CheckedColumns {
   );
 }
 
-function eventRow(
-  { tenant }: Engine,
-  { segment, lane, key }: Placed,
-  event: CarEvent,
-  seq: number,
-): EventRow {
-  const atMs = eventAtMs(event);
-  const plain = encodeCbor(eventDataCodec(event.kind).toCbor(event.data, event.kind));
-  if (!isPersonalKind(event.kind)) return { atMs, sealing: SEALING.plain, data: plain };
-  if (key === undefined) return { atMs, sealing: SEALING.erased, data: NOTHING };
-  const { vehicle, log } = segment.header;
-  const kind = EVENT_KINDS[event.kind].code;
-  const bound = eventBinding(tenant, { vehicle, log, lane, seq, kind });
-  return { atMs, sealing: SEALING.sealed, data: key.seal(plain, bound) };
+function sealRow(
+  key: SubjectKey | undefined,
+  kind: number,
+  plain: Uint8Array,
+  bound: () => Uint8Array,
+): Sealed {
+  if (!PERSONAL.has(kind)) return { sealing: SEALING.plain, data: plain };
+  if (key === undefined) return { sealing: SEALING.erased, data: NOTHING };
+  return { sealing: SEALING.sealed, data: key.seal(plain, bound()) };
 }

@@ -4,9 +4,10 @@
  * all; so the least, the greatest and one broken number stand for a column, and the different values of any other.
  */
 import type { CborValue } from "./cbor.ts";
+import { type ColumnRow, columnRows } from "./column-rows.ts";
 import { type ColumnShape, type Columns, eventValue, eventValues, readColumns } from "./columns.ts";
 import { ProtocolError } from "./errors.ts";
-import { type CarEvent, EVENT_KINDS, eventFromCbor } from "./events.ts";
+import { type CarEvent, eventFromCbor } from "./events.ts";
 
 /** Events as columns, each of which `decodeEvent` would take. */
 export type CheckedColumns = {
@@ -20,6 +21,8 @@ export type CheckedColumns = {
   readonly kinds: readonly number[];
   /** Of each kind the last on the boot clock, with its place from 0. */
   readonly newest: readonly { readonly event: CarEvent; readonly place: number }[];
+  /** Each event by itself, in order. */
+  readonly rows: () => Iterable<ColumnRow>;
 };
 
 /** Unix time of an event in whole milliseconds. */
@@ -41,12 +44,13 @@ export function checkColumns(body: Uint8Array, count: number): CheckedColumns {
     if (atMs < firstAtMs) firstAtMs = atMs;
     if (atMs > lastAtMs) lastAtMs = atMs;
   }
-  const { events, kinds } = checkShapes(columns);
+  const kinds = checkShapes(columns);
   const newest = newestOf(columns, kinds).map((place) => ({
-    event: events?.[place] ?? eventAt(columns, place),
+    event: eventAt(columns, place),
     place,
   }));
-  return { body, count, firstAtMs, lastAtMs, kinds, newest };
+  const rows = () => columnRows(columns);
+  return { body, count, firstAtMs, lastAtMs, kinds, newest, rows };
 }
 
 /** The events of columns, in order. Throws ProtocolError `malformed`. */
@@ -54,35 +58,42 @@ export function columnEvents(body: Uint8Array, count: number): readonly CarEvent
   return eventValues(readColumns(body, count)).map((value) => eventFromCbor(value));
 }
 
-/** The kinds of all events; the events themselves only where they had to be put together. */
-function checkShapes(columns: Columns): {
-  readonly events?: readonly CarEvent[];
-  readonly kinds: readonly number[];
-} {
+/** Checks each shape and answers the kinds of all events, in order. */
+function checkShapes(columns: Columns): readonly number[] {
   const times = columns.times.map(probes);
-  const codes: number[] = [];
-  for (const shape of columns.shapes) {
-    const kind = probe(shape, times);
-    if (kind === undefined) {
-      const events = eventValues(columns).map((value) => eventFromCbor(value));
-      return { events, kinds: events.map((event) => EVENT_KINDS[event.kind].code) };
-    }
-    codes.push(kind);
-  }
-  return { kinds: columns.indexes.map((index) => codes[index] ?? Number.NaN) };
+  const kinds = columns.shapes.map((shape) => {
+    const column = shape.leaves[leafOfKind(shape.value)];
+    if (column === undefined) throw new ProtocolError("malformed", "columns: expected a kind");
+    for (const part of byKind(shape, column)) probe(part, times);
+    return column;
+  });
+  const used = kinds.map(() => 0);
+  return columns.indexes.map((index) => {
+    const row = used[index] ?? 0;
+    used[index] = row + 1;
+    const kind = kinds[index]?.[row];
+    return typeof kind === "number" ? kind : Number.NaN;
+  });
+}
+
+/** A shape cut into the parts that hold one kind each: only there are its columns independent of each other. */
+function byKind(shape: ColumnShape, kinds: readonly CborValue[]): readonly ColumnShape[] {
+  const [first] = kinds;
+  if (kinds.every((kind) => kind === first)) return [shape];
+  const rows = Map.groupBy(kinds.keys(), (row) => kinds[row]);
+  return [...rows.values()].map((part) => ({
+    value: shape.value,
+    count: part.length,
+    leaves: shape.leaves.map((column) => part.map((row) => column[row] ?? null)),
+  }));
 }
 
 const KIND_KEY = 3;
-/** More different texts than this in one column, and the events are put together instead. */
-const PROBES_MAX = 256;
 
-/** Checks a shape by probes; undefined where that does not tell: events of several kinds have this shape. */
-function probe(shape: ColumnShape, times: readonly (readonly CborValue[])[]): number | undefined {
+/** Checks a shape that holds one kind by values that stand for all of each column. */
+function probe(shape: ColumnShape, times: readonly (readonly CborValue[])[]): void {
   const leaves = shape.leaves.map(probes);
-  const kinds = leaves[leafOfKind(shape.value)];
-  if (kinds?.length !== 1) return undefined;
-  const longest = Math.max(...leaves.map(length), ...times.map(length));
-  if (longest > PROBES_MAX) return undefined;
+  const longest = [...leaves, ...times].reduce((most, { length }) => Math.max(most, length), 0);
   const pick = (column: readonly CborValue[], i: number): CborValue =>
     column[Math.min(i, column.length - 1)] ?? null;
   for (let i = 0; i < longest; i += 1)
@@ -93,11 +104,7 @@ function probe(shape: ColumnShape, times: readonly (readonly CborValue[])[]): nu
         times.map((column) => pick(column, i)),
       ),
     );
-  const [kind] = kinds;
-  return typeof kind === "number" ? kind : undefined;
 }
-
-const length = ({ length }: readonly unknown[]): number => length;
 
 /** Which leaf holds the kind; −1 where the shape has none, or where anything but leaves stands before it. */
 function leafOfKind(value: CborValue): number {

@@ -71,12 +71,14 @@ export function readNumbers(reader: ByteReader, count: number): number[] {
   const order = form & 15;
   if (decimals > DECIMALS_MAX || order > ORDERS.length - 1)
     throw new ProtocolError("malformed", "columns: a form of numbers that is not known here");
-  const integers: number[] = [];
-  for (let i = 0; i < count; i += 1) integers.push(reader.zigzag());
+  const integers = reader.zigzags(count);
   for (let pass = 0; pass < order; pass += 1) {
     for (let i = 1; i < count; i += 1) integers[i] = (integers[i] ?? 0) + (integers[i - 1] ?? 0);
   }
-  return integers.map((value) => value / 10 ** decimals);
+  if (decimals === 0) return integers;
+  const factor = 10 ** decimals;
+  for (let i = 0; i < count; i += 1) integers[i] = (integers[i] ?? 0) / factor;
+  return integers;
 }
 
 function readRaw(reader: ByteReader, count: number): number[] {

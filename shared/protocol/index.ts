@@ -14,7 +14,8 @@ export {
   columnEvents,
   eventAtMs,
 } from "./column-check.ts";
-export { decodeColumns, encodeColumns } from "./columns.ts";
+export type { ColumnRow } from "./column-rows.ts";
+export { type ColumnsEncoder, columnsEncoder, decodeColumns, encodeColumns } from "./columns.ts";
 export * from "./commands.ts";
 export * from "./cose.ts";
 export * from "./crypto.ts";

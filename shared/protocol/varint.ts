@@ -1,6 +1,8 @@
 /** Unsigned LEB128 and zigzag over safe integers, and a reader that never runs past the end. */
 import { ProtocolError } from "./errors.ts";
 
+const FLOAT = new DataView(new ArrayBuffer(8));
+
 /** Bytes that grow. */
 export class ByteWriter {
   #bytes: Uint8Array = new Uint8Array(1024);
@@ -33,8 +35,27 @@ export class ByteWriter {
     this.varint(value < 0 ? -2 * value - 1 : 2 * value);
   }
 
+  /** An unsigned integer in a fixed number of bytes, the most significant first. */
+  uintBytes(value: number, count: number): void {
+    for (let i = count - 1; i >= 0; i -= 1) this.byte(Math.floor(value / 256 ** i) % 256);
+  }
+
+  /** A byte, then a float of 64 bits, the most significant first. */
+  float64(head: number, value: number): void {
+    this.byte(head);
+    FLOAT.setFloat64(0, value);
+    for (let i = 0; i < 8; i += 1) this.byte(FLOAT.getUint8(i));
+  }
+
   get length(): number {
     return this.#length;
+  }
+
+  /** What was written, and begins anew. */
+  take(): Uint8Array {
+    const written = this.done();
+    this.#length = 0;
+    return written;
   }
 
   done(): Uint8Array {
@@ -92,6 +113,27 @@ export class ByteReader {
   zigzag(): number {
     const value = this.varint();
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  /** `count` integers; the same as `zigzag` as often, for the many that have one or two bytes without its calls. */
+  zigzags(count: number): number[] {
+    const bytes = this.#bytes;
+    const values: number[] = [];
+    for (let i = 0; i < count; i += 1) {
+      const at = this.#at;
+      // Beyond the end these are undefined, and every comparison with that is false.
+      const low = bytes[at] as number;
+      const high = bytes[at + 1] as number;
+      if (low < 128) {
+        this.#at = at + 1;
+        values.push((low & 1) === 0 ? low >> 1 : -((low + 1) >> 1));
+      } else if (high < 128 && high > 0) {
+        this.#at = at + 2;
+        const value = (low & 127) | (high << 7);
+        values.push((value & 1) === 0 ? value >> 1 : -((value + 1) >> 1));
+      } else values.push(this.zigzag());
+    }
+    return values;
   }
 
   get atEnd(): boolean {
