@@ -1,6 +1,7 @@
 /** `kerbside-cloud`: the table of its commands, and the door to the terminal. */
 import type { Command } from "./cli/command.ts";
 import { DATA_COMMANDS } from "./cli/data-commands.ts";
+import { KEY_COMMANDS } from "./cli/key-commands.ts";
 import { runCli } from "./cli/run.ts";
 import { SEND_COMMANDS } from "./cli/send-command.ts";
 import { SERVE_COMMANDS } from "./cli/serve-commands.ts";
@@ -12,6 +13,7 @@ const COMMANDS: readonly Command[] = [
   ...SERVE_COMMANDS,
   ...TENANT_COMMANDS,
   ...VEHICLE_COMMANDS,
+  ...KEY_COMMANDS,
   ...SEND_COMMANDS,
   ...DATA_COMMANDS,
 ];

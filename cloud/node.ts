@@ -18,12 +18,9 @@ import { createIngest } from "@kerbside/ingest";
 import { type SourceMessage, systemRandom } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
 import type { FastifyInstance } from "fastify";
-<<<<<<< Updated upstream
-import { keysOf, watchKeys } from "./certified-keys.ts";
-=======
 import { watchBlockList } from "./block-list.ts";
+import { keysOf, watchKeys } from "./certified-keys.ts";
 import { guardServer } from "./front-door.ts";
->>>>>>> Stashed changes
 import { type Homes, homesOf } from "./homes.ts";
 import { openEmbeddedIssuer } from "./issuer-keys.ts";
 import { serviceLog } from "./log.ts";

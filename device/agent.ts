@@ -21,6 +21,7 @@ import {
   mqttTransport,
   startUplink,
 } from "@kerbside/uplink";
+import { artefactTaker } from "./artefacts.ts";
 import { startCar } from "./car.ts";
 import type { AgentConfig } from "./config.ts";
 import { joinTenant } from "./enrolment.ts";
@@ -126,6 +127,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const transport = new SleepingTransport(power.row(), (keepaliveS) =>
     mqttTransport({ ...identity, ...broker, tls: () => identity.tls, clock, keepaliveS }),
   );
+  const other = artefactTaker({ policy, key: () => identity.keys.key("artefact"), log });
   const uplink = startUplink({
     address: identity.address,
     transport,
@@ -138,7 +140,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       epochNumber: epochs.of(session.epoch()),
       power: power.state(),
     }),
-    other: pushTaker({ keys: identity.keys, log, changed: () => uplink.announce() }),
+    other: pushTaker({ keys: identity.keys, log, changed: () => uplink.announce(), other }),
     commands: awake(locks, power),
     clock,
     random,

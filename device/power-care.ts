@@ -49,6 +49,10 @@ export class PowerCare {
     this.#tick();
   }
 
+  state(): Power["state"] {
+    return this.#power.state;
+  }
+
   row(): PowerRow {
     return POWER_TABLE[this.#power.state];
   }

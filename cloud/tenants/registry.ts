@@ -70,6 +70,13 @@ export type Registry = Tenants & {
     audit: AuditEntry,
     provision: (tenant: NewTenant) => Promise<void>,
   ) => Promise<void>;
+  /** Changes keys of a tenant: both vaults are open for writing. Throws `not_found`, and what `change` throws. */
+  readonly rotate: <T>(
+    id: TenantId,
+    signerKey: Uint8Array,
+    audit: AuditEntry,
+    change: (vaults: Pick<NewTenant, "vault" | "signerVault">) => Promise<T>,
+  ) => Promise<T>;
   /** Takes the tenant away with everything in its directory. Throws `not_found`. */
   readonly remove: (id: TenantId, audit: AuditEntry) => Promise<void>;
 };
@@ -123,6 +130,8 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     },
     create: (id, signerKey, audit, provision) =>
       createTenant(context, audited, { id, signerKey, audit, provision }),
+    rotate: (id, signerKey, audit, change) =>
+      rotateKeys(context, audited, { id, signerKey, audit }, change),
     remove: async (id, audit) => removeTenant(context, audited, id, audit),
   };
 }
@@ -327,6 +336,24 @@ async function createTenant(
     rmSync(path, { recursive: true, force: true });
     throw error;
   }
+}
+
+async function rotateKeys<T>(
+  context: Context,
+  audited: Audited,
+  { id, signerKey, audit }: Omit<Creation, "provision">,
+  change: (vaults: Pick<NewTenant, "vault" | "signerVault">) => Promise<T>,
+): Promise<T> {
+  const directory = directoryOf(context, id);
+  if (directory === undefined) throw new ProtocolError("not_found", `tenant ${id}: is not there`);
+  const path = join(context.dir, "tenants", directory);
+  const owner = ownerOf(id, directory);
+  const vault = openVault(join(path, NODE_VAULT), context.key, owner, "write");
+  const signerVault = openVault(join(path, SIGNER_VAULT), signerKey, owner, "write");
+  audited({ ...audit, outcome: "asked" }, () => undefined);
+  const done = await change({ vault, signerVault });
+  audited(audit, () => undefined);
+  return done;
 }
 
 function removeTenant(context: Context, audited: Audited, id: TenantId, audit: AuditEntry): void {

@@ -18,6 +18,7 @@ import {
   vehicleId,
   verifyKey,
 } from "@kerbside/protocol";
+import { type KeyRing, openKeyRing, type PinnedKeys } from "./key-ring.ts";
 
 export const IDENTITY_FILE = "identity.json";
 export const TLS_KEY_FILE = "device.key";
@@ -31,7 +32,9 @@ export type Identity = {
   readonly broker: EnrolmentResponse["broker"];
   /** The tenant's authority, pinned. */
   readonly authority: VerifyKey;
+  /** Its tenant's keys as enrolment gave them; `keys` has those in force. */
   readonly commandKey: VerifyKey;
+  readonly keys: KeyRing;
   readonly ingestKey: { readonly version: number; readonly publicKey: Uint8Array };
 };
 
@@ -66,6 +69,7 @@ export function loadIdentity(dir: string): Identity | undefined {
     },
     broker: stored.broker,
     ...certifiedKeys(address, stored),
+    keys: openKeyRing(dir, pinnedKeys(address, stored)),
   };
 }
 
@@ -87,6 +91,16 @@ function certifiedKeys(
     authority,
     commandKey: certifiedVerifyKey(open("command", command)),
     ingestKey: { version, publicKey },
+  };
+}
+
+function pinnedKeys({ tenant }: Address, stored: EnrolmentResponse): PinnedKeys {
+  const { authorityKey, spareKey, keyCertificates } = stored;
+  return {
+    tenant,
+    authorityKey: fromBase64url(authorityKey),
+    ...(spareKey === undefined ? {} : { spareKey: fromBase64url(spareKey) }),
+    certificates: Object.values(keyCertificates).map(fromBase64url),
   };
 }
 
@@ -121,7 +135,7 @@ export function readResponse(
   value: Readonly<Record<string, unknown>>,
   where: string,
 ): EnrolmentResponse {
-  const { certificateChain, serverCa, authorityKey, keyCertificates, broker } = value;
+  const { certificateChain, serverCa, authorityKey, spareKey, keyCertificates, broker } = value;
   const keys = isRecord(keyCertificates) ? keyCertificates : {};
   const { command, ingest } = keys;
   const { host, port } = isRecord(broker) ? broker : {};
@@ -131,6 +145,7 @@ export function readResponse(
     typeof authorityKey === "string" &&
     typeof command === "string" &&
     typeof ingest === "string" &&
+    (spareKey === undefined || typeof spareKey === "string") &&
     typeof host === "string" &&
     typeof port === "number";
   if (!sane) throw new ProtocolError("malformed", `${where}: expected an enrolment's answer`);
@@ -138,7 +153,17 @@ export function readResponse(
     certificateChain,
     serverCa,
     authorityKey,
-    keyCertificates: { command, ingest },
+    ...(spareKey === undefined ? {} : { spareKey }),
+    keyCertificates: { command, ingest, ...others(keys) },
     broker: { host, port },
   };
+}
+
+/** Certificates for purposes that a car can do without. */
+function others(keys: Readonly<Record<string, unknown>>): EnrolmentResponse["keyCertificates"] {
+  const found = (["grant", "time", "artefact"] as const).flatMap((purpose) => {
+    const envelope = keys[purpose];
+    return typeof envelope === "string" ? [[purpose, envelope] as const] : [];
+  });
+  return Object.fromEntries(found);
 }

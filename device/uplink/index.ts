@@ -4,9 +4,11 @@
  * nothing: what is to be sent stays in the buffer, and a command that comes late is refused.
  */
 export { type EnrolmentConfig, enrol } from "./enrolment.ts";
+export { writeDurably } from "./files.ts";
 export { createFlight, type Flight } from "./flight.ts";
 export { type Identity, loadIdentity } from "./identity.ts";
 export type { CommandAnswer, CommandExecutor } from "./intake.ts";
+export type { KeyRing } from "./key-ring.ts";
 export { UPLINK_LIMITS, type UplinkLimits } from "./limits.ts";
 export { type MqttTransportOptions, mqttTransport } from "./mqtt-transport.ts";
 export { createSession, type Session } from "./session.ts";

@@ -9,6 +9,7 @@ import {
   type Lane,
   type Log,
   type Random,
+  type SessionAnnouncement,
   type SigningKey,
   signSession,
   type Timer,
@@ -56,6 +57,12 @@ export type UplinkOptions = {
   readonly agentVersion: string;
   /** Name and version of the vehicle profile in force. */
   readonly profile: string;
+  /** What else an announcement says, as it is at that moment. */
+  readonly announces?: () => Partial<
+    Pick<SessionAnnouncement, "epochNumber" | "grantsVersion" | "keyVersions" | "power">
+  >;
+  /** Told of the nonce of each announcement, before it is sent. */
+  readonly onNonce?: (nonce: Uint8Array) => void;
   readonly limits?: Partial<UplinkLimits>;
 };
 
@@ -76,6 +83,8 @@ export type Uplink = {
   readonly status: () => UplinkStatus;
   /** Sends an answer that no message asked for, such as what a crash left open. */
   readonly report: (answer: CommandAnswer) => void;
+  /** Something that announcements say has changed: announces again, if it is connected. */
+  readonly announce: () => void;
   /** After a resume from suspend: a new epoch, on a new connection, at once. */
   readonly resumed: () => void;
   /** Says farewell and ends. Idempotent, never rejects. */
@@ -147,6 +156,10 @@ class UplinkShell implements Uplink {
 
   report(answer: CommandAnswer): void {
     this.#intake.report(answer);
+  }
+
+  announce(): void {
+    if (this.#state.kind === "online") this.#announce(this.#state.connection, "change");
   }
 
   resumed(): void {
@@ -239,20 +252,23 @@ class UplinkShell implements Uplink {
     this.#soon();
   }
 
-  #announce(connection: TransportConnection): void {
+  #announce(connection: TransportConnection, why?: "change"): void {
     const { address, session, random, agentVersion, profile, signingKey } = this.#options;
     this.#announcement += 1;
+    const timeNonce = random.bytes(NONCE_BYTES);
+    this.#options.onNonce?.(timeNonce);
     const envelope = signSession(signingKey, {
+      ...this.#options.announces?.(),
       ...address,
       epoch: session.epoch(),
       sessionMs: session.sessionMs(),
-      reason: this.#reason,
+      reason: why ?? this.#reason,
       announcement: this.#announcement,
-      timeNonce: random.bytes(NONCE_BYTES),
+      timeNonce,
       agentVersion,
       profile,
     });
-    this.#reason = "reconnect";
+    if (why === undefined) this.#reason = "reconnect";
     this.#publish(connection, topicOf(address, "session"), envelope);
   }
 
