@@ -43,6 +43,14 @@ export {
   startController,
 } from "./lock/controller.ts";
 export { type LockEndpoint, serveLock } from "./lock/endpoint.ts";
+export {
+  type CardTap,
+  type PhoneTap,
+  type Reader,
+  type ReaderOptions,
+  serveReader,
+  type TapOutcome,
+} from "./reader/reader.ts";
 export { type Replayed, type ReplayOptions, replay } from "./replay/replay.ts";
 export {
   actIn,

@@ -1,19 +1,14 @@
-/** The lock controller's end of the serial line, played by a Unix socket: bytes in, authentic messages out. */
-import { chmodSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
+/** The lock controller's end of the lock link. */
 import {
   type Clock,
   type LockLinkSendable,
   LockLinkSession,
-  type LockLinkState,
-  type LockLinkStep,
   type LockMessage,
   type Random,
-  type Timer,
   utf8,
 } from "@kerbside/protocol";
 import { FIRMWARE } from "./controller.ts";
-import { clearStaleSocket } from "./stale-socket.ts";
+import { type LinkEndpoint, serveLink } from "./link-endpoint.ts";
 
 export type LockEndpointOptions = {
   readonly path: string;
@@ -25,124 +20,20 @@ export type LockEndpointOptions = {
   /** Whether the firmware runs; what comes while it does not is lost. */
   readonly isAwake: () => boolean;
 };
-
-export type LockEndpoint = {
-  /** Sends if a session stands; else nothing happens, and nothing is kept. */
-  readonly send: (message: LockLinkSendable) => void;
-  readonly state: () => LockLinkState["value"];
-  /** The firmware has been reset: it knows of no session any more. */
-  readonly reset: () => void;
-  /** Pulls the plug, or puts it back. */
-  readonly unplug: (unplugged: boolean) => void;
-  readonly close: () => Promise<void>;
-};
+export type LockEndpoint = LinkEndpoint<LockLinkSendable>;
 
 const CONTROLLER_ID = utf8("KSLOCK01");
-const TICK_MS = 100;
-/** A reader that lags by this much is gone. */
-const WAITING_BYTES_MAX = 16 * 1024;
 
 /** Opens the socket (mode 0600). Rejects if somebody else serves it. A new connection takes the line over. */
-export async function serveLock(options: LockEndpointOptions): Promise<LockEndpoint> {
-  await clearStaleSocket(options.path);
-  const endpoint = new Endpoint(options);
-  await endpoint.listen();
-  return endpoint;
-}
-
-class Endpoint implements LockEndpoint {
-  readonly #options: LockEndpointOptions;
-  readonly #server: Server;
-  #session: LockLinkSession;
-  #socket: Socket | undefined;
-  #timer: Timer | undefined;
-  #unplugged = false;
-
-  constructor(options: LockEndpointOptions) {
-    this.#options = options;
-    this.#session = this.#fresh();
-    this.#server = createServer((socket) => this.#connect(socket));
-  }
-
-  listen(): Promise<void> {
-    const { path } = this.#options;
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(path, () => {
-        chmodSync(path, 0o600);
-        this.#tick();
-        resolve();
-      });
-    });
-  }
-
-  state(): LockLinkState["value"] {
-    return this.#session.state.value;
-  }
-
-  send(message: LockLinkSendable): void {
-    const sent = this.#session.send(message, this.#options.clock.bootMs());
-    if (sent.sent) this.#write(sent.bytesOut);
-  }
-
-  reset(): void {
-    this.#session = this.#fresh();
-  }
-
-  unplug(unplugged: boolean): void {
-    this.#unplugged = unplugged;
-    if (unplugged) this.#socket?.destroy();
-  }
-
-  close(): Promise<void> {
-    this.#timer?.cancel();
-    this.#socket?.destroy();
-    return new Promise((resolve) => this.#server.close(() => resolve()));
-  }
-
-  #fresh(): LockLinkSession {
-    const { pairingKey, random } = this.#options;
-    return new LockLinkSession({
+export function serveLock(options: LockEndpointOptions): Promise<LockEndpoint> {
+  const { pairingKey, random, ...rest } = options;
+  const fresh = (): LockLinkSession =>
+    new LockLinkSession({
       role: "controller",
       pairingKey,
       id: CONTROLLER_ID,
       random,
       firmware: FIRMWARE,
     });
-  }
-
-  #connect(socket: Socket): void {
-    // Its end is told by "close", which follows.
-    socket.on("error", () => {});
-    if (this.#unplugged) {
-      socket.destroy();
-      return;
-    }
-    this.#socket?.destroy();
-    this.#socket = socket;
-    socket.on("data", (bytes) => {
-      const { isAwake, clock } = this.#options;
-      if (isAwake()) this.#step(this.#session.receive(bytes, clock.bootMs()));
-    });
-    socket.on("close", () => {
-      if (this.#socket === socket) this.#socket = undefined;
-    });
-  }
-
-  #step({ messages, bytesOut }: LockLinkStep): void {
-    this.#write(bytesOut);
-    for (const message of messages) this.#options.onMessage(message);
-  }
-
-  #write(bytes: Uint8Array): void {
-    const socket = this.#socket;
-    if (bytes.length === 0 || socket === undefined || socket.destroyed) return;
-    if (socket.writableLength > WAITING_BYTES_MAX) socket.destroy();
-    else socket.write(bytes);
-  }
-
-  #tick(): void {
-    this.#step(this.#session.tick(this.#options.clock.bootMs()));
-    this.#timer = this.#options.clock.after(TICK_MS, () => this.#tick());
-  }
+  return serveLink({ ...rest, fresh });
 }
