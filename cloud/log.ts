@@ -1,8 +1,8 @@
 /**
- * The services' log: pino, JSON lines on standard error. The interface takes flat fields of class Public or Internal
- * only, so that nothing personal can be handed to it whole (P-41).
+ * The services' log: pino, JSON lines on standard error. The interface takes flat fields only, and what the
+ * schema does not know as Public or Internal is masked whole (P-41).
  */
-import type { Log } from "@kerbside/protocol";
+import { type Log, maskFields } from "@kerbside/protocol";
 import { destination, pino } from "pino";
 
 const STDERR = 2;
@@ -11,8 +11,8 @@ export function serviceLog(service: string): Log {
   const options = { base: { service }, timestamp: pino.stdTimeFunctions.isoTime };
   const logger = pino(options, destination({ fd: STDERR, sync: true }));
   return {
-    info: (event, fields = {}) => logger.info(fields, event),
-    warn: (event, fields = {}) => logger.warn(fields, event),
-    error: (event, fields = {}) => logger.error(fields, event),
+    info: (event, fields = {}) => logger.info(maskFields(fields), event),
+    warn: (event, fields = {}) => logger.warn(maskFields(fields), event),
+    error: (event, fields = {}) => logger.error(maskFields(fields), event),
   };
 }

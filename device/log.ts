@@ -1,8 +1,8 @@
 /**
- * The agent's log: pino, JSON lines on standard error. The interface takes only flat fields of class Public or
- * Internal, so nothing personal can be handed to it whole (P-41).
+ * The agent's log: pino, JSON lines on standard error. The interface takes flat fields only, and what the
+ * schema does not know as Public or Internal is masked whole (P-41).
  */
-import type { Log } from "@kerbside/protocol";
+import { type Log, maskFields } from "@kerbside/protocol";
 import { destination, pino } from "pino";
 
 const STDERR = 2;
@@ -13,8 +13,8 @@ export function agentLog(): Log {
     destination({ fd: STDERR, sync: true }),
   );
   return {
-    info: (event, fields = {}) => logger.info(fields, event),
-    warn: (event, fields = {}) => logger.warn(fields, event),
-    error: (event, fields = {}) => logger.error(fields, event),
+    info: (event, fields = {}) => logger.info(maskFields(fields), event),
+    warn: (event, fields = {}) => logger.warn(maskFields(fields), event),
+    error: (event, fields = {}) => logger.error(maskFields(fields), event),
   };
 }

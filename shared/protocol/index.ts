@@ -36,6 +36,7 @@ export * from "./lock-link-channel.ts";
 export * from "./lock-link-frames.ts";
 export { layoutBytes, type WireField, type WireLayout } from "./lock-link-layout.ts";
 export * from "./lock-link-messages.ts";
+export * from "./log-fields.ts";
 export * from "./phone-access.ts";
 export * from "./push.ts";
 export * from "./reader-link.ts";
