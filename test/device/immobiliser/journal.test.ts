@@ -117,4 +117,35 @@ test("it is bounded, and the counter outlives what is forgotten", async () => {
   await journal.close();
 });
 
+test("writes asked for at once are made one after the other; one that is too long is refused", async () => {
+  const path = join(await folder(), "file");
+  const file = await openTwoCopyFile(path);
+  const writes = Array.from({ length: 20 }, (_, at) => file.write(utf8(`write ${at}`)));
+  await Promise.all(writes);
+  try {
+    await file.write(new Uint8Array(64 * 1024 + 1));
+    assert.unreachable("too long");
+  } catch (error) {
+    assert.match(String(error), /over 65536 bytes/);
+  }
+  await file.close();
+  for (const suffix of [".a", ".b"]) {
+    writeFileSync(`${path}x${suffix}`, readFileSync(`${path}${suffix}`));
+  }
+  const again = await openTwoCopyFile(`${path}x`);
+  assert.is(text(again.content), "write 19");
+  await again.close();
+});
+
+test("what is whole but is no journal counts as damaged", async () => {
+  const path = join(await folder(), "file");
+  const file = await openTwoCopyFile(path);
+  await file.write(Uint8Array.of(0xff));
+  await file.close();
+  const journal = await openJournal(path);
+  assert.is(journal.damaged, true);
+  assert.is(journal.counter(), 0);
+  await journal.close();
+});
+
 test.run();
