@@ -16,12 +16,19 @@ import {
   type Timer,
   toHex,
 } from "@kerbside/protocol";
-import { DamagedError, type Engine, openEngine, storageFailed } from "./engine.ts";
+import {
+  DamagedError,
+  type Engine,
+  type KeptHandle,
+  openEngine,
+  storageFailed,
+} from "./engine.ts";
 import { type FaultCode, type FaultReports, faultReports } from "./fault-reports.ts";
 import type { AckOutcome } from "./forget.ts";
 import { BUFFER_LIMITS, type BufferLimits, commitDelayMs } from "./limits.ts";
 import type { LogSettings, LostNumbers } from "./log-start.ts";
 import type { NextOptions, OutgoingSegment } from "./outgoing.ts";
+import { type Packer, packer } from "./packer.ts";
 import { syncDirectory } from "./set-aside.ts";
 import { lockForWriting, type WriterLock } from "./writer-lock.ts";
 
@@ -79,6 +86,8 @@ const DOUBT_MS_DEFAULT = 60_000;
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 2000;
 const TRACK_WINDOW_MS = 1000;
+/** What was acknowledged waits this long for a commit to go with; lost, it is only sent once more. */
+const FLUSH_DELAY_MS = 1000;
 /** Losses of one moment are reported together. */
 const FAULT_DELAY_MS = 200;
 const NO_SEGMENTS: Readonly<Record<Lane, number>> = { critical: 0, state: 0, track: 0 };
@@ -115,6 +124,7 @@ class BufferShell implements Buffer {
   readonly #options: BufferOptions;
   readonly #limits: BufferLimits;
   readonly #faults: FaultReports;
+  readonly #kept: KeptHandle = {};
   readonly #listeners = new Set<() => void>();
   #lock: WriterLock | undefined;
   #state: State;
@@ -123,12 +133,19 @@ class BufferShell implements Buffer {
   #microtask = false;
   #online = false;
   #lost = 0;
+  readonly #packer: Packer;
   readonly #atExit = (): void => this.#finish();
 
   constructor(options: BufferOptions, limits: BufferLimits) {
     this.#options = options;
     this.#limits = limits;
     this.#faults = faultReports(options.clock);
+    this.#packer = packer(
+      options.clock,
+      () => (this.#state.kind === "working" ? this.#state.engine : undefined),
+      () => this.#tell(),
+      (engine, error) => this.#fail(engine, error),
+    );
     this.#state = this.#open({}, undefined, RETRY_MS_MIN, undefined);
     if (this.#state.kind === "failed" && this.#state.error.code === "conflict") {
       throw this.#state.error;
@@ -176,7 +193,9 @@ class BufferShell implements Buffer {
   acknowledge(message: Uint8Array): AckOutcome {
     if (this.#state.kind !== "working") return { kind: "ignored", reason: "closed" };
     try {
-      return this.#state.engine.acknowledge(message);
+      const outcome = this.#state.engine.acknowledge(message);
+      if (outcome.kind === "taken") this.#wake(FLUSH_DELAY_MS);
+      return outcome;
     } catch (error) {
       this.#fail(this.#state.engine, error);
       return { kind: "ignored", reason: "closed" };
@@ -195,18 +214,11 @@ class BufferShell implements Buffer {
   }
 
   status(): BufferStatus {
-    const { bytesMax } = this.#limits;
-    const common = { bytesMax, lost: this.#lost };
+    const common = { bytesMax: this.#limits.bytesMax, lost: this.#lost };
     const state = this.#state;
     if (state.kind === "working") {
-      const { engine } = state;
-      return {
-        ...common,
-        state: "working",
-        log: toHex(engine.log),
-        segments: engine.depth(),
-        bytes: engine.bytes(),
-      };
+      const { log, depth, bytes } = state.engine;
+      return { ...common, state: "working", log: toHex(log), segments: depth(), bytes: bytes() };
     }
     const reason = state.kind === "failed" ? { reason: state.error.message } : {};
     return { ...common, state: state.kind, ...reason, segments: NO_SEGMENTS, bytes: 0 };
@@ -271,16 +283,18 @@ class BufferShell implements Buffer {
       const openedAtMs = engine.openedAtMs(lane);
       return openedAtMs !== undefined && due(lane, openedAtMs);
     });
-    if (batch.length === 0 && !closable) {
-      this.#later();
-      return;
-    }
     try {
+      if (batch.length === 0 && !closable) {
+        engine.flush();
+        this.#later();
+        return;
+      }
       const { placed, closed } = engine.commit(batch, due, nowMs);
       for (const [i, waiting] of batch.entries()) this.#settle(engine, waiting, placed[i]);
       const dropped = engine.takeDropped();
       if (dropped > 0) this.#reportLost("buffer.full", dropped);
-      if (closed > 0) for (const listener of this.#listeners) listener();
+      if (closed > 0) this.#tell();
+      this.#packer.soon();
       this.#later();
     } catch (error) {
       this.#lost += batch.length;
@@ -288,6 +302,10 @@ class BufferShell implements Buffer {
       this.#fail(engine, error);
       for (const { failed } of batch) failed(storageFailed(error));
     }
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #settle(engine: Engine, { lane, done, failed }: Waiting, seq: number | undefined): void {
@@ -351,7 +369,13 @@ class BufferShell implements Buffer {
       const made = mkdirSync(dir, { recursive: true, mode: 0o700 });
       if (made !== undefined) syncDirectory(dirname(made));
       this.#lock ??= lockForWriting(dir);
-      const opened = openEngine(dir, { ...this.#options, limits: this.#limits }, lost, damage);
+      const opened = openEngine(
+        dir,
+        { ...this.#options, limits: this.#limits },
+        lost,
+        damage,
+        this.#kept,
+      );
       old?.release();
       if (opened.setAside !== undefined) {
         this.#faults.count("buffer.set_aside", 1, opened.setAside);

@@ -13,8 +13,17 @@ import {
   verifyKey,
 } from "@kerbside/protocol";
 import Database from "better-sqlite3";
+import { type Commits, commits } from "./commits.ts";
 import { type Handle, openDatabase, strangeFile, walIsThere } from "./database.ts";
-import { type AckOutcome, coveredBy, forget, forgetEmptyLogs, judgeAck } from "./forget.ts";
+import {
+  type AckOutcome,
+  coveredBy,
+  forget,
+  forgetEmptyLogs,
+  type Judged,
+  judgeAck,
+} from "./forget.ts";
+import type { LaneWriter } from "./lane-writer.ts";
 import { type LogSettings, type LostNumbers, type OpenLog, startLog } from "./log-start.ts";
 import { bodyOf, type NextOptions, nextPlace, type OutgoingSegment, outgoing } from "./outgoing.ts";
 import { laneRange, placeOf } from "./place.ts";
@@ -41,12 +50,20 @@ export type Engine = {
     closing: (lane: Lane, openedAtMs: number) => boolean,
     nowMs: number,
   ) => { readonly placed: readonly Placed[]; readonly dropped: number; readonly closed: number };
+  /**
+   * Goes on for a moment with making columns of a segment that was closed as rows and is not sent before. Returns
+   * what is to be done: nothing, more, or to look whether there is something to send.
+   */
+  readonly pack: () => "idle" | "more" | "ready";
+  readonly packs: () => boolean;
   readonly openedAtMs: (lane: Lane) => number | undefined;
   /** The last number given out in each lane, whether or not its commit held. */
   readonly lastNumbers: () => LostNumbers;
   /** Throws DamagedError where what is held no longer matches its own hash and cannot be declared as gone. */
   readonly next: (options: NextOptions) => OutgoingSegment | undefined;
   readonly acknowledge: (message: Uint8Array) => AckOutcome;
+  /** Makes durable what was acknowledged since the last commit. */
+  readonly flush: () => void;
   readonly depth: () => Readonly<Record<Lane, number>>;
   readonly bytes: () => number;
   /** Events given up because their segment was damaged or had to give way, since the last call. */
@@ -58,6 +75,12 @@ export type Engine = {
   /** Overwrites the keys and lets the file go. */
   readonly release: () => void;
 };
+
+/**
+ * A handle that could not begin a log because the disk failed. Were it closed as the last one, SQLite would delete the
+ * write-ahead log, and the next attempt would take the database for damaged.
+ */
+export type KeptHandle = { handle?: Handle };
 
 export type OpenedEngine = {
   readonly engine: Engine;
@@ -74,24 +97,25 @@ export function openEngine(
   settings: LogSettings,
   lost: LostNumbers = {},
   damage?: string,
+  kept: KeptHandle = {},
 ): OpenedEngine {
   try {
     const strange = damage ?? strangeFile(dir) ?? walDamage(dir);
     if (strange !== undefined) throw new DamagedError(strange);
-    return { engine: begin(dir, settings, lost) };
+    return { engine: begin(dir, settings, lost, kept) };
   } catch (error) {
     const reason = damageOf(error);
     if (reason === undefined) throw storageFailed(error);
     try {
       setAside(dir, settings.limits.setAsideMax);
-      return { engine: begin(dir, settings, {}), setAside: reason };
+      return { engine: begin(dir, settings, {}, kept), setAside: reason };
     } catch (second) {
       throw storageFailed(second);
     }
   }
 }
 
-function begin(dir: string, settings: LogSettings, lost: LostNumbers): Engine {
+function begin(dir: string, settings: LogSettings, lost: LostNumbers, kept: KeptHandle): Engine {
   const walWasThere = walIsThere(dir);
   const db = openDatabase(dir);
   try {
@@ -102,9 +126,13 @@ function begin(dir: string, settings: LogSettings, lost: LostNumbers): Engine {
     const log = startLog(db, statements, settings, lost);
     // So that the main file says by itself that a log is open, should its WAL be lost.
     db.pragma("wal_checkpoint(PASSIVE)");
-    return engineOf(db, statements, settings, log);
+    const engine = engineOf(db, statements, settings, log);
+    kept.handle?.close();
+    delete kept.handle;
+    return engine;
   } catch (error) {
-    db.close();
+    if (damageOf(error) === undefined && kept.handle === undefined) kept.handle = db;
+    else db.close();
     throw error;
   }
 }
@@ -127,65 +155,67 @@ export function storageFailed(cause: unknown): ProtocolError {
 
 function engineOf(db: Handle, statements: Statements, settings: LogSettings, log: OpenLog): Engine {
   const space = room(statements, settings, settings.limits);
+  const shared = commits(db);
   const sent = new Set<number>();
   let dropped = 0;
   const lanes = LANES.map((lane) => [lane, log.lanes[lane]] as const);
-  const commit = db.transaction(
-    (
-      entries: readonly Entry[],
-      closing: (lane: Lane, openedAtMs: number) => boolean,
-      nowMs: number,
-    ): Placed[] => {
-      const placed = entries.map(({ lane, plain }): Placed => {
-        const made = space.make(lane, plain.length + ROW_OVERHEAD_BYTES);
-        dropped += made.dropped;
-        if (!made.fits) return undefined;
-        space.grew(plain.length + ROW_OVERHEAD_BYTES);
-        return log.lanes[lane].add(plain, nowMs);
-      });
+  const packsNow = (): LaneWriter | undefined =>
+    lanes.find(([, writer]) => writer.packs() !== undefined)?.[1];
+  const place = ({ lane, plain }: Entry, nowMs: number): Placed => {
+    const made = space.make(lane, plain.length + ROW_OVERHEAD_BYTES);
+    dropped += made.dropped;
+    if (!made.fits) return undefined;
+    space.grew(plain.length + ROW_OVERHEAD_BYTES);
+    return log.lanes[lane].add(plain, nowMs);
+  };
+  const commit: Engine["commit"] = (entries, closing, nowMs) => {
+    const before = dropped;
+    const placed = shared.now(() => {
+      const found = entries.map((entry) => place(entry, nowMs));
       for (const [lane, writer] of lanes) {
         const openedAtMs = writer.openedAtMs();
         if (openedAtMs !== undefined && closing(lane, openedAtMs)) writer.close();
       }
-      return placed;
-    },
-  );
-  const acknowledge = db.transaction((message: Uint8Array): AckOutcome => {
+      return found;
+    });
+    const closed = lanes.map(([, writer]) => writer.takeClosed());
+    space.grew(closed.reduce((sum, { bytes }) => sum + bytes, 0));
+    const segments = closed.reduce((sum, found) => sum + found.segments, 0);
+    return { placed, dropped: dropped - before, closed: segments };
+  };
+  const acknowledge: Engine["acknowledge"] = (message) => {
     const judged = judgeAck(statements, settings.address, message);
     if (judged.kind === "ignored") return judged;
-    const forgotten = coveredBy(statements, judged, sent);
-    if (judged.log.opening_known === 0) statements.setOpeningKnown.run(judged.log.slot);
-    const bytes = forget(statements, forgotten);
-    if (forgotten.length > 0) forgetEmptyLogs(statements, log.slot);
-    return { kind: "taken", forgotten, bytes };
-  });
+    const outcome = shared.later(() => take(statements, judged, sent, log.slot));
+    space.shrank(outcome.bytes);
+    for (const key of outcome.forgotten) sent.delete(key);
+    return outcome;
+  };
   return {
     log: log.log,
     previousEndedCleanly: log.previousEndedCleanly,
-    commit: (entries, closing, nowMs) => {
-      const before = dropped;
-      const placed = commit.immediate(entries, closing, nowMs);
-      const closed = lanes.map(([, writer]) => writer.takeClosed());
-      space.grew(closed.reduce((sum, { bytes }) => sum + bytes, 0));
-      const segments = closed.reduce((sum, found) => sum + found.segments, 0);
-      return { placed, dropped: dropped - before, closed: segments };
+    commit,
+    flush: shared.flush,
+    packs: () => packsNow() !== undefined,
+    pack: () => {
+      const writer = packsNow();
+      if (writer === undefined) return "idle";
+      // Durable before it can be sent: the rows it was closed as have another hash, and both would be a fork.
+      const over = shared.now(writer.pack);
+      space.grew(writer.takeClosed().bytes);
+      return over ? "ready" : "more";
     },
     openedAtMs: (lane) => log.lanes[lane].openedAtMs(),
     lastNumbers: () => Object.fromEntries(lanes.map(([lane, w]) => [lane, w.lastSeq()])),
     next: (options) => {
-      const found = nextWhole(db, statements, settings, space, options);
+      const packing = lanes.flatMap(([, writer]) => writer.packs() ?? []);
+      const skip = new Set([...options.skip, ...packing]);
+      const found = nextWhole(shared, statements, settings, space, { ...options, skip });
       dropped += found.dropped;
       if (found.segment !== undefined) sent.add(found.segment.key);
       return found.segment;
     },
-    acknowledge: (message) => {
-      const outcome = acknowledge.immediate(message);
-      if (outcome.kind === "taken") {
-        space.shrank(outcome.bytes);
-        for (const place of outcome.forgotten) sent.delete(place);
-      }
-      return outcome;
-    },
+    acknowledge,
     depth: () => {
       const of = (lane: Lane): number => statements.heldCount.get(...laneRange(lane))?.count ?? 0;
       return { critical: of("critical"), state: of("state"), track: of("track") };
@@ -196,17 +226,47 @@ function engineOf(db: Handle, statements: Statements, settings: LogSettings, log
       dropped = 0;
       return count;
     },
+    ...ending(db, statements, shared, log),
+  };
+}
+
+function take(
+  statements: Statements,
+  judged: Extract<Judged, { readonly kind: "believed" }>,
+  sent: ReadonlySet<number>,
+  slot: number,
+): Extract<AckOutcome, { readonly kind: "taken" }> {
+  const forgotten = coveredBy(statements, judged, sent);
+  if (judged.log.opening_known === 0) statements.setOpeningKnown.run(judged.log.slot);
+  const bytes = forget(statements, forgotten);
+  if (forgotten.length > 0) forgetEmptyLogs(statements, slot);
+  return { kind: "taken", forgotten, bytes };
+}
+
+function ending(
+  db: Handle,
+  statements: Statements,
+  shared: Commits,
+  { lanes, slot }: OpenLog,
+): Pick<Engine, "end" | "settle" | "release"> {
+  const writers = Object.values(lanes);
+  return {
     end: () => {
-      db.transaction(() => {
-        for (const [, writer] of lanes) writer.close();
-        statements.setEnd.run(LOG_END.clean, log.slot);
-      }).immediate();
+      shared.now(() => {
+        for (const writer of writers) {
+          while (!writer.pack());
+          writer.close();
+          while (!writer.pack());
+        }
+        statements.setEnd.run(LOG_END.clean, slot);
+      });
     },
     settle: () => {
-      statements.setEnd.run(LOG_END.settled, log.slot);
+      shared.forget();
+      statements.setEnd.run(LOG_END.settled, slot);
     },
     release: () => {
-      for (const [, writer] of lanes) writer.wipe();
+      for (const writer of writers) writer.wipe();
       db.close();
     },
   };
@@ -220,7 +280,7 @@ const ROW_OVERHEAD_BYTES = 16;
  * and the declaration is what goes out.
  */
 function nextWhole(
-  db: Handle,
+  shared: Commits,
   statements: Statements,
   settings: LogSettings,
   space: Room,
@@ -236,7 +296,7 @@ function nextWhole(
   }
   if (equalBytes(sha256(bodyOf(statements, record)), header.bodyHash))
     return { segment: outgoing(statements, record), dropped: 0 };
-  db.transaction(() => dropSegment(statements, settings, record)).immediate();
+  shared.now(() => dropSegment(statements, settings, record));
   space.recount();
   const gap = statements.segment.get(record.place);
   return {

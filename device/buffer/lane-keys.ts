@@ -19,11 +19,17 @@ export type LaneKeys = {
   /** The index of the ratchet that gives the present keys, from 0. */
   readonly index: () => number;
   readonly sealRow: (place: RowPlace, plain: Uint8Array) => Uint8Array;
-  /** Encrypts the whole body of the open segment; once only, before `step`. */
-  readonly sealBody: (place: BodyPlace, columns: Uint8Array) => Uint8Array;
+  /** For the whole body of the open segment: its key, apart from all others. Before `step`. */
+  readonly bodySealer: () => BodySealer;
   /** Goes on to the next segment's keys and overwrites the present ones. */
   readonly step: () => void;
   /** Overwrites everything; nothing can be sealed afterwards. */
+  readonly wipe: () => void;
+};
+
+/** Encrypts one body, once, after the segment's other keys are gone. */
+export type BodySealer = {
+  readonly seal: (place: BodyPlace, columns: Uint8Array) => Uint8Array;
   readonly wipe: () => void;
 };
 
@@ -39,11 +45,14 @@ export function laneKeys(start: Uint8Array): LaneKeys {
   return {
     index: () => index,
     sealRow: (place, plain) => aeadSeal(rowKey, rowNonce(place.seq), plain, rowBinding(place)),
-    sealBody: (place, columns) => {
+    bodySealer: () => {
       const key = segmentKeyOf(ratchet);
-      const sealed = sealColumns(key, place, columns);
-      key.fill(0);
-      return sealed;
+      return {
+        seal: (place, columns) => sealColumns(key, place, columns),
+        wipe: () => {
+          key.fill(0);
+        },
+      };
     },
     step: () => {
       const next = ratchetNext(ratchet);

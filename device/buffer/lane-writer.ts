@@ -1,23 +1,24 @@
 /** One lane of the log under way: numbers events, seals them, and cuts them into segments. */
-import {
-  AEAD_TAG_BYTES,
-  type BodyPlace,
-  decodeColumns,
-  encodeColumns,
-  equalBytes,
-  type Lane,
-} from "@kerbside/protocol";
+import { AEAD_TAG_BYTES, type Lane } from "@kerbside/protocol";
 import type { LaneKeys } from "./lane-keys.ts";
 import type { BufferLimits } from "./limits.ts";
+import { packing, unpacked } from "./packing.ts";
 import { placeKey } from "./place.ts";
-import { type Content, type LogPlace, type Signer, writeSegment } from "./segment-writer.ts";
+import { type LogPlace, rewriteSegment, type Signer, writeSegment } from "./segment-writer.ts";
 import type { LaneRecord, Statements } from "./statements.ts";
 
 export type LaneWriter = {
   /** Seals and writes one event inside the caller's transaction. Returns its sequence number. */
   readonly add: (plain: Uint8Array, nowMs: number) => number;
-  /** Closes the open segment, if there is one, inside the caller's transaction. */
+  /**
+   * Closes the open segment, if there is one, inside the caller's transaction. A big one is closed as the rows it has;
+   * `pack` then makes columns of it, before it is sent.
+   */
   readonly close: () => void;
+  /** The key of the closed segment that is still to be packed and must not be sent before; undefined: none. */
+  readonly packs: () => number | undefined;
+  /** Goes on with it for a moment, at the end in a transaction of its own. Returns whether it is over with. */
+  readonly pack: () => boolean;
   /** When the open segment got its first event, on the boot clock; undefined where none is open. */
   readonly openedAtMs: () => number | undefined;
   /** Segments closed since this was last asked, and how many bytes more they take than their rows did. */
@@ -27,24 +28,8 @@ export type LaneWriter = {
   readonly wipe: () => void;
 };
 
-/**
- * The events as columns where that is shorter, else the rows as they are. That the columns give back just these events
- * is seen before the rows are given up.
- */
-function packed(
-  keys: LaneKeys,
-  place: BodyPlace,
-  plains: readonly Uint8Array[],
-  rows: readonly Uint8Array[],
-): Content {
-  const columns = encodeColumns(plains);
-  const rowBytes = rows.reduce((sum, row) => sum + row.length, 0);
-  if (columns.length + AEAD_TAG_BYTES >= rowBytes) return { codec: "rows", rows };
-  const back = decodeColumns(columns, plains.length);
-  const same = back.every((event, i) => equalBytes(event, plains[i] ?? new Uint8Array()));
-  if (!same || back.length !== plains.length) return { codec: "rows", rows };
-  return { codec: "columns", body: keys.sealBody(place, columns), count: plains.length };
-}
+/** So few events are packed in the commit that closes them: some milliseconds. */
+const PACKED_AT_ONCE_MAX = 64;
 
 export function laneWriter(
   statements: Statements,
@@ -62,15 +47,37 @@ export function laneWriter(
   let rowBytes = 0;
   let openedAtMs: number | undefined;
   let closed = { segments: 0, bytes: 0 };
+  const waiting = unpacked((pending, body) => {
+    const { before, written, count } = pending;
+    const content = { codec: "columns", body, count } as const;
+    const again = rewriteSegment(statements, signer, at, lane, before, written.hash, content);
+    // It may have had to give way meanwhile.
+    if (again === undefined) return;
+    closed = { ...closed, bytes: closed.bytes + again.bytes - written.bytes };
+    end = again;
+  });
   const close = (): void => {
     if (rows.length === 0) return;
+    // Its header is named by the next one, so what is not packed by now stays as it is.
+    waiting.giveUp();
     const place = { log: at.log, lane, number: end.number + 1, firstSeq: end.seq + 1 };
-    const content = packed(keys, { ...place, count: rows.length }, plains, rows);
-    const written = writeSegment(statements, signer, at, lane, end, content);
+    const packed = packing(keys.bodySealer(), { ...place, count: rows.length }, plains, rowBytes);
+    const before = end;
+    const now = rows.length <= PACKED_AT_ONCE_MAX;
+    const body = now ? packed.finish() : undefined;
+    const written = writeSegment(
+      statements,
+      signer,
+      at,
+      lane,
+      before,
+      body === undefined ? { codec: "rows", rows } : { codec: "columns", body, count: rows.length },
+    );
+    if (now) packed.wipe();
+    else waiting.set({ packing: packed, before, written, count: rows.length });
     end = written;
     keys.step();
     closed = { segments: closed.segments + 1, bytes: closed.bytes + written.bytes - rowBytes };
-    for (const plain of plains) plain.fill(0);
     rows = [];
     plains = [];
     rowBytes = 0;
@@ -90,6 +97,11 @@ export function laneWriter(
       return seq;
     },
     close,
+    packs: () => {
+      const number = waiting.number();
+      return number === undefined ? undefined : placeKey(lane, at.slot, number);
+    },
+    pack: waiting.step,
     openedAtMs: () => openedAtMs,
     takeClosed: () => {
       const taken = closed;
@@ -97,6 +109,10 @@ export function laneWriter(
       return taken;
     },
     lastSeq: () => seq,
-    wipe: keys.wipe,
+    wipe: () => {
+      waiting.giveUp();
+      for (const plain of plains) plain.fill(0);
+      keys.wipe();
+    },
   };
 }

@@ -2,6 +2,7 @@
 import {
   type Address,
   encodeRows,
+  equalBytes,
   headerHash,
   LANES,
   type Lane,
@@ -12,7 +13,12 @@ import {
   ZERO_HASH,
 } from "@kerbside/protocol";
 import { placeKey } from "./place.ts";
-import { type LaneRecord, SEGMENT_STATE, type Statements } from "./statements.ts";
+import {
+  type LaneRecord,
+  SEGMENT_STATE,
+  type SegmentRecord,
+  type Statements,
+} from "./statements.ts";
 
 /** The log that a segment belongs to. */
 export type LogPlace = { readonly slot: number; readonly log: Uint8Array };
@@ -55,6 +61,8 @@ function bodyOfContent(content: Content): Body {
   }
 }
 
+type Written = LaneRecord & { readonly bytes: number };
+
 /**
  * Writes the segment after `end`. Runs inside the caller's transaction. Returns the lane's new end and the bytes that
  * the segment takes. The same content after the same end gives the same bytes, always.
@@ -62,11 +70,48 @@ function bodyOfContent(content: Content): Body {
 export function writeSegment(
   statements: Statements,
   signer: Signer,
+  at: LogPlace,
+  lane: Lane,
+  end: LaneRecord,
+  content: Content,
+): Written {
+  const { written, record } = segmentAfter(signer, at, lane, end, content);
+  statements.putSegment.run(record);
+  const first = placeKey(lane, at.slot, record.first);
+  if (content.codec === "columns")
+    statements.deleteRows.run(first, placeKey(lane, at.slot, written.seq));
+  const { number, seq, hash } = written;
+  statements.putLane.run(at.slot, LANES.indexOf(lane), number, seq, hash);
+  return written;
+}
+
+/**
+ * Gives the lane's last segment another form, in a commit of its own. Only for one that never left the car. Returns
+ * undefined, having changed nothing, where it no longer is what it was (`hash`): it had to give way.
+ */
+export function rewriteSegment(
+  statements: Statements,
+  signer: Signer,
+  at: LogPlace,
+  lane: Lane,
+  end: LaneRecord,
+  hash: Uint8Array,
+  content: Extract<Content, { readonly codec: "columns" }>,
+): Written | undefined {
+  const place = placeKey(lane, at.slot, end.number + 1);
+  const held = statements.segment.get(place);
+  if (held === undefined || !equalBytes(held.hash, hash)) return undefined;
+  statements.deleteSegments.run(place, place);
+  return writeSegment(statements, signer, at, lane, end, content);
+}
+
+function segmentAfter(
+  signer: Signer,
   { slot, log }: LogPlace,
   lane: Lane,
   end: LaneRecord,
   content: Content,
-): LaneRecord & { readonly bytes: number } {
+): { readonly written: Written; readonly record: SegmentRecord } {
   const number = end.number + 1;
   const first = end.seq + 1;
   const body = bodyOfContent(content);
@@ -84,7 +129,7 @@ export function writeSegment(
   });
   const hash = headerHash(header);
   const bytes = header.length + body.bytes.length;
-  statements.putSegment.run({
+  const record = {
     place: placeKey(lane, slot, number),
     first,
     count: body.count,
@@ -94,10 +139,6 @@ export function writeSegment(
     replaced: null,
     header,
     body: body.stored,
-  });
-  const seq = end.seq + body.count;
-  if (content.codec === "columns")
-    statements.deleteRows.run(placeKey(lane, slot, first), placeKey(lane, slot, seq));
-  statements.putLane.run(slot, LANES.indexOf(lane), number, seq, hash);
-  return { number, seq, hash, bytes };
+  };
+  return { written: { number, seq: end.seq + body.count, hash, bytes }, record };
 }

@@ -34,12 +34,18 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** Equality of public values; for secrets and MACs use `timingSafeEqual`. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** An unsigned 64-bit big-endian number, of a safe integer. */
 export function uint64(value: number): Uint8Array {
   const out = new Uint8Array(8);
-  new DataView(out.buffer).setBigUint64(0, BigInt(value));
+  let rest = value;
+  for (let i = out.length - 1; i >= 0; i -= 1) {
+    out[i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
   return out;
 }

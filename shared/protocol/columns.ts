@@ -27,28 +27,49 @@ type Shape = { readonly index: number; readonly encoded: Uint8Array; readonly le
 
 /** Encoded events (as `encodeEvent` writes them) to a deflated body. Throws `malformed` for anything else. */
 export function encodeColumns(events: readonly Uint8Array[]): Uint8Array {
+  const encoder = columnsEncoder();
+  for (const event of events) encoder.add(event);
+  return encoder.done();
+}
+
+/** `encodeColumns` in steps, for whoever may not be held up by all of it at once. */
+export type ColumnsEncoder = {
+  /** Takes one more encoded event. Throws `malformed` where it is none. */
+  readonly add: (event: Uint8Array) => void;
+  /** The body of all that were added. */
+  readonly done: () => Uint8Array;
+};
+
+export function columnsEncoder(): ColumnsEncoder {
   const shapes = new Map<string, Shape>();
   const times: number[][] = TIME_KEYS.map(() => []);
   const indexes: number[] = [];
-  for (const event of events) {
-    const value = decodeCbor(event);
-    if (!(value instanceof Map)) throw malformed("expected an event");
-    const rest = new Map<number | string, CborValue>(value);
-    for (const key of TIME_KEYS) {
-      const time = value.get(key);
-      if (typeof time !== "number") throw malformed("expected the times of an event");
-      times[key]?.push(time);
-      rest.delete(key);
-    }
-    const leaves: Leaf[] = [];
-    const encoded = encodeCbor(shapeOf(rest, leaves));
-    const name = Buffer.from(encoded).toString("latin1");
-    const shape = shapes.get(name) ?? { index: shapes.size, encoded, leaves: leaves.map(() => []) };
-    shapes.set(name, shape);
-    for (const [i, leaf] of leaves.entries()) shape.leaves[i]?.push(leaf);
-    indexes.push(shape.index);
-  }
-  return deflateRawSync(write(times, indexes, [...shapes.values()]), { level: DEFLATE_LEVEL });
+  return {
+    add: (event) => {
+      const value = decodeCbor(event);
+      if (!(value instanceof Map)) throw malformed("expected an event");
+      const rest = new Map<number | string, CborValue>(value);
+      for (const key of TIME_KEYS) {
+        const time = value.get(key);
+        if (typeof time !== "number") throw malformed("expected the times of an event");
+        times[key]?.push(time);
+        rest.delete(key);
+      }
+      const leaves: Leaf[] = [];
+      const encoded = encodeCbor(shapeOf(rest, leaves));
+      const name = Buffer.from(encoded).toString("latin1");
+      const shape = shapes.get(name) ?? {
+        index: shapes.size,
+        encoded,
+        leaves: leaves.map(() => []),
+      };
+      shapes.set(name, shape);
+      for (const [i, leaf] of leaves.entries()) shape.leaves[i]?.push(leaf);
+      indexes.push(shape.index);
+    },
+    done: () =>
+      deflateRawSync(write(times, indexes, [...shapes.values()]), { level: DEFLATE_LEVEL }),
+  };
 }
 
 function write(times: number[][], indexes: number[], shapes: readonly Shape[]): Uint8Array {
