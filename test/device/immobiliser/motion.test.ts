@@ -169,6 +169,7 @@ test("only a parked car's last values stand while its bus sleeps", () => {
   );
   assert.equal(standing.speedKmh, stale);
   assert.is(standing.ignitionOffSeenAfterStandstill, false);
+  assert.is(motionFacts({ value: "moving" }, stale, stale, 9000, true).standstillMs, 0);
   const wrong = motionFacts(
     { value: "parked", sinceMs: 0 },
     { quality: "invalid" },

@@ -2,7 +2,7 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openPolicyStore } from "@kerbside/immobiliser";
+import { openPolicyStore, openTwoCopyFile } from "@kerbside/immobiliser";
 import {
   type ArtefactKind,
   DEFAULT_RENTAL_POLICY,
@@ -70,6 +70,19 @@ test("a newer one applies and outlives a start; the last good one stays whatever
   assert.is(again.version(), 2);
   assert.is(again.policy().unstartedMs, 2000);
   await again.close();
+});
+
+test("a file that is whole but no policy: the shipped one is in force, and a push mends it", async () => {
+  const path = join(await mkdtemp(join(tmpdir(), "kerbside-policy-")), "rental");
+  const file = await openTwoCopyFile(path);
+  await file.write(Uint8Array.of(0xff));
+  await file.close();
+  const store = await openPolicyStore(path, OURS);
+  assert.is(store.policy(), DEFAULT_RENTAL_POLICY);
+  const first = bytesOf(policyOf(1000));
+  await store.apply(TRUSTED, push(1, first), first);
+  assert.is(store.version(), 1);
+  await store.close();
 });
 
 test.run();

@@ -289,6 +289,19 @@ test("a damaged record leaves the rental unknown, also over the next start: noth
   }
 });
 
+test("what was last sensed outlives a start, with no rental beside it", async () => {
+  const path = join(await folder(), "car");
+  const sensed = { locked: "yes", immobilised: "yes", doorsClosed: "no" } as const;
+  const record = await openCarRecord(path);
+  assert.is(await record.keepSensed(sensed), true);
+  await record.close();
+  const again = await openCarRecord(path);
+  assert.equal(again.sensed(), sensed);
+  assert.equal(again.rental(), { value: "none" });
+  assert.ok(again.works() && !again.damaged);
+  await again.close();
+});
+
 test("what is whole but is no record counts as damaged", async () => {
   const dir = await folder();
   const file = await openTwoCopyFile(`${dir}/car`);
