@@ -45,7 +45,6 @@ async function openHome(
       throw new ProtocolError("storage_failed", `vault of ${id}: has no ${name}`);
     return secret;
   };
-  const keys = new Map<number, IngestKey>();
   return {
     store,
     authority: await openTenantAuthority(platform, id, vault, Date.now),
@@ -54,14 +53,20 @@ async function openHome(
     keyCertificates: async () =>
       new Map([...(await currentCertificates(vault))].map(([of, { envelope }]) => [of, envelope])),
     vault,
-    ingestKey: async (version) => {
-      const known = keys.get(version);
-      if (known !== undefined) return known;
-      const pair = await vault.get(VAULT_NAMES.ingestKey(version));
-      if (pair?.length !== 2 * KEY_BYTES) return undefined;
-      const key = { publicKey: pair.slice(0, KEY_BYTES), privateKey: pair.slice(KEY_BYTES) };
-      keys.set(version, key);
-      return key;
-    },
+    ingestKey: ingestKeysOf(vault),
+  };
+}
+
+/** The ingest keys of a vault, each read once. */
+export function ingestKeysOf(vault: Pick<Vault, "get">): Home["ingestKey"] {
+  const keys = new Map<number, IngestKey>();
+  return async (version) => {
+    const known = keys.get(version);
+    if (known !== undefined) return known;
+    const pair = await vault.get(VAULT_NAMES.ingestKey(version));
+    if (pair?.length !== 2 * KEY_BYTES) return undefined;
+    const key = { publicKey: pair.slice(0, KEY_BYTES), privateKey: pair.slice(KEY_BYTES) };
+    keys.set(version, key);
+    return key;
   };
 }

@@ -1,6 +1,6 @@
-/** `events`, `feed`, `audit verify`, `quarantine`: what a tenant's store holds. */
+/** `events`, `feed`, `audit verify`, and with them `quarantine`: what a tenant's store holds. */
 import type { EventView } from "@kerbside/commands";
-import { type EventQuery, toHex, vehicleId } from "@kerbside/protocol";
+import { type EventQuery, vehicleId } from "@kerbside/protocol";
 import type { AuditReport } from "@kerbside/tenants";
 import {
   type Command,
@@ -11,12 +11,12 @@ import {
   TENANT_OPTION,
 } from "./command.ts";
 import { asked, byOperator, withRegistry, withTenant } from "./open.ts";
+import { CURSOR_MAX, PAGE, pages } from "./pages.ts";
+import { QUARANTINE_COMMANDS } from "./quarantine-commands.ts";
 
 const common = { data: DATA_OPTION, dev: DEV_OPTION, json: JSON_OPTION };
 /** Loaded when they are needed: with them comes the API, which most commands can do without. */
 const views = () => import("@kerbside/commands");
-const PAGE = 1000;
-const CURSOR_MAX = Number.MAX_SAFE_INTEGER;
 
 export const DATA_COMMANDS: readonly Command[] = [
   {
@@ -57,29 +57,7 @@ export const DATA_COMMANDS: readonly Command[] = [
     options: { ...common, tenant: { value: "TENANT", doc: "only this tenant's" } },
     run: verifyTrails,
   },
-  {
-    name: "quarantine",
-    summary: "Prints the messages that did not verify, each with its reason.",
-    options: {
-      ...common,
-      tenant: TENANT_OPTION,
-      after: { value: "ID", default: "0", doc: "only what came after this id" },
-    },
-    run: (input) => {
-      const after = input.integer("after", 0, CURSOR_MAX);
-      return withTenant(input, async ({ store }) => {
-        const entries = pages(after, async (at) => store.quarantined(at, PAGE), "id");
-        for await (const { id, atMs, vehicle, reason, topic, payload } of entries) {
-          const at = new Date(atMs).toISOString();
-          input.print(
-            { id, at, vehicle, reason, topic, bytes: payload.length, payload: toHex(payload) },
-            `${id}  ${at}  ${topic}  ${reason}  (${payload.length} bytes)`,
-          );
-        }
-        return 0;
-      });
-    },
-  },
+  ...QUARANTINE_COMMANDS,
 ];
 
 function printEvents(input: Input): Promise<number> {
@@ -107,21 +85,6 @@ function lineOf(view: EventView): string {
   return "gap" in view
     ? `${place}  ${view.gap.join("–")} are gone, as the car declared`
     : `${place}  ${view.seq}  ${view.at}  ${view.kind}  ${JSON.stringify(view.data)}`;
-}
-
-/** All rows, page by page, as long as pages are full. */
-async function* pages<K extends string, T extends { readonly [key in K]: number }>(
-  after: number,
-  read: (after: number) => Promise<readonly T[]>,
-  key: K,
-): AsyncGenerator<T> {
-  for (let at = after; ; ) {
-    const rows = await read(at);
-    yield* rows;
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < PAGE) return;
-    at = last[key];
-  }
 }
 
 function verifyTrails(input: Input): Promise<number> {

@@ -18,3 +18,4 @@ export {
   type IngestTenant,
 } from "./ingest.ts";
 export { INGEST_LIMITS, type IngestLimits } from "./limits.ts";
+export { type Redriven, redrive } from "./redrive.ts";

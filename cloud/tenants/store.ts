@@ -83,6 +83,8 @@ export type Alarm = {
 /** What an operator's tools need of this engine, beyond what the cloud's parts do. */
 export type SqliteTenantStore = TenantStore & {
   readonly quarantined: (after: number, limit: number) => readonly Quarantined[];
+  /** Takes a message out of quarantine, for good. Says whether it was there. */
+  readonly takeFromQuarantine: (id: number, audit: AuditEntry) => boolean;
   readonly alarms: (after: number, limit: number) => readonly Alarm[];
   readonly verifyAudit: () => AuditReport;
   /** P-21, over the live files. */
@@ -182,6 +184,8 @@ function writing(engine: Engine, options: TenantStoreOptions) {
     putOpening: async (opening) => putOpening(engine, opening),
     commitSegments: async (segments) => commitSegments(engine, segments),
     quarantine: async (entry) => putQuarantine(engine, options.transit, entry),
+    takeFromQuarantine: (id, audit) =>
+      audited(audit, (sql) => sql.run("DELETE FROM quarantine WHERE id = ?", id) > 0),
     putSession: async (session) => store.write((sql) => putSession(sql, session, nowMs())),
     sessionGone: async (vehicle, epoch, asleep = false) =>
       store.write((sql) => sessionGone(sql, vehicle, epoch, asleep, nowMs())),
@@ -212,7 +216,7 @@ function writing(engine: Engine, options: TenantStoreOptions) {
     },
     nextCounter: async (vehicle) => store.write((sql) => nextCounter(sql, vehicle)),
     audit: async (entry) => audited(entry, () => undefined),
-  } satisfies Partial<TenantStore>;
+  } satisfies Partial<SqliteTenantStore>;
 }
 
 const quarantineKey = (transit: TransitKeys, version: number): Uint8Array => {

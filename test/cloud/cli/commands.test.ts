@@ -208,6 +208,21 @@ test("events prints every event and gap in order, page by page", async () => {
   assert.is(jsonLines(quarantine.out)[0]?.["bytes"], 3);
 });
 
+test("quarantine: what is no segment is shown as what it is, and stays when it is handed in", async () => {
+  const at = ["--tenant", "demo", ...data];
+  const list = await runCloud(["quarantine", "list", ...at, "--json"]);
+  const id = String(jsonLines(list.out)[0]?.["id"]);
+  const show = await runCloud(["quarantine", "show", id, ...at]);
+  assert.match(show.out, /put aside: signature\nno header of a segment can be read in it\n$/);
+  const again = await runCloud(["quarantine", "redrive", ...at, "--json"]);
+  assert.equal([again.code, jsonLines(again.out).length], [1, 1], again.err);
+  const none = await runCloud(["quarantine", "show", "999", ...at]);
+  assert.equal([none.code, none.out], [1, ""]);
+  assert.match(none.err, /there is no message 999/);
+  const wrong = await runCloud(["quarantine", "redrive", "--id", "x", ...at]);
+  assert.is(wrong.code, 2);
+});
+
 test("P-51 P-52 audit verify holds all trails; reading events is in one", async () => {
   const { code, out, err } = await runCloud(["audit", "verify", ...data, "--json"]);
   assert.is(code, 0, err);

@@ -1,5 +1,5 @@
 /** What ingest does with what cannot be believed, and with what is believed and cannot be read. */
-import type { Ingest } from "@kerbside/ingest";
+import { type Ingest, redrive } from "@kerbside/ingest";
 import {
   encodeCbor,
   encodeEvent,
@@ -13,6 +13,7 @@ import {
 } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { realClock } from "../../support/runtime.ts";
 import { seeded } from "../../support/seeded.ts";
 import { Car, type CarLog, enrol, makeWorld, note, type World, words } from "./harness.ts";
 
@@ -262,6 +263,57 @@ test("what was unreadable fills its gap when it is handed in again and can be re
   await ingest.handle({ topic: parseTopic(kept.topic), payload: kept.payload });
   assert.equal(words(await world.events("car-1")), ["1 a", "2 b", "3 c"]);
 });
+
+const OUTCOMES: readonly {
+  why: string;
+  aside: () => SourceMessage;
+  before?: (message: SourceMessage) => Promise<unknown>;
+  value: string;
+  reason?: RegExp;
+}[] = [
+  {
+    why: "what can be read by now",
+    aside: () => log.segment("state", [note("a")]),
+    value: "stored",
+  },
+  {
+    why: "what came in by another way meanwhile",
+    aside: () => log.segment("state", [note("a")]),
+    before: (message) => ingest.handle(message),
+    value: "duplicate",
+  },
+  {
+    why: "what is still no segment",
+    aside: () => car.message("state", Uint8Array.of(1)),
+    value: "still",
+    reason: /segment|CBOR/,
+  },
+  {
+    why: "what is still unreadable",
+    aside: () => log.segment("state", [], { rows: [unknownEvent()] }),
+    value: "still",
+    reason: /no kind/,
+  },
+  {
+    why: "what lacks the opening of its log",
+    aside: () => log.segment("state", [note("a")], { withOpening: false }),
+    value: "waiting",
+  },
+];
+for (const { why, aside, before, value, reason } of OUTCOMES) {
+  test(`handed in again: ${why}`, async () => {
+    const message = aside();
+    await before?.(message);
+    const held = world.store.quarantined(0, 100).length;
+    const { store, ingestKey } = world;
+    const tenant = { store, ingestKey: async () => ingestKey };
+    const { topic, payload } = message;
+    const outcome = await redrive({ topic, payload }, { tenant, clock: realClock });
+    assert.is(outcome.value, value);
+    if (reason !== undefined) assert.match("reason" in outcome ? outcome.reason : "", reason);
+    assert.is(world.store.quarantined(0, 100).length, held, "it is not put aside twice");
+  });
+}
 
 test("one car cannot fill the quarantine: what is above its bound is not kept, and not acknowledged", async () => {
   const small = await world.worker({ limits: { quarantineBurst: 3 } });
