@@ -16,13 +16,7 @@ import {
   type Timer,
   toHex,
 } from "@kerbside/protocol";
-import {
-  DamagedError,
-  type Engine,
-  type KeptHandle,
-  openEngine,
-  storageFailed,
-} from "./engine.ts";
+import { DamagedError, type Engine, openEngine, storageFailed } from "./engine.ts";
 import { type FaultCode, type FaultReports, faultReports } from "./fault-reports.ts";
 import type { AckOutcome } from "./forget.ts";
 import { BUFFER_LIMITS, type BufferLimits, commitDelayMs } from "./limits.ts";
@@ -124,7 +118,6 @@ class BufferShell implements Buffer {
   readonly #options: BufferOptions;
   readonly #limits: BufferLimits;
   readonly #faults: FaultReports;
-  readonly #kept: KeptHandle = {};
   readonly #listeners = new Set<() => void>();
   #lock: WriterLock | undefined;
   #state: State;
@@ -369,13 +362,7 @@ class BufferShell implements Buffer {
       const made = mkdirSync(dir, { recursive: true, mode: 0o700 });
       if (made !== undefined) syncDirectory(dirname(made));
       this.#lock ??= lockForWriting(dir);
-      const opened = openEngine(
-        dir,
-        { ...this.#options, limits: this.#limits },
-        lost,
-        damage,
-        this.#kept,
-      );
+      const opened = openEngine(dir, { ...this.#options, limits: this.#limits }, lost, damage);
       old?.release();
       if (opened.setAside !== undefined) {
         this.#faults.count("buffer.set_aside", 1, opened.setAside);

@@ -24,6 +24,7 @@ import {
   judgeAck,
 } from "./forget.ts";
 import type { LaneWriter } from "./lane-writer.ts";
+import type { BufferLimits } from "./limits.ts";
 import { type LogSettings, type LostNumbers, type OpenLog, startLog } from "./log-start.ts";
 import { bodyOf, type NextOptions, nextPlace, type OutgoingSegment, outgoing } from "./outgoing.ts";
 import { laneRange, placeOf } from "./place.ts";
@@ -76,12 +77,6 @@ export type Engine = {
   readonly release: () => void;
 };
 
-/**
- * A handle that could not begin a log because the disk failed. Were it closed as the last one, SQLite would delete the
- * write-ahead log, and the next attempt would take the database for damaged.
- */
-export type KeptHandle = { handle?: Handle };
-
 export type OpenedEngine = {
   readonly engine: Engine;
   /** What was wrong with the database that was set aside, if one was. */
@@ -97,25 +92,24 @@ export function openEngine(
   settings: LogSettings,
   lost: LostNumbers = {},
   damage?: string,
-  kept: KeptHandle = {},
 ): OpenedEngine {
   try {
     const strange = damage ?? strangeFile(dir) ?? walDamage(dir);
     if (strange !== undefined) throw new DamagedError(strange);
-    return { engine: begin(dir, settings, lost, kept) };
+    return { engine: begin(dir, settings, lost) };
   } catch (error) {
     const reason = damageOf(error);
     if (reason === undefined) throw storageFailed(error);
     try {
       setAside(dir, settings.limits.setAsideMax);
-      return { engine: begin(dir, settings, {}, kept), setAside: reason };
+      return { engine: begin(dir, settings, {}), setAside: reason };
     } catch (second) {
       throw storageFailed(second);
     }
   }
 }
 
-function begin(dir: string, settings: LogSettings, lost: LostNumbers, kept: KeptHandle): Engine {
+function begin(dir: string, settings: LogSettings, lost: LostNumbers): Engine {
   const walWasThere = walIsThere(dir);
   const db = openDatabase(dir);
   try {
@@ -127,15 +121,22 @@ function begin(dir: string, settings: LogSettings, lost: LostNumbers, kept: Kept
     // So that the main file says by itself that a log is open, should its WAL be lost.
     db.pragma("wal_checkpoint(PASSIVE)");
     const engine = engineOf(db, statements, settings, log);
-    kept.handle?.close();
-    delete kept.handle;
+    kept.get(settings.limits)?.close();
+    kept.delete(settings.limits);
     return engine;
   } catch (error) {
-    if (damageOf(error) === undefined && kept.handle === undefined) kept.handle = db;
+    if (damageOf(error) === undefined && !kept.has(settings.limits)) kept.set(settings.limits, db);
     else db.close();
     throw error;
   }
 }
+
+/**
+ * Handles that could not begin a log because the disk failed. Were one closed as the last, SQLite would delete the
+ * write-ahead log, and the next attempt would take the database for damaged. By the limits of their buffer, of which
+ * each opened one has an object of its own.
+ */
+const kept = new WeakMap<BufferLimits, Handle>();
 
 /** What is wrong with the content, or undefined where it is the disk that fails. */
 function damageOf(error: unknown): string | undefined {
