@@ -142,7 +142,8 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   await broker.source.start(router(ingest, carMessage));
   closing.add(() => broker.source.stop());
   await commands.pickUp(registry.list());
-  closing.add(watchRevocations({ tenants: registry, disconnect: broker.disconnect, clock, log }));
+  const { disconnect, disconnectTenant } = broker;
+  closing.add(watchRevocations({ tenants: registry, disconnect, disconnectTenant, clock, log }));
   const { list } = registry;
   closing.add(watchKeys({ list, homes: tenant, downlink, clock, log }));
   log.info("node.up", { https: options.httpsPort, broker: broker.port });

@@ -1,5 +1,5 @@
 /**
- * Ends live connections of cars that were revoked by another process. The feed announces each change of a car in the
+ * Ends live connections of cars that were revoked, and of tenants that were removed, by another process. The feed announces each change of a car in the
  * order of commits, so that reading on from the last cursor misses none.
  */
 import type { Address, Clock, Log, TenantId, Timer } from "@kerbside/protocol";
@@ -12,12 +12,14 @@ const PAGE = 1000;
 export function watchRevocations(parts: {
   readonly tenants: Pick<Tenants, "list" | "tenant">;
   readonly disconnect: (address: Address) => void;
+  readonly disconnectTenant: (tenant: TenantId) => void;
   readonly clock: Clock;
   readonly log: Log;
 }): () => void {
-  const { tenants, disconnect, clock, log } = parts;
+  const { tenants, disconnect, disconnectTenant, clock, log } = parts;
   const cursors = new Map<TenantId, number>();
   let timer: Timer | undefined;
+  let known: readonly TenantId[] = [];
   let stopped = false;
   const look = async (id: TenantId): Promise<void> => {
     const store = (await tenants.tenant(id))?.store;
@@ -29,12 +31,22 @@ export function watchRevocations(parts: {
         disconnect({ tenant: id, vehicle: vehicle.vehicle });
     cursors.set(id, entries.at(-1)?.cursor ?? cursors.get(id) ?? 0);
   };
-  const turn = async (): Promise<void> => {
+  /** A tenant whose store fails does not keep the others' revocations from being seen. */
+  const attempt = async (step: () => Promise<void> | void): Promise<void> => {
     try {
-      for (const id of tenants.list()) await look(id);
+      await step();
     } catch (error) {
       log.warn("revocations.failed", { error: error instanceof Error ? error.name : "unknown" });
     }
+  };
+  const turn = async (): Promise<void> => {
+    await attempt(() => {
+      const there = tenants.list();
+      for (const id of known) if (!there.includes(id)) disconnectTenant(id);
+      for (const id of cursors.keys()) if (!there.includes(id)) cursors.delete(id);
+      known = there;
+    });
+    for (const id of known) await attempt(() => look(id));
     if (!stopped) timer = clock.after(POLL_MS, () => void turn());
   };
   void turn();

@@ -17,6 +17,7 @@ import {
   ProtocolError,
   type Source,
   type SourceHandler,
+  type TenantId,
   type Timer,
   topicOf,
 } from "@kerbside/protocol";
@@ -58,6 +59,8 @@ export type Broker = {
   readonly connected: (address: Address) => boolean;
   /** Ends the car's connection; its `gone` is handed over. */
   readonly disconnect: (address: Address) => void;
+  /** The same for all cars of a tenant. */
+  readonly disconnectTenant: (tenant: TenantId) => void;
   /**
    * Takes new certificates and revocation lists. No TLS session of before can be resumed, and every live connection
    * whose car is no longer who it may be is ended.
@@ -85,6 +88,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     downlink: { send: (to, channel, payload) => broker.send(to, channel, payload) },
     connected: (address) => broker.connected(address),
     disconnect: (address) => broker.disconnect(address),
+    disconnectTenant: (tenant) => broker.disconnectTenant(tenant),
     reload: (tls) => broker.reload(tls),
     refusals: () => broker.refusals.counts(),
     close: () => broker.close(),
@@ -189,6 +193,11 @@ class EmbeddedBroker {
   disconnect(address: Address): void {
     const session = this.#sessions.find(clientIdOf(address));
     if (session !== undefined) this.#end(session, "disconnected");
+  }
+
+  disconnectTenant(tenant: TenantId): void {
+    for (const session of this.#sessions.all())
+      if (session.identity.tenant === tenant) this.#end(session, "disconnected");
   }
 
   async reload(tls: BrokerTls): Promise<void> {

@@ -22,7 +22,7 @@ import type { SubjectKey } from "./subject-keys.ts";
 /** The most items of one page, whatever is asked for. */
 export const EVENTS_PAGE_MAX = 1000;
 
-type Log = LogNode & {
+export type Log = LogNode & {
   readonly vehicle: VehicleId;
   readonly bytes: Uint8Array;
   readonly lastAtMs: number | undefined;
@@ -104,7 +104,8 @@ function vehiclesFrom(sql: Sql, only: VehicleId | undefined, from = ""): readonl
     .map((row) => vehicleId(row.vehicle));
 }
 
-function logsOf(sql: Sql, vehicle: VehicleId): readonly Log[] {
+/** In their order. */
+export function logsOf(sql: Sql, vehicle: VehicleId): readonly Log[] {
   type Row = {
     id: number;
     log: Uint8Array;

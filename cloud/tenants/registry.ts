@@ -50,6 +50,7 @@ export type NewTenant = Tenant & { readonly signerVault: Vault };
 
 /** The tenants as one service sees them: each with the vault that is this service's, open for reading. */
 export type Tenants = {
+  /** Those that there are now. Closes the stores of those that are no more. */
   readonly list: () => readonly TenantId[];
   /** The same objects on each call; undefined if there is no such tenant. */
   readonly tenant: (id: string) => Promise<Tenant | undefined>;
@@ -222,13 +223,28 @@ function directoryOf({ platform }: Context, id: string): string | undefined {
 
 function tenantsOf(context: Context): Tenants {
   const open = new Map<string, Promise<Tenant>>();
+  const closeStore = async (tenant: Promise<Tenant>): Promise<void> => {
+    const [settled] = await Promise.allSettled([tenant]);
+    if (settled.status === "fulfilled") await settled.value.store.close();
+  };
+  /** What another process removed is closed here: its files are gone, and a handle would still read them. */
+  const closeRemoved = (there: ReadonlySet<string>): void => {
+    for (const [directory, tenant] of open)
+      if (!there.has(directory)) {
+        open.delete(directory);
+        void closeStore(tenant);
+      }
+  };
   return {
-    list: () =>
-      context.platform.read((sql) =>
-        sql
-          .all<{ tenant: string }>("SELECT tenant FROM tenants ORDER BY tenant")
-          .map((row) => tenantId(row.tenant)),
-      ),
+    list: () => {
+      const rows = context.platform.read((sql) =>
+        sql.all<{ tenant: string; directory: string }>(
+          "SELECT tenant, directory FROM tenants ORDER BY tenant",
+        ),
+      );
+      closeRemoved(new Set(rows.map(({ directory }) => directory)));
+      return rows.map(({ tenant }) => tenantId(tenant));
+    },
     tenant: async (id) => {
       const directory = directoryOf(context, id);
       if (directory === undefined) return undefined;
@@ -242,8 +258,7 @@ function tenantsOf(context: Context): Tenants {
       return await opened;
     },
     close: async () => {
-      for (const tenant of await Promise.allSettled(open.values()))
-        if (tenant.status === "fulfilled") await tenant.value.store.close();
+      await Promise.all([...open.values()].map(closeStore));
       open.clear();
       context.close();
     },

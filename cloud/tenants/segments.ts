@@ -17,6 +17,7 @@ import {
 import type { Sql } from "./database.ts";
 import { announce, type Engine, raiseAlarm } from "./engine.ts";
 import { advance, readMarks } from "./marks.ts";
+import { pruneLatest } from "./prune-latest.ts";
 import { hasContent, putEvents } from "./put-events.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 
@@ -39,6 +40,7 @@ export function putOpening({ store, nowMs }: Engine, opening: LogOpening): void 
       previousLog ?? null,
       id,
     );
+    pruneLatest(sql, vehicle);
     if (previousLog === undefined) return;
     const other = sql.get<{ log: Uint8Array }>(
       "SELECT log FROM logs WHERE vehicle = ? AND previous_log = ? AND id <> ? LIMIT 1",

@@ -237,6 +237,20 @@ test("P-63 a car above its rate is slowed down and loses nothing, and connecting
   assert.is(world.messages.filter(isUp).length, 30);
 });
 
+test("the cars of a tenant that was removed are disconnected, and no others", async () => {
+  const [mine, theirs] = [
+    await world.enrolled("demo", "car-1"),
+    await world.enrolled("rival", "car-1"),
+  ];
+  const [gone, kept] = [await world.connect(mine), await world.connect(theirs)];
+  const closed = new Promise((resolve) => gone.stream.once("close", resolve));
+  world.broker.disconnectTenant(mine.tenant);
+  await closed;
+  assert.not(world.broker.connected(mine));
+  assert.ok(world.broker.connected(theirs));
+  assert.ok(kept.connected);
+});
+
 test("two copies of a car that take turns are slowed down", async () => {
   await world.close();
   let ahead = 0;

@@ -177,6 +177,8 @@ test("events prints every event and gap in order, page by page", async () => {
     topic: "kb/v1/demo/x/up/state",
     payload: randomBytes(3),
   });
+  for (const successor of [new CarLog(), new CarLog()])
+    await store?.putOpening(successor.opening(log));
   await registry.close();
   const { code, out, err } = await runCloud(["events", "--tenant", "demo", ...data, "--json"]);
   assert.is(code, 0, err);
@@ -202,7 +204,15 @@ test("events prints every event and gap in order, page by page", async () => {
   const feed = await runCloud(["feed", "--tenant", "demo", ...data, "--json"]);
   assert.equal(
     jsonLines(feed.out).map(({ cursor, topic, id }) => [cursor, topic, id]),
-    [[1, "events", CAR]],
+    [
+      [1, "events", CAR],
+      [2, "vehicle", CAR],
+    ],
+  );
+  const alarms = jsonLines((await runCloud(["alarms", "--tenant", "demo", ...data, "--json"])).out);
+  assert.equal(
+    alarms.map(({ id, vehicle, kind }) => [id, vehicle, kind]),
+    [[1, CAR, "successors"]],
   );
   const quarantine = await runCloud(["quarantine", "--tenant", "demo", ...data, "--json"]);
   assert.is(jsonLines(quarantine.out)[0]?.["bytes"], 3);

@@ -112,6 +112,24 @@ test("a removed tenant is gone with its files, clients and tokens", async ({ fil
   assert.ok(await files.registry.tenant("demo"), "and can be made anew");
 });
 
+test("a tenant that another process removed is closed here, and the others stay open", async ({
+  files,
+}) => {
+  await files.create("demo");
+  await files.create("rival");
+  const other = await files.again();
+  const [demo, rival] = [await other.tenant("demo"), await other.tenant("rival")];
+  await files.registry.remove(tenantId("demo"), AUDIT);
+  assert.ok((await demo?.store.vehicles())?.length === 0, "its handle still reads what is gone");
+  assert.equal(other.list(), ["rival"]);
+  await Promise.resolve();
+  await refuses(
+    "storage_failed",
+    Promise.resolve(demo).then((tenant) => tenant?.store.vehicles()),
+  );
+  assert.equal(await rival?.store.vehicles(), []);
+});
+
 test("P-11 the signer opens its own vaults, by its own key, for reading", async ({ files }) => {
   await files.create("demo", ({ signerVault }) => signerVault.put("command/1", randomBytes(32)));
   const signer = await (await files.signer()).tenant("demo");
