@@ -1,8 +1,4 @@
-<<<<<<< Updated upstream
-/** `events`, `feed`, `audit verify`, and with them `quarantine`: what a tenant's store holds. */
-=======
-/** `events`, `feed`, `audit verify`, `quarantine`, `alarms`: what a tenant's store holds. */
->>>>>>> Stashed changes
+/** `events`, `feed`, `audit verify`, `alarms`, and with them `quarantine`: what a tenant's store holds. */
 import type { EventView } from "@kerbside/commands";
 import { type EventQuery, vehicleId } from "@kerbside/protocol";
 import type { AuditReport } from "@kerbside/tenants";
@@ -61,32 +57,7 @@ export const DATA_COMMANDS: readonly Command[] = [
     options: { ...common, tenant: { value: "TENANT", doc: "only this tenant's" } },
     run: verifyTrails,
   },
-<<<<<<< Updated upstream
   ...QUARANTINE_COMMANDS,
-=======
-  {
-    name: "quarantine",
-    summary: "Prints the messages that did not verify, each with its reason.",
-    options: {
-      ...common,
-      tenant: TENANT_OPTION,
-      after: { value: "ID", default: "0", doc: "only what came after this id" },
-    },
-    run: (input) => {
-      const after = input.integer("after", 0, CURSOR_MAX);
-      return withTenant(input, async ({ store }) => {
-        const entries = pages(after, async (at) => store.quarantined(at, PAGE), "id");
-        for await (const { id, atMs, vehicle, reason, topic, payload } of entries) {
-          const at = new Date(atMs).toISOString();
-          input.print(
-            { id, at, vehicle, reason, topic, bytes: payload.length, payload: toHex(payload) },
-            `${id}  ${at}  ${topic}  ${reason}  (${payload.length} bytes)`,
-          );
-        }
-        return 0;
-      });
-    },
-  },
   {
     name: "alarms",
     summary: "Prints what a person should look at: forks, broken chains, logs with two successors.",
@@ -110,7 +81,6 @@ export const DATA_COMMANDS: readonly Command[] = [
       });
     },
   },
->>>>>>> Stashed changes
 ];
 
 function printEvents(input: Input): Promise<number> {
