@@ -7,6 +7,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ProtocolError } from "@kerbside/protocol";
 import Database from "better-sqlite3";
+import { forOwnerOnly } from "./owner-only.ts";
 
 export const DATABASE_FILE = "agent.sqlite";
 export type Handle = Database.Database;
@@ -51,6 +52,8 @@ export function walIsThere(dir: string): boolean {
 export function openDatabase(dir: string): Handle {
   const file = join(dir, DATABASE_FILE);
   const fresh = !existsSync(file);
+  // Before SQLite opens it: the write-ahead log gets the mode of the file.
+  forOwnerOnly(file);
   const db = new Database(file);
   try {
     if (fresh) db.pragma(`page_size = ${PAGE_BYTES}`);

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { ProtocolError } from "@kerbside/protocol";
 import Database from "better-sqlite3";
+import { forOwnerOnly } from "./owner-only.ts";
 
 const LOCK_FILE = "agent.lock";
 
@@ -13,6 +14,7 @@ export type WriterLock = { readonly release: () => void };
 /** Throws ProtocolError `conflict` while another process holds it. */
 export function lockForWriting(dir: string): WriterLock {
   const file = join(dir, LOCK_FILE);
+  forOwnerOnly(file);
   const db = new Database(file, { timeout: 0 });
   try {
     db.pragma("journal_mode = MEMORY");

@@ -1,5 +1,5 @@
 /** P-30: what is on the disk yields nothing: no plaintext in any encoding, no key that opens anything of the past. */
-import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Buffer as CarBuffer } from "@kerbside/buffer";
 import {
@@ -36,6 +36,18 @@ function files(dir: string): { name: string; content: Buffer }[] {
 const VIN = "WVWZZZ1KZAW123456";
 const LATITUDE = 52.52000659;
 const LONGITUDE = 13.40495432;
+
+test("P-30 nobody but its owner may read the buffer's files, also those of a release before", async () => {
+  buffer = await b.open();
+  const modes = (): string[] =>
+    readdirSync(b.dir).map((name) => `${name} ${statSync(join(b.dir, name)).mode & 0o077}`);
+  assert.ok(modes().length >= 2);
+  for (const mode of modes()) assert.match(mode, / 0$/);
+  await buffer.close();
+  chmodSync(join(b.dir, "agent.sqlite"), 0o644);
+  buffer = await b.open();
+  for (const mode of modes()) assert.match(mode, / 0$/);
+});
 
 /** A text in the forms that a careless store could leave it in. */
 function textForms(text: string): [string, Buffer][] {
