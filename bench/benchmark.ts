@@ -37,15 +37,20 @@ const ROUND_MS = 200;
 /** Does a piece of work and returns how many units of it were done. */
 export type Work = () => number | Promise<number>;
 
+/** How many rounds are counted, and how long each side's part of one is. */
+export type Rounds = { readonly count: number; readonly forMs: number };
+const USUAL_ROUNDS: Rounds = { count: ROUNDS, forMs: ROUND_MS };
+
 /** Units a second of each side, in rounds that take turns; the first rounds warm up and are dropped. */
 export async function takeTurns(
   ours: Work,
   peer: Work,
+  { count, forMs }: Rounds = USUAL_ROUNDS,
 ): Promise<{ ours: number[]; peer: number[] }> {
   const found = { ours: [] as number[], peer: [] as number[] };
-  for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
-    const a = await rateOf(ours);
-    const b = await rateOf(peer);
+  for (let round = -WARM_UP_ROUNDS; round < count; round++) {
+    const a = await rateOf(ours, forMs);
+    const b = await rateOf(peer, forMs);
     if (round < 0) continue;
     found.ours.push(a);
     found.peer.push(b);

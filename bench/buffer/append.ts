@@ -18,9 +18,12 @@ import {
 } from "@kerbside/protocol";
 import Database from "better-sqlite3";
 import { type Benchmark, type Row, takeTurns, type Work } from "../benchmark.ts";
+import { flashRow } from "./flash.ts";
 
 const BATCH = 100;
 const TAG_BYTES = 16;
+/** Flushes are what both sides wait for, and how long they take changes by the second. */
+const SHORT_ROUNDS = { count: 60, forMs: 50 } as const;
 const ROW_NAME = "bare better-sqlite3";
 
 /** A minute of driving, as the position is sampled once a second. */
@@ -87,6 +90,8 @@ function works({ buffer, db }: Sides, count: number): { ours: Work; peer: Work }
   const insertAll = db.transaction((rows: readonly Uint8Array[]) => {
     for (const row of rows) insert.run(row);
   });
+  // Made before, so that the peer's time is SQLite's alone.
+  const noise = Array.from({ length: count }, () => randomBytes(bytes));
   // On the lane that is committed at once, with as many bytes.
   const { bootMs, wallOffsetMs, doubtMs } = sample(1);
   const note = (text: string): CarEvent => ({
@@ -105,7 +110,7 @@ function works({ buffer, db }: Sides, count: number): { ours: Work; peer: Work }
       return count;
     },
     peer: () => {
-      insertAll(Array.from({ length: count }, () => randomBytes(bytes)));
+      insertAll(noise);
       return count;
     },
   };
@@ -119,11 +124,15 @@ async function* run(): AsyncGenerator<Row, void, undefined> {
   } finally {
     await sides.remove();
   }
+  for (const windowMs of [250, 5000]) {
+    yield await flashRow(windowMs, 60);
+    yield await flashRow(windowMs, 600);
+  }
 }
 
 async function row(sides: Sides, count: number, atLeast: number): Promise<Row> {
   const { ours, peer } = works(sides, count);
-  const found = await takeTurns(ours, peer);
+  const found = await takeTurns(ours, peer, SHORT_ROUNDS);
   return {
     what: count === 1 ? "append, durable, one by one" : `append, durable, ${count} a commit`,
     unit: "events/s",

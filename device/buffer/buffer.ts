@@ -340,6 +340,9 @@ class BufferShell implements Buffer {
     const damage = cause instanceof DamagedError ? cause.message : undefined;
     this.#options.log.error("buffer.failed", { reason: storageFailed(cause).message });
     this.#state = this.#open(engine.lastNumbers(), engine, RETRY_MS_MIN, damage);
+    // What the old log held is to be sent, and the fault reported, even if nothing is ever appended again.
+    if (this.#state.kind === "working") this.#wake(FAULT_DELAY_MS);
+    for (const listener of this.#listeners) listener();
     this.#later();
   }
 
@@ -347,6 +350,7 @@ class BufferShell implements Buffer {
     const wait = Math.min(RETRY_MS_MAX, 2 * state.retryMs);
     this.#state = this.#open(state.lost, state.old, wait, undefined);
     if (this.#state.kind === "working") this.#commit();
+    for (const listener of this.#listeners) listener();
     this.#later();
   }
 

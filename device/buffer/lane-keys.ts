@@ -13,6 +13,7 @@ import {
   rowNonce,
   sealColumns,
   segmentKeyOf,
+  uint64,
 } from "@kerbside/protocol";
 
 export type LaneKeys = {
@@ -38,13 +39,23 @@ export function laneKeys(start: Uint8Array): LaneKeys {
   let ratchet = start;
   let rowKey = rowKeyOf(ratchet);
   let index = 0;
+  const nonce = rowNonce(0);
+  let bound: { readonly segment: number; readonly to: Uint8Array } = { segment: 0, to: nonce };
   const wipe = (): void => {
     ratchet.fill(0);
     rowKey.fill(0);
   };
   return {
     index: () => index,
-    sealRow: (place, plain) => aeadSeal(rowKey, rowNonce(place.seq), plain, rowBinding(place)),
+    sealRow: (place, plain) => {
+      if (place.segment !== bound.segment)
+        bound = { segment: place.segment, to: rowBinding(place) };
+      // Only its number tells a row of a segment from the next: 8 bytes, at the end of both.
+      const number = uint64(place.seq);
+      nonce.set(number, nonce.length - number.length);
+      bound.to.set(number, bound.to.length - number.length);
+      return aeadSeal(rowKey, nonce, plain, bound.to);
+    },
     bodySealer: () => {
       const key = segmentKeyOf(ratchet);
       return {

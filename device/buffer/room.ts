@@ -26,6 +26,8 @@ const GIVES_WAY: Readonly<Record<Lane, readonly Lane[]>> = {
 /** Room made at once beyond what is asked, so that a full buffer does not drop on every commit. */
 const SLACK_PART = 1 / 32;
 
+const FITS = { fits: true, dropped: 0 } as const;
+
 export type Room = {
   readonly bytes: () => number;
   readonly grew: (bytes: number) => void;
@@ -66,8 +68,8 @@ export function room(statements: Statements, signer: Signer, limits: BufferLimit
     recount,
     make: (lane, bytes) => {
       const max = limits.bytesMax - (lane === "critical" ? 0 : limits.criticalReserveBytes);
+      if (held + bytes <= max) return FITS;
       let dropped = 0;
-      if (held + bytes <= max) return { fits: true, dropped };
       const wanted = max - bytes - max * SLACK_PART;
       for (const victims of GIVES_WAY[lane]) {
         while (held > wanted) {

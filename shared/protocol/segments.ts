@@ -210,6 +210,8 @@ export function rowKeyOf(ratchet: Uint8Array): Uint8Array {
   return deriveKey(ratchet, "kerbside/v1/row");
 }
 
+const ROW_DOMAIN = utf8("kerbside/v1/row");
+
 /** A row's place: its nonce and what its ciphertext is bound to. A place is used once, ever. */
 export type RowPlace = {
   readonly log: Uint8Array;
@@ -226,7 +228,7 @@ export function rowNonce(seq: number): Uint8Array {
 /** What a row is bound to: domain, log, lane, segment and sequence number. */
 export function rowBinding({ log, lane, segment, seq }: RowPlace): Uint8Array {
   const laneByte = Uint8Array.of(LANES.indexOf(lane));
-  return concatBytes(utf8("kerbside/v1/row"), log, laneByte, uint64(segment), uint64(seq));
+  return concatBytes(ROW_DOMAIN, log, laneByte, uint64(segment), uint64(seq));
 }
 
 /** The key of the body of a `columns` segment at this ratchet index. It opens no row, and a row key no such body. */
