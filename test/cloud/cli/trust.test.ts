@@ -11,7 +11,10 @@ const OWN = "https://localhost:8443";
 const THEIRS = "https://login.example";
 const clock = systemClock(() => performance.now());
 
-type Keys = { readonly privateKey: CryptoKey; readonly jwk: JWK };
+type Keys = {
+  readonly privateKey: Awaited<ReturnType<typeof generateKeyPair>>["privateKey"];
+  readonly jwk: JWK;
+};
 
 async function keys(kid: string): Promise<Keys> {
   const { privateKey, publicKey } = await generateKeyPair("ES256");
