@@ -1,10 +1,15 @@
-/** Segments of one tenant that arrive together are stored together: one transaction for all that waits. */
+/**
+ * Segments of one tenant that arrive together are stored together, in transactions of a bounded size. Cars take turns in
+ * them, and after each transaction whoever else waits has a turn of the thread: a car with a backlog of weeks makes
+ * neither the other cars nor the other tenants wait longer than a transaction each.
+ */
 import {
   type OpenedSegment,
   ProtocolError,
   type SegmentOutcome,
   type TenantStore,
 } from "@kerbside/protocol";
+import type { IngestLimits } from "./limits.ts";
 
 type Waiting = {
   readonly segment: OpenedSegment;
@@ -14,19 +19,26 @@ type Waiting = {
 
 export class Committer {
   readonly #store: Pick<TenantStore, "commitSegments">;
-  readonly #batchMax: number;
-  #waiting: Waiting[] = [];
+  readonly #limits: Pick<IngestLimits, "batchSegmentsMax" | "batchEventsMax">;
+  /** By car, in the order in which the cars have their turns. */
+  readonly #waiting = new Map<string, Waiting[]>();
   #running = false;
 
-  constructor(store: Pick<TenantStore, "commitSegments">, batchMax: number) {
+  constructor(
+    store: Pick<TenantStore, "commitSegments">,
+    limits: Pick<IngestLimits, "batchSegmentsMax" | "batchEventsMax">,
+  ) {
     this.#store = store;
-    this.#batchMax = batchMax;
+    this.#limits = limits;
   }
 
   /** Resolves once the segment is stored; rejects with what the store says, and then it is not. */
   commit(segment: OpenedSegment): Promise<SegmentOutcome> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ segment, resolve, reject });
+      const { vehicle } = segment.header;
+      const mine = this.#waiting.get(vehicle) ?? [];
+      this.#waiting.set(vehicle, mine);
+      mine.push({ segment, resolve, reject });
       if (this.#running) return;
       this.#running = true;
       // After what is under way in this turn has been read, so that it goes along.
@@ -35,11 +47,33 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, this.#batchMax);
-      await this.#storeBatch(batch);
+    while (this.#waiting.size > 0) {
+      await this.#storeBatch(this.#next());
+      await new Promise((resolve) => setImmediate(resolve));
     }
     this.#running = false;
+  }
+
+  /** One segment of each car in turn, until the transaction is full. At least one. */
+  #next(): readonly Waiting[] {
+    const { batchSegmentsMax, batchEventsMax } = this.#limits;
+    const batch: Waiting[] = [];
+    for (let events = 0; batch.length < batchSegmentsMax; ) {
+      const [turn] = this.#waiting;
+      if (turn === undefined) break;
+      const [car, mine] = turn;
+      const [first] = mine;
+      const count = first?.segment.header.count ?? 0;
+      if (batch.length > 0 && events + count > batchEventsMax) break;
+      this.#waiting.delete(car);
+      mine.shift();
+      // Behind all others.
+      if (mine.length > 0) this.#waiting.set(car, mine);
+      if (first === undefined) continue;
+      batch.push(first);
+      events += count;
+    }
+    return batch;
   }
 
   /** One that the store refuses for what it is does not take the others down with it. */

@@ -255,7 +255,7 @@ class Worker {
   #committer(store: IngestTenant["store"]): Committer {
     const known = this.#committers.get(store);
     if (known !== undefined) return known;
-    const made = new Committer(store, this.#limits.batchSegmentsMax);
+    const made = new Committer(store, this.#limits);
     this.#committers.set(store, made);
     return made;
   }

@@ -2,6 +2,8 @@
 export type IngestLimits = {
   /** Segments in one transaction; more wait for the next. */
   readonly batchSegmentsMax: number;
+  /** Events in one transaction, unless one segment alone has more: some 100 ms of the thread. */
+  readonly batchEventsMax: number;
   /** Logs whose keys are remembered; the longest unused is forgotten and read from the store again. */
   readonly logsMax: number;
   /** Messages that wait for the opening of their log, of one log and altogether; the oldest gives way unacknowledged. */
@@ -18,6 +20,7 @@ export type IngestLimits = {
 
 export const INGEST_LIMITS: IngestLimits = {
   batchSegmentsMax: 256,
+  batchEventsMax: 16_384,
   logsMax: 2_000,
   heldPerLogMax: 16,
   heldMax: 1_024,

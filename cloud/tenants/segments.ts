@@ -19,6 +19,7 @@ import { announce, type Engine, raiseAlarm } from "./engine.ts";
 import { advance, readMarks } from "./marks.ts";
 import { pruneLatest } from "./prune-latest.ts";
 import { hasContent, putEvents } from "./put-events.ts";
+import { heardOf, openedBeside } from "./rivals.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 
 export function putOpening({ store, nowMs }: Engine, opening: LogOpening): void {
@@ -41,17 +42,7 @@ export function putOpening({ store, nowMs }: Engine, opening: LogOpening): void 
       id,
     );
     pruneLatest(sql, vehicle);
-    if (previousLog === undefined) return;
-    const other = sql.get<{ log: Uint8Array }>(
-      "SELECT log FROM logs WHERE vehicle = ? AND previous_log = ? AND id <> ? LIMIT 1",
-      vehicle,
-      previousLog,
-      id,
-    );
-    if (other !== undefined) {
-      const detail = `logs ${toHex(other.log)} and ${toHex(log)} both follow ${toHex(previousLog)}`;
-      raiseAlarm(sql, nowMs(), { vehicle, kind: "successors", detail });
-    }
+    openedBeside(sql, nowMs(), opening, id);
   });
 }
 
@@ -175,6 +166,7 @@ function commitOne(
   }
   const fork = known.length > 0;
   const id = putSegment(engine, sql, segment, log, lane, fork);
+  heardOf(sql, engine.nowMs(), header.vehicle, log);
   if (fork) alarm(engine, sql, header, "fork", "has two different headers");
   else {
     advance(sql, log, lane, header.number, headerHash);

@@ -91,6 +91,7 @@ export const TENANT_CLASSES: ColumnClasses = {
     sealed: internal,
     data: report,
   },
+  rivals: { vehicle: internal, log: internal, last_branch: internal, turns: internal },
   quarantine: {
     id: internal,
     at_ms: internal,

@@ -206,6 +206,17 @@ CREATE TABLE feed /* announcements, ids only, in the order of commits */ (
 ) STRICT;
 `;
 
+const RIVALS_SQL = `
+CREATE TABLE rivals /* logs that more than one log follows */ (
+  vehicle /* pseudonym */ TEXT NOT NULL,
+  log /* the one that they follow */ BLOB NOT NULL,
+  last_branch /* of logs: the follower that last was heard of, by itself or by what follows it */ INTEGER NOT NULL REFERENCES logs (id),
+  turns /* how often another one was heard of than before */ INTEGER NOT NULL,
+  PRIMARY KEY (vehicle, log)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX logs_previous ON logs (vehicle, previous_log);
+`;
+
 const GRANTS_SQL = `
 CREATE TABLE grants /* rights of cards and phones #PPI #SPI */ (
   id /* 128 random bits */ TEXT PRIMARY KEY,
@@ -237,6 +248,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   },
   { name: "grants", sql: GRANTS_SQL },
   { name: "the track lane in chunks", sql: CHUNKS_SQL },
+  { name: "logs that follow the same log", sql: RIVALS_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

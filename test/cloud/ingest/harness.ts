@@ -17,6 +17,7 @@ import {
   headerHash,
   type Lane,
   type LogOpening,
+  type OpenedSegment,
   ProtocolError,
   parseAck,
   randomBytes,
@@ -58,7 +59,7 @@ export type World = {
 };
 export type WorkerOptions = {
   readonly limits?: Partial<IngestLimits>;
-  readonly hook?: (segments: number) => Promise<void>;
+  readonly hook?: (count: number, segments: readonly OpenedSegment[]) => Promise<void>;
 };
 
 export async function makeWorld(): Promise<World> {
@@ -86,7 +87,7 @@ export async function makeWorld(): Promise<World> {
         store: {
           ...store,
           commitSegments: async (segments) => {
-            await hook?.(segments.length);
+            await hook?.(segments.length, segments);
             return store.commitSegments(segments);
           },
         },
