@@ -3,5 +3,11 @@ import type { Benchmark } from "./benchmark.ts";
 import { bufferBenchmark } from "./buffer/append.ts";
 import { canBenchmark } from "./can/can.ts";
 import { ingestBenchmark } from "./ingest/ingest.ts";
+import { unlockBenchmark } from "./unlock/unlock.ts";
 
-export const BENCHMARKS: readonly Benchmark[] = [bufferBenchmark, canBenchmark, ingestBenchmark];
+export const BENCHMARKS: readonly Benchmark[] = [
+  bufferBenchmark,
+  canBenchmark,
+  ingestBenchmark,
+  unlockBenchmark,
+];
