@@ -103,6 +103,7 @@ const ROWS: readonly { why: string; seen: readonly LockSeen[]; told: readonly st
     seen: [report({ supplyMv: 9499 }), report({ supplyMv: 9400 }), ended("done")],
     told: ["raised lock.supply_low", "cleared lock.supply_low"],
   },
+  { why: "supply just enough", seen: [report({ supplyMv: 9500 })], told: [] },
   {
     why: "the tamper contact, each change of it",
     seen: [

@@ -257,4 +257,101 @@ test("where a wait cannot be kept it is refused", () => {
   assert.is(lost.effects[0].verdict.status, "refused");
 });
 
+const applied = (durable: boolean): OrderInput => ({ type: "applied", durable });
+const silent = did({ outcome: "no_answer" });
+const forBooking = { booking: "b-1" };
+
+test("a rental is opened where somebody may be in the car, and ended only where that was seen", () => {
+  const begin = (action: Action) => {
+    const ours: CarFacts = {
+      ...parked,
+      openRental: { quality: "good", value: action === "end_rental" ? "b-1" : undefined },
+    };
+    const { state } = beginOrder({ ...command(action), ...forBooking });
+    return stepOrder(state, { ...intent, facts: ours }).state;
+  };
+  const opening = stepOrder(begin("unlock_and_release"), silent);
+  assert.equal(opening.effects, [{ type: "apply", what: "open_rental", flagged: [] }]);
+  assert.is(stepOrder(begin("end_rental"), silent).effects[0]?.type, "record_result");
+  const refused = stepOrder(begin("unlock_and_release"), did({ outcome: "not_sent" }));
+  assert.is(refused.effects[0]?.type, "record_result");
+  const ended = stepOrder(begin("end_rental"), did({ outcome: "done", sensed: locked }));
+  assert.ok(ended.effects[0]?.type === "apply" && ended.effects[0].what === "end_rental");
+  assert.is(stepOrder(begin("lock"), silent).effects[0]?.type, "record_result");
+  assert.is(stepOrder(begin("unlock"), silent).effects[0]?.type, "record_result");
+});
+
+test("an answer is durable only where intent, record and result are", () => {
+  const answerOf = (durable: readonly [boolean, boolean, boolean]): boolean => {
+    const [atIntent, atRecord, atResult] = durable;
+    const { state } = beginOrder({ ...command("unlock_and_release"), ...forBooking });
+    const free = did({ outcome: "done", sensed: unlocked });
+    const inputs: readonly OrderInput[] = [
+      { ...intent, durable: atIntent },
+      free,
+      free,
+      applied(atRecord),
+      { type: "result_recorded", durable: atResult },
+    ];
+    let step = stepOrder(state, inputs[0] ?? intent);
+    for (const input of inputs.slice(1)) step = stepOrder(step.state, input);
+    const [last] = step.effects;
+    assert.ok(last?.type === "answer");
+    return last.durable;
+  };
+  for (const a of [true, false])
+    for (const b of [true, false])
+      for (const c of [true, false]) assert.is(answerOf([a, b, c]), a && b && c);
+});
+
+test("what moves nothing is executed with what the contacts say now", () => {
+  const ours: CarFacts = { ...parked, openRental: { quality: "good", value: "b-1" } };
+  const { state } = beginOrder({ ...command("terminate"), ...forBooking });
+  const step = stepOrder(state, { ...intent, facts: ours });
+  assert.ok(step.state.value === "applying");
+  assert.is(step.state.verdict.mayHaveSucceeded, true);
+  assert.is(step.state.verdict.sensed, NOTHING_SENSED);
+});
+
+test("a clean success has no reason; a controller that says nothing of the end is not believed", () => {
+  assert.is(verdictOf("lock", { outcome: "done", sensed: locked }).reason, undefined);
+  assert.is(verdictOf("lock", { outcome: "none", sensed: unlocked }).reason, "not_seen");
+  assert.is(verdictOf("lock", { outcome: "done", sensed: unlocked }).reason, "not_seen");
+});
+
+test("a wait that could not be kept is not durable", () => {
+  const moving: CarFacts = { ...parked, speedKmh: { quality: "good", value: 20 } };
+  const { state } = beginOrder({ ...command("immobilise"), waitMs: 1000 });
+  const waiting = stepOrder(state, { ...intent, facts: moving }).state;
+  const lost = stepOrder(waiting, { type: "armed_recorded", durable: false }).state;
+  const answered = stepOrder(lost, recorded).effects[0];
+  assert.ok(answered?.type === "answer" && !answered.durable);
+});
+
+test("each state takes the one input that it waits for, and no other", () => {
+  const moving: CarFacts = { ...parked, speedKmh: { quality: "good", value: 20 } };
+  const begun = beginOrder({ ...command("immobilise"), waitMs: 1000 }).state;
+  const waiting = stepOrder(begun, { ...intent, facts: moving }).state;
+  const pulsing = stepOrder(begun, intent).state;
+  const opening = stepOrder(
+    stepOrder(beginOrder({ ...command("unlock_and_release"), ...forBooking }).state, intent).state,
+    silent,
+  ).state;
+  const recording = stepOrder(pulsing, silent).state;
+  const answered = stepOrder(recording, recorded).state;
+  const inputs = [intent, silent, applied(true), recorded] as const;
+  const all: readonly OrderInput[] = [...inputs, { type: "armed_recorded", durable: true }];
+  const expected: readonly (readonly [OrderState, OrderInput["type"] | undefined])[] = [
+    [begun, "intent_recorded"],
+    [waiting, "armed_recorded"],
+    [pulsing, "actuated"],
+    [opening, "applied"],
+    [recording, "result_recorded"],
+    [answered, undefined],
+  ];
+  for (const [state, type] of expected)
+    for (const input of all)
+      if (input.type !== type) assert.throws(() => stepOrder(state, input), state.value);
+});
+
 test.run();

@@ -21,6 +21,7 @@ const ROWS = [
   { why: "across the 180th meridian, east", zones: [FIJI], where: at(-18, -179.5), inside: true },
   { why: "the other side of the world", zones: [FIJI], where: at(-18, 0), inside: false },
   { why: "no zones", zones: [], where: at(0, 0), inside: false },
+  { why: "in a triangle", zones: [SQUARE.slice(0, 3)], where: at(48.2, 11.5), inside: true },
   {
     why: "two corners hold nothing",
     zones: [SQUARE.slice(0, 2)],
