@@ -75,7 +75,7 @@ export function startCar(options: CarOptions): Car {
   const profile = isFile ? readProfile(config.profile) : readShippedProfile(config.profile);
   const store = createSignalStore({ profile, clock });
   const watcher = new Watcher(store, profile.profile.interlocks);
-  const subscription = store.subscribe((changes) => watcher.take(changes));
+  const subscription = store.subscribe((changes) => watcher.take(changes.signals()));
   const bus = openBus({ ...options, profile });
   const inputs = startInputs({ ...options, profile }, bus, store);
   bus.start({

@@ -99,14 +99,17 @@ function payloads(allNew: boolean): Uint8Array[] {
   });
 }
 
-/** The goal is for traffic as cars have it; with all values new it is the worst there can be. */
+/**
+ * With one value new as cars have it, with all new the worst there can be. The listener counts what changed; one that
+ * looks at each change also pays for the objects that are then built.
+ */
 export async function storeAgainstDecoding(allNew: boolean): Promise<Row> {
   const bytes = Buffer.from(DBC_TEXT);
   const profile = loadProfile({ file: "bench", json: PROFILE, dbc: () => bytes });
   const store = createSignalStore({ profile, clock: systemClock(() => performance.now()) });
   let changes = 0;
   store.subscribe((some) => {
-    changes += some.length;
+    changes += some.size;
   });
   const dbc = compileDbc(parseDbc(bytes));
   const frames = payloads(allNew).map(
@@ -140,6 +143,6 @@ export async function storeAgainstDecoding(allNew: boolean): Promise<Row> {
     unit: "frames/s",
     ours: { name: "signal store", values: found.ours },
     peer: { name: "decoding into an object", values: found.peer },
-    goal: allNew ? null : { of: "ratio", atLeast: 0.25 },
+    goal: { of: "ratio", atLeast: 0.25 },
   };
 }

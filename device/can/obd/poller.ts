@@ -87,7 +87,7 @@ class Poller implements ObdPoller {
     });
     this.#notBeforeMs = clock.bootMs() + rule.quietAfterIgnitionMs;
     this.#subscription = store.subscribe((changes) => {
-      for (const { name, value, quality } of changes) {
+      for (const { name, value, quality } of changes.signals()) {
         if (!this.#seesIgnition || name !== IGNITION || quality !== "good") continue;
         if (value === "ON" || value === "START") this.#hold(rule.quietAfterIgnitionMs);
       }

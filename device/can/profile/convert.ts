@@ -16,6 +16,13 @@ export type Convert = (physical: number) => SignalValue | undefined;
 /** What is wrong, and where below the leaf's `dbc2vss`. */
 export type ConvertProblem = { readonly path: string; readonly message: string };
 
+export type Converter = {
+  readonly convert: Convert;
+  /** Whether it gives every number back as it is, so that it need not be called. */
+  readonly plain: boolean;
+  readonly problems: readonly ConvertProblem[];
+};
+
 /** The type that an expression or a row of a mapping must give for a leaf. */
 export function expressionTypeOf(row: SignalRow): ExpressionType {
   switch (row.type) {
@@ -35,7 +42,7 @@ export function converterOf(
   rule: Dbc2Vss,
   message: CompiledMessage,
   slot: number,
-): { readonly convert: Convert; readonly problems: readonly ConvertProblem[] } {
+): Converter {
   const problems: ConvertProblem[] = [];
   const report = (path: string, text: string): void => {
     problems.push({ path, message: text });
@@ -46,7 +53,8 @@ export function converterOf(
     unknown.size === 0
       ? (x) => (Number.isNaN(x) ? undefined : known(x))
       : (x) => (Number.isNaN(x) || unknown.has(x) ? undefined : known(x));
-  return { convert, problems };
+  const plain = rule.transform === undefined && unknown.size === 0;
+  return { convert, plain: plain && signalRow(name).type === "float", problems };
 }
 
 type Report = (path: string, message: string) => void;

@@ -10,6 +10,8 @@ export type BoundLeaf = {
   /** Of the message's slots. */
   readonly slot: number;
   readonly convert: Convert;
+  /** Whether `convert` gives every number back as it is. */
+  readonly plain: boolean;
   readonly staleMs: number;
 };
 
@@ -113,9 +115,9 @@ class Linker {
       const found = this.#find(rule.signal, `${path}/signal`);
       if (found === undefined) return;
       const { message, slot } = found;
-      const { convert, problems } = converterOf(name, rule, message, slot);
+      const { convert, plain, problems } = converterOf(name, rule, message, slot);
       for (const problem of problems) this.#error(path + problem.path, problem.message);
-      this.#leavesOf(message).push({ name, slot, convert, staleMs });
+      this.#leavesOf(message).push({ name, slot, convert, plain, staleMs });
     } else this.#text(name, rule, staleMs, path);
   }
 

@@ -76,7 +76,7 @@ class RunningCollector implements Collector {
         loadScheme("car-sharing.json", readShippedScheme("car-sharing"), profile.profile),
       ],
     );
-    this.#subscription = store.subscribe((changes) => this.#take(changes));
+    this.#subscription = store.subscribe((changes) => this.#take(changes.signals()));
     this.#reception = watchReception({ store, clock: options.clock, emit: this.#out });
   }
 

@@ -1,13 +1,11 @@
 /** The latest value of each signal, with its time and quality. */
 import {
   type Clock,
-  isSignalName,
   type Quality,
   SIGNALS,
   type Signal,
   type SignalName,
   type SignalValue,
-  signalByCode,
   signalRow,
   signalValueError,
   type Timer,
@@ -15,6 +13,7 @@ import {
 import type { BusFrame } from "../bus/bus.ts";
 import { DECODED_ALL, DECODED_NONE } from "../dbc/index.ts";
 import type { BoundLeaf, BoundMessage, CompiledProfile } from "../profile/link.ts";
+import { ChangeColumns, type Changes } from "./changes.ts";
 import { checksumHolds, counterMoves, newReception, type Reception } from "./receive.ts";
 import { TextAssembler } from "./texts.ts";
 
@@ -43,7 +42,7 @@ export type SignalStore = {
   /** Whether the profile or a `put` gives it. */
   readonly provides: (name: SignalName) => boolean;
   /** Calls with what changed in value or quality, in order, after each batch. Must not ingest. */
-  readonly subscribe: (listener: (changes: readonly Signal[]) => void) => {
+  readonly subscribe: (listener: (changes: Changes) => void) => {
     readonly cancel: () => void;
   };
   /** When the last data frame came, whatever it was; undefined: none yet. */
@@ -110,9 +109,13 @@ class Store implements SignalStore {
   readonly #staleMs = new Float64Array(CODES);
   /** The physical value that the state was judged by. */
   readonly #shadow = new Float64Array(CODES).fill(Number.NaN);
+  /** Good values that are numbers, apart from the others: a number in here costs no memory of its own. */
+  readonly #numbers = new Float64Array(CODES).fill(Number.NaN);
   readonly #values: (SignalValue | undefined)[] = new Array(CODES).fill(undefined);
-  readonly #listeners = new Set<(changes: readonly Signal[]) => void>();
-  #changes: Signal[] = [];
+  readonly #listeners = new Set<(changes: Changes) => void>();
+  #changes = new ChangeColumns();
+  /** The other one of two that take turns; undefined while listeners look at it. */
+  #spare: ChangeColumns | undefined;
   #frames = 0;
   #ignored = 0;
   #lastFrameMs: number | undefined;
@@ -146,8 +149,9 @@ class Store implements SignalStore {
     const { code } = SIGNALS[name];
     this.#staleMs[code] = staleMs;
     this.#times[code] = bootMs;
+    this.#shadow[code] = Number.NaN;
     const wrong = value !== undefined && signalValueError(name, value) !== undefined;
-    this.#set(name, code, value === undefined ? CODE : wrong ? RANGE : GOOD, value);
+    this.#set(code, value === undefined ? CODE : wrong ? RANGE : GOOD, value);
     this.#flush();
   }
 
@@ -157,7 +161,7 @@ class Store implements SignalStore {
     const bootMs = this.#times[code] ?? 0;
     const old = state !== NEVER && this.#clock.bootMs() - bootMs > (this.#staleMs[code] ?? 0);
     const quality = QUALITY_OF[old ? STALE : state] ?? "unknown";
-    return { name, value: this.#values[code], quality, bootMs };
+    return { name, value: this.#valueOf(code), quality, bootMs };
   }
 
   good(name: SignalName): SignalValue | undefined {
@@ -169,7 +173,7 @@ class Store implements SignalStore {
     return (this.#staleMs[SIGNALS[name].code] ?? 0) > 0;
   }
 
-  subscribe(listener: (changes: readonly Signal[]) => void): { readonly cancel: () => void } {
+  subscribe(listener: (changes: Changes) => void): { readonly cancel: () => void } {
     this.#listeners.add(listener);
     return { cancel: () => this.#listeners.delete(listener) };
   }
@@ -231,23 +235,37 @@ class Store implements SignalStore {
       this.#distrust(binding);
       return;
     }
+    const whole = status === DECODED_ALL;
+    const states = this.#state;
+    const times = this.#times;
+    const shadow = this.#shadow;
+    const numbers = this.#numbers;
+    const changes = this.#changes;
     for (const slot of slots) {
-      if (status !== DECODED_ALL && present[slot.slot] === 0) continue;
+      if (!whole && present[slot.slot] === 0) continue;
       const physical = values[slot.slot] ?? Number.NaN;
-      const state = this.#state[slot.code] ?? NEVER;
-      this.#times[slot.code] = bootMs;
-      if (physical === this.#shadow[slot.code] && state !== NEVER && state <= RANGE) continue;
-      this.#judge(slot, physical);
+      const { code } = slot;
+      const state = states[code] ?? NEVER;
+      times[code] = bootMs;
+      if (physical === shadow[code] && state !== NEVER && state <= RANGE) continue;
+      shadow[code] = physical;
+      if (!(slot.plain && physical >= slot.min && physical <= slot.max)) {
+        this.#judge(slot, physical);
+      } else if (state !== GOOD || numbers[code] !== physical) {
+        // The way of most values, without a call: a number as it is, within its bounds.
+        states[code] = GOOD;
+        numbers[code] = physical;
+        changes.addNumber(code, physical, bootMs);
+      }
     }
     for (const text of binding.texts) this.#takeText(text, message, data, bootMs);
   }
 
   /** A new physical value, or one whose quality was in doubt. */
   #judge(slot: Slot, physical: number): void {
-    this.#shadow[slot.code] = physical;
     const value = slot.convert(physical);
     const outside = typeof value === "number" && !(value >= slot.min && value <= slot.max);
-    this.#set(slot.name, slot.code, value === undefined ? CODE : outside ? RANGE : GOOD, value);
+    this.#set(slot.code, value === undefined ? CODE : outside ? RANGE : GOOD, value);
   }
 
   #takeText(text: TextAssembler, message: BoundMessage, data: Uint8Array, bootMs: number): void {
@@ -255,38 +273,47 @@ class Store implements SignalStore {
     const { name } = text.rule;
     const { code } = SIGNALS[name];
     this.#times[code] = bootMs;
-    this.#set(name, code, text.value === undefined ? CODE : GOOD, text.value);
+    this.#set(code, text.value === undefined ? CODE : GOOD, text.value);
   }
 
   /** A frame that cannot be believed makes what hangs on it invalid, until a good one comes. */
   #distrust({ slots }: Binding): void {
-    for (const { name, code } of slots) {
-      if (this.#state[code] !== NEVER) this.#set(name, code, FRAME, undefined);
+    for (const { code } of slots) {
+      if (this.#state[code] !== NEVER) this.#set(code, FRAME, undefined);
     }
   }
 
   /** Keeps the last good value where the new state is not good. */
-  #set(name: SignalName, code: number, state: number, value: SignalValue | undefined): void {
+  #set(code: number, state: number, value: SignalValue | undefined): void {
     const before = this.#state[code] ?? NEVER;
-    const same = state !== GOOD || this.#values[code] === value;
+    const same = state !== GOOD || this.#valueOf(code) === value;
     this.#state[code] = state;
-    if (state === GOOD) this.#values[code] = value;
+    if (state === GOOD) this.#keep(code, value);
     if (same && QUALITY_OF[before] === QUALITY_OF[state] && before !== NEVER) return;
     const quality = QUALITY_OF[state] ?? "unknown";
-    this.#changes.push({
-      name,
-      value: this.#values[code],
-      quality,
-      bootMs: this.#times[code] ?? 0,
-    });
+    this.#changes.add(code, this.#valueOf(code), quality, this.#times[code] ?? 0);
+  }
+
+  #keep(code: number, value: SignalValue | undefined): void {
+    if (typeof value === "number") this.#numbers[code] = value;
+    else this.#values[code] = value;
+  }
+
+  /** A leaf is of one type for good, so one of the two places has it. */
+  #valueOf(code: number): SignalValue | undefined {
+    const number = this.#numbers[code] ?? Number.NaN;
+    return Number.isNaN(number) ? this.#values[code] : number;
   }
 
   #flush(): void {
-    if (this.#changes.length === 0) return;
-    this.#watch();
     const changes = this.#changes;
-    this.#changes = [];
+    if (changes.size === 0) return;
+    this.#watch();
+    this.#changes = this.#spare ?? new ChangeColumns();
+    this.#spare = undefined;
     for (const listener of this.#listeners) listener(changes);
+    changes.clear();
+    this.#spare = changes;
   }
 
   #sweep(): void {
@@ -300,8 +327,7 @@ class Store implements SignalStore {
         fresh += 1;
         continue;
       }
-      const name = signalByCode(code);
-      if (isSignalName(name)) this.#set(name, code, STALE, undefined);
+      this.#set(code, STALE, undefined);
     }
     this.#flush();
     if (fresh > 0) this.#watch();

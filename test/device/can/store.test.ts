@@ -27,7 +27,7 @@ function bench(): Bench {
   clock.pass(1000);
   const store = createSignalStore({ profile, clock });
   const changes: Signal[] = [];
-  store.subscribe((some) => changes.push(...some));
+  store.subscribe((some) => changes.push(...some.signals()));
   return { clock, store, frames: new CarFrames(profile, clock), changes };
 }
 
@@ -50,6 +50,32 @@ test("subscribers hear changes once each, in order, and not what stays the same"
   for (const kmh of [10, 10, 11, 11, 10]) frames.send(store, speed(kmh));
   const speeds = changes.filter(({ name }) => name === SPEED).map(({ value }) => value);
   assert.equal(speeds, [10, 11, 10]);
+});
+
+test("a batch of any size tells all its changes, and what a listener keeps stays as it was", () => {
+  const { store, frames, clock } = bench();
+  const kept: (readonly Signal[])[] = [];
+  store.subscribe((changes) => {
+    assert.is(changes.signals().length, changes.size);
+    assert.is(changes.signals(), changes.signals(), "built once");
+    kept.push(changes.signals());
+  });
+  const many = Array.from({ length: 1000 }, (_, i) => {
+    clock.pass(40);
+    return frames.make("SPEED", speed(i / 10).SPEED);
+  });
+  store.ingest(many);
+  frames.send(store, speed(120));
+  assert.is(kept.length, 2);
+  const speeds = kept.map((list) => list.filter(({ name }) => name === SPEED));
+  assert.equal(
+    speeds[0]?.map(({ value, quality, bootMs }) => `${value} ${quality} ${bootMs}`),
+    many.map(({ bootMs }, i) => `${i / 10} good ${bootMs}`),
+  );
+  assert.equal(
+    speeds[1]?.map(({ value }) => value),
+    [120],
+  );
 });
 
 test("fault codes and what no mapping names are unknown, never values", () => {
