@@ -26,7 +26,7 @@ import {
   verifyAudit,
 } from "./audit-chain.ts";
 import { putBooking, readBooking, readBookings, sealHolder } from "./bookings.ts";
-import { createCommand, readCommand, readCommands, stepCommand } from "./commands.ts";
+import { createCommand, isEnd, readCommand, readCommands, stepCommand } from "./commands.ts";
 import { type Database, openDatabase, type Sql } from "./database.ts";
 import type { Engine } from "./engine.ts";
 import { latestEvents, queryEvents } from "./events.ts";
@@ -203,7 +203,8 @@ function writing(engine: Engine, options: TenantStoreOptions) {
         const { record: stored, created } = createCommand(sql, command, nowMs());
         return { stored, head: created ? record(sql, audit) : undefined };
       });
-      if (done.head !== undefined) anchored(done.head);
+      // Not anchored here: the signer's record of it is, or its end, each with a head that stands for this entry too,
+      // and the request is not answered before one of them.
       return done.stored;
     },
     stepCommand: async (id, change, audit) => {
@@ -211,10 +212,14 @@ function writing(engine: Engine, options: TenantStoreOptions) {
         const { record: stored, changed } = stepCommand(sql, id, change, nowMs());
         return { stored, head: changed ? record(sql, audit) : undefined };
       });
-      if (done.head !== undefined) anchored(done.head);
+      // A step on the way is answered to nobody; the head of the end stands for it.
+      if (done.head !== undefined && isEnd(change.state)) anchored(done.head);
       return done.stored;
     },
-    nextCounter: async (vehicle) => store.write((sql) => nextCounter(sql, vehicle)),
+    nextCounter: async (vehicle, audit) =>
+      audit === undefined
+        ? store.write((sql) => nextCounter(sql, vehicle))
+        : audited(audit, (sql) => nextCounter(sql, vehicle)),
     audit: async (entry) => audited(entry, () => undefined),
   } satisfies Partial<SqliteTenantStore>;
 }

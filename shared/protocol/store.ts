@@ -247,8 +247,11 @@ export type TenantStore = {
       Partial<Pick<CommandRecord, "requestHash" | "result" | "error">>,
     audit: AuditEntry,
   ) => Promise<CommandRecord>;
-  /** The next value of the vehicle's command counter: never the same twice, whoever asks. */
-  readonly nextCounter: (vehicle: VehicleId) => Promise<number>;
+  /**
+   * The next value of the vehicle's command counter: never the same twice, whoever asks. `audit` is written in the same
+   * commit and anchored, where it is given.
+   */
+  readonly nextCounter: (vehicle: VehicleId, audit?: AuditEntry) => Promise<number>;
 
   readonly feed: (after: number, limit: number) => Promise<readonly FeedEntry[]>;
   readonly audit: (entry: AuditEntry) => Promise<void>;

@@ -182,13 +182,12 @@ export class Signer {
     const session = await this.#session(store, caller.tenant, vehicle);
     const lifeMs = this.#parts.commandLifeMs ?? COMMAND_LIFE_MS_DEFAULT;
     const key = await secrets.key("command", session.keyVersions?.command);
-    const counter = await store.nextCounter(order.vehicle);
-    await store.audit({
+    const counter = await store.nextCounter(order.vehicle, {
       actor: caller.subject,
       action: "signer.sign_command",
       subject: `command:${toHex(order.id)}`,
       outcome: "done",
-      reason: `${action} ${order.vehicle}, counter ${counter}`,
+      reason: `${action} ${order.vehicle}`,
     });
     const envelope = signCommand(key, {
       id: order.id,
