@@ -69,8 +69,10 @@ test("a batch of any size tells all its changes, and what a listener keeps stays
   assert.is(kept.length, 2);
   const speeds = kept.map((list) => list.filter(({ name }) => name === SPEED));
   assert.equal(
-    speeds[0]?.map(({ value, quality, bootMs }) => `${value} ${quality} ${bootMs}`),
-    many.map(({ bootMs }, i) => `${i / 10} good ${bootMs}`),
+    speeds[0]?.map(
+      ({ value, quality, bootMs }) => `${Number(value).toFixed(1)} ${quality} ${bootMs}`,
+    ),
+    many.map(({ bootMs }, i) => `${(i / 10).toFixed(1)} good ${bootMs}`),
   );
   assert.equal(
     speeds[1]?.map(({ value }) => value),
