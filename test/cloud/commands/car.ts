@@ -27,7 +27,8 @@ export type Conduct = readonly CommandResult["status"][];
 /** A car that speaks the protocol with the keys it was enrolled with. */
 export class Car {
   readonly vehicle: VehicleId;
-  readonly key = signingKey(randomBytes(32));
+  readonly seed: Uint8Array = randomBytes(32);
+  readonly key = signingKey(this.seed);
   readonly received: Command[] = [];
   readonly envelopes: Uint8Array[] = [];
   readonly sent: { readonly channel: Channel; readonly payload: Uint8Array }[] = [];

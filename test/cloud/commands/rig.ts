@@ -78,6 +78,8 @@ export type Rig = {
   readonly issuer: Issuer;
   readonly car: Car;
   readonly commandKey: Uint8Array;
+  readonly grantKey: Uint8Array;
+  readonly timeKey: Uint8Array;
   readonly commands: () => CommandService;
   readonly signer: () => SignerClient;
   readonly port: () => number;
@@ -143,12 +145,16 @@ export async function openRig(beside: Beside = () => undefined): Promise<Rig> {
   const registry = await openRegistry({ dir, masterKey, create: true });
   const car = new Car(CAR);
   let commandKey: Uint8Array = new Uint8Array();
+  let grantKey: Uint8Array = new Uint8Array();
+  let timeKey: Uint8Array = new Uint8Array();
   for (const tenant of [DEMO, OTHER]) {
     await registry.create(tenant, signerKey, audit("tenant.create"), async (made) => {
-      const {
-        command: { publicKey },
-      } = await provisionSigner(made.signerVault, systemRandom);
-      if (tenant === DEMO) commandKey = publicKey;
+      const keys = await provisionSigner(made.signerVault, systemRandom);
+      if (tenant === DEMO) {
+        commandKey = keys.command.publicKey;
+        grantKey = keys.grant.publicKey;
+        timeKey = keys.time.publicKey;
+      }
       const silentKey = signingKey(randomBytes(32)).publicKey;
       const cars = tenant === DEMO ? [CAR, SILENT_CAR] : [CAR];
       for (const vehicle of cars) {
@@ -167,7 +173,18 @@ export async function openRig(beside: Beside = () => undefined): Promise<Rig> {
   const config = join(dir, "signer.json");
   const child = { dir, socket, signerKey: Buffer.from(signerKey).toString("hex"), jwk: tokens.jwk };
   writeFileSync(config, JSON.stringify(child), { mode: 0o600 });
-  return assemble({ dir, registry, tokens, car, commandKey, socket, config, beside });
+  return assemble({
+    dir,
+    registry,
+    tokens,
+    car,
+    commandKey,
+    grantKey,
+    timeKey,
+    socket,
+    config,
+    beside,
+  });
 }
 
 type Made = {
@@ -176,13 +193,15 @@ type Made = {
   readonly tokens: Issuer;
   readonly car: Car;
   readonly commandKey: Uint8Array;
+  readonly grantKey: Uint8Array;
+  readonly timeKey: Uint8Array;
   readonly socket: string;
   readonly config: string;
   readonly beside: Beside;
 };
 
 async function assemble(made: Made): Promise<Rig> {
-  const { dir, registry, tokens, car, commandKey, config } = made;
+  const { dir, registry, tokens, car, commandKey, grantKey, timeKey, config } = made;
   const tls = await serverCertificate();
   let signerProcess = await spawnSigner(config);
   const start = () => startNode(made, tls);
@@ -193,6 +212,8 @@ async function assemble(made: Made): Promise<Rig> {
     issuer: tokens,
     car,
     commandKey,
+    grantKey,
+    timeKey,
     commands: () => node.commands,
     signer: () => node.signer,
     port: () => node.port,
