@@ -6,12 +6,14 @@
 import { join } from "node:path";
 import { type Buffer as EventBuffer, openBuffer } from "@kerbside/buffer";
 import { createCollector } from "@kerbside/can";
-import { openPolicyStore } from "@kerbside/immobiliser";
+import { openPolicyStore, type PolicyStore } from "@kerbside/immobiliser";
 import {
+  type Channel,
   type Clock,
   type Log,
   type NewEvent,
   ProtocolError,
+  type Push,
   type Random,
 } from "@kerbside/protocol";
 import {
@@ -20,11 +22,13 @@ import {
   type Identity,
   mqttTransport,
   startUplink,
+  type Uplink,
 } from "@kerbside/uplink";
 import { artefactTaker } from "./artefacts.ts";
-import { startCar } from "./car.ts";
+import { type Car, startCar } from "./car.ts";
 import type { AgentConfig } from "./config.ts";
 import { joinTenant } from "./enrolment.ts";
+import { Entry } from "./entry.ts";
 import { openEpochNumbers } from "./epoch-numbers.ts";
 import { busFaults } from "./faults.ts";
 import { type Locks, startLocks } from "./locks.ts";
@@ -57,7 +61,11 @@ function emitter(buffer: EventBuffer, log: Log): Emit {
   };
 }
 
-function openCarBuffer(options: AgentOptions, identity: Identity): Promise<EventBuffer> {
+function openCarBuffer(
+  options: AgentOptions,
+  identity: Identity,
+  entry: Entry,
+): Promise<EventBuffer> {
   const { config, clock, random, log } = options;
   const { address, signingKey, ingestKey } = identity;
   return openBuffer({
@@ -70,6 +78,7 @@ function openCarBuffer(options: AgentOptions, identity: Identity): Promise<Event
     random,
     log,
     trackWindowMs: config.trackWindowMs,
+    time: () => entry.eventTime(),
   });
 }
 
@@ -93,7 +102,8 @@ function awake(locks: Locks, power: PowerCare): CommandExecutor {
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, clock, random, log } = options;
   const identity = await joinTenant(options);
-  const buffer = await openCarBuffer(options, identity);
+  const entry = await Entry.open({ config, identity, clock, random, log });
+  const buffer = await openCarBuffer(options, identity, entry);
   const emit = emitter(buffer, log);
   const { previousEndedCleanly } = buffer;
   emit({ kind: "agent.started", data: { version: AGENT_VERSION, previousEndedCleanly } });
@@ -104,7 +114,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const epochs = openEpochNumbers(join(config.dataDir, "epoch"), clock);
   const policy = await openPolicyStore(join(config.dataDir, "policy", "rental"), config);
   const { sessionMs } = session;
-  const locks = await startLocks({ config, clock, random, log, car, policy, sessionMs, emit });
+  const onRentalEnded = (): void => entry.rentalEnded();
+  const locks = await startLocks({
+    ...{ config, clock, random, log, car, policy, sessionMs, emit, onRentalEnded },
+  });
   const power = new PowerCare({
     clock,
     emit,
@@ -127,7 +140,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const transport = new SleepingTransport(power.row(), (keepaliveS) =>
     mqttTransport({ ...identity, ...broker, tls: () => identity.tls, clock, keepaliveS }),
   );
-  const other = artefactTaker({ policy, key: () => identity.keys.key("artefact"), log });
+  const changed = (): void => uplink.announce();
   const uplink = startUplink({
     address: identity.address,
     transport,
@@ -136,11 +149,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     signingKey: identity.signingKey,
     commandKey: () => identity.keys.key("command") ?? identity.commandKey,
     announces: () => ({
+      ...entry.announces(),
       keyVersions: identity.keys.versions(),
       epochNumber: epochs.of(session.epoch()),
       power: power.state(),
     }),
-    other: pushTaker({ keys: identity.keys, log, changed: () => uplink.announce(), other }),
+    onNonce: (nonce) => entry.announced(nonce, session.epoch()),
+    other: downTaker({ entry, policy, identity, log, changed }),
     commands: awake(locks, power),
     clock,
     random,
@@ -148,23 +163,66 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     agentVersion: AGENT_VERSION,
     profile: `${name}/${version}`,
   });
+  entry.start(locks, emit, changed, () => power.take({ type: "wake", source: "card" }));
   locks.onLate((answer) => uplink.report(answer));
   const settled = locks.interrupted.then((answers) => {
     for (const answer of answers) uplink.report(answer);
   });
-  return {
-    close: async () => {
-      collector.close();
-      power.stop();
-      await car.stop();
-      await locks.stop();
-      await policy.close();
-      await settled;
-      await buffer
-        .append({ kind: "agent.stopping", data: { reason: "asked" } })
-        .catch(() => log.warn("event.not_kept", { kind: "agent.stopping" }));
-      await uplink.close();
-      await buffer.close();
-    },
+  const parts = { collector, power, car, entry, locks, policy, settled, buffer, uplink, log };
+  return { close: () => closeAll(parts) };
+}
+
+/** What comes down besides commands and acknowledgements: time, keys, policies, grants. */
+function downTaker({
+  entry,
+  policy,
+  identity,
+  log,
+  changed,
+}: {
+  readonly entry: Entry;
+  readonly policy: PolicyStore;
+  readonly identity: Identity;
+  readonly log: Log;
+  readonly changed: () => void;
+}): (channel: Channel, payload: Uint8Array) => void {
+  const artefacts = artefactTaker({ policy, key: () => identity.keys.key("artefact"), log });
+  const other = (push: Push): void => {
+    artefacts(push);
+    entry.takePush(push);
   };
+  const pushes = pushTaker({ keys: identity.keys, log, changed, other });
+  return (channel, payload) => {
+    entry.takeTime(channel, payload);
+    pushes(channel, payload);
+  };
+}
+
+type Parts = {
+  readonly collector: { readonly close: () => void };
+  readonly power: PowerCare;
+  readonly car: Car;
+  readonly entry: Entry;
+  readonly locks: Locks;
+  readonly policy: PolicyStore;
+  readonly settled: Promise<void>;
+  readonly buffer: EventBuffer;
+  readonly uplink: Uplink;
+  readonly log: Log;
+};
+
+async function closeAll(parts: Parts): Promise<void> {
+  const { collector, power, car, entry, locks, policy, settled, buffer, uplink, log } = parts;
+  collector.close();
+  power.stop();
+  await car.stop();
+  await entry.close();
+  await locks.stop();
+  await policy.close();
+  await settled;
+  await buffer
+    .append({ kind: "agent.stopping", data: { reason: "asked" } })
+    .catch(() => log.warn("event.not_kept", { kind: "agent.stopping" }));
+  await uplink.close();
+  await buffer.close();
 }

@@ -72,6 +72,16 @@ export const configSchema = Type.Object(
         { additionalProperties: false },
       ),
     ]),
+    reader: Type.Optional(
+      Type.Object(
+        {
+          path: path("tty of the card and phone reader, or a Unix socket"),
+          baudRate: Type.Integer({ minimum: 1200, maximum: 2_000_000, default: 115_200 }),
+          pairingKeyFile: path("32 bytes, hexadecimal, as written into the reader"),
+        },
+        { additionalProperties: false },
+      ),
+    ),
     trackWindowMs: Type.Integer({ minimum: 250, maximum: 5000, default: 1000 }),
   },
   { additionalProperties: false },
@@ -102,7 +112,10 @@ export function readConfig(file: string): AgentConfig {
   const given = raw["lock"];
   const byLink = isRecord(given) && (given["driver"] ?? "link") === "link";
   const lock = byLink ? { ...LOCK_DEFAULTS, ...given } : given;
-  const filled: unknown = { ...DEFAULTS, ...raw, lock };
+  const reader = isRecord(raw["reader"])
+    ? { reader: { baudRate: LOCK_DEFAULTS.baudRate, ...raw["reader"] } }
+    : {};
+  const filled: unknown = { ...DEFAULTS, ...raw, lock, ...reader };
   if (!validator.Check(filled)) {
     const [first] = validator.Errors(filled);
     const where = first?.instancePath === "" ? "" : ` at ${first?.instancePath}`;
@@ -125,6 +138,15 @@ export function readConfig(file: string): AgentConfig {
     },
     bus: filled.bus.driver === "socket" ? { ...filled.bus, path: at(filled.bus.path) } : filled.bus,
     ...(filled.gnss === undefined ? {} : { gnss: { ...filled.gnss, path: at(filled.gnss.path) } }),
+    ...(filled.reader === undefined
+      ? {}
+      : {
+          reader: {
+            ...filled.reader,
+            path: at(filled.reader.path),
+            pairingKeyFile: at(filled.reader.pairingKeyFile),
+          },
+        }),
     lock:
       filled.lock.driver === "can"
         ? filled.lock

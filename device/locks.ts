@@ -10,6 +10,7 @@ import {
   type CarRecord,
   Executor,
   type LockSeen,
+  type Opener,
   openCarRecord,
   openJournal,
   type PolicyStore,
@@ -19,13 +20,18 @@ import {
   sensedState,
 } from "@kerbside/immobiliser";
 import {
+  ACTION_DOMAIN,
+  type Action,
   type Clock,
   type Command,
+  type LockSensed,
   type Log,
   type NewEvent,
   type Random,
   type SensedState,
+  sha256,
   toHex,
+  utf8,
 } from "@kerbside/protocol";
 import type { CommandExecutor } from "@kerbside/uplink";
 import type { Car, CarSeen } from "./car.ts";
@@ -36,6 +42,7 @@ import { lockFaultEvents, startLockHardware } from "./lock-hardware.ts";
 const FIRST_REPORT_MS_MAX = 5000;
 /** The bus tells of a bolt within this after the controller did. */
 const CAUSE_MS = 2000;
+const ID_BYTES = 16;
 
 export type LocksOptions = {
   readonly config: AgentConfig;
@@ -46,10 +53,20 @@ export type LocksOptions = {
   readonly policy: PolicyStore;
   readonly sessionMs: () => number;
   readonly emit: (event: NewEvent) => void;
+  /** No rental is open any more. */
+  readonly onRentalEnded?: () => void;
 };
+
+/** What a card or phone may do, as the grants in the car say. */
+export type AllowedOrder = Opener & { readonly action: Action; readonly booking: string };
+type Cause = { readonly cause: "command" | "access"; readonly booking?: string };
 
 export type Locks = {
   readonly commands: CommandExecutor;
+  /** Does what the car itself allows a card or phone, through the same executor. Never rejects. */
+  readonly allow: (asked: AllowedOrder) => Promise<Answer>;
+  /** Whether the lock is seen locked now. */
+  readonly locked: () => "yes" | "no" | "unknown";
   /** The rental on the car: for access without coverage, which opens rentals too, and for power care. */
   readonly rental: RentalDesk;
   /** What a crash left open, answered as unknown with what is sensed. Resolves once, before the first command runs. */
@@ -60,8 +77,8 @@ export type Locks = {
   readonly resumed: () => Promise<void>;
   /** What was seen in the car. */
   readonly seen: (seen: CarSeen) => void;
-  /** The command that moves the bolts now, if one does. */
-  readonly cause: () => { readonly cause: "command"; readonly booking?: string } | undefined;
+  /** The command, card or phone that moves the bolts now, if one does. */
+  readonly cause: () => Cause | undefined;
   readonly stop: () => Promise<void>;
 };
 
@@ -89,6 +106,7 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
     onChange: (effect) => {
       emit(rentalEvent(effect));
       if (effect.type === "started") void executor.disarm("rental_opened");
+      else options.onRentalEnded?.();
     },
   });
   const late = new Late(emit);
@@ -124,26 +142,83 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
       executor.seen();
     },
     cause: () => moving.cause(),
-    commands: {
-      recorded: (command, requestHash) => executor.recorded(command, requestHash),
-      execute: async (command, requestHash) => {
-        await interrupted;
-        const answer = await moving.during(command, executor.execute(command, requestHash));
-        if (!answer.replayed) {
-          late.expect(command, answer);
-          emit(completed(command, answer));
-        }
-        const { status } = answer.verdict;
-        log.info("command.answered", { id: toHex(command.id), action: command.action, status });
-        return answer;
-      },
-    },
+    locked: () => lockedBy(driver.report()),
+    allow: (asked) =>
+      interrupted.then(() => {
+        const order = orderOf(options, journal.counter(), asked);
+        return moving.during(
+          order,
+          executor.allow(order, evidenceOf(order, asked), asked),
+          "access",
+        );
+      }),
+    commands: commandsOf({ executor, interrupted, moving, late, emit, log }),
     stop: async () => {
       driver.stop();
       rental.stop();
       await journal.close();
       await record.close();
     },
+  };
+}
+
+function commandsOf({
+  executor,
+  interrupted,
+  moving,
+  late,
+  emit,
+  log,
+}: {
+  readonly executor: Executor;
+  readonly interrupted: Promise<unknown>;
+  readonly moving: Movement;
+  readonly late: Late;
+  readonly emit: (event: NewEvent) => void;
+  readonly log: Log;
+}): CommandExecutor {
+  return {
+    recorded: (command, requestHash) => executor.recorded(command, requestHash),
+    execute: async (command, requestHash) => {
+      await interrupted;
+      const answer = await moving.during(command, executor.execute(command, requestHash));
+      if (!answer.replayed) {
+        late.expect(command, answer);
+        emit(completed(command, answer));
+      }
+      const { status } = answer.verdict;
+      log.info("command.answered", { id: toHex(command.id), action: command.action, status });
+      return answer;
+    },
+  };
+}
+
+function lockedBy(report: LockSensed | undefined): "yes" | "no" | "unknown" {
+  return report === undefined ? "unknown" : sensedState(report).locked;
+}
+
+/** In the place of the hash of a command's envelope: nothing was signed. */
+function evidenceOf({ id }: Command, { by, credential }: AllowedOrder): Uint8Array {
+  return sha256(utf8(`${by}\n${credential}\n${toHex(id)}`));
+}
+
+/** An order in the form of a command that nobody sent: it has no session, and moves no counter. */
+function orderOf(
+  { config, random }: LocksOptions,
+  counter: number,
+  { action, booking }: AllowedOrder,
+): Command {
+  const { tenant, vehicle } = config;
+  return {
+    id: random.bytes(ID_BYTES),
+    tenant,
+    vehicle,
+    domain: ACTION_DOMAIN[action],
+    action,
+    booking,
+    epoch: new Uint8Array(ID_BYTES),
+    counter,
+    expiresAtMs: 0,
   };
 }
 
@@ -258,14 +333,19 @@ class ContactsWatch {
 /** Remembers which command is moving the bolts, a little beyond its end. */
 class Movement {
   readonly #clock: Clock;
-  #last: { readonly booking?: string; untilMs: number } | undefined;
+  #last: (Cause & { untilMs: number }) | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  async during<T>({ booking }: Command, work: Promise<T>): Promise<T> {
+  async during<T>(
+    { booking }: Command,
+    work: Promise<T>,
+    cause: Cause["cause"] = "command",
+  ): Promise<T> {
     const mine = {
+      cause,
       ...(booking === undefined ? {} : { booking }),
       untilMs: Number.POSITIVE_INFINITY,
     };
@@ -277,9 +357,10 @@ class Movement {
     }
   }
 
-  cause(): { readonly cause: "command"; readonly booking?: string } | undefined {
+  cause(): Cause | undefined {
     const last = this.#last;
     if (last === undefined || this.#clock.bootMs() > last.untilMs) return undefined;
-    return { cause: "command", ...(last.booking === undefined ? {} : { booking: last.booking }) };
+    const { cause, booking } = last;
+    return { cause, ...(booking === undefined ? {} : { booking }) };
   }
 }

@@ -5,6 +5,7 @@ import { runBuffer } from "@kerbside/buffer";
 import { ProfileError, runCan, runProfile } from "@kerbside/can";
 import { type Clock, ProtocolError, systemClock, systemRandom } from "@kerbside/protocol";
 import { loadIdentity } from "@kerbside/uplink";
+import { accessLines, accessListing } from "./access-list.ts";
 import { startAgent } from "./agent.ts";
 import { ConfigError, readConfig } from "./config.ts";
 import { lockStatus } from "./lock-status.ts";
@@ -78,6 +79,18 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: "decode logs, watch a bus",
     run: (args) => runCan(args, CAN_IO),
   },
+  access: {
+    usage: "access list --config FILE",
+    words: "the grants that the car holds",
+    run: async ([name, ...rest]) => {
+      if (name !== "list") throw new UsageError("expected: access list");
+      const { config, json } = configWords(rest);
+      const listing = await accessListing(readConfig(config));
+      const text = json ? JSON.stringify(listing) : accessLines(listing).join("\n");
+      process.stdout.write(`${text}\n`);
+      return 0;
+    },
+  },
   buffer: {
     usage: "buffer append|status|verify …",
     words: "look into the buffer of a data directory",
@@ -130,7 +143,7 @@ async function main([name, ...args]: readonly string[]): Promise<ExitCode> {
     );
     return 2;
   }
-  if (args[0] === "--help" && (name === "run" || name === "lock")) {
+  if (args[0] === "--help" && (name === "run" || name === "lock" || name === "access")) {
     process.stdout.write(`kerbside-agent ${command.usage}\n\n${command.words}\n`);
     return 0;
   }

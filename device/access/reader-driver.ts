@@ -94,6 +94,7 @@ export class ReaderDriver {
   #connection: ReaderConnection | undefined;
   #waiting: Waiting | undefined;
   #exchange = 0;
+  #presentation: number | undefined;
   #link: LinkState = "silent";
   #tamper: boolean | undefined;
   #reopenMs = REOPEN_MS_MIN;
@@ -233,6 +234,7 @@ export class ReaderDriver {
     this.#link = now;
     this.#openedMs = this.#options.clock.bootMs();
     // Who was there is to be presented anew.
+    this.#presentation = undefined;
     this.#giveUp();
     this.#options.events.link(now);
     if (now !== "up") return;
@@ -270,6 +272,9 @@ export class ReaderDriver {
 
   #presented(message: ReaderMessageOf<"presented">): void {
     const { presentation: id, kind, keyed, uidBytes, uid } = message;
+    // A reader that is not answered says it again; who is being served already is not served twice.
+    if (id === this.#presentation) return;
+    this.#presentation = id;
     // What was there before has been taken away.
     this.#giveUp();
     const presentation: Presentation =

@@ -58,11 +58,15 @@ export type Answer = {
 /** Why an armed command is armed no more without having been carried out. */
 export type DisarmReason = "cancelled" | "released" | "rental_opened" | "resumed";
 
+/** Who opens a rental, where it is not a command. */
+export type Opener = { readonly by: "card" | "phone"; readonly credential: string };
+
 type Ended = { readonly verdict: Verdict; readonly durable: boolean };
 
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #armed: ArmedSlot;
+  readonly #openers = new WeakMap<Command, Opener>();
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
@@ -89,6 +93,18 @@ export class Executor {
         const untilMs = this.#options.clock.bootMs() + (command.waitMs ?? 0);
         this.#armed.hold({ command, requestHash, untilMs });
       }
+      return { id: command.id, requestHash, verdict, replayed: false, durable };
+    });
+  }
+
+  /**
+   * Runs what the car itself allows a card or phone. It comes with no counter and no life of its own: whoever asks has
+   * just proven to be there. Never rejects.
+   */
+  allow(command: Command, requestHash: Uint8Array, opener: Opener): Promise<Answer> {
+    this.#openers.set(command, opener);
+    return this.#inTurn(async (): Promise<Answer> => {
+      const { verdict, durable } = await this.#run(command, requestHash);
       return { id: command.id, requestHash, verdict, replayed: false, durable };
     });
   }
@@ -264,8 +280,9 @@ export class Executor {
 
   async #apply(
     { what, flagged }: Extract<OrderWork, { type: "apply" }>,
-    { booking }: Command,
+    command: Command,
   ): Promise<boolean> {
+    const { booking } = command;
     if (what === "disarm_target") {
       await this.disarm("cancelled");
       return true;
@@ -273,7 +290,10 @@ export class Executor {
     // An operator's own unlock names no booking, and opens no rental.
     if (booking === undefined) return true;
     const { rental } = this.#options;
-    if (what === "open_rental") return rental.open(booking, "command");
+    if (what === "open_rental") {
+      const opener = this.#openers.get(command);
+      return rental.open(booking, opener?.by ?? "command", opener?.credential);
+    }
     const unknown = flagged.map(({ condition }) => condition);
     return rental.end(booking, what === "end_rental" ? "ended" : "terminated", unknown);
   }

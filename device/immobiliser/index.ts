@@ -28,6 +28,7 @@ export {
   type DisarmReason,
   Executor,
   type ExecutorOptions,
+  type Opener,
   WAITING_MAX,
 } from "./executor.ts";
 export {
@@ -122,5 +123,5 @@ export {
   type SerialLink,
   serialLink,
 } from "./serial-link.ts";
-export { openTwoCopyFile, type TwoCopyFile } from "./two-copy-file.ts";
+export { openTwoCopyFile, readTwoCopyFile, type TwoCopyFile } from "./two-copy-file.ts";
 export { insideAny } from "./zones.ts";

@@ -29,13 +29,13 @@ function frame({ sequence, content }: Copy): Uint8Array {
   return concatBytes(head, sha256(head));
 }
 
-function unframe(bytes: Uint8Array): Copy | undefined {
+function unframe(bytes: Uint8Array, bytesMax: number): Copy | undefined {
   if (bytes.length < HEADER_BYTES + HASH_BYTES || !equalBytes(bytes.subarray(0, 4), MAGIC))
     return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(12));
   const end = HEADER_BYTES + length;
-  if (length > CONTENT_BYTES_MAX || bytes.length < end + HASH_BYTES) return undefined;
+  if (length > bytesMax || bytes.length < end + HASH_BYTES) return undefined;
   const sound = equalBytes(sha256(bytes.subarray(0, end)), bytes.subarray(end, end + HASH_BYTES));
   if (!sound) return undefined;
   return { sequence: Number(view.getBigUint64(4)), content: bytes.slice(HEADER_BYTES, end) };
@@ -50,6 +50,22 @@ async function read(path: string): Promise<Uint8Array> {
   }
 }
 
+/** The newest whole copy at `path`, for who only looks; undefined where there is none. */
+export async function readTwoCopyFile(
+  path: string,
+  bytesMax: number = CONTENT_BYTES_MAX,
+): Promise<Uint8Array | undefined> {
+  const raw = await Promise.all(SUFFIXES.map((suffix) => read(path + suffix)));
+  return newestOf(raw.map((bytes) => unframe(bytes, bytesMax)))?.content;
+}
+
+function newestOf(copies: readonly (Copy | undefined)[]): Copy | undefined {
+  return copies.reduce<Copy | undefined>(
+    (best, copy) => (copy !== undefined && copy.sequence > (best?.sequence ?? 0) ? copy : best),
+    undefined,
+  );
+}
+
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r");
   try {
@@ -60,14 +76,14 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /** Opens `path`.a and `path`.b, making them where they are missing. Throws what the file system throws. */
-export async function openTwoCopyFile(path: string): Promise<TwoCopyFile> {
+export async function openTwoCopyFile(
+  path: string,
+  bytesMax: number = CONTENT_BYTES_MAX,
+): Promise<TwoCopyFile> {
   await mkdir(dirname(path), { recursive: true });
   const raw = await Promise.all(SUFFIXES.map((suffix) => read(path + suffix)));
-  const copies = raw.map(unframe);
-  const newest = copies.reduce<Copy | undefined>(
-    (best, copy) => (copy !== undefined && copy.sequence > (best?.sequence ?? 0) ? copy : best),
-    undefined,
-  );
+  const copies = raw.map((bytes) => unframe(bytes, bytesMax));
+  const newest = newestOf(copies);
   // "a+" never truncates; "r+" then writes in place.
   for (const suffix of SUFFIXES) await (await open(path + suffix, "a+", 0o600)).close();
   await syncFolder(dirname(path));
@@ -88,8 +104,8 @@ export async function openTwoCopyFile(path: string): Promise<TwoCopyFile> {
     content: newest?.content,
     damaged: newest === undefined && raw.some((bytes) => bytes.length > 0),
     write: (content) => {
-      if (content.length > CONTENT_BYTES_MAX)
-        return Promise.reject(new RangeError(`over ${CONTENT_BYTES_MAX} bytes`));
+      if (content.length > bytesMax)
+        return Promise.reject(new RangeError(`over ${bytesMax} bytes`));
       // One after the other: two at once would spoil both copies.
       const written = last.then(() => writeNow(content));
       last = written.catch(() => undefined);

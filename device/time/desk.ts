@@ -1,5 +1,5 @@
 /**
- * Keeps the car's trusted time: makes the nonces, judges the answers, remembers the floor. The shell around
+ * Keeps the car's trusted time: knows what was asked, judges the answers, remembers the floor. The shell around
  * interval.ts; its file is a two-copy one that whoever composes the agent opens.
  */
 import {
@@ -13,7 +13,6 @@ import {
   openTime,
   optional,
   ProtocolError,
-  type Random,
   real,
   struct,
   text,
@@ -30,7 +29,6 @@ import {
   type TimeReading,
 } from "./interval.ts";
 
-const NONCE_BYTES = 16;
 /** An answer that takes longer says too little to be worth having. */
 export const ROUND_MS_MAX = 60_000;
 /** The floor is written when it has moved by this much: flash wears. */
@@ -64,7 +62,6 @@ export type TimeDeskOptions = {
   /** Names this boot of the machine: bounds kept from the same boot still hold after a restart of the agent. */
   readonly bootId: string;
   readonly clock: Pick<Clock, "bootMs">;
-  readonly random: Pick<Random, "bytes">;
   readonly log: Log;
   /** Called when what is known has changed by an answer or a first hint. */
   readonly onChange?: (reading: TimeReading, source: "cloud" | "gnss" | "ntp") => void;
@@ -100,11 +97,9 @@ export class TrustedTime {
     this.#writtenFloorMs = this.#known.floorMs;
   }
 
-  /** A fresh nonce to be announced in `epoch`. It takes the place of the one before, which is good no more. */
-  nonce(epoch: Uint8Array): Uint8Array {
-    const nonce = this.#options.random.bytes(NONCE_BYTES);
+  /** A fresh nonce was announced in `epoch`. It takes the place of the one before, which is good no more. */
+  announced(nonce: Uint8Array, epoch: Uint8Array): void {
     this.#asked = { nonce, epoch, bootMs: this.#options.clock.bootMs() };
-    return nonce;
   }
 
   /** Takes a message from `time`. Authenticates first; a nonce is good once. Never throws for what it says. */

@@ -27,6 +27,8 @@ export const SEED_FILE = "signing.seed";
 export type Identity = {
   readonly address: Address;
   readonly signingKey: SigningKey;
+  /** Of the signing key: opens what is sealed to the car. */
+  readonly seed: Uint8Array;
   /** PEM, for the connection to the broker. */
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
   readonly broker: EnrolmentResponse["broker"];
@@ -62,6 +64,7 @@ export function loadIdentity(dir: string): Identity | undefined {
   return {
     address,
     signingKey: signingKey(seed),
+    seed,
     tls: {
       ca: stored.serverCa,
       cert: stored.certificateChain,

@@ -159,6 +159,10 @@ export function startAgent(paths: Paths, ports: Ports): Program {
     broker: { host: "localhost", port: ports.broker },
     bus: { driver: "socket", path: join(data, "sim", "can.sock") },
     lock: { path: join(data, "sim", "lock.sock"), pairingKeyFile: paths.pairingKey },
+    reader: {
+      path: join(data, "sim", "reader.sock"),
+      pairingKeyFile: join(data, "sim", "reader.key"),
+    },
   };
   writeFileSync(paths.agentConfig, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 });
   return startProgram(

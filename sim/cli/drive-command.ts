@@ -22,7 +22,10 @@ export const driveCommand: Command = {
   words: "a simulated car with its bus, its lock controller and its cockpit",
   positionals: 0,
   options: {
-    data: { value: "DIR", words: "where the car is kept, and its sockets: can.sock, lock.sock" },
+    data: {
+      value: "DIR",
+      words: "where the car is kept, and its sockets: can.sock, lock.sock, reader.sock",
+    },
     port: {
       value: "N",
       words: `of the cockpit, on this machine only (${PORT_DEFAULT}; 0: any free one)`,
@@ -36,6 +39,10 @@ export const driveCommand: Command = {
       value: "FILE",
       words: "key shared with the module, hexadecimal (DIR/pairing.key)",
     },
+    "reader-key": {
+      value: "FILE",
+      words: "the same for the card reader (DIR/reader.key)",
+    },
     seed: { value: "N", words: "of a new car: the same seed, the same car (1)" },
     "travel-ms": {
       value: "MIN-MAX",
@@ -48,12 +55,16 @@ export const driveCommand: Command = {
   },
   run: async (given, io) => {
     const drive = await startDrive({ ...optionsFrom(given), clock: io.clock, random: io.random });
-    const { canPath, lockPath, cockpitPort, cockpitKeyFile } = drive;
+    const { canPath, lockPath, readerPath, cockpitPort, cockpitKeyFile } = drive;
     const cockpit = cockpitPort === undefined ? {} : { https: cockpitPort, cockpitKeyFile };
     if (given.json)
-      io.out(`${JSON.stringify({ ready: true, can: canPath, lock: lockPath, ...cockpit })}\n`);
+      io.out(
+        `${JSON.stringify({ ready: true, can: canPath, lock: lockPath, reader: readerPath, ...cockpit })}\n`,
+      );
     else {
-      io.out(`The car is ready.\n  bus       ${canPath}\n  lock      ${lockPath}\n`);
+      io.out(
+        `The car is ready.\n  bus       ${canPath}\n  lock      ${lockPath}\n  reader    ${readerPath}\n`,
+      );
       if (cockpitPort !== undefined) {
         io.out(
           `  cockpit   https://localhost:${cockpitPort}/  (its key is in ${cockpitKeyFile})\n`,
@@ -68,6 +79,7 @@ export const driveCommand: Command = {
 
 function optionsFrom(given: Given): Omit<DriveOptions, "clock" | "random"> {
   const pairingKeyFile = given.options["pairing-key"];
+  const readerKeyFile = given.options["reader-key"];
   const cockpit = cockpitFrom(given);
   const isSleeper = given.options["bus-awake-s"] !== undefined;
   const busAwakeMs = 1000 * wholeNumber(given, "bus-awake-s", 0, AWAKE_S_MAX);
@@ -76,6 +88,7 @@ function optionsFrom(given: Given): Omit<DriveOptions, "clock" | "random"> {
     seed: wholeNumber(given, "seed", 1, SEED_MAX),
     travel: travelFrom(given.options["travel-ms"]),
     ...(pairingKeyFile !== undefined && { pairingKeyFile }),
+    ...(readerKeyFile !== undefined && { readerKeyFile }),
     ...(isSleeper && { busAwakeMs }),
     ...(cockpit !== undefined && { cockpit }),
   };

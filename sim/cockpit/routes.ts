@@ -4,6 +4,7 @@ import { type Check, isObject, numberIn, oneOf, problemIn } from "../car/fields.
 import { TOWN_MAP } from "../car/town.ts";
 import { bookingScript } from "../drive/script.ts";
 import { SPEED_MAX } from "../drive/simulation.ts";
+import { parseTap } from "../reader/parse-tap.ts";
 import { framesView, stateView, type ViewParts } from "./view.ts";
 
 export type Answer = { readonly status: number; readonly body: unknown };
@@ -48,6 +49,7 @@ export const ROUTES: Readonly<Record<string, Handler>> = {
     parts.simulation.resetController();
     return state(parts);
   },
+  "POST /api/tap": tap,
   "POST /api/script": runScript,
   "DELETE /api/script": ({ simulation }) => ok({ interrupted: simulation.interruptScript() }),
 };
@@ -66,6 +68,13 @@ const PEDALS: { readonly accelerator: Check<number>; readonly brake: Check<numbe
   accelerator: numberIn(0, 1),
   brake: numberIn(0, 1),
 };
+
+/** Holds a card or phone to the reader; answers with what the reader showed. */
+async function tap({ reader }: ViewParts, body: unknown): Promise<Answer> {
+  const parsed = parseTap(body);
+  if (!parsed.ok) return malformed(parsed.problem);
+  return ok({ shown: await reader.tap(parsed.tap) });
+}
 
 type ScriptWish = {
   readonly script: "booking";

@@ -8,6 +8,7 @@ import { BOLTS, boltContact, CAR_FAULT_NAMES, CAR_FAULTS } from "../car/state.ts
 import { allLocked } from "../car/step.ts";
 import type { Simulation } from "../drive/simulation.ts";
 import type { LockEndpoint } from "../lock/endpoint.ts";
+import type { Reader } from "../reader/reader.ts";
 import type { Surroundings } from "../world.ts";
 
 export type ViewParts = {
@@ -16,6 +17,7 @@ export type ViewParts = {
   readonly around: Surroundings;
   readonly bus: Pick<BusServer, "clients">;
   readonly lock: Pick<LockEndpoint, "state">;
+  readonly reader: Pick<Reader, "state" | "shown" | "tap">;
 };
 
 /** Everything but the frames. Numbers are rounded to what can be read off a dial. */
@@ -24,6 +26,7 @@ export function stateView({
   around,
   bus,
   lock,
+  reader,
 }: ViewParts): Readonly<Record<string, unknown>> {
   const { car, controller } = simulation.world;
   const place = placeOn(around.route, car.motion.routeM);
@@ -81,6 +84,7 @@ export function stateView({
         outcome: one.value === "ended" ? one.outcome : "running",
       })),
     },
+    reader: { link: reader.state(), shown: reader.shown() ?? null },
     bus: { listeners: bus.clients(), plugged: !car.faults.canUnplugged },
     faults: CAR_FAULT_NAMES.map((name) => ({
       name,

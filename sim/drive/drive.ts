@@ -10,6 +10,7 @@ import { newCar } from "../car/state.ts";
 import { type Cockpit, serveCockpit } from "../cockpit/server.ts";
 import { isAwake, NEW_MEMORY } from "../lock/controller.ts";
 import { type LockEndpoint, serveLock } from "../lock/endpoint.ts";
+import { type Reader, serveReader } from "../reader/reader.ts";
 import { newWorld, type Surroundings, type Travel, type World } from "../world.ts";
 import { readKey, readOrMakeKey } from "./keys.ts";
 import { Simulation } from "./simulation.ts";
@@ -21,6 +22,8 @@ export type DriveOptions = {
   readonly seed: number;
   /** 32 bytes as hexadecimal digits; made in the directory where no file is given. */
   readonly pairingKeyFile?: string;
+  /** The same for the reader. */
+  readonly readerKeyFile?: string;
   readonly travel: Travel;
   /** How long the bus of a car at rest stays awake, ms of its time; left out, it never sleeps. */
   readonly busAwakeMs?: number;
@@ -34,6 +37,7 @@ export type Drive = {
   readonly simulation: Simulation;
   readonly canPath: string;
   readonly lockPath: string;
+  readonly readerPath: string;
   readonly cockpitKeyFile: string;
   readonly cockpitPort: number | undefined;
   /** Saves the car and closes everything. */
@@ -49,15 +53,9 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const at = (name: string): string => join(dataDir, name);
   const [canPath, lockPath, statePath] = [at("can.sock"), at("lock.sock"), at("car.json")];
-  if (Buffer.byteLength(lockPath) > SOCKET_PATH_BYTES_MAX) {
-    throw new Error(
-      `${lockPath}: longer than the ${SOCKET_PATH_BYTES_MAX} bytes that a socket's path may have`,
-    );
-  }
-  const pairingKey =
-    options.pairingKeyFile === undefined
-      ? readOrMakeKey(at("pairing.key"))
-      : readKey(options.pairingKeyFile);
+  const readerPath = at("reader.sock");
+  checkLength(readerPath);
+  const pairingKey = keyAt(options.pairingKeyFile, at("pairing.key"));
   const cockpitKey = toHex(readOrMakeKey(at("cockpit.key")));
   const around: Surroundings = { route: makeRoute(), travel: options.travel };
   const units = createControlUnits(around.route);
@@ -77,6 +75,8 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       isAwake: () => isAwake(simulation.world.controller),
     });
     open.push(lock);
+    const reader = await openReader(options, at);
+    open.push(reader);
     const simulation = new Simulation({
       world: newWorld(saved.car, saved.memory),
       around,
@@ -99,6 +99,7 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       simulation,
       bus,
       lock,
+      reader,
       units,
       around,
       key: cockpitKey,
@@ -110,6 +111,7 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       simulation,
       canPath,
       lockPath,
+      readerPath,
       cockpitKeyFile: at("cockpit.key"),
       cockpitPort: page?.port,
       close: async () => {
@@ -121,6 +123,26 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
     await closeAll(open);
     throw error;
   }
+}
+
+/** The longest of the paths: what it has room for, the others have. */
+function checkLength(path: string): void {
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return;
+  throw new Error(
+    `${path}: longer than the ${SOCKET_PATH_BYTES_MAX} bytes that a socket's path may have`,
+  );
+}
+
+function keyAt(given: string | undefined, made: string): Uint8Array {
+  return given === undefined ? readOrMakeKey(made) : readKey(given);
+}
+
+function openReader(
+  { readerKeyFile, clock, random }: DriveOptions,
+  at: (name: string) => string,
+): Promise<Reader> {
+  const pairingKey = keyAt(readerKeyFile, at("reader.key"));
+  return serveReader({ path: at("reader.sock"), pairingKey, clock, random });
 }
 
 async function closeAll(open: readonly { close: () => Promise<void> }[]): Promise<void> {

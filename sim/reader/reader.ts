@@ -64,6 +64,7 @@ export type Reader = {
 const READER_ID = utf8("KSREAD01");
 const FIRMWARE = { major: 1, minor: 0, patch: 0 } as const;
 const CHALLENGE_BYTES = 16;
+const REPEAT_MS = 1000;
 /** Nobody holds a card to a reader for longer. */
 const TAP_MS_MAX = 30_000;
 
@@ -145,19 +146,35 @@ class SimulatedReader implements Reader {
     const uid = new Uint8Array(READER_UID_BYTES_MAX);
     const number = what.kind === "card" ? what.uid : new Uint8Array();
     uid.set(number);
-    const isThere = this.#send({
+    const presented: ReaderMessage = {
       type: "presented",
       presentation,
       kind: what.kind,
       keyed: what.kind === "card" && what.key !== undefined,
       uidBytes: number.length,
       uid,
-    });
-    const outcome = isThere ? await ended.promise : "no_car";
+    };
+    const again = this.#repeat(presented);
+    const outcome = this.#send(presented) ? await ended.promise : "no_car";
     timer.cancel();
+    again.abort();
     this.#held = undefined;
     this.#send({ type: "gone", presentation });
     return outcome;
+  }
+
+  /** A module that did not hear of it, or has begun a new session since, hears it again. */
+  #repeat(presented: ReaderMessage): AbortController {
+    const ending = new AbortController();
+    const later = (): void => {
+      const timer = this.#options.clock.after(REPEAT_MS, () => {
+        this.#send(presented);
+        later();
+      });
+      ending.signal.addEventListener("abort", timer.cancel, { once: true });
+    };
+    later();
+    return ending;
   }
 
   #send(message: ReaderMessage): boolean {

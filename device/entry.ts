@@ -1,0 +1,260 @@
+/**
+ * Access without coverage in the agent: trusted time, the grant list, the reader, and the desk that serves it, over
+ * the files they keep. Where no reader is configured the list and the time are kept all the same.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  AccessDesk,
+  type AccessFacts,
+  type AccessOutcome,
+  type AccessRecord,
+  GrantStore,
+  type GrantsApplied,
+  openAccessRecord,
+  ReaderDriver,
+} from "@kerbside/access";
+import { openTwoCopyFile, serialLink } from "@kerbside/immobiliser";
+import type { Channel, Clock, EventTime, Log, NewEvent, Push, Random } from "@kerbside/protocol";
+import { type TimeReading, TrustedTime } from "@kerbside/time";
+import type { Identity } from "@kerbside/uplink";
+import type { AgentConfig } from "./config.ts";
+import { moduleIdOf, readPairingKey } from "./lock-hardware.ts";
+import type { Locks } from "./locks.ts";
+
+/** What a push may carry: lists of up to 400 grants. */
+export const GRANT_FILE_BYTES_MAX: number = 256 * 1024;
+/** A wall clock that nothing vouches for may be a battery's age off. */
+const UNKNOWN_DOUBT_MS: number = 10 * 365 * 86_400_000;
+const BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id";
+
+export type EntryOptions = {
+  readonly config: AgentConfig;
+  readonly identity: Identity;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+};
+
+export function accessFiles(dataDir: string): {
+  readonly grants: string;
+  readonly record: string;
+  readonly time: string;
+} {
+  const at = (name: string): string => join(dataDir, "access", name);
+  return { grants: at("grants"), record: at("record"), time: at("time") };
+}
+
+/** Names this boot; where the platform has no name for it, no two starts are of one boot. */
+function bootIdOf(random: Random): string {
+  try {
+    return readFileSync(BOOT_ID_FILE, "utf8").trim();
+  } catch {
+    return Buffer.from(random.bytes(16)).toString("hex");
+  }
+}
+
+type Started = {
+  readonly emit: (event: NewEvent) => void;
+  readonly changed: () => void;
+  readonly desk?: AccessDesk;
+  readonly reader?: ReaderDriver;
+};
+
+export class Entry {
+  readonly #options: EntryOptions;
+  readonly #time: TrustedTime;
+  readonly #grants: GrantStore;
+  readonly #record: AccessRecord;
+  readonly #close: () => Promise<void>;
+  #started: Started | undefined;
+
+  private constructor(
+    options: EntryOptions,
+    time: TrustedTime,
+    grants: GrantStore,
+    record: AccessRecord,
+    close: () => Promise<void>,
+  ) {
+    this.#options = options;
+    this.#time = time;
+    this.#grants = grants;
+    this.#record = record;
+    this.#close = close;
+  }
+
+  /** Opens the files. Throws what the file system throws, and ConfigError for the reader's key. */
+  static async open(options: EntryOptions): Promise<Entry> {
+    const { config, identity, clock, random, log } = options;
+    const paths = accessFiles(config.dataDir);
+    const timeFile = await openTwoCopyFile(paths.time);
+    const grantFile = await openTwoCopyFile(paths.grants, GRANT_FILE_BYTES_MAX);
+    const recordFile = await openTwoCopyFile(paths.record);
+    const { address, seed } = identity;
+    const time = new TrustedTime({
+      address,
+      timeKey: () => identity.keys.key("time"),
+      file: timeFile,
+      bootId: bootIdOf(random),
+      clock,
+      log,
+      onChange: (reading, source) => entry.#timeChanged(reading, source),
+    });
+    const grants = new GrantStore({
+      address,
+      seed,
+      grantKey: () => identity.keys.key("grant"),
+      file: grantFile,
+      log,
+    });
+    const entry: Entry = new Entry(
+      options,
+      time,
+      grants,
+      openAccessRecord(recordFile),
+      async () => {
+        for (const file of [timeFile, grantFile, recordFile]) await file.close();
+      },
+    );
+    return entry;
+  }
+
+  /** For the buffer: where nothing is known the wall clock as it is, in a doubt that says so. */
+  eventTime(): EventTime {
+    const { clock } = this.#options;
+    const bootMs = clock.bootMs();
+    const reading = this.#time.read();
+    if (reading.value === "known")
+      return { bootMs, wallOffsetMs: reading.wallMs - bootMs, doubtMs: reading.doubtMs };
+    const wallMs = Math.max(clock.wallMs(), reading.floorMs);
+    return { bootMs, wallOffsetMs: wallMs - bootMs, doubtMs: UNKNOWN_DOUBT_MS };
+  }
+
+  announces(): { readonly grantsVersion: number } {
+    return { grantsVersion: this.#grants.confirmedVersion() };
+  }
+
+  /** The nonce of an announcement, which the cloud's time must name. */
+  announced(nonce: Uint8Array, epoch: Uint8Array): void {
+    this.#time.announced(nonce, epoch);
+  }
+
+  /** Takes what concerns it of the channels to the car. */
+  takeTime(channel: Channel, payload: Uint8Array): void {
+    if (channel === "time") this.#time.take(payload);
+  }
+
+  takePush(push: Push): void {
+    if (push.kind !== "grants") return;
+    void this.#grants.apply(push.sealed).then((applied) => this.#applied(applied));
+  }
+
+  /** No rental is open any more: nobody is in it. */
+  rentalEnded(): void {
+    void this.#started?.desk?.rentalEnded();
+  }
+
+  /** Begins to serve the reader, where one is configured. `changed`: something that announcements say has. */
+  start(
+    locks: Locks,
+    emit: (event: NewEvent) => void,
+    changed: () => void,
+    activity: () => void,
+  ): void {
+    for (const [damaged, code] of [
+      [this.#grants.damaged, "access.grants_damaged"],
+      [this.#record.damaged, "access.record_damaged"],
+    ] as const) {
+      if (damaged) emit({ kind: "fault.raised", data: { code } });
+    }
+    const { config, identity, clock, random, log } = this.#options;
+    if (config.reader === undefined) {
+      this.#started = { emit, changed };
+      return;
+    }
+    const { path, baudRate, pairingKeyFile } = config.reader;
+    let isFault = false;
+    let wasUp = false;
+    const reader = new ReaderDriver({
+      line: serialLink(path, baudRate),
+      pairingKey: readPairingKey(pairingKeyFile),
+      moduleId: moduleIdOf(config),
+      clock,
+      random,
+      log,
+      events: {
+        presented: (presentation) => {
+          activity();
+          desk.present(presentation);
+        },
+        link: (state) => {
+          wasUp ||= state === "up";
+          // A line that was not reached yet is no fault: car and agent start together.
+          if (!wasUp || isFault === (state !== "up")) return;
+          isFault = state !== "up";
+          const kind = isFault ? "fault.raised" : "fault.cleared";
+          emit({ kind, data: { code: `reader.${isFault ? state : "silent"}` } });
+        },
+        tamper: (open) => emit({ kind: "tamper.changed", data: { open } }),
+      },
+    });
+    const desk = new AccessDesk({
+      address: identity.address,
+      reader,
+      grants: this.#grants,
+      record: this.#record,
+      grantKey: () => identity.keys.key("grant"),
+      time: () => this.#time.read(),
+      rental: () => rentalFact(locks),
+      locked: locks.locked,
+      perform: (order) => perform(locks, order),
+      emit,
+      clock,
+      random,
+      log,
+    });
+    this.#started = { emit, changed, desk, reader };
+    reader.start();
+  }
+
+  async close(): Promise<void> {
+    const started = this.#started;
+    started?.reader?.stop();
+    await started?.desk?.settled();
+    await this.#close();
+  }
+
+  #applied(applied: GrantsApplied): void {
+    const started = this.#started;
+    if (started === undefined || applied.kind === "unchanged") return;
+    if (applied.kind === "refused") {
+      const code = `grants.${applied.reason}`;
+      const detail = `version ${this.#grants.version()} stays in force`;
+      started.emit({ kind: "fault.raised", data: { code, detail } });
+      return;
+    }
+    const { version, durable } = applied;
+    const count = this.#grants.list()?.grants.length ?? 0;
+    started.emit({ kind: "grants.applied", data: { version, grants: count, durable } });
+    void started.desk?.listApplied();
+    started.changed();
+  }
+
+  #timeChanged(reading: TimeReading, source: "cloud" | "gnss" | "ntp"): void {
+    if (reading.value !== "known") return;
+    const { wallMs, doubtMs } = reading;
+    this.#started?.emit({ kind: "time.changed", data: { source, wallMs, doubtMs } });
+  }
+}
+
+function rentalFact(locks: Locks): AccessFacts["rental"] {
+  const rental = locks.rental.rental();
+  return rental.value === "open" ? { value: "open", booking: rental.booking } : rental;
+}
+
+async function perform(locks: Locks, order: Parameters<Locks["allow"]>[0]): Promise<AccessOutcome> {
+  const { verdict } = await locks.allow(order);
+  const { status } = verdict;
+  const unmet = verdict.unmet.map(({ condition }) => condition);
+  return { status: status === "executed" || status === "refused" ? status : "unknown", unmet };
+}
