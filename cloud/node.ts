@@ -14,7 +14,7 @@ import {
   GrantService,
 } from "@kerbside/commands";
 import { carGate, openPlatformAuthority } from "@kerbside/identity";
-import { createIngest } from "@kerbside/ingest";
+import { createIngest, ingestMetrics } from "@kerbside/ingest";
 import { type SourceMessage, systemRandom } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
 import type { FastifyInstance } from "fastify";
@@ -116,6 +116,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const issuer = await openEmbeddedIssuer(registry, { issuer: issuerName, clock, log });
   const { jwks: keys } = issuer;
   const app = await apiServer({
+    moreMetrics: () => ingestMetrics(ingest.counts()),
     tls,
     tenant,
     connected,

@@ -18,4 +18,5 @@ export {
   type IngestTenant,
 } from "./ingest.ts";
 export { INGEST_LIMITS, type IngestLimits } from "./limits.ts";
+export { ingestMetrics } from "./metrics.ts";
 export { type Redriven, redrive } from "./redrive.ts";

@@ -4,9 +4,11 @@ import {
   cryptoReady,
   type Downlink,
   type ErrorCode,
+  eventAtMs,
   type Log,
   type LogOpening,
   ProtocolError,
+  type SegmentHeader,
   type SourceMessage,
   type TenantId,
   type TenantStore,
@@ -62,6 +64,18 @@ export type IngestCounts = {
   readonly quarantined: number;
   /** Of no tenant, of a revoked car, or above the bounds of quarantine and of waiting. */
   readonly dropped: number;
+  /** Stored segments that declare a gap. */
+  readonly gaps: number;
+  /** Stored with their data. */
+  readonly events: number;
+  /** Of all messages that came in. */
+  readonly bytes: number;
+  /** Messages under way now. */
+  readonly waiting: number;
+  /** Messages that wait for the opening of their log now. */
+  readonly held: number;
+  /** Of the newest event of the segment stored last, by the car's clocks; 0 before the first. */
+  readonly ageMs: number;
 };
 
 export type Ingest = {
@@ -81,12 +95,12 @@ export async function createIngest(options: IngestOptions): Promise<Ingest> {
   const ingest = new Worker(options);
   return {
     handle: (message) => ingest.handle(message),
-    counts: () => ({ ...ingest.counts }),
+    counts: () => ingest.countsNow(),
     close: () => ingest.close(),
   };
 }
 
-type Counts = { -readonly [K in keyof IngestCounts]: number };
+type Counts = { -readonly [K in Exclude<keyof IngestCounts, "waiting" | "held">]: number };
 /** A message with its tenant, and who sent it by the tenant's record. */
 type Received = {
   readonly message: SourceMessage;
@@ -101,6 +115,10 @@ class Worker {
     unreadable: 0,
     quarantined: 0,
     dropped: 0,
+    gaps: 0,
+    events: 0,
+    bytes: 0,
+    ageMs: 0,
   };
   readonly #options: IngestOptions;
   readonly #limits: IngestLimits;
@@ -125,7 +143,12 @@ class Worker {
     this.#quarantine = new QuarantineGate(this.#limits, options.clock);
   }
 
+  countsNow(): IngestCounts {
+    return { ...this.counts, waiting: this.#pending.size, held: this.#held.size };
+  }
+
   handle(message: SourceMessage): Promise<void> {
+    this.counts.bytes += message.payload.length;
     const done = this.#handle(message);
     const settled = done.catch(() => undefined);
     this.#pending.add(settled);
@@ -246,10 +269,21 @@ class Worker {
       }
     }
     const outcome = await this.#committer(store).commit({ header, headerHash, ...content });
-    if (outcome === "stored") this.counts.stored += 1;
+    if (outcome === "stored") this.#countStored(header, content);
     else if (outcome === "duplicate") this.counts.duplicates += 1;
     else this.counts.forks += 1;
     this.#acks.stored(store, keys);
+  }
+
+  #countStored({ codec, count }: SegmentHeader, { events, columns }: SegmentContent): void {
+    const { counts } = this;
+    counts.stored += 1;
+    if (codec === "gap") counts.gaps += 1;
+    const last = events.at(-1);
+    const newestMs = columns?.lastAtMs ?? (last === undefined ? undefined : eventAtMs(last));
+    if (newestMs === undefined) return;
+    counts.events += count;
+    counts.ageMs = Math.max(0, Math.round(this.#options.clock.wallMs() - newestMs));
   }
 
   #committer(store: IngestTenant["store"]): Committer {

@@ -33,7 +33,11 @@ type Gate = {
   readonly streams: Streams;
 };
 
-export type ApiOptions = ApiParts & { readonly verifyToken: TokenVerifier };
+export type ApiOptions = ApiParts & {
+  readonly verifyToken: TokenVerifier;
+  /** What other parts add to `/metrics`: totals only (P-42), in Prometheus' text format. */
+  readonly moreMetrics?: () => string;
+};
 
 /**
  * Registers the API, its documentation at `/docs` and `/openapi.json`, `/health` and `/metrics`, and what holds for
@@ -54,7 +58,7 @@ export async function registerApi(app: FastifyInstance, options: ApiOptions): Pr
   const metrics = countRequests(app);
   await registerDocs(app);
   app.get("/health", { schema: { hide: true } }, async () => ({ ok: true }));
-  registerMetrics(app, options.verifyToken, metrics);
+  registerMetrics(app, options, metrics);
   await app.register((scope, _options, done) => {
     const callers = new WeakMap<FastifyRequest, Caller>();
     scope.addHook("onRequest", (request, reply) => authenticate(request, reply, options, callers));
@@ -79,7 +83,7 @@ function countRequests(app: FastifyInstance): RequestMetrics {
 
 function registerMetrics(
   app: FastifyInstance,
-  verifyToken: TokenVerifier,
+  { verifyToken, moreMetrics }: Pick<ApiOptions, "verifyToken" | "moreMetrics">,
   metrics: RequestMetrics,
 ): void {
   app.get("/metrics", { schema: { hide: true } }, async (request, reply) => {
@@ -89,7 +93,7 @@ function registerMetrics(
       throw new ProtocolError("forbidden", "metrics: the token has no scope for it");
     }
     reply.type("text/plain; version=0.0.4; charset=utf-8");
-    return metrics.text();
+    return metrics.text() + (moreMetrics?.() ?? "");
   });
 }
 

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openBuffer } from "@kerbside/buffer";
+import { ingestMetrics } from "@kerbside/ingest";
 import { ProtocolError, type SourceMessage, sealAck, toHex, ZERO_HASH } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -202,6 +203,25 @@ test("two segments of one number are both kept, and each car learns that its own
     world.store.alarms(0, 10).map(({ kind }) => kind),
     ["fork"],
   );
+});
+
+test("P-42 what is counted is total, and nobody's", async () => {
+  const car = await world.car("car-1");
+  const log = car.newLog();
+  const ingest = await world.worker();
+  const first = log.segment("state", [note("a"), note("b")]);
+  const messages = [first, first, log.segment("state", [], { gap: 3 })];
+  for (const message of messages) await ingest.handle(message);
+  await ingest.handle(car.newLog().segment("state", [note("c")], { withOpening: false }));
+  const { stored, duplicates, gaps, events, bytes, held, waiting } = ingest.counts();
+  assert.equal([stored, duplicates, gaps, events, held], [2, 1, 1, 2, 1]);
+  await ingest.close();
+  const text = ingestMetrics(ingest.counts());
+  assert.match(text, /^kerbside_ingest_retries_total 1$/m);
+  assert.match(text, /^kerbside_ingest_depth 0$/m);
+  assert.ok(bytes > first.payload.length && waiting <= 1);
+  assert.not.match(text, /car-1|demo|\{/);
+  for (const line of text.trim().split("\n")) assert.match(line, /^(# (HELP|TYPE) |\w+ \d+$)/);
 });
 
 test("P-30 a real buffer: everything once in the store, whatever is sent twice or out of order", async () => {
