@@ -16,7 +16,7 @@ import {
   type Timer,
   toHex,
 } from "@kerbside/protocol";
-import { DamagedError, type Engine, openEngine, storageFailed } from "./engine.ts";
+import { DamagedError, type Engine, openEngine, SetAsideError, storageFailed } from "./engine.ts";
 import { type FaultCode, type FaultReports, faultReports } from "./fault-reports.ts";
 import type { AckOutcome } from "./forget.ts";
 import { BUFFER_LIMITS, type BufferLimits, commitDelayMs } from "./limits.ts";
@@ -340,9 +340,6 @@ class BufferShell implements Buffer {
     const damage = cause instanceof DamagedError ? cause.message : undefined;
     this.#options.log.error("buffer.failed", { reason: storageFailed(cause).message });
     this.#state = this.#open(engine.lastNumbers(), engine, RETRY_MS_MIN, damage);
-    // What the old log held is to be sent, and the fault reported, even if nothing is ever appended again.
-    if (this.#state.kind === "working") this.#wake(FAULT_DELAY_MS);
-    for (const listener of this.#listeners) listener();
     this.#later();
   }
 
@@ -350,11 +347,10 @@ class BufferShell implements Buffer {
     const wait = Math.min(RETRY_MS_MAX, 2 * state.retryMs);
     this.#state = this.#open(state.lost, state.old, wait, undefined);
     if (this.#state.kind === "working") this.#commit();
-    for (const listener of this.#listeners) listener();
     this.#later();
   }
 
-  /** Opens the database anew, with a new log; `old` is let go once that is done. */
+  /** Opens the database anew, with a new log; lets `old` go, reports faults, has what it held sent. */
   #open(
     lost: LostNumbers,
     old: Engine | undefined,
@@ -371,12 +367,13 @@ class BufferShell implements Buffer {
       if (opened.setAside !== undefined) {
         this.#faults.count("buffer.set_aside", 1, opened.setAside);
         log.error("buffer.set_aside", { reason: opened.setAside });
-        this.#soon();
       }
+      this.#soon();
+      for (const listener of this.#listeners) listener();
       return { kind: "working", engine: opened.engine };
     } catch (error) {
-      const own = error instanceof ProtocolError && error.code === "conflict";
-      return { kind: "failed", error: own ? error : storageFailed(error), old, lost, retryMs };
+      if (error instanceof SetAsideError) this.#faults.count("buffer.set_aside", 1, error.message);
+      return { kind: "failed", error: storageFailed(error), old, lost, retryMs };
     }
   }
 

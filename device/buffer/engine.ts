@@ -38,6 +38,11 @@ export class DamagedError extends Error {
   override readonly name = "DamagedError";
 }
 
+/** A database was set aside, for the reason that the message says, and the disk fails as a new one is to begin. */
+export class SetAsideError extends Error {
+  override readonly name = "SetAsideError";
+}
+
 export type Entry = { readonly lane: Lane; readonly plain: Uint8Array };
 /** What became of an entry: its number, or `undefined` where the buffer is full of what may not give way. */
 export type Placed = number | undefined;
@@ -104,7 +109,7 @@ export function openEngine(
       setAside(dir, settings.limits.setAsideMax);
       return { engine: begin(dir, settings, {}), setAside: reason };
     } catch (second) {
-      throw storageFailed(second);
+      throw new SetAsideError(reason, { cause: second });
     }
   }
 }
@@ -149,7 +154,9 @@ function damageOf(error: unknown): string | undefined {
 }
 
 export function storageFailed(cause: unknown): ProtocolError {
-  if (cause instanceof ProtocolError && cause.code === "storage_failed") return cause;
+  if (cause instanceof SetAsideError) return storageFailed(cause.cause);
+  const own = cause instanceof ProtocolError && /^(storage_failed|conflict)$/.test(cause.code);
+  if (own) return cause;
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
   return new ProtocolError("storage_failed", `buffer: the disk failed (${code})`, { cause });
 }
