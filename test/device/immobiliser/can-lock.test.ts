@@ -204,6 +204,19 @@ test("stopped in mid-burst it sends nothing more", async () => {
   assert.is((await b.driver.actuate("lock")).outcome, "not_sent");
 });
 
+test("one after the other: the second is sent when the first has ended", async () => {
+  const b = bench();
+  b.sensed = LOCKED;
+  const first = b.driver.actuate("lock");
+  await pass(b.clock, 300);
+  assert.is((await first).outcome, "done");
+  b.sensed = UNLOCKED;
+  const second = b.driver.actuate("unlock");
+  await pass(b.clock, 300);
+  assert.is((await second).outcome, "done");
+  assert.is(b.sent.length, 6);
+});
+
 test("actions without a row are not sent", async () => {
   const b = bench();
   for (const action of LOCK_ACTIONS) {

@@ -133,6 +133,15 @@ for (const action of ACTIONS) {
   });
 }
 
+const noRentalKept = (f: CarFacts): boolean =>
+  isGood(f.openRental, (open) => open === undefined) && f.storageWorks;
+/** What must hold for an action to wait. What is not named never does. */
+const WAITS: Readonly<Partial<Record<Action, (facts: CarFacts) => boolean>>> = {
+  immobilise: noRentalKept,
+  lock_and_immobilise: noRentalKept,
+  terminate: (f) => !isGood(f.openRental, (open) => open !== OURS),
+};
+
 for (const action of ACTIONS) {
   test(`${action}: waits only for a car to stand, and never within a rental`, () => {
     let waits = 0;
@@ -142,6 +151,9 @@ for (const action of ACTIONS) {
         if (!EXPECTED[action](facts)) assert.unreachable("waiting allows nothing more");
         continue;
       }
+      // Just where all that is missing is that the car stands (and is shut), and nothing else waits.
+      const should = WAITS[action]?.(facts) === true && facts.armed === undefined;
+      if ((ruling.kind === "wait") !== should) assert.unreachable(JSON.stringify(facts));
       if (ruling.kind !== "wait") continue;
       waits += 1;
       const stops = action === "immobilise" || action === "lock_and_immobilise";

@@ -186,6 +186,9 @@ test("only what is known before and after can have changed while the power was o
         start.map(({ fault }) => fault),
         differs ? ["immobiliser.changed_while_off"] : [],
       );
+      if (differs)
+        assert.match(lock[0]?.words ?? "", now === "yes" ? /^it is locked/ : /^it is not/);
+      if (differs) assert.match(start[0]?.words ?? "", now === "yes" ? /inhibited/ : /free/);
       if (differs) assert.not.equal(lock[0]?.words, start[0]?.words);
     }
 });

@@ -32,6 +32,8 @@ type Row = {
 const rows: readonly Row[] = [
   { why: "nothing seen", seen: [], ends: "unknown" },
   { why: "speed 0", seen: [[0, speed(0)]], ends: "standing" },
+  { why: "noise up to the limit is rest", seen: [[0, speed(0.5)]], ends: "standing" },
+  { why: "a little more is motion", seen: [[0, speed(0.51)]], ends: "moving" },
   {
     why: "stands 2 s, then ignition off",
     seen: [
@@ -160,6 +162,7 @@ test("only a parked car's last values stand while its bus sleeps", () => {
   assert.equal(parked.speedKmh, { quality: "good", value: 0 });
   assert.equal(parked.ignitionOff, { quality: "good", value: true });
   assert.is(parked.standstillMs, 8000);
+  assert.is(parked.ignitionOffSeenAfterStandstill, true);
   const standing = motionFacts(
     { value: "standing", sinceMs: 0, ignition: "off" },
     stale,

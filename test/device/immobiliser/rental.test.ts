@@ -147,6 +147,13 @@ for (const { why, from = NONE, inputs, ends, tells } of ROWS) {
   });
 }
 
+test("who opened it is kept, and nobody is made up", () => {
+  const byCard = nextRental(NONE, opened, POLICY).rental;
+  assert.ok(byCard.value === "open" && byCard.credential === "c-7");
+  const byCommand = nextRental(NONE, { type: "opened", booking: "b-1", by: "command" }, POLICY);
+  assert.not("credential" in byCommand.rental);
+});
+
 test("a policy of 0 never closes an unstarted rental", () => {
   const policy = { ...POLICY, unstartedMs: 0 };
   const { rental } = nextRental({ value: "none" }, opened, policy);
