@@ -22,14 +22,7 @@ import {
   text,
   uint,
 } from "./schema.ts";
-import {
-  isSignalName,
-  type SignalName,
-  type SignalValue,
-  signalByCode,
-  signalRow,
-  signalValueError,
-} from "./signals.ts";
+import { signalValues } from "./signal-values.ts";
 
 const internal = (doc: string, unit?: string): FieldMeta => ({
   class: "Internal",
@@ -49,46 +42,12 @@ const geo = (doc: string, unit?: string): FieldMeta => ({
 
 const DOORS = ["driver", "passenger", "rearDriver", "rearPassenger", "trunk", "hood"] as const;
 const POWER = ["UNDEFINED", "LOCK", "OFF", "ACC", "ON", "START"] as const;
-const VALUES_MAX = 64;
 /** What is held to the reader. */
 const CREDENTIALS = ["card", "phone"] as const;
 /** What may open a rental on the car. */
 export const RENTAL_OPENERS = ["command", "card", "phone"] as const;
 /** How much of a module is awake, from most to least. */
 export const POWER_STATES = ["driving", "rental_soon", "parked", "deep_sleep"] as const;
-
-/** A set of signal values: a CBOR map from the signal's code to its value, checked against the signal's row. */
-export const signalValues: Codec<Readonly<Partial<Record<SignalName, SignalValue>>>> = {
-  describe: `map from signal code to value, at most ${VALUES_MAX}`,
-  toCbor: (values, where) => {
-    const rows = Object.entries(values).map(([name, value]): [number, CborValue] => {
-      const problem = isSignalName(name) ? signalValueError(name, value) : `no signal ${name}`;
-      if (problem !== undefined) throw new ProtocolError("malformed", `${where}: ${problem}`);
-      return [signalRow(name as SignalName).code, value];
-    });
-    if (rows.length > VALUES_MAX)
-      throw new ProtocolError("malformed", `${where}: over ${VALUES_MAX}`);
-    return new Map(rows.sort(([a], [b]) => a - b));
-  },
-  fromCbor: (value, where) => {
-    if (!(value instanceof Map) || value.size > VALUES_MAX) {
-      throw new ProtocolError(
-        "malformed",
-        `${where}: expected a map of at most ${VALUES_MAX} values`,
-      );
-    }
-    const out: Partial<Record<SignalName, SignalValue>> = {};
-    for (const [code, v] of value as ReadonlyMap<number | string, CborValue>) {
-      const name = typeof code === "number" ? signalByCode(code) : undefined;
-      const problem = name === undefined ? "no such signal" : signalValueError(name, v);
-      if (name === undefined || problem !== undefined) {
-        throw new ProtocolError("malformed", `${where}: ${problem}`);
-      }
-      out[name] = v as SignalValue;
-    }
-    return out;
-  },
-};
 
 const latitude = field(0, real(-90, 90), geo("WGS 84 latitude", "degrees"));
 const longitude = field(1, real(-180, 180), geo("WGS 84 longitude", "degrees"));

@@ -46,6 +46,7 @@ export * from "./runtime.ts";
 export * from "./schema.ts";
 export * from "./segments.ts";
 export * from "./session.ts";
+export * from "./signal-values.ts";
 export * from "./signals.ts";
 export * from "./store.ts";
 export * from "./system-runtime.ts";
