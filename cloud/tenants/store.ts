@@ -218,8 +218,8 @@ function writing(engine: Engine, options: TenantStoreOptions) {
     },
     nextCounter: async (vehicle, audit) =>
       audit === undefined
-        ? store.write((sql) => nextCounter(sql, vehicle))
-        : audited(audit, (sql) => nextCounter(sql, vehicle)),
+        ? store.write((sql) => nextCounter(sql, vehicle, nowMs()))
+        : audited(audit, (sql) => nextCounter(sql, vehicle, nowMs())),
     audit: async (entry) => audited(entry, () => undefined),
   } satisfies Partial<SqliteTenantStore>;
 }

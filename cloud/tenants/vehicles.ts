@@ -111,11 +111,16 @@ export function sessionGone(
   return true;
 }
 
-/** Durable before it is used: a crash after this loses a number, and never hands one out twice. */
-export function nextCounter(sql: Sql, vehicle: VehicleId): number {
+/**
+ * Durable before it is used: a crash after this loses a number, and never hands one out twice. It is at least the time
+ * in milliseconds, because cars refuse what is not above the last they took, and a store that was restored from a backup
+ * would hand out numbers of the past; whatever the clock says, it is above the one before.
+ */
+export function nextCounter(sql: Sql, vehicle: VehicleId, nowMs: number): number {
   const row = sql.get<{ value: number }>(
-    "INSERT INTO counters (vehicle, value) VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value",
+    "INSERT INTO counters (vehicle, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = max(value + 1, excluded.value) RETURNING value",
     vehicle,
+    Math.max(1, nowMs),
   );
   if (row === undefined) throw new ProtocolError("storage_failed", "counter: was not kept");
   return row.value;

@@ -248,7 +248,8 @@ export type TenantStore = {
     audit: AuditEntry,
   ) => Promise<CommandRecord>;
   /**
-   * The next value of the vehicle's command counter: never the same twice, whoever asks. `audit` is written in the same
+   * The next value of the vehicle's command counter: never the same twice, whoever asks, and at least the Unix time in
+   * ms, so that a store restored from a backup is not behind what the car has taken. `audit` is written in the same
    * commit and anchored, where it is given.
    */
   readonly nextCounter: (vehicle: VehicleId, audit?: AuditEntry) => Promise<number>;

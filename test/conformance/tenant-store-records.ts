@@ -106,7 +106,19 @@ function trailTests(it: It): void {
     );
     const given = await Promise.all(asked);
     assert.is(new Set(given).size, 50);
-    assert.is(await store.nextCounter(OTHER_CAR), 1, "each vehicle has its own");
+    assert.equal(
+      given,
+      given.toSorted((a, b) => a - b),
+      "each above the one before",
+    );
+  });
+
+  it("counters of a store that was restored are above those that a car has taken", async (engine) => {
+    const { store } = engine;
+    const before = Date.now();
+    const counter = await store.nextCounter(OTHER_CAR);
+    assert.ok(counter >= before, "a store without a memory of it begins at the time");
+    assert.ok((await store.nextCounter(OTHER_CAR)) > counter);
   });
 }
 
