@@ -2,78 +2,28 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import {
-  type Clock,
   cryptoReady,
   EVENT_BYTES_MAX,
   type EventTime,
   encodeEvent,
   LANES,
   type Lane,
-  type Log,
   laneOf,
   type NewEvent,
   ProtocolError,
   type Timer,
   toHex,
 } from "@kerbside/protocol";
+import type { Appended, Buffer, BufferOptions, BufferStatus } from "./contract.ts";
 import { DamagedError, type Engine, openEngine, SetAsideError, storageFailed } from "./engine.ts";
 import { type FaultCode, type FaultReports, faultReports } from "./fault-reports.ts";
 import type { AckOutcome } from "./forget.ts";
 import { BUFFER_LIMITS, type BufferLimits, commitDelayMs } from "./limits.ts";
-import type { LogSettings, LostNumbers } from "./log-start.ts";
+import type { IngestKey, LostNumbers } from "./log-start.ts";
 import type { NextOptions, OutgoingSegment } from "./outgoing.ts";
 import { type Packer, packer } from "./packer.ts";
 import { syncDirectory } from "./set-aside.ts";
 import { lockForWriting, type WriterLock } from "./writer-lock.ts";
-
-/** Where an event went. The triple is unique for the car, for ever. */
-export type Appended = { readonly lane: Lane; readonly log: Uint8Array; readonly seq: number };
-
-export type BufferStatus = {
-  readonly state: "working" | "failed" | "closed";
-  /** Why it failed, where it did. */
-  readonly reason?: string;
-  /** Hexadecimal. */
-  readonly log?: string;
-  readonly segments: Readonly<Record<Lane, number>>;
-  readonly bytes: number;
-  readonly bytesMax: number;
-  /** Events that were refused or had to give way since the start. */
-  readonly lost: number;
-};
-
-export type Buffer = {
-  /**
-   * Resolves once the event is on the disk: `critical` at once, `state` within 250 ms, `track` within its window. Rejects
-   * with ProtocolError `malformed` (its data breaks the schema), `limit_reached` (full of what may not give way),
-   * `storage_failed` (the disk failed; whatever number it had is declared as gone) or `unavailable` (closed).
-   */
-  readonly append: (event: NewEvent & Partial<EventTime>, lane?: Lane) => Promise<Appended>;
-  /** What is to be sent next, or undefined. The same is given again until it is acknowledged or skipped. */
-  readonly next: (options: NextOptions) => OutgoingSegment | undefined;
-  /** Takes a message from `ack`; forgets what it rightly covers. Never throws for what it says. */
-  readonly acknowledge: (message: Uint8Array) => AckOutcome;
-  /** Whether somebody sends now: while nobody does, segments are left to grow. */
-  readonly online: (is: boolean) => void;
-  /** Calls `listener` when there may be more to send. Returns how to stop that. */
-  readonly watch: (listener: () => void) => () => void;
-  readonly status: () => BufferStatus;
-  /** Whether the log before this one ended in order; true where there was none. */
-  readonly previousEndedCleanly: boolean;
-  /** Commits what waits, ends the log in order, lets the file go. Idempotent; never rejects. */
-  readonly close: () => Promise<void>;
-};
-
-export type BufferOptions = Omit<LogSettings, "limits"> & {
-  readonly dir: string;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** How long an event of `track` may wait for its commit, 250 to 5000 ms. */
-  readonly trackWindowMs?: number;
-  readonly limits?: Partial<BufferLimits>;
-  /** The relation of boot clock and wall clock, and its doubt; by default the wall clock as it is. */
-  readonly time?: () => EventTime;
-};
 
 /** No trusted time says more: nothing proves a wall clock, but one set by a network is seldom a minute off. */
 const DOUBT_MS_DEFAULT = 60_000;
@@ -115,7 +65,7 @@ export async function openBuffer(options: BufferOptions): Promise<Buffer> {
 }
 
 class BufferShell implements Buffer {
-  readonly #options: BufferOptions;
+  #options: BufferOptions;
   readonly #limits: BufferLimits;
   readonly #faults: FaultReports;
   readonly #listeners = new Set<() => void>();
@@ -217,6 +167,13 @@ class BufferShell implements Buffer {
     return { ...common, state: state.kind, ...reason, segments: NO_SEGMENTS, bytes: 0 };
   }
 
+  renew(ingestKey: IngestKey): void {
+    this.#options = { ...this.#options, ingestKey };
+    this.#commit();
+    // Where the disk failed, the log that is tried next has the new key anyway.
+    if (this.#state.kind === "working") this.#nextLog(this.#state.engine);
+  }
+
   close(): Promise<void> {
     this.#finish();
     return Promise.resolve();
@@ -287,6 +244,7 @@ class BufferShell implements Buffer {
       const dropped = engine.takeDropped();
       if (dropped > 0) this.#reportLost("buffer.full", dropped);
       if (closed > 0) this.#tell();
+      if (engine.segmentsInLane() >= this.#limits.logSegmentsMax) this.#nextLog(engine);
       this.#packer.soon();
       this.#later();
     } catch (error) {
@@ -295,6 +253,20 @@ class BufferShell implements Buffer {
       this.#fail(engine, error);
       for (const { failed } of batch) failed(storageFailed(error));
     }
+  }
+
+  /** Ends the log under way in order and begins another. */
+  #nextLog(engine: Engine): void {
+    try {
+      engine.end();
+    } catch (error) {
+      this.#fail(engine, error);
+      return;
+    }
+    this.#state = this.#open({}, engine, RETRY_MS_MIN, undefined);
+    if (this.#state.kind === "working") this.#state.engine.tookOver(engine);
+    this.#tell();
+    this.#later();
   }
 
   #tell(): void {

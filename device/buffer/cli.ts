@@ -12,7 +12,8 @@ import {
   toHex,
   verifyKey,
 } from "@kerbside/protocol";
-import { type Appended, type Buffer, openBuffer } from "./buffer.ts";
+import { openBuffer } from "./buffer.ts";
+import type { Appended, Buffer } from "./contract.ts";
 import { inspectBuffer, type LaneReport } from "./inspect.ts";
 import { type BufferIdentity, makeThrowAway, readThrowAway } from "./throw-away.ts";
 

@@ -3,16 +3,12 @@
  * are forgotten only on an authenticated acknowledgement. Each opening starts a new log with a random root that only
  * the tenant can unseal, so the car cannot read its own past, and neither can who steals it.
  */
-export {
-  type Appended,
-  type Buffer,
-  type BufferOptions,
-  type BufferStatus,
-  openBuffer,
-} from "./buffer.ts";
+export { openBuffer } from "./buffer.ts";
 export { type BufferIo, type ExitCode, runBuffer } from "./cli.ts";
+export type { Appended, Buffer, BufferOptions, BufferStatus } from "./contract.ts";
 export type { AckOutcome } from "./forget.ts";
 export { inspectBuffer, type LaneReport } from "./inspect.ts";
 export { BUFFER_LIMITS, type BufferLimits } from "./limits.ts";
+export type { IngestKey } from "./log-start.ts";
 export type { NextOptions, OutgoingSegment } from "./outgoing.ts";
 export type { BufferIdentity } from "./throw-away.ts";

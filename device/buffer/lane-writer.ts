@@ -24,6 +24,8 @@ export type LaneWriter = {
   /** Segments closed since this was last asked, and how many bytes more they take than their rows did. */
   readonly takeClosed: () => { readonly segments: number; readonly bytes: number };
   readonly lastSeq: () => number;
+  /** Segments closed in this log. */
+  readonly segments: () => number;
   /** Overwrites the keys. */
   readonly wipe: () => void;
 };
@@ -109,6 +111,7 @@ export function laneWriter(
       return taken;
     },
     lastSeq: () => seq,
+    segments: () => end.number,
     wipe: () => {
       waiting.giveUp();
       for (const plain of plains) plain.fill(0);

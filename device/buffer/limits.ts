@@ -14,6 +14,8 @@ export type BufferLimits = {
   readonly closeAfterMs: Readonly<Record<Lane, number>>;
   /** Events that wait for one commit; reaching it commits at once. */
   readonly pendingEventsMax: number;
+  /** Segments in a lane of one log; the log is ended in order and another begins. A store keeps as many hashes. */
+  readonly logSegmentsMax: number;
   /** Databases that were set aside and are kept for inspection; older ones are deleted. */
   readonly setAsideMax: number;
 };
@@ -25,6 +27,7 @@ export const BUFFER_LIMITS: BufferLimits = {
   segmentBytesMax: SEGMENT_BODY_BYTES_MAX - 32 * 1024,
   closeAfterMs: { critical: 0, state: 1000, track: 10_000 },
   pendingEventsMax: 512,
+  logSegmentsMax: 1_000_000,
   setAsideMax: 2,
 };
 

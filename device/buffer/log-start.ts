@@ -25,9 +25,12 @@ import { LOG_END, type LogRecord, type Statements } from "./statements.ts";
 const ROOT_BYTES = 32;
 const LOG_ID_BYTES = 16;
 
+/** The tenant's key that roots are sealed to. */
+export type IngestKey = { readonly version: number; readonly publicKey: Uint8Array };
+
 /** What a new log is made of. */
 export type LogSettings = Signer & {
-  readonly ingestKey: { readonly version: number; readonly publicKey: Uint8Array };
+  readonly ingestKey: IngestKey;
   readonly agentVersion: string;
   readonly random: Random;
   readonly limits: BufferLimits;
