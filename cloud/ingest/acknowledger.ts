@@ -5,14 +5,23 @@
  */
 import {
   type Address,
+  type Clock,
   type Downlink,
+  encodeOpeningRequest,
   type Log,
+  type OpeningRequest,
   ProtocolError,
   sealAck,
   type TenantStore,
   toHex,
 } from "@kerbside/protocol";
 import type { LogKeys } from "./log-keys.ts";
+import { Lru } from "./lru.ts";
+
+/** Between two requests for the same opening: longer than a car takes to send again. */
+const ASK_EVERY_MS = 30_000;
+/** Logs for which that is remembered; one that is forgotten is asked for a little sooner. */
+const ASKED_MAX = 4096;
 
 export class Acknowledger {
   readonly #downlink: Downlink;
@@ -21,9 +30,14 @@ export class Acknowledger {
   readonly #busy = new Map<string, boolean>();
   readonly #pending = new Set<Promise<void>>();
 
-  constructor(downlink: Downlink, log: Log) {
+  /** When each log was asked for, on the boot clock. */
+  readonly #asked: Lru<number> = new Lru(ASKED_MAX);
+  readonly #clock: Clock;
+
+  constructor(downlink: Downlink, log: Log, clock: Clock) {
     this.#downlink = downlink;
     this.#log = log;
+    this.#clock = clock;
   }
 
   stored(store: Pick<TenantStore, "marks">, keys: LogKeys): void {
@@ -33,6 +47,22 @@ export class Acknowledger {
     this.#busy.set(id, busy);
     if (busy) return;
     const done = this.#run(id, store, keys);
+    this.#pending.add(done);
+    done.finally(() => this.#pending.delete(done)).catch(() => undefined);
+  }
+
+  /** Asks the car for the opening of a log that nothing is known of; at most once in a while for one log. */
+  ask(request: OpeningRequest): void {
+    const { tenant, vehicle, log } = request;
+    const id = `${tenant}.${vehicle}.${toHex(log)}`;
+    const nowMs = this.#clock.bootMs();
+    const askedMs = this.#asked.get(id);
+    if (askedMs !== undefined && nowMs - askedMs < ASK_EVERY_MS) return;
+    this.#asked.set(id, nowMs);
+    const to = { tenant, vehicle };
+    const done = this.#downlink
+      .send(to, "ack", encodeOpeningRequest(request))
+      .catch((error: unknown) => this.#failed(to, error));
     this.#pending.add(done);
     done.finally(() => this.#pending.delete(done)).catch(() => undefined);
   }
@@ -59,9 +89,13 @@ export class Acknowledger {
       const lanes = await store.marks(vehicle, log);
       await this.#downlink.send(to, "ack", sealAck(keys.ackKey, { ...to, log, lanes }));
     } catch (error) {
-      const code = error instanceof ProtocolError ? error.code : "unexpected";
-      // A car that has gone asks again by sending again.
-      if (code !== "vehicle_offline") this.#log.warn("ingest.ack_failed", { ...to, code });
+      this.#failed(to, error);
     }
+  }
+
+  #failed(to: Address, error: unknown): void {
+    const code = error instanceof ProtocolError ? error.code : "unexpected";
+    // A car that has gone asks again by sending again.
+    if (code !== "vehicle_offline") this.#log.warn("ingest.ack_failed", { ...to, code });
   }
 }

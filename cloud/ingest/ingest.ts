@@ -135,7 +135,7 @@ class Worker {
   constructor(options: IngestOptions) {
     this.#options = options;
     this.#limits = { ...INGEST_LIMITS, ...options.limits };
-    this.#acks = new Acknowledger(options.downlink, options.log);
+    this.#acks = new Acknowledger(options.downlink, options.log, options.clock);
     this.#held = new Held(this.#limits);
     this.#logs = new Lru(this.#limits.logsMax);
     this.#verifyKeys = new Lru(this.#limits.vehiclesMax);
@@ -203,6 +203,8 @@ class Worker {
     if (known !== undefined) return known;
     const opening = await tenant.store.opening(vehicle, log);
     if (opening !== undefined) return this.#openLog(received, opening, id, undefined);
+    // It is on its way, unless the store has lost it: then the car believes that it is known here.
+    this.#acks.ask({ ...addressOf(message), log });
     const gone = this.#held.hold(id, message);
     this.counts.dropped += gone;
     if (gone > 0) this.#options.log.warn("ingest.held_dropped", { ...addressOf(message) });

@@ -10,6 +10,7 @@ import {
   type LaneMark,
   ProtocolError,
   parseAck,
+  parseOpeningRequest,
 } from "@kerbside/protocol";
 import { NUMBER_MAX, placeKey, placeOf } from "./place.ts";
 import type { LogRecord, SegmentRecord, Statements } from "./statements.ts";
@@ -24,12 +25,21 @@ export type AckOutcome =
 
 type Believed = { readonly ack: Ack; readonly log: LogRecord };
 export type Judged =
+  /** Somebody does not know the opening of this log. Nobody needs a key to say so, and it is not for long. */
+  | { readonly kind: "asked"; readonly log: LogRecord }
   | ({ readonly kind: "believed" } & Believed)
   | Extract<AckOutcome, { readonly kind: "ignored" }>;
 
 /** Decides whether a message is to be believed; changes nothing. */
 export function judgeAck(statements: Statements, address: Address, message: Uint8Array): Judged {
-  const parsed = parse(message);
+  const asked = parse(() => parseOpeningRequest(message));
+  if (asked !== undefined) {
+    if (asked.tenant !== address.tenant || asked.vehicle !== address.vehicle)
+      return { kind: "ignored", reason: "other_car" };
+    const log = statements.logById.get(asked.log);
+    return log === undefined ? { kind: "ignored", reason: "no_such_log" } : { kind: "asked", log };
+  }
+  const parsed = parse(() => parseAck(message));
   if (parsed === undefined) return { kind: "ignored", reason: "malformed" };
   const { ack, verify } = parsed;
   if (ack.tenant !== address.tenant || ack.vehicle !== address.vehicle)
@@ -41,9 +51,9 @@ export function judgeAck(statements: Statements, address: Address, message: Uint
     : { kind: "ignored", reason: "forged" };
 }
 
-function parse(message: Uint8Array): ReturnType<typeof parseAck> | undefined {
+function parse<T>(read: () => T): T | undefined {
   try {
-    return parseAck(message);
+    return read();
   } catch (error) {
     if (error instanceof ProtocolError) return undefined;
     throw error;

@@ -45,6 +45,7 @@ export type Statements = {
   readonly logById: Statement<[log: Uint8Array], LogRecord>;
   readonly putLog: Statement<[LogRecord]>;
   readonly setEnd: Statement<[clean: number, slot: number]>;
+  readonly setOpeningUnknown: Statement<[slot: number]>;
   readonly setOpeningKnown: Statement<[slot: number]>;
   readonly deleteLog: Statement<[slot: number]>;
   readonly lane: Statement<[slot: number, lane: number], LaneRecord>;
@@ -84,6 +85,7 @@ export function prepare(db: Handle): Statements {
        VALUES (@slot, @log, @opening, @ack_key, @opening_known, @clean, @started)`,
     ),
     setEnd: db.prepare("UPDATE logs SET clean = ? WHERE slot = ?"),
+    setOpeningUnknown: db.prepare("UPDATE logs SET opening_known = 0 WHERE slot = ?"),
     setOpeningKnown: db.prepare("UPDATE logs SET opening_known = 1 WHERE slot = ?"),
     deleteLog: db.prepare("DELETE FROM logs WHERE slot = ?"),
     lane: db.prepare("SELECT number, seq, hash FROM lanes WHERE slot = ? AND lane = ?"),

@@ -66,3 +66,26 @@ export function parseAck(message: Uint8Array): {
     sameMac(hmac(ackKey, concatBytes(DOMAIN, payload)), mac);
   return { ack: decode(ackCodec, payload), verify };
 }
+
+export const openingRequestCodec = struct("request for an opening", {
+  tenant: field(0, tenantCodec, { ...internal, doc: "tenant" }),
+  vehicle: field(1, vehicleCodec, { ...internal, doc: "vehicle" }),
+  log: field(2, random128, { ...internal, doc: "the log whose opening is not known" }),
+});
+export type OpeningRequest = TypeOf<typeof openingRequestCodec>;
+
+/**
+ * The other message on `ack`: a CBOR list of the payload alone. Whoever does not know a log's opening has no key of it,
+ * so there is no MAC; all that it can bring about is that the opening travels along again.
+ */
+export function encodeOpeningRequest(request: OpeningRequest): Uint8Array {
+  return encodeCbor([encode(openingRequestCodec, request)]);
+}
+
+/** Undefined where it is no such message, but perhaps an acknowledgement. Throws ProtocolError `malformed`. */
+export function parseOpeningRequest(message: Uint8Array): OpeningRequest | undefined {
+  const parts = decodeCbor(message);
+  if (!Array.isArray(parts) || parts.length !== 1) return undefined;
+  const [payload] = parts;
+  return payload instanceof Uint8Array ? decode(openingRequestCodec, payload) : undefined;
+}

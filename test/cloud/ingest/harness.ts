@@ -18,8 +18,10 @@ import {
   type Lane,
   type LogOpening,
   type OpenedSegment,
+  type OpeningRequest,
   ProtocolError,
   parseAck,
+  parseOpeningRequest,
   randomBytes,
   ratchetNext,
   ratchetStart,
@@ -49,6 +51,8 @@ export type World = {
   readonly store: SqliteTenantStore;
   readonly ingestKey: ReturnType<typeof sealKeyPair>;
   readonly acks: Ack[];
+  /** Openings that were asked for. */
+  readonly asked: OpeningRequest[];
   /** A worker of its own over the same store; `hook` stands before each commit. */
   readonly worker: (options?: WorkerOptions) => Promise<Ingest>;
   readonly car: (name: string) => Promise<Car>;
@@ -62,25 +66,29 @@ export type WorkerOptions = {
   readonly hook?: (count: number, segments: readonly OpenedSegment[]) => Promise<void>;
 };
 
-export async function makeWorld(): Promise<World> {
+export async function makeWorld(withKey?: World["ingestKey"]): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), "kerbside-ingest-"));
   const registry: Registry = await openRegistry({ dir, masterKey: randomBytes(32), create: true });
   await registry.create(TENANT, randomBytes(32), AUDIT, async () => undefined);
   const store = (await registry.tenant(TENANT))?.store;
   if (store === undefined) throw new Error("the tenant was not made");
-  const ingestKey = sealKeyPair();
+  const ingestKey = withKey ?? sealKeyPair();
   const acks: Ack[] = [];
+  const asked: OpeningRequest[] = [];
   const workers: Ingest[] = [];
   const downlink: Downlink = {
     send: async (_to, _channel, payload) => {
       await world.deliver?.(payload);
-      acks.push(parseAck(payload).ack);
+      const request = parseOpeningRequest(payload);
+      if (request !== undefined) asked.push(request);
+      else acks.push(parseAck(payload).ack);
     },
   };
   const world: World = {
     store,
     ingestKey,
     acks,
+    asked,
     deliver: undefined,
     worker: async ({ limits = {}, hook } = {}) => {
       const own: IngestTenant = {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openBuffer } from "@kerbside/buffer";
-import { ingestMetrics } from "@kerbside/ingest";
+import { type Ingest, ingestMetrics } from "@kerbside/ingest";
 import { ProtocolError, type SourceMessage, sealAck, toHex, ZERO_HASH } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -202,6 +202,63 @@ test("two segments of one number are both kept, and each car learns that its own
   assert.equal(
     world.store.alarms(0, 10).map(({ kind }) => kind),
     ["fork"],
+  );
+});
+
+test("a store that lost the opening of a log asks for it, and stores what waited", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "kerbside-ingest-buffer-"));
+  const car = await world.car("car-1");
+  const buffer = await openBuffer({
+    dir,
+    address: car,
+    signingKey: car.key,
+    ingestKey: { version: 1, publicKey: world.ingestKey.publicKey },
+    agentVersion: "test",
+    clock: realClock,
+    random: realRandom,
+    log: silentLog,
+  });
+  buffer.online(true);
+  // Another store has taken the first, and with it the opening: this one was restored from before.
+  const elsewhere = await makeWorld(world.ingestKey);
+  await enrol(elsewhere.store, car);
+  elsewhere.deliver = (message) => buffer.acknowledge(message);
+  const first = await elsewhere.worker();
+  const send = async (to: Ingest): Promise<void> => {
+    const segment = buffer.next({ skip: new Set(), newestStateFirst: false });
+    if (segment === undefined) throw new Error("nothing to send");
+    await to.handle(car.message(segment.lane, segment.message));
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  try {
+    await buffer.append(note("1"), "critical");
+    await send(first);
+    await first.close();
+    world.deliver = (message) => buffer.acknowledge(message);
+    const ingest = await world.worker();
+    await buffer.append(note("2"), "critical");
+    await send(ingest);
+    assert.equal([await world.events("car-1"), world.asked.length], [[], 1]);
+    await send(ingest);
+    await ingest.close();
+    assert.equal(words(await world.events("car-1")), ["2 2"]);
+    assert.is(buffer.status().segments.critical, 0, "acknowledged");
+  } finally {
+    await elsewhere.close();
+    await buffer.close();
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test("an opening is asked for once in a while, however much of its log comes", async () => {
+  const log = (await world.car("car-1")).newLog();
+  const ingest = await world.worker();
+  for (const text of ["a", "b", "c"])
+    await ingest.handle(log.segment("state", [note(text)], { withOpening: false }));
+  await ingest.close();
+  assert.equal(
+    world.asked.map((request) => toHex(request.log)),
+    [toHex(log.log)],
   );
 });
 

@@ -1,9 +1,19 @@
 /** What may be forgotten: only what was sent, under the hash it was sent with, said by who holds the log's key. */
 import type { Buffer } from "@kerbside/buffer";
-import { type Ack, type LaneMark, randomBytes, ZERO_HASH } from "@kerbside/protocol";
+import {
+  type Ack,
+  encodeOpeningRequest,
+  fromHex,
+  type LaneMark,
+  parseSegmentMessage,
+  randomBytes,
+  vehicleId,
+  ZERO_HASH,
+} from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { randomOf } from "../../fuzz/random.ts";
+import { ADDRESS } from "../../support/car-cloud.ts";
 import { type Bench, bench, drain, note } from "./harness.ts";
 
 let b: Bench;
@@ -31,6 +41,38 @@ async function sendFour(): Promise<void> {
 function marked(change: (mark: LaneMark) => Partial<LaneMark>): (ack: Ack) => Ack {
   return (said) => ({ ...said, lanes: said.lanes.map((mark) => ({ ...mark, ...change(mark) })) });
 }
+
+test("an opening that is asked for travels again until the log is acknowledged, and nothing goes", async () => {
+  const openings = (): readonly boolean[] => {
+    const found: boolean[] = [];
+    const skip = new Set<number>();
+    for (;;) {
+      const segment = buffer.next({ skip, newestStateFirst: false });
+      if (segment === undefined) return found;
+      skip.add(segment.key);
+      found.push(parseSegmentMessage(segment.message).opening !== undefined);
+    }
+  };
+  await sendFour();
+  buffer.acknowledge(ack());
+  await buffer.append(note("5", 5), "critical");
+  assert.equal(openings(), [false]);
+  const log = fromHex(b.cloud.logs().at(-1) ?? "");
+  const request = { ...ADDRESS, log };
+  const other = { ...request, vehicle: vehicleId("another") };
+  assert.is(buffer.acknowledge(encodeOpeningRequest(other)).kind, "ignored");
+  const unknown = { ...request, log: randomBytes(16) };
+  assert.is(buffer.acknowledge(encodeOpeningRequest(unknown)).kind, "ignored");
+  assert.equal(openings(), [false]);
+  assert.equal(buffer.acknowledge(encodeOpeningRequest(request)), {
+    ...{ kind: "taken", forgotten: [], bytes: 0 },
+  });
+  assert.is(held(), 1);
+  assert.equal(openings(), [true]);
+  drain(buffer, b.cloud);
+  await buffer.append(note("6", 6), "critical");
+  assert.equal(openings(), [false]);
+});
 
 const LIES: readonly { why: string; change: (ack: Ack) => Ack }[] = [
   { why: "a hash of nothing", change: marked(() => ({ hash: randomBytes(32) })) },

@@ -27,6 +27,7 @@ import {
   encodeColumns,
   encodeEvent,
   encodeKeyPush,
+  encodeOpeningRequest,
   encodePush,
   encodeRows,
   encodeSegmentMessage,
@@ -55,6 +56,7 @@ import {
   openTime,
   type Push,
   parseAck,
+  parseOpeningRequest,
   parsePush,
   parseSegmentMessage,
   parseSign1,
@@ -371,6 +373,15 @@ test("vector gap: a header without a body", () => {
   const header = v.hex("envelope");
   same(headerHash(header), v.hex("header hash"));
   assert.equal(parseSegmentMessage(v.hex("message")), { header, body: new Uint8Array() });
+});
+
+test("vector opening-request: asked by ingest, and no acknowledgement", () => {
+  const v = golden("opening-request");
+  const value = typed<Parameters<typeof encodeOpeningRequest>[0]>(v, "value");
+  same(encodeOpeningRequest(value), v.hex("message"));
+  assert.equal(parseOpeningRequest(v.hex("message")), value);
+  assert.is(parseOpeningRequest(golden("ack").hex("message")), undefined);
+  assert.throws(() => parseAck(v.hex("message")), /acknowledgement/);
 });
 
 test("vector ack: made by ingest, believed by the car only whole", () => {
