@@ -67,12 +67,12 @@ function openCarBuffer(
   entry: Entry,
 ): Promise<EventBuffer> {
   const { config, clock, random, log } = options;
-  const { address, signingKey, ingestKey } = identity;
+  const { address, signingKey, keys } = identity;
   return openBuffer({
     dir: join(config.dataDir, "buffer"),
     address,
     signingKey,
-    ingestKey,
+    ingestKey: keys.ingestKey(),
     agentVersion: AGENT_VERSION,
     clock,
     random,
@@ -140,7 +140,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const transport = new SleepingTransport(power.row(), (keepaliveS) =>
     mqttTransport({ ...identity, ...broker, tls: () => identity.tls, clock, keepaliveS }),
   );
-  const changed = (): void => uplink.announce();
+  const changed = (): void => {
+    buffer.renew(identity.keys.ingestKey());
+    uplink.announce();
+  };
   const uplink = startUplink({
     address: identity.address,
     transport,

@@ -168,6 +168,7 @@ class BufferShell implements Buffer {
   }
 
   renew(ingestKey: IngestKey): void {
+    if (ingestKey.version === this.#options.ingestKey.version) return;
     this.#options = { ...this.#options, ingestKey };
     this.#commit();
     // Where the disk failed, the log that is tried next has the new key anyway.

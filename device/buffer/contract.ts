@@ -39,7 +39,8 @@ export type Buffer = {
   readonly status: () => BufferStatus;
   /**
    * Ends the log in order and begins the next, whose root only this ingest key opens. What is held, and what is under
-   * way, stays as it is: the store needs the key before for it. Never throws.
+   * way, stays as it is: the store needs the key before for it. Does nothing where the log under way has a key of
+   * that version. Never throws.
    */
   readonly renew: (ingestKey: IngestKey) => void;
   /** Whether the log before this one ended in order; true where there was none. */

@@ -37,7 +37,7 @@ test("a renewed log follows the one before in order, and loses nothing", async (
 test("what was under way when the log was renewed is forgotten on its acknowledgement", async () => {
   await buffer.append(note("under way", 1), "critical");
   drain(buffer, b.cloud, false);
-  buffer.renew(b.cloud.ingestKey);
+  buffer.renew({ ...b.cloud.ingestKey, version: 2 });
   for (const log of b.cloud.logs()) buffer.acknowledge(b.cloud.ackOf(log));
   assert.is(buffer.status().segments.critical, 0);
 });
@@ -63,6 +63,12 @@ test("a log that has its number of segments is ended, again and again", async ()
   drain(buffer, b.cloud);
   assert.is(b.cloud.events().size, 10);
   b.cloud.checkChains();
+});
+
+test("a key of the version that is in use begins no log", async () => {
+  const before = buffer.status().log;
+  buffer.renew(b.cloud.ingestKey);
+  assert.is(buffer.status().log, before);
 });
 
 test("renewing a closed buffer does nothing", async () => {
