@@ -24,7 +24,7 @@ import {
   startUplink,
   type Uplink,
 } from "@kerbside/uplink";
-import { artefactTaker } from "./artefacts.ts";
+import { type ArtefactParts, artefactTaker } from "./artefacts.ts";
 import { type Car, startCar } from "./car.ts";
 import type { AgentConfig } from "./config.ts";
 import { joinTenant } from "./enrolment.ts";
@@ -34,6 +34,7 @@ import { busFaults } from "./faults.ts";
 import { type Locks, startLocks } from "./locks.ts";
 import { PowerCare, SleepingTransport } from "./power-care.ts";
 import { pushTaker } from "./pushes.ts";
+import { keepersOf, openShelves, tellDamaged } from "./shelves.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 export type AgentOptions = {
@@ -101,15 +102,18 @@ function awake(locks: Locks, power: PowerCare): CommandExecutor {
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, clock, random, log } = options;
+  const shelves = await openShelves(config);
   const identity = await joinTenant(options);
   const entry = await Entry.open({ config, identity, clock, random, log });
   const buffer = await openCarBuffer(options, identity, entry);
   const emit = emitter(buffer, log);
+  tellDamaged(shelves, emit);
   const { previousEndedCleanly } = buffer;
   emit({ kind: "agent.started", data: { version: AGENT_VERSION, previousEndedCleanly } });
   const ignitionOn = (): boolean => car.store.good("Vehicle.LowVoltageSystemState") === "ON";
   const onBusEvent = busFaults(clock, ignitionOn, emit);
-  const car = startCar({ config, clock, random, log, onBusEvent });
+  const { profile } = shelves.profile;
+  const car = startCar({ config, profile, clock, random, log, onBusEvent });
   const session = createSession(clock, random);
   const epochs = openEpochNumbers(join(config.dataDir, "epoch"), clock);
   const policy = await openPolicyStore(join(config.dataDir, "policy", "rental"), config);
@@ -134,6 +138,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clock,
     emit,
     lockCause: locks.cause,
+    booking: () => openBooking(locks),
+    schemes: shelves.schemes.schemes(),
   });
   const broker = config.broker ?? identity.broker;
   const { name, version } = car.profile.profile;
@@ -158,7 +164,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       power: power.state(),
     }),
     onNonce: (nonce) => entry.announced(nonce, session.epoch()),
-    other: downTaker({ entry, policy, identity, log, changed }),
+    other: downTaker({
+      ...{ entry, identity, log, changed, clock, emit },
+      keepers: keepersOf(shelves, policy, collector),
+    }),
     commands: awake(locks, power),
     clock,
     random,
@@ -175,21 +184,23 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   return { close: () => closeAll(parts) };
 }
 
+function openBooking({ rental }: Locks): string | undefined {
+  const now = rental.rental();
+  return now.value === "open" ? now.booking : undefined;
+}
+
 /** What comes down besides commands and acknowledgements: time, keys, policies, grants. */
-function downTaker({
-  entry,
-  policy,
-  identity,
-  log,
-  changed,
-}: {
+function downTaker(parts: {
   readonly entry: Entry;
-  readonly policy: PolicyStore;
   readonly identity: Identity;
   readonly log: Log;
   readonly changed: () => void;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly keepers: ArtefactParts["keepers"];
 }): (channel: Channel, payload: Uint8Array) => void {
-  const artefacts = artefactTaker({ policy, key: () => identity.keys.key("artefact"), log });
+  const { entry, identity, log, changed } = parts;
+  const artefacts = artefactTaker({ ...parts, key: () => identity.keys.key("artefact") });
   const other = (push: Push): void => {
     artefacts(push);
     entry.takePush(push);

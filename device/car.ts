@@ -7,8 +7,6 @@ import {
   type CompiledProfile,
   createSignalStore,
   type OutgoingFrame,
-  readProfile,
-  readShippedProfile,
   type SignalStore,
 } from "@kerbside/can";
 import {
@@ -62,22 +60,21 @@ export type Car = {
 
 export type CarOptions = {
   readonly config: AgentConfig;
+  readonly profile: CompiledProfile;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly onBusEvent: (event: BusEvent) => void;
 };
 
-/** Reads the profile, opens the bus and begins to listen. Throws ProfileError before anything begins. */
+/** Opens the bus and begins to listen. */
 export function startCar(options: CarOptions): Car {
-  const { config, clock } = options;
-  const isFile = config.profile.endsWith(".json");
-  const profile = isFile ? readProfile(config.profile) : readShippedProfile(config.profile);
+  const { profile, clock } = options;
   const store = createSignalStore({ profile, clock });
   const watcher = new Watcher(store, profile.profile.interlocks);
   const subscription = store.subscribe((changes) => watcher.take(changes.signals()));
-  const bus = openBus({ ...options, profile });
-  const inputs = startInputs({ ...options, profile }, bus, store);
+  const bus = openBus(options);
+  const inputs = startInputs(options, bus, store);
   bus.start({
     frames: (frames) => {
       store.ingest(frames);

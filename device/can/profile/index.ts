@@ -27,4 +27,11 @@ export {
   type ProfileProblem,
   type ProfileSignal,
 } from "./model.ts";
+export {
+  openProfileShelf,
+  PROFILE_BYTES_MAX,
+  type ProfileShelf,
+  packProfile,
+  unpackProfile,
+} from "./shelf.ts";
 export { stampE2e } from "./stamp.ts";

@@ -27,6 +27,6 @@ export {
   SCHEME_BYTES_MAX,
   SCHEMES_MAX,
   type SchemeShelf,
-  type ShelfOptions,
+  type SchemeShelfOptions,
 } from "./shelf.ts";
 export { readShippedScheme, shippedSchemes } from "./shipped.ts";

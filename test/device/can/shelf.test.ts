@@ -62,7 +62,8 @@ function newFolder(): string {
   return folder;
 }
 const open = (dir: string): Promise<SchemeShelf> =>
-  openSchemeShelf({ dir, tenant: "demo", key: verifyKey(signer.publicKey), profile });
+  openSchemeShelf({ dir, tenant: "demo", profile });
+const key = verifyKey(signer.publicKey);
 const shown = (shelf: SchemeShelf): string =>
   shelf
     .schemes()
@@ -70,7 +71,7 @@ const shown = (shelf: SchemeShelf): string =>
     .sort()
     .join(" ");
 
-async function refusal(promise: Promise<void>): Promise<string> {
+async function refusal(promise: Promise<boolean>): Promise<string> {
   return promise.then(
     () => "taken",
     (error: unknown) => {
@@ -84,8 +85,8 @@ test("a pushed scheme is kept, outlives a restart, and takes the place of one of
   const dir = newFolder();
   const shelf = await open(dir);
   assert.is(shown(shelf), "car-sharing/1", "what comes with the agent");
-  await shelf.accept(...push());
-  await shelf.accept(...push({ name: "car-sharing", version: 7 }));
+  await shelf.accept(key, ...push());
+  await shelf.accept(key, ...push({ name: "car-sharing", version: 7 }));
   assert.is(shown(shelf), "a/1 car-sharing/7");
   assert.is(shown(await open(dir)), "a/1 car-sharing/7");
 });
@@ -93,7 +94,7 @@ test("a pushed scheme is kept, outlives a restart, and takes the place of one of
 test("what is older, forged, of another or wrong is refused, and changes nothing", async () => {
   const dir = newFolder();
   const shelf = await open(dir);
-  await shelf.accept(...push({ version: 5 }));
+  await shelf.accept(key, ...push({ version: 5 }));
   const [envelope] = push({ version: 6 });
   const rows: readonly [why: string, pushed: Push, expected: RegExp][] = [
     ["the same again", push({ version: 5 }), /taken/],
@@ -110,7 +111,7 @@ test("what is older, forged, of another or wrong is refused, and changes nothing
   ];
   const before = readdirSync(dir).map((file) => readFileSync(join(dir, file), "hex"));
   for (const [why, pushed, expected] of rows) {
-    assert.match(await refusal(shelf.accept(...pushed)), expected, why);
+    assert.match(await refusal(shelf.accept(key, ...pushed)), expected, why);
     assert.is(shown(shelf), "a/5 car-sharing/1", why);
   }
   assert.equal(
@@ -122,8 +123,8 @@ test("what is older, forged, of another or wrong is refused, and changes nothing
 test("any damage to the present file gives way to the one before, and that to what is shipped", async () => {
   const dir = newFolder();
   const shelf = await open(dir);
-  await shelf.accept(...push({ name: "car-sharing", version: 2 }));
-  await shelf.accept(...push({ name: "car-sharing", version: 3 }));
+  await shelf.accept(key, ...push({ name: "car-sharing", version: 2 }));
+  await shelf.accept(key, ...push({ name: "car-sharing", version: 3 }));
   const file = join(dir, "car-sharing.scheme");
   const whole = readFileSync(file);
   for (let at = 0; at < whole.length; at += 7) {
@@ -142,20 +143,30 @@ test("any damage to the present file gives way to the one before, and that to wh
 test("a write that was cut off before its end is as if it had not been", async () => {
   const dir = newFolder();
   const shelf = await open(dir);
-  await shelf.accept(...push({ version: 1 }));
+  await shelf.accept(key, ...push({ version: 1 }));
   writeFileSync(join(dir, "a.new"), "half of it");
   assert.is(shown(await open(dir)), "a/1 car-sharing/1");
   // Between the two renamings: the present file is the one before, and there is no other.
-  await shelf.accept(...push({ version: 2 }));
+  await shelf.accept(key, ...push({ version: 2 }));
   rmSync(join(dir, "a.scheme"));
   assert.is(shown(await open(dir)), "a/1 car-sharing/1");
+});
+
+test("a scheme stays when the tenant's key is replaced, and then only the new key counts", async () => {
+  const dir = newFolder();
+  const shelf = await open(dir);
+  await shelf.accept(key, ...push({ version: 1 }));
+  const next = verifyKey(stranger.publicKey);
+  assert.is(await refusal(shelf.accept(next, ...push({ version: 2 }))), "unauthenticated");
+  await shelf.accept(next, ...push({ name: "b", version: 1, key: stranger }));
+  assert.is(shown(await open(dir)), "a/1 b/1 car-sharing/1");
 });
 
 test("schemes that come at once are taken one after another", async () => {
   const shelf = await open(newFolder());
   const versions = [3, 1, 2, 4];
   const outcomes = await Promise.all(
-    versions.map((version) => refusal(shelf.accept(...push({ version })))),
+    versions.map((version) => refusal(shelf.accept(key, ...push({ version })))),
   );
   assert.equal(outcomes, ["taken", "conflict", "conflict", "taken"]);
   assert.is(shown(shelf), "a/4 car-sharing/1");
