@@ -1,0 +1,143 @@
+/** Grant lists on the car: whole or not at all, never back, and confirmed only from the disk. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { GrantStore, type KeptFile } from "@kerbside/access";
+import { openTwoCopyFile, readTwoCopyFile } from "@kerbside/immobiliser";
+import {
+  cryptoReady,
+  type GrantList,
+  randomBytes,
+  sealGrantList,
+  signGrantList,
+  signingKey,
+  tenantId,
+  vehicleId,
+  verifyKey,
+} from "@kerbside/protocol";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { silentLog } from "../../support/runtime.ts";
+
+await cryptoReady();
+const ADDRESS = { tenant: tenantId("demo"), vehicle: vehicleId("car-1") };
+const SEED = randomBytes(32);
+const CAR = signingKey(SEED);
+const KEY = signingKey(randomBytes(32));
+
+function sealed(version: number, change: Partial<GrantList> = {}, key = KEY): Uint8Array {
+  const cardIdKey = new Uint8Array(32);
+  const plain = { ...ADDRESS, version, issuedAtMs: 1, cardIdKey, grants: [], ...change };
+  return sealGrantList(CAR.publicKey, signGrantList(key, plain));
+}
+
+function store(file: KeptFile): GrantStore {
+  const grantKey = () => verifyKey(KEY.publicKey);
+  return new GrantStore({ address: ADDRESS, seed: SEED, grantKey, file, log: silentLog });
+}
+
+async function inFolder(work: (path: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "kerbside-grants-"));
+  try {
+    await work(join(folder, "grants"));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("a list is taken once it is newer, and outlives a restart", () =>
+  inFolder(async (path) => {
+    const file = await openTwoCopyFile(path);
+    const grants = store(file);
+    assert.is(grants.confirmedVersion(), 0);
+    assert.equal(await grants.apply(sealed(3)), { kind: "applied", version: 3, durable: true });
+    const five = sealed(5);
+    assert.equal(await grants.apply(five), { kind: "applied", version: 5, durable: true });
+    assert.equal(await grants.apply(five), { kind: "unchanged", version: 5 });
+    assert.equal(await grants.apply(sealed(4)), { kind: "refused", reason: "old" });
+    assert.equal(await grants.apply(sealed(5, { issuedAtMs: 2 })), {
+      kind: "refused",
+      reason: "conflict",
+    });
+    await file.close();
+    const again = await openTwoCopyFile(path);
+    assert.is(store(again).confirmedVersion(), 5);
+    assert.equal(await store(again).apply(sealed(4)), { kind: "refused", reason: "old" });
+    await again.close();
+  }));
+
+test("what is not the tenant's for this car changes nothing", () =>
+  inFolder(async (path) => {
+    const file = await openTwoCopyFile(path);
+    const grants = store(file);
+    const other = signingKey(randomBytes(32));
+    const list = {
+      ...ADDRESS,
+      version: 9,
+      issuedAtMs: 1,
+      cardIdKey: new Uint8Array(32),
+      grants: [],
+    };
+    const rows = [
+      { why: "another key signed it", bytes: sealed(9, {}, other), reason: "unauthenticated" },
+      {
+        why: "another car's",
+        bytes: sealed(9, { vehicle: vehicleId("car-2") }),
+        reason: "other_car",
+      },
+      { why: "another tenant's", bytes: sealed(9, { tenant: tenantId("x") }), reason: "other_car" },
+      {
+        why: "sealed to another car",
+        bytes: sealGrantList(other.publicKey, signGrantList(KEY, list)),
+        reason: "unauthenticated",
+      },
+      { why: "noise", bytes: randomBytes(200), reason: "unauthenticated" },
+    ];
+    for (const { why, bytes, reason } of rows)
+      assert.equal(await grants.apply(bytes), { kind: "refused", reason }, why);
+    assert.is(grants.version(), 0);
+    await file.close();
+  }));
+
+test("where the disk fails what was taken away is gone, and nothing is confirmed", async () => {
+  let works = false;
+  const write = async (): Promise<void> => {
+    if (!works) throw new Error("EIO");
+  };
+  const grants = store({ content: undefined, damaged: false, write });
+  const list = sealed(2);
+  assert.equal(await grants.apply(list), { kind: "applied", version: 2, durable: false });
+  assert.is(grants.version(), 2);
+  assert.is(grants.confirmedVersion(), 0);
+  works = true;
+  assert.equal(await grants.apply(list), { kind: "applied", version: 2, durable: true });
+  assert.is(grants.confirmedVersion(), 2);
+});
+
+test("killed at any moment, a car has one whole list, and never an older one than it confirmed", () =>
+  inFolder(async (path) => {
+    const script = fileURLToPath(new URL("./apply-lists.ts", import.meta.url));
+    let confirmed = 0;
+    for (const afterLines of [1, 2, 5, 9]) {
+      const child = spawn(process.execPath, [script, path, String(confirmed + 1)], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      let text = "";
+      child.stdout.on("data", (chunk: Buffer) => {
+        text += chunk.toString();
+        if (text.split("\n").length > afterLines) child.kill("SIGKILL");
+      });
+      await once(child, "close");
+      const said = text.trimEnd().split("\n").map(Number);
+      confirmed = Math.max(confirmed, ...said.slice(0, text.endsWith("\n") ? undefined : -1));
+      const content = await readTwoCopyFile(path);
+      const found = store({ content, damaged: false, write: () => Promise.resolve() });
+      assert.is(found.damaged, false);
+      assert.ok(found.version() >= confirmed, `${found.version()} after ${confirmed}`);
+    }
+  }));
+
+test.run();
