@@ -4,9 +4,11 @@
  */
 import {
   ackCodec,
+  applyKeyPush,
   artefactCodec,
   type CborValue,
   type Codec,
+  carriedGrantCodec,
   commandCodec,
   decode,
   decodeCbor,
@@ -15,7 +17,9 @@ import {
   encode,
   encodeCbor,
   encodeEvent,
+  encodePush,
   encodeSegmentMessage,
+  grantListCodec,
   headerCodec,
   keyCertificateCodec,
   LockLinkDecoder,
@@ -30,13 +34,16 @@ import {
   ProtocolError,
   parseAck,
   parseClientId,
+  parsePush,
   parseSegmentMessage,
   parseSign1,
   parseTopic,
   resultCodec,
   sessionCodec,
   signingKey,
+  type TrustedKeys,
   tenantId,
+  timeAnswerCodec,
   toHex,
   verifyKey,
 } from "@kerbside/protocol";
@@ -85,6 +92,14 @@ function schema<T>(name: string, codec: Codec<T>): FuzzTarget {
   };
 }
 
+const pinnedKeys: TrustedKeys = {
+  tenant: certified.tenant,
+  authorityVersion: 1,
+  authorityKey: signingKey(vector("key-push").hex("authority seed")).publicKey,
+  spareKey: signingKey(vector("key-push").hex("spare seed")).publicKey,
+  keys: {},
+};
+
 export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   schema("key-certificate", keyCertificateCodec),
   schema("opening", openingCodec),
@@ -94,6 +109,20 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   schema("command", commandCodec),
   schema("result", resultCodec),
   schema("artefact", artefactCodec),
+  schema("session-full", sessionCodec),
+  schema("grant-list", grantListCodec),
+  schema("carried-grant", carriedGrantCodec),
+  schema("time", timeAnswerCodec),
+  {
+    name: "parsePush",
+    seeds: ["artefact", "keys", "grants"].map((kind) => vector("push").hex(kind)),
+    read: (bytes) => mustBe(encodePush(parsePush(bytes)), bytes),
+  },
+  {
+    name: "applyKeyPush",
+    seeds: [vector("key-push").hex("message")],
+    read: (bytes) => applyKeyPush(pinnedKeys, bytes),
+  },
   {
     name: "decodeCbor",
     seeds: ["cbor-values", "cbor-map"].map((name) => vector(name).hex("bytes")),
