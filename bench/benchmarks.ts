@@ -4,10 +4,12 @@ import { bufferBenchmark } from "./buffer/append.ts";
 import { canBenchmark } from "./can/can.ts";
 import { ingestBenchmark } from "./ingest/ingest.ts";
 import { unlockBenchmark } from "./unlock/unlock.ts";
+import { wireBenchmark } from "./wire/wire.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
   bufferBenchmark,
   canBenchmark,
   ingestBenchmark,
   unlockBenchmark,
+  wireBenchmark,
 ];

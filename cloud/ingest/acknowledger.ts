@@ -60,9 +60,7 @@ export class Acknowledger {
     if (askedMs !== undefined && nowMs - askedMs < ASK_EVERY_MS) return;
     this.#asked.set(id, nowMs);
     const to = { tenant, vehicle };
-    const done = this.#downlink
-      .send(to, "ack", encodeOpeningRequest(request))
-      .catch((error: unknown) => this.#failed(to, error));
+    const done = this.#request(to, request);
     this.#pending.add(done);
     done.finally(() => this.#pending.delete(done)).catch(() => undefined);
   }
@@ -88,6 +86,15 @@ export class Acknowledger {
     try {
       const lanes = await store.marks(vehicle, log);
       await this.#downlink.send(to, "ack", sealAck(keys.ackKey, { ...to, log, lanes }));
+    } catch (error) {
+      this.#failed(to, error);
+    }
+  }
+
+  /** Never rejects. */
+  async #request(to: Address, request: OpeningRequest): Promise<void> {
+    try {
+      await this.#downlink.send(to, "ack", encodeOpeningRequest(request));
     } catch (error) {
       this.#failed(to, error);
     }
