@@ -26,6 +26,10 @@ import {
   layoutBytes,
   openingCodec,
   PUSH_KINDS,
+  phoneAnswerCodec,
+  phoneChallengeCodec,
+  phoneStatementCodec,
+  READER_MESSAGES,
   rentalPolicyCodec,
   resultCodec,
   SIGNALS,
@@ -93,10 +97,36 @@ function events(): string {
   return [overview, ...each].join("\n\n");
 }
 
-function lockLayouts(): string {
-  return Object.entries(LOCK_MESSAGES)
-    .map(([name, row]) => {
-      const layout: WireLayout = row.layout;
+type MessageRow = {
+  readonly code: number;
+  readonly from: string;
+  readonly acked: boolean;
+  readonly doc: string;
+  readonly layout: WireLayout;
+  readonly tailBytesMax?: number;
+};
+type Messages = Readonly<Record<string, MessageRow>>;
+
+function linkMessages(messages: Messages): string {
+  return table(
+    ["type", "message", "from", "bytes", "acked", "meaning"],
+    Object.entries(messages).map(([name, row]) => [
+      `0x${row.code.toString(16).padStart(2, "0")}`,
+      code(name),
+      row.from,
+      row.tailBytesMax
+        ? `${layoutBytes(row.layout)} to ${layoutBytes(row.layout) + row.tailBytesMax}`
+        : String(layoutBytes(row.layout)),
+      yesNo(row.acked),
+      row.doc,
+    ]),
+  );
+}
+
+function linkLayouts(messages: Messages): string {
+  return Object.entries(messages)
+    .filter(([, { layout }]) => Object.keys(layout).length > 0)
+    .map(([name, { layout }]) => {
       let at = 0;
       const rows = Object.entries(layout).map(([field, { size, describe }]): Row => {
         const cells = [String(at), String(size), code(field), describe];
@@ -184,19 +214,12 @@ const TABLES: Readonly<Record<string, () => string>> = {
       PUSH_KINDS.map((kind, i) => [String(i), code(kind), PUSH_PARTS[kind]]),
     ),
   "rental-policy": () => structure(rentalPolicyCodec),
-  "lock-messages": () =>
-    table(
-      ["type", "message", "from", "bytes", "acked", "meaning"],
-      Object.entries(LOCK_MESSAGES).map(([name, row]) => [
-        `0x${row.code.toString(16).padStart(2, "0")}`,
-        code(name),
-        row.from,
-        String(layoutBytes(row.layout)),
-        yesNo(row.acked),
-        row.doc,
-      ]),
-    ),
-  "lock-layouts": lockLayouts,
+  "lock-messages": () => linkMessages(LOCK_MESSAGES),
+  "lock-layouts": () => linkLayouts(LOCK_MESSAGES),
+  "reader-messages": () => linkMessages(READER_MESSAGES),
+  "reader-layouts": () => linkLayouts(READER_MESSAGES),
+  "phone-challenge": () => structure(phoneChallengeCodec),
+  "phone-answer": () => [phoneAnswerCodec, phoneStatementCodec].map(structure).join("\n\n"),
   errors: () =>
     table(
       ["code", "may have succeeded", "temporary", "words"],

@@ -4,7 +4,6 @@ import {
   type CardChip,
   type CardStep,
   diversifiedCardKey,
-  fromHex,
   heardCard,
   randomBytes,
   stepCardChip,
@@ -12,32 +11,30 @@ import {
 } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { vector } from "./vectors.ts";
 
 test("a card's key is derived as in the example of NXP AN10922 § 2.2.1", () => {
+  const v = vector("card-key");
   const key = diversifiedCardKey(
-    fromHex("00112233445566778899AABBCCDDEEFF"),
-    fromHex("04782E21801D80"),
-    fromHex("3042F5"),
-    fromHex("4E585020416275"),
+    v.hex("master key"),
+    v.hex("uid"),
+    v.hex("application"),
+    v.hex("system"),
   );
-  assert.is(toHex(key), "a8dd63a3b89d54b37ca802473fda9175");
+  assert.is(toHex(key), v.text("key"));
   assert.throws(() => diversifiedCardKey(key, randomBytes(10), randomBytes(3), randomBytes(19)));
   assert.is(diversifiedCardKey(key, randomBytes(10), randomBytes(3), randomBytes(18)).length, 16);
 });
 
 test("the passes are those recorded with a real card under the zero key", () => {
-  const begun = askCard(new Uint8Array(16), fromHex("F44B26F5686F3A391CD38EBD10772281"));
-  const selected = heardCard(begun.next, fromHex("00"));
+  const v = vector("card-authentication");
+  const begun = askCard(v.hex("key"), v.hex("rndA"));
+  const selected = heardCard(begun.next, Uint8Array.of(0));
   assert.ok(selected.value === "say");
-  const proof = heardCard(selected.next, fromHex("AFB969FDFE56FD91FC9DE6F6F213B8FD1E"));
+  const proof = heardCard(selected.next, v.hex("challenge"));
   assert.ok(proof.value === "say");
-  assert.is(
-    toHex(proof.data),
-    "af36aad7df6e436ba08d18613830a70d5ad43e3d3f4a8d47541eee623a934e4774",
-  );
-  assert.equal(heardCard(proof.next, fromHex("00800DB680BC146BD121D6578F2D2E2059")), {
-    value: "authentic",
-  });
+  assert.is(toHex(proof.data), v.text("proof"));
+  assert.equal(heardCard(proof.next, v.hex("answer")), { value: "authentic" });
 });
 
 /** Car and card speak until it is decided; `spoil` may change what the card says. */
