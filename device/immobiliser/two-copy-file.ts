@@ -80,7 +80,7 @@ export async function openTwoCopyFile(
   path: string,
   bytesMax: number = CONTENT_BYTES_MAX,
 ): Promise<TwoCopyFile> {
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const raw = await Promise.all(SUFFIXES.map((suffix) => read(path + suffix)));
   const copies = raw.map((bytes) => unframe(bytes, bytesMax));
   const newest = newestOf(copies);

@@ -57,6 +57,10 @@ export async function bookAndDrive(sim: Sim, watch: Watch): Promise<boolean> {
   });
   const booking = String(booked["booking"]);
   step("booking", `${booking} for ${VEHICLE}, from now for half an hour`);
+  if (await isUnlocked(watch)) {
+    step("car", "was left unlocked: it is locked first, so that the unlock can be seen");
+    await command(watch, "lock", booking);
+  }
   await command(watch, "unlock", booking);
   const drive = await watch.during(
     sim.call("/api/script", {
@@ -71,6 +75,13 @@ export async function bookAndDrive(sim: Sim, watch: Watch): Promise<boolean> {
   await backend.must(`/bookings/${booking}/end`, { method: "POST" });
   step("booking", `${booking} ended`);
   return await holds(watch, startedMs);
+}
+
+/** What the bolts were last seen to be. */
+async function isUnlocked({ backend }: Watch): Promise<boolean> {
+  const latest = await backend.all(`/vehicles/${VEHICLE}/latest`);
+  const lock = latest.find(({ kind }) => kind === "lock.changed");
+  return isJson(lock?.["data"]) && lock["data"]["locked"] === false;
 }
 
 async function command(watch: Watch, action: string, booking: string): Promise<void> {
