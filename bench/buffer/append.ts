@@ -19,6 +19,7 @@ import {
 import Database from "better-sqlite3";
 import { type Benchmark, type Row, takeTurns, type Work } from "../benchmark.ts";
 import { flashRow } from "./flash.ts";
+import { waitRow } from "./waits.ts";
 
 const BATCH = 100;
 const TAG_BYTES = 16;
@@ -121,6 +122,8 @@ async function* run(): AsyncGenerator<Row, void, undefined> {
   try {
     yield await row(sides, 1, 0.85);
     yield await row(sides, BATCH, 0.55);
+    yield await waitRow(sides.buffer, "critical", 50);
+    yield await waitRow(sides.buffer, "state", 250);
   } finally {
     await sides.remove();
   }
@@ -134,7 +137,10 @@ async function row(sides: Sides, count: number, atLeast: number): Promise<Row> {
   const { ours, peer } = works(sides, count);
   const found = await takeTurns(ours, peer, SHORT_ROUNDS);
   return {
-    what: count === 1 ? "append, durable, one by one" : `append, durable, ${count} a commit`,
+    what:
+      count === 1
+        ? "append, durable, one by one"
+        : `append, durable, ${count} a commit, in a burst (packed after it)`,
     unit: "events/s",
     ours: { name: "buffer, encrypted", values: found.ours },
     peer: { name: ROW_NAME, values: found.peer },
