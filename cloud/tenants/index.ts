@@ -14,5 +14,10 @@ export {
   type Tenant,
   type Tenants,
 } from "./registry.ts";
-export type { Alarm, Quarantined, SqliteTenantStore } from "./store.ts";
+export {
+  type Alarm,
+  openTenantStore,
+  type Quarantined,
+  type SqliteTenantStore,
+} from "./store.ts";
 export { openVault } from "./vault.ts";

@@ -1,0 +1,44 @@
+/** A share of what `npm run faults` runs: fresh seeds each time, and the ones that found something once. */
+import { availableParallelism } from "node:os";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { freshSeed } from "../fuzz/random.ts";
+import { runThreads, type Summary } from "./threads.ts";
+
+/** As many as there is time for, on a machine that others use too. */
+const WORLDS_MAX = 3000;
+const MS_MAX = 25_000;
+/** What each of them found is told in docs/decisions/0051-faults.md. */
+const FOUND = [60, 85, 1038, 1057, 1077, 1189, 3103956099];
+
+function held({ failures }: Summary): void {
+  assert.equal(
+    failures.map(({ seed, faults, problems }) => ({ seed, faults, problems })),
+    [],
+    "again: npm run faults -- --seed N",
+  );
+}
+
+const from = freshSeed();
+test(`P-30 whatever befalls it, nothing is lost, doubled or readable (from seed ${from})`, async () => {
+  const threads = availableParallelism();
+  const summary = await runThreads({ from, count: WORLDS_MAX, threads, msMax: MS_MAX });
+  held(summary);
+  assert.ok(summary.worlds > 20, `${summary.worlds} worlds`);
+  assert.ok(summary.inFlight > 0, "faults landed with work in flight");
+});
+
+for (const seed of FOUND) {
+  test(`what seed ${seed} found once stays mended`, async () => {
+    held(await runThreads({ from: seed, count: 1, threads: 1 }));
+  });
+}
+
+test("a seed gives the same world again", async () => {
+  const [one, other] = await Promise.all(
+    [1, 2].map(() => runThreads({ from: 7, count: 5, threads: 1 })),
+  );
+  assert.equal(one, other);
+});
+
+test.run();

@@ -1,0 +1,192 @@
+/**
+ * Bugs to be planted, as a table: each is one change of one place in the packages under test, as a tired author might
+ * make it. A simulation that lets one of them pass proves nothing.
+ */
+import type { Edit } from "./hooks.ts";
+
+export type Plant = Edit & {
+  readonly name: string;
+  /** What the simulation must say of it. */
+  readonly says: RegExp;
+};
+
+const LOST = /is lost|declared as gone without|not everything was delivered/;
+
+export const PLANTS: readonly Plant[] = [
+  {
+    name: "commits are not flushed (synchronous = NORMAL)",
+    file: "device/buffer/database.ts",
+    from: `  db.pragma("synchronous = FULL");
+  // better-sqlite3 is built to fall back to NORMAL in WAL mode; 2 is FULL.
+  const mode = db.pragma("synchronous", { simple: true });`,
+    to: `  db.pragma("synchronous = NORMAL");
+  const mode = 2;`,
+    says: LOST,
+  },
+  {
+    name: "the directory of the buffer is not flushed",
+    file: "device/buffer/buffer.ts",
+    from: "if (made !== undefined) syncDirectory(dirname(made));",
+    to: "void made; void syncDirectory; void dirname;",
+    says: LOST,
+  },
+  {
+    name: "events are confirmed before they are committed",
+    file: "device/buffer/buffer.ts",
+    from: "      this.#waiting.push({ lane, plain, done, failed });",
+    to: `      this.#waiting.push({ lane, plain, done: () => undefined, failed });
+      const state = this.#state;
+      if (state.kind === "working") {
+        const before = state.engine.lastNumbers()[lane] ?? 0;
+        const waiting = this.#waiting.filter((each) => each.lane === lane).length;
+        done({ lane, log: state.engine.log, seq: before + waiting });
+      }`,
+    says: LOST,
+  },
+  {
+    name: "events of state wait too long",
+    file: "device/buffer/limits.ts",
+    from: "return Math.max(0, window - COMMIT_TAKES_MS);",
+    to: "return Math.max(0, 2 * window - COMMIT_TAKES_MS);",
+    says: /was confirmed after/,
+  },
+  {
+    name: "all rows of a segment have one nonce",
+    file: "device/buffer/lane-keys.ts",
+    from: "      nonce.set(number, nonce.length - number.length);",
+    to: "",
+    says: /used twice/,
+  },
+  {
+    name: "rows of a crash are wrapped one short",
+    file: "device/buffer/log-start.ts",
+    from: "const sealed = rows.map((row) => row.sealed);",
+    to: "const sealed = rows.map((row) => row.sealed).slice(0, Math.max(1, rows.length - 1));",
+    says: /is lost|expected number|not everything/,
+  },
+  {
+    name: "old keys are kept when a segment closes",
+    file: "device/buffer/lane-keys.ts",
+    from: `      const next = ratchetNext(ratchet);
+      wipe();`,
+    to: "      const next = ratchetNext(ratchet);",
+    says: /keys of events are in memory/,
+  },
+  {
+    name: "the ratchet does not move",
+    file: "device/buffer/lane-keys.ts",
+    from: "      const next = ratchetNext(ratchet);",
+    to: "      const next = Uint8Array.from(ratchet); void ratchetNext;",
+    says: /used twice|declared as gone without|quarantined/,
+  },
+  {
+    name: "the root of a log is kept in place of the key of acknowledgements",
+    file: "device/buffer/log-start.ts",
+    from: "ack_key: ackKeyOf(root, { ...settings.address, log }),",
+    to: "ack_key: (void ackKeyOf, Uint8Array.from(root)),",
+    says: /the root of a log went to/,
+  },
+  {
+    name: "events are written in plain",
+    file: "device/buffer/lane-writer.ts",
+    from: "statements.putRow.run(placeKey(lane, at.slot, seq), sealed);",
+    to: "statements.putRow.run(placeKey(lane, at.slot, seq), plain);",
+    says: /in plain/,
+  },
+  {
+    name: "the log after a crash says that the one before ended in order",
+    file: "device/buffer/log-start.ts",
+    from: "previousEndedCleanly: previous === undefined || previous.clean === LOG_END.clean,",
+    to: "previousEndedCleanly: true,",
+    says: /says of the one before/,
+  },
+  {
+    name: "numbers of a failed commit are not declared",
+    file: "device/buffer/log-start.ts",
+    from: "if (missing > 0) {",
+    to: "if (missing > Number.MAX_SAFE_INTEGER) {",
+    says: LOST,
+  },
+  {
+    name: "a log goes on after a failed commit, and gives its numbers out again",
+    file: "device/buffer/buffer.ts",
+    from: "this.#state = this.#open(engine.lastNumbers(), engine, RETRY_MS_MIN, damage);",
+    to: 'this.#state = damage === undefined ? { kind: "working", engine } : this.#open(engine.lastNumbers(), engine, RETRY_MS_MIN, damage);',
+    says: /used twice|is lost|expected number|alarm|not everything/,
+  },
+  {
+    name: "rows of a crash are forgotten",
+    file: "device/buffer/log-start.ts",
+    from: "if (rows.length > 0) {",
+    to: "if (rows.length > Number.MAX_SAFE_INTEGER) {",
+    says: LOST,
+  },
+  {
+    name: "the MAC of acknowledgements is not checked",
+    file: "device/buffer/forget.ts",
+    from: "return verify(log.ack_key)",
+    to: "return (void verify, true)",
+    says: LOST,
+  },
+  {
+    name: "the hash in acknowledgements is not checked",
+    file: "device/buffer/forget.ts",
+    from: "return replaced || equalBytes(segment.hash, hash);",
+    to: "return replaced || equalBytes(segment.hash, segment.hash);",
+    says: LOST,
+  },
+  {
+    name: "what was sent counts as delivered",
+    file: "device/uplink/uplink.ts",
+    from: "      this.#flight.sent(segment.key, clock.bootMs());",
+    to: "      this.#flight.sent(segment.key, Number.MAX_SAFE_INTEGER);",
+    says: LOST,
+  },
+  {
+    name: "a full buffer goes on growing",
+    file: "device/buffer/room.ts",
+    from: "const max = limits.bytesMax -",
+    to: "const max = 1e9 + limits.bytesMax -",
+    says: /the buffer holds/,
+  },
+  {
+    name: "the store keeps what it has already",
+    file: "cloud/tenants/segments.ts",
+    from: "commitOne(engine, sql, segment, keys.get(segment.header.vehicle));",
+    to: `((again: OpenedSegment) => commitOne(engine, sql, again, keys.get(again.header.vehicle)))({
+        ...segment, headerHash: Uint8Array.from(segment.headerHash, (byte, i) => (i === 0 ? Math.floor(Math.random() * 256) : byte)),
+      });`,
+    says: /stored twice|alarm|not everything/,
+  },
+  {
+    name: "the mark moves past what is missing",
+    file: "cloud/tenants/marks.ts",
+    from: "if (number === mark.upTo + 1)",
+    to: "if (number > mark.upTo)",
+    says: LOST,
+  },
+  {
+    name: "ingest acknowledges before it stores",
+    file: "cloud/ingest/ingest.ts",
+    from: "const outcome = await this.#committer(store).commit({ header, headerHash, ...content });",
+    to: `const mark = { lane: header.lane, upTo: header.number, hash: headerHash, ranges: [] };
+    this.#acks.stored({ marks: async () => [mark] }, keys);
+    const outcome = await this.#committer(store).commit({ header, headerHash, ...content });`,
+    says: LOST,
+  },
+  {
+    name: "the store's commits are not flushed",
+    file: "cloud/tenants/database.ts",
+    from: `  db.pragma("synchronous = FULL");
+  expect("synchronous", SYNCHRONOUS_FULL);`,
+    to: `  db.pragma("synchronous = OFF"); void SYNCHRONOUS_FULL;`,
+    says: /is lost|not everything|storage|declared|expected number/,
+  },
+  {
+    name: "the hash of a body is not checked",
+    file: "cloud/ingest/segment.ts",
+    from: `  if (!equalBytes(sha256(parts.body), header.bodyHash)) refuse("body: not the one that was signed");`,
+    to: "  void sha256;",
+    says: LOST,
+  },
+];

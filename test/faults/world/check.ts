@@ -1,0 +1,132 @@
+/** What must hold when a world has come to rest, whatever befell it. */
+import { COMMIT_WITHIN_MS, type DeclaredGap, type StoredEvent } from "@kerbside/protocol";
+import type { Store } from "./cloud.ts";
+import type { World } from "./world.ts";
+
+const PAGE = 1000;
+const TRACK_WINDOW_MS = 500;
+
+async function readAll(store: Store): Promise<(StoredEvent | DeclaredGap)[]> {
+  const all: (StoredEvent | DeclaredGap)[] = [];
+  let after: string | undefined;
+  do {
+    const page = await store.events({ limit: PAGE, ...(after === undefined ? {} : { after }) });
+    all.push(...page.items);
+    after = page.next;
+  } while (after !== undefined);
+  return all;
+}
+
+type Lanes = Map<string, { events: StoredEvent[]; gaps: (readonly [number, number])[] }>;
+
+function byLane(items: readonly (StoredEvent | DeclaredGap)[]): Lanes {
+  const lanes: Lanes = new Map();
+  for (const item of items) {
+    const id = `${item.log}/${item.lane}`;
+    const lane = lanes.get(id) ?? { events: [], gaps: [] };
+    lanes.set(id, lane);
+    if ("gap" in item) lane.gaps.push(item.gap);
+    else lane.events.push(item);
+  }
+  return lanes;
+}
+
+function numberOf({ kind, data }: StoredEvent): number | undefined {
+  if (kind !== "diagnostic.note" || typeof data !== "object" || data === null) return undefined;
+  return "number" in data && typeof data.number === "number" ? data.number : undefined;
+}
+
+const placeOf = ({ log, lane, seq }: StoredEvent): string => `${log}/${lane}/${seq}`;
+
+/** Each lane's numbers from 1 on, each once: an event, or declared as gone. */
+function contiguity(lanes: Lanes): string[] {
+  return [...lanes].flatMap(([id, { events, gaps }]) => {
+    const spans = [...events.map(({ seq }) => [seq, seq] as const), ...gaps];
+    let next = 1;
+    for (const [from, to] of spans.sort((a, b) => a[0] - b[0])) {
+      if (from !== next) return [`${id}: expected number ${next}, found ${from}`];
+      next = to + 1;
+    }
+    return [];
+  });
+}
+
+function presence(world: World, lanes: Lanes): string[] {
+  const { told, refused, excuses } = world;
+  const problems: string[] = [];
+  const found = new Map<number, StoredEvent>();
+  let faults = 0;
+  for (const { events } of lanes.values()) {
+    for (const event of events) {
+      if (event.kind === "fault.raised") faults += 1;
+      const number = numberOf(event);
+      if (number === undefined) continue;
+      const before = found.get(number);
+      // An old disk that comes back may give a segment with the same numbers another end: both are kept, as a fork.
+      const fork =
+        world.snapshot !== undefined && before !== undefined && placeOf(before) === placeOf(event);
+      if (before !== undefined && !fork) problems.push(`event ${number} is stored twice`);
+      found.set(number, event);
+      if (refused.get(number) === "limit_reached")
+        problems.push(`event ${number} was refused and is stored`);
+    }
+  }
+  for (const [number, place] of told) {
+    const where = `${place.log}/${place.lane}`;
+    const event = found.get(number);
+    if (event !== undefined) {
+      const same = placeOf(event) === `${where}/${place.seq}`;
+      if (!same) problems.push(`event ${number} is stored at another place than was said`);
+      continue;
+    }
+    if (excuses.restored.has(number)) continue;
+    const gaps = lanes.get(where)?.gaps ?? [];
+    const declared = gaps.some(([from, to]) => place.seq >= from && place.seq <= to);
+    const mayBeGone = excuses.full || excuses.damaged.has(number);
+    if (declared && mayBeGone) continue;
+    // A machine that dies before the report of what was set aside is committed never makes it again.
+    if (excuses.damaged.has(number) && (faults > 0 || world.died)) continue;
+    const how = declared ? "is declared as gone without a reason" : "is lost";
+    problems.push(`event ${number} (${where}/${place.seq}) ${how}`);
+  }
+  return problems;
+}
+
+function promises({ told, excuses }: World): string[] {
+  const within = { ...COMMIT_WITHIN_MS, track: { min: 0, max: TRACK_WINDOW_MS } };
+  const places = new Set([...told.values()].map(({ log, lane, seq }) => `${log}/${lane}/${seq}`));
+  const problems = [...told].flatMap(([number, { lane, tookMs, calm }]) =>
+    calm && tookMs > within[lane].max
+      ? [`event ${number} of ${lane} was confirmed after ${tookMs} ms`]
+      : [],
+  );
+  if (places.size < told.size && excuses.restored.size === 0)
+    problems.push("a number was given out twice");
+  return problems;
+}
+
+/** A log says truly whether the one before it ended in order. */
+function openings({ car, openings: seen }: World): string[] {
+  return [...car.expected].flatMap(([log, expected]) => {
+    const opening = seen.get(log);
+    if (opening?.previousLog === undefined || opening.previousEndedCleanly === expected) return [];
+    return [`log ${log} says of the one before that it ended in order: ${!expected}`];
+  });
+}
+
+export async function problemsOf(world: World): Promise<string[]> {
+  const { store } = world.cloud;
+  const { restored, damaged } = world.excuses;
+  const lanes = byLane(await readAll(store));
+  const problems = [...world.witness.problems, ...presence(world, lanes), ...promises(world)];
+  problems.push(...openings(world));
+  const old = world.snapshot !== undefined || restored.size > 0;
+  if (!old && damaged.size === 0) problems.push(...contiguity(lanes));
+  if (!old) {
+    for (const { kind, detail } of store.alarms(0, PAGE))
+      if (kind !== "chain" || damaged.size === 0) problems.push(`alarm ${kind}: ${detail}`);
+  }
+  for (const { reason } of store.quarantined(0, PAGE))
+    if (!world.spoilt && damaged.size === 0) problems.push(`quarantined: ${reason}`);
+  return problems;
+}

@@ -1,0 +1,211 @@
+/** What can befall a world, as a table. Each row is applied at a random moment; schedules have one to three. */
+import type { Weather } from "./network.ts";
+import type { End, World } from "./world.ts";
+
+export type Fault = {
+  readonly name: string;
+  readonly weight: number;
+  readonly apply: (world: World) => void;
+};
+
+const YEAR_MS = 365 * 86_400_000;
+/** Chances that a sector which was not flushed is on the disk after a power cut. */
+const KEEPS = [0, 0, 0.5, 0.9, 1] as const;
+const IO_MAX = 24;
+
+function end(world: World): { how: End; keep: number } {
+  return { how: world.random.bool() ? "kill" : "power", keep: world.random.pick(KEEPS) };
+}
+
+function weather(name: string, weight: number, change: Partial<Weather>): Fault {
+  return {
+    name,
+    weight,
+    apply: (world) => world.weatherFor(change, 1000 + world.random.int(15_000)),
+  };
+}
+
+/** The machine dies in one of the next operations of its disk. */
+function dieSoon(world: World): void {
+  world.carEnd = end(world);
+  world.trouble(world.car.disk, "die", world.random.int(IO_MAX), 1);
+}
+
+function failSoon(world: World, which: "car" | "cloud"): void {
+  const { random } = world;
+  const flush = random.bool();
+  const fault = flush || random.bool() ? "EIO" : "ENOSPC";
+  const times = random.bool() ? 1 : 1 + random.int(12);
+  const skip = random.int(8);
+  world.trouble(world[which].disk, fault, skip, times, flush ? "flush" : "write");
+}
+
+function spoil(world: World): void {
+  world.job(async () => {
+    const { random, car } = world;
+    await car.goDown("kill", world.chance, 1);
+    world.witness.forgetMemory();
+    const files = [...car.disk.image()].flatMap(([path, content]) =>
+      path.includes("agent.sqlite") && !path.includes("-shm") && content !== "directory"
+        ? [[path, content] as const]
+        : [],
+    );
+    for (const number of world.told.keys()) world.excuses.damaged.add(number);
+    if (files.length > 0) {
+      const [path, content] = random.pick(files);
+      const image = new Map(car.disk.image());
+      const how = random.int(4);
+      if (how === 0) image.delete(path);
+      else if (how === 1) image.set(path, new Uint8Array(0));
+      else if (how === 2) image.set(path, content.slice(0, random.int(content.length + 1)));
+      else if (content.length > 0)
+        flip(content, random.int(content.length), random.int(8), 1 + random.int(64));
+      if (how === 3) image.set(path, content);
+      car.disk.load(image);
+    }
+    // What the log before said of itself may be what was spoilt.
+    car.endedInOrder = undefined;
+    await car.start();
+  });
+}
+
+function flip(bytes: Uint8Array, at: number, bit: number, length: number): void {
+  for (let i = at; i < Math.min(bytes.length, at + length); i += 1)
+    bytes[i] = (bytes[i] ?? 0) ^ (1 << bit);
+}
+
+function restoreOld(world: World): void {
+  const { random, timeline } = world;
+  world.job(async () => {
+    if (world.car.disk.dead) return;
+    world.snapshot = { image: world.car.disk.image(), told: new Set(world.told.keys()) };
+  });
+  timeline.after(1000 + random.int(10_000), () =>
+    world.job(async () => {
+      const { snapshot, car } = world;
+      if (snapshot === undefined) return;
+      await car.goDown("kill", world.chance, 1);
+      world.witness.forgetMemory();
+      for (const number of world.told.keys())
+        if (!snapshot.told.has(number)) world.excuses.restored.add(number);
+      car.disk.load(snapshot.image);
+      car.endedInOrder = undefined;
+      await car.start();
+    }),
+  );
+}
+
+export const FAULTS: readonly Fault[] = [
+  { name: "the agent is killed", weight: 2, apply: (w) => w.job(() => w.carDown("kill", 1)) },
+  {
+    name: "the power goes",
+    weight: 3,
+    apply: (w) => w.job(() => w.carDown("power", w.random.pick(KEEPS))),
+  },
+  { name: "the machine dies while it writes", weight: 5, apply: dieSoon },
+  {
+    name: "the machine dies again as it recovers",
+    weight: 4,
+    apply: (w) => {
+      w.job(async () => {
+        await w.carDown("power", w.random.pick(KEEPS));
+        dieSoon(w);
+      });
+    },
+  },
+  { name: "the agent ends in order", weight: 2, apply: (w) => w.job(() => w.carStop()) },
+  {
+    name: "the machine dies as the agent ends",
+    weight: 2,
+    apply: (w) =>
+      w.job(async () => {
+        dieSoon(w);
+        await w.carStop();
+      }),
+  },
+  { name: "the car's disk fails", weight: 4, apply: (w) => failSoon(w, "car") },
+  {
+    name: "the car's disk fails, then the power",
+    weight: 2,
+    apply: (w) => {
+      failSoon(w, "car");
+      w.timeline.after(w.random.int(4000), () =>
+        w.job(() => w.carDown("power", w.random.pick(KEEPS))),
+      );
+    },
+  },
+  { name: "the car's disk is spoilt", weight: 1, apply: spoil },
+  { name: "an old state of the car's disk comes back", weight: 1, apply: restoreOld },
+  {
+    name: "the wall clock jumps ten years",
+    weight: 1,
+    apply: (w) => {
+      w.car.wallOffsetMs = (w.random.bool() ? 10 : -10) * YEAR_MS;
+    },
+  },
+  {
+    name: "the ingest key is renewed",
+    weight: 1,
+    apply: (w) => {
+      w.ingestVersion = 2;
+    },
+  },
+  {
+    name: "the cloud dies while it writes",
+    weight: 4,
+    apply: (w) => {
+      w.cloudEnd = end(w);
+      w.trouble(w.cloud.disk, "die", w.random.int(IO_MAX), 1);
+    },
+  },
+  {
+    name: "the cloud loses its power",
+    weight: 2,
+    apply: (w) => w.job(() => w.cloudDown("power", w.random.pick(KEEPS))),
+  },
+  { name: "the cloud's disk fails", weight: 3, apply: (w) => failSoon(w, "cloud") },
+  { name: "the line is cut", weight: 2, apply: (w) => w.network.cut() },
+  weather("no line", 3, { dead: 1 }),
+  weather("only down", 1, { upSilent: 1 }),
+  weather("only up", 1, { downSilent: 1 }),
+  weather("the broker forgets what it took", 2, { lose: 0.5 }),
+  weather("the broker confirms early", 1, { early: 1, lose: 0.2 }),
+  weather("messages are doubled", 2, { double: 0.7 }),
+  weather("messages come out of order", 2, { shuffle: 0.7 }),
+  weather("messages are spoilt", 1, { spoil: 0.3 }),
+  weather("the line is cut between commit and acknowledgement", 2, { cutBeforeAck: 0.5 }),
+  weather("acknowledgements are lost", 1, { ackLost: 0.6 }),
+  weather("acknowledgements are doubled, late, old", 2, {
+    ackDouble: 0.5,
+    ackLate: 0.5,
+    ackReplayed: 0.5,
+  }),
+  weather("acknowledgements are spoilt", 1, { ackSpoilt: 0.5 }),
+  weather("acknowledgements are forged while messages are lost", 2, { ackForged: 0.8, lose: 0.4 }),
+  weather("acknowledgements name other hashes", 1, { ackWrong: 0.8, lose: 0.4 }),
+];
+
+const FAULTS_MAX = 3;
+const MOMENT_MS_MAX = 38_000;
+const WEIGHTS = FAULTS.reduce((sum, { weight }) => sum + weight, 0);
+
+/** Draws a schedule and puts it on the timeline; gives the names of its faults. */
+export function schedule(world: World): readonly string[] {
+  const { random, timeline } = world;
+  const names: string[] = [];
+  for (let count = 1 + random.int(FAULTS_MAX); count > 0; count -= 1) {
+    let left = random.int(WEIGHTS);
+    const fault = FAULTS.find(({ weight }) => {
+      left -= weight;
+      return left < 0;
+    });
+    if (fault === undefined) continue;
+    const atMs = random.int(MOMENT_MS_MAX);
+    names.push(`${fault.name} (${atMs} ms)`);
+    timeline.after(atMs, () => {
+      if (world.busy) world.inFlight += 1;
+      fault.apply(world);
+    });
+  }
+  return names;
+}

@@ -1,0 +1,285 @@
+/** One world: a car that works, a cloud, what lies between, and what one schedule does to them. */
+import {
+  ackKeyOf,
+  cryptoReady,
+  decode,
+  LANES,
+  type Lane,
+  type LogOpening,
+  openingCodec,
+  parseSegmentMessage,
+  parseSign1,
+  sealKeyPair,
+  signingKey,
+  tenantId,
+  toHex,
+  unseal,
+  vehicleId,
+  verifyKey,
+} from "@kerbside/protocol";
+import { type Random, randomOf } from "../../fuzz/random.ts";
+import type { Disk, DiskFault, DiskImage, DiskOperation } from "../disk/disk.ts";
+import { unmountAll } from "../disk/mounts.ts";
+import { seedSqlite } from "../disk/vfs.ts";
+import { Car, type Told } from "./car.ts";
+import { Cloud, type CloudKeys, tenantImage } from "./cloud.ts";
+import { FAIR, Network, type Weather } from "./network.ts";
+import { watchEncryption } from "./sodium.ts";
+import { settle, Timeline } from "./timeline.ts";
+import { Witness } from "./witness.ts";
+
+export const ADDRESS = { tenant: tenantId("demo"), vehicle: vehicleId("car-1") };
+const WORK_MS = 40_000;
+const HEAL_MS = 45_000;
+/** By then everything must have been delivered. */
+const END_MS = 3_600_000;
+/** Longer than any segment stays open while a line stands. */
+const REST_MS = 12_000;
+const DOWN_MS_MAX = 3000;
+
+await cryptoReady();
+const fixed = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
+const carKey = signingKey(fixed(1));
+const commandKey = verifyKey(signingKey(fixed(2)).publicKey);
+const ingestPairs = new Map([1, 2].map((version) => [version, sealKeyPair()] as const));
+const cloudKeys: CloudKeys = {
+  transit: new Map([[1, fixed(4)]]),
+  audit: signingKey(fixed(5)),
+  ingest: ingestPairs,
+};
+const image: DiskImage = await tenantImage(ADDRESS.tenant, cloudKeys, [
+  { vehicle: ADDRESS.vehicle, signingKey: carKey },
+]);
+
+export type End = "kill" | "power";
+/** What may be missing in the end, and why. */
+export type Excuses = {
+  /** The buffer is so small that events give way. */
+  full: boolean;
+  /** Content of the car's disk was spoilt: what it held may be missing, if that is reported. */
+  readonly damaged: Set<number>;
+  /** An old state of the car's disk was put back: what it had got since may be missing. */
+  readonly restored: Set<number>;
+};
+type Snapshot = { readonly image: DiskImage; readonly told: ReadonlySet<number> };
+
+export class World {
+  readonly random: Random;
+  readonly timeline: Timeline = new Timeline();
+  readonly witness: Witness = new Witness();
+  readonly network: Network;
+  readonly cloud: Cloud;
+  readonly car: Car;
+  readonly told: Map<number, Told> = new Map();
+  readonly refused: Map<number, string> = new Map();
+  readonly openings: Map<string, LogOpening> = new Map();
+  readonly excuses: Excuses = { full: false, damaged: new Set(), restored: new Set() };
+  readonly bytesMax: number | undefined;
+  snapshot: Snapshot | undefined;
+  ingestVersion = 1;
+  /** Messages were spoilt on their way, so some are in quarantine. */
+  spoilt = false;
+  /** How the machine dies next, where its disk says that it does. */
+  carEnd: { how: End; keep: number } = { how: "power", keep: 0 };
+  cloudEnd: { how: End; keep: number } = { how: "power", keep: 0 };
+  /** Faults that came while something was under way. */
+  inFlight = 0;
+  /** The car's machine died in the middle of an operation of its disk. */
+  died = false;
+  #appended = 0;
+  #lastAppendMs = 0;
+  #healed = false;
+  readonly #jobs: (() => Promise<void>)[] = [];
+
+  constructor(seed: number) {
+    unmountAll();
+    seedSqlite(seed);
+    const random = randomOf(seed);
+    this.random = random;
+    watchEncryption(this.witness.encryption);
+    this.network = new Network(this.timeline, random);
+    this.cloud = new Cloud(ADDRESS.tenant, cloudKeys, image, this.timeline, this.network);
+    this.network.cloud = this.cloud;
+    this.network.observe = (payload) => this.#observe(payload);
+    this.network.ackKey = (log) => this.#ackKey(log);
+    this.excuses.full = random.bool(0.1);
+    this.bytesMax = this.excuses.full ? 4000 + random.int(8000) : undefined;
+    this.car = this.#makeCar();
+    this.witness.watch(this.car.disk);
+  }
+
+  #makeCar(): Car {
+    const { random } = this;
+    const small = { bytesMax: this.bytesMax ?? 0, criticalReserveBytes: (this.bytesMax ?? 0) / 4 };
+    return new Car({
+      name: "car",
+      address: ADDRESS,
+      signingKey: carKey,
+      commandKey,
+      timeline: this.timeline,
+      random: {
+        bytes: (count) => this.witness.chance(random.bytes(count)),
+        fraction: () => random.int(1 << 30) / (1 << 30),
+      },
+      limits: { segmentEventsMax: 2 + random.int(7), ...(this.excuses.full ? small : {}) },
+      transport: (boot) => this.network.transport(boot),
+      ingestKey: () => {
+        const version = this.ingestVersion;
+        const publicKey = ingestPairs.get(version)?.publicKey ?? new Uint8Array();
+        return { version, publicKey };
+      },
+      tell: (number, told) => {
+        if (this.told.has(number)) this.witness.problem(`event ${number} was confirmed twice`);
+        this.told.set(number, told);
+      },
+      refuse: (number, code) => this.refused.set(number, code),
+    });
+  }
+
+  #observe(payload: Uint8Array): void {
+    const { opening } = parseSegmentMessage(payload);
+    if (opening === undefined) return;
+    const opened = decode(openingCodec, parseSign1(opening).payload);
+    this.openings.set(toHex(opened.log), opened);
+  }
+
+  #ackKey(log: Uint8Array): Uint8Array | undefined {
+    const opening = this.openings.get(toHex(log));
+    const pair = ingestPairs.get(opening?.ingestKeyVersion ?? 0);
+    if (opening === undefined || pair === undefined) return undefined;
+    const root = unseal(opening.sealedRoot, pair.publicKey, pair.privateKey);
+    return ackKeyOf(root, { ...ADDRESS, log });
+  }
+
+  chance = (): number => this.random.int(1 << 30) / (1 << 30);
+
+  /** Does something between two moments of the timeline. */
+  job(run: () => Promise<void>): void {
+    this.#jobs.push(run);
+  }
+
+  /** After `skip` more operations of the disk, `times` of them fail; `only` picks which kind. */
+  trouble(disk: Disk, fault: DiskFault, skip: number, times: number, only?: DiskOperation): void {
+    let left = skip;
+    let more = times;
+    disk.fault = (operation) => {
+      if (only !== undefined && operation !== only) return undefined;
+      left -= 1;
+      if (left >= 0 || more <= 0) return undefined;
+      more -= 1;
+      return fault;
+    };
+    if (fault !== "die" && disk === this.car.disk)
+      this.car.troubledUntilMs = Number.POSITIVE_INFINITY;
+  }
+
+  weatherFor(change: Partial<Weather>, ms: number): void {
+    this.network.weather = { ...this.network.weather, ...change };
+    if (change.spoil !== undefined) this.spoilt = true;
+    this.timeline.after(ms, () => {
+      if (!this.#healed) this.network.weather = FAIR;
+    });
+  }
+
+  async carDown(how: End, keep: number): Promise<void> {
+    await this.car.goDown(how, this.chance, keep);
+    this.witness.forgetMemory();
+    this.timeline.after(this.random.int(DOWN_MS_MAX), () => this.job(() => this.car.start()));
+  }
+
+  async carStop(): Promise<void> {
+    const inOrder = await this.car.stop();
+    if (inOrder) this.witness.keysInMemory(0, "after an orderly end");
+    this.timeline.after(this.random.int(DOWN_MS_MAX), () => this.job(() => this.car.start()));
+  }
+
+  async cloudDown(how: End, keep: number): Promise<void> {
+    await this.cloud.goDown(how, this.chance, keep);
+    this.network.cut();
+    this.timeline.after(this.random.int(DOWN_MS_MAX), () => this.job(() => this.cloud.start()));
+  }
+
+  get busy(): boolean {
+    const status = this.car.boot?.buffer?.status();
+    const held = Object.values(status?.segments ?? {}).some((count) => count > 0);
+    return this.network.busy || held || this.#appended > this.told.size + this.refused.size;
+  }
+
+  #work(): void {
+    const { random, timeline } = this;
+    for (let bursts = 4 + random.int(8); bursts > 0; bursts -= 1) {
+      timeline.after(500 + random.int(WORK_MS), () => {
+        const lane = random.pick<Lane>(LANES);
+        for (let events = 1 + random.int(6); events > 0; events -= 1) {
+          this.#appended += 1;
+          this.#lastAppendMs = timeline.nowMs;
+          this.car.append(this.#appended, random.bool(0.7) ? lane : random.pick<Lane>(LANES));
+        }
+      });
+    }
+  }
+
+  /** Runs until everything is delivered; says whether that came about. */
+  async run(faults: (world: World) => void): Promise<boolean> {
+    this.job(() => this.cloud.start());
+    this.job(() => this.car.start());
+    this.#work();
+    faults(this);
+    this.timeline.after(HEAL_MS, () => this.#heal());
+    while (await this.#step()) {
+      if (this.#healed && this.#delivered()) return true;
+    }
+    return false;
+  }
+
+  async #step(): Promise<boolean> {
+    for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) await job();
+    await this.#deaths();
+    if (!this.timeline.step(END_MS)) return false;
+    await settle(this.network.busy ? 4 : 1);
+    await this.#deaths();
+    const bytes = this.car.boot?.buffer?.status().bytes ?? 0;
+    if (this.bytesMax !== undefined && bytes > this.bytesMax)
+      this.witness.problem(`the buffer holds ${bytes} bytes of ${this.bytesMax}`);
+    return true;
+  }
+
+  async #deaths(): Promise<void> {
+    if (this.car.disk.dead) {
+      this.died = true;
+      this.car.disk.fault = () => undefined;
+      await this.carDown(this.carEnd.how, this.carEnd.keep);
+    }
+    if (this.cloud.disk.dead) {
+      this.cloud.disk.fault = () => undefined;
+      await this.cloudDown(this.cloudEnd.how, this.cloudEnd.keep);
+    }
+  }
+
+  #heal(): void {
+    this.#healed = true;
+    this.network.weather = FAIR;
+    this.car.disk.fault = () => undefined;
+    this.cloud.disk.fault = () => undefined;
+    this.#keepUp();
+  }
+
+  /** A service manager's work: what is not up is started. */
+  #keepUp(): void {
+    if (!this.cloud.up) this.job(() => this.cloud.start());
+    if (this.car.boot === undefined) this.job(() => this.car.start());
+    this.timeline.after(5000, () => this.#keepUp());
+  }
+
+  #delivered(): boolean {
+    const status = this.car.boot?.buffer?.status();
+    if (status?.state !== "working" || !this.cloud.up || this.network.busy) return false;
+    if (this.timeline.nowMs < HEAL_MS + REST_MS + this.#lastAppendMs / 1000) return false;
+    return Object.values(status.segments).every((count) => count === 0);
+  }
+
+  async close(): Promise<void> {
+    await this.car.goDown("kill", this.chance, 1);
+    await this.cloud.close();
+  }
+}
