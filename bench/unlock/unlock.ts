@@ -142,7 +142,7 @@ async function startController(
 ): Promise<void> {
   mkdirSync(join(data, "sim"), { recursive: true });
   writeFileSync(pairingKey, toHex(randomBytes(32)), { mode: 0o600 });
-  await startPart("null-controller", [join(data, "sim", "lock.sock"), pairingKey], stack);
+  await startPart("null-controller.ts", [join(data, "sim", "lock.sock"), pairingKey], stack);
 }
 
 type Ready = { readonly https?: number; readonly broker?: number };
@@ -152,7 +152,7 @@ function startPart(
   words: readonly string[],
   stack: AsyncDisposableStack,
 ): Promise<Ready> {
-  const file = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
+  const file = fileURLToPath(new URL(`./${name}`, import.meta.url));
   const child: ChildProcess = fork(file, words);
   stack.defer(() => {
     child.kill("SIGKILL");
@@ -178,10 +178,10 @@ async function startFloor(system: System, stack: AsyncDisposableStack): Promise<
     brokerPort: 0,
   };
   const part = (name: string, more: Partial<FloorConfig> = {}): Promise<Ready> =>
-    startPart(`floor-${name}`, [JSON.stringify({ ...config, ...more })], stack);
-  await part("signer");
-  const { https = 0, broker = 0 } = await part("node");
-  await part("car", { brokerPort: broker });
+    startPart(name, [JSON.stringify({ ...config, ...more })], stack);
+  await part("floor-signer.ts");
+  const { https = 0, broker = 0 } = await part("floor-node.ts");
+  await part("floor-car.ts", { brokerPort: broker });
   return stack.use(new Caller(https, tls.ca));
 }
 

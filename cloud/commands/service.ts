@@ -1,7 +1,6 @@
 /**
- * Commands on their way: has a request signed, sends it now or never, and follows it to its end by signed
- * results or by its deadline. The life cycle itself is pure and lives in life-cycle.ts; all state is in the store,
- * so another process, or this one after a crash, carries on.
+ * Commands on their way: has a request signed, sends it now or never, follows it to its end by signed results or by its
+ * deadline. The life cycle is pure (life-cycle.ts); all state is in the store, so another process carries on.
  */
 import {
   type Action,
