@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { type Buffer as EventBuffer, openBuffer } from "@kerbside/buffer";
-import { createCollector } from "@kerbside/can";
+import { type Collector, createCollector } from "@kerbside/can";
 import { openPolicyStore, type PolicyStore } from "@kerbside/immobiliser";
 import {
   type Channel,
@@ -34,7 +34,8 @@ import { busFaults } from "./faults.ts";
 import { type Locks, startLocks } from "./locks.ts";
 import { PowerCare, SleepingTransport } from "./power-care.ts";
 import { pushTaker } from "./pushes.ts";
-import { keepersOf, openShelves, tellDamaged } from "./shelves.ts";
+import { keepersOf, openShelves, type Shelves, tellDamaged } from "./shelves.ts";
+import { openTripFile, type TripFile } from "./trip-file.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 export type AgentOptions = {
@@ -122,25 +123,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const locks = await startLocks({
     ...{ config, clock, random, log, car, policy, sessionMs, emit, onRentalEnded },
   });
-  const power = new PowerCare({
-    clock,
-    emit,
-    lowV: car.profile.profile.limits.batteryLowV,
-    onEnter: (row) => transport.enter(row),
-  });
-  car.watch((seen) => {
-    locks.seen(seen);
-    power.seen(seen);
-  });
-  const collector = createCollector({
-    profile: car.profile,
-    store: car.store,
-    clock,
-    emit,
-    lockCause: locks.cause,
-    booking: () => openBooking(locks),
-    schemes: shelves.schemes.schemes(),
-  });
+  const power = startPower({ clock, emit, car, locks, onEnter: (row) => transport.enter(row) });
+  const { collector, trips } = await collect({ ...options, car, locks, shelves, emit });
   const broker = config.broker ?? identity.broker;
   const { name, version } = car.profile.profile;
   const transport = new SleepingTransport(power.row(), (keepaliveS) =>
@@ -180,8 +164,66 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const settled = locks.interrupted.then((answers) => {
     for (const answer of answers) uplink.report(answer);
   });
-  const parts = { collector, power, car, entry, locks, policy, settled, buffer, uplink, log };
+  const parts = {
+    collector,
+    trips,
+    power,
+    car,
+    entry,
+    locks,
+    policy,
+    settled,
+    buffer,
+    uplink,
+    log,
+  };
   return { close: () => closeAll(parts) };
+}
+
+function startPower(parts: {
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly car: Car;
+  readonly locks: Locks;
+  readonly onEnter: ConstructorParameters<typeof PowerCare>[0]["onEnter"];
+}): PowerCare {
+  const { clock, emit, car, locks, onEnter } = parts;
+  const lowV = car.profile.profile.limits.batteryLowV;
+  const power = new PowerCare({ clock, emit, lowV, onEnter });
+  car.watch((seen) => {
+    locks.seen(seen);
+    power.seen(seen);
+  });
+  return power;
+}
+
+/** From signals to events, by the schemes in force; a trip under way goes on. */
+async function collect({
+  config,
+  clock,
+  log,
+  car,
+  locks,
+  shelves,
+  emit,
+}: Pick<AgentOptions, "config" | "clock" | "log"> & {
+  readonly car: Car;
+  readonly locks: Locks;
+  readonly shelves: Shelves;
+  readonly emit: Emit;
+}): Promise<{ readonly collector: Collector; readonly trips: TripFile }> {
+  const trips = await openTripFile(join(config.dataDir, "trip"), clock, log);
+  const collector = createCollector({
+    profile: car.profile,
+    store: car.store,
+    clock,
+    emit,
+    lockCause: locks.cause,
+    booking: () => openBooking(locks),
+    trips: trips.memory,
+    schemes: shelves.schemes.schemes(),
+  });
+  return { collector, trips };
 }
 
 function openBooking({ rental }: Locks): string | undefined {
@@ -213,7 +255,8 @@ function downTaker(parts: {
 }
 
 type Parts = {
-  readonly collector: { readonly close: () => void };
+  readonly collector: Collector;
+  readonly trips: TripFile;
   readonly power: PowerCare;
   readonly car: Car;
   readonly entry: Entry;
@@ -226,8 +269,10 @@ type Parts = {
 };
 
 async function closeAll(parts: Parts): Promise<void> {
-  const { collector, power, car, entry, locks, policy, settled, buffer, uplink, log } = parts;
+  const { collector, trips, power, car, entry, locks, policy, settled, buffer, uplink, log } =
+    parts;
   collector.close();
+  await trips.close();
   power.stop();
   await car.stop();
   await entry.close();

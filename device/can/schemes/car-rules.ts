@@ -46,8 +46,24 @@ export function lockRule(
   };
 }
 
+/** A trip under way, as it outlives the agent. Times are of the boot clock at hand, so they may lie before its zero. */
+export type KnownTrip = {
+  readonly startMs: number;
+  readonly startOdometerM?: number;
+  /** Driven by speed and time, as far as it was known when this was written. */
+  readonly integralM: number;
+};
+
+/** Where the trip under way is kept; undefined: there is none. Must not throw. */
+export type TripMemory = {
+  readonly read: () => KnownTrip | undefined;
+  readonly write: (trip: KnownTrip | undefined) => void;
+};
+
 type Trip =
   | { readonly value: "parked" }
+  /** The agent ended during a trip: whether that goes on is not yet known. */
+  | (Begun & { readonly value: "resumed" })
   | (Begun & { readonly value: "driving" })
   | (Begun & { readonly value: "ending"; readonly offMs: number; readonly endsAtMs: number });
 type Begun = { readonly startMs: number; readonly startOdometerM: number | undefined };
@@ -61,8 +77,9 @@ const OFF: ReadonlySet<unknown> = new Set(["OFF", "LOCK", "ACC"]);
 export function tripRule(
   rule: TripRule,
   booking: (() => string | undefined) | undefined,
+  memory: TripMemory | undefined,
 ): RunningRule {
-  const tracker = new TripTracker(rule.endMs, booking);
+  const tracker = new TripTracker(rule.endMs, booking, memory);
   return {
     name: rule.name,
     keepsCar: true,
@@ -82,9 +99,21 @@ class TripTracker {
   #lastSpeed: { readonly kmh: number; readonly bootMs: number } | undefined;
   #parkedAt: Place | undefined;
 
-  constructor(endMs: number, booking: (() => string | undefined) | undefined) {
+  readonly #memory: TripMemory | undefined;
+
+  constructor(
+    endMs: number,
+    booking: (() => string | undefined) | undefined,
+    memory: TripMemory | undefined,
+  ) {
     this.#endMs = endMs;
     this.#booking = booking;
+    this.#memory = memory;
+    const known = memory?.read();
+    if (known === undefined) return;
+    const { startMs, startOdometerM, integralM } = known;
+    this.#trip = { value: "resumed", startMs, startOdometerM };
+    this.#integralM = integralM;
   }
 
   change(view: View, bootMs: number, out: Out): void {
@@ -96,6 +125,11 @@ class TripTracker {
     this.#place(view);
     const trip = this.#trip;
     switch (trip.value) {
+      case "resumed":
+        view.setCar("car.onTrip", true);
+        if (on === true) this.#trip = { ...trip, value: "driving" };
+        else this.#end(trip, bootMs, on === false ? this.#endMs : UNSEEN_END_MS);
+        return;
       case "parked":
         if (on === true && kmh !== undefined && kmh > DRIVING_KMH) this.#start(view, bootMs, out);
         return;
@@ -114,16 +148,32 @@ class TripTracker {
 
   #end({ startMs, startOdometerM }: Begun, offMs: number, waitMs: number): void {
     this.#trip = { value: "ending", startMs, startOdometerM, offMs, endsAtMs: offMs + waitMs };
+    this.#remember({ startMs, startOdometerM });
+  }
+
+  #remember({ startMs, startOdometerM }: Begun): void {
+    const integralM = Math.round(this.#integralM);
+    const odometer = startOdometerM === undefined ? {} : { startOdometerM };
+    this.#memory?.write({ startMs, ...odometer, integralM });
   }
 
   dueMs(): number {
-    return this.#trip.value === "ending" ? this.#trip.endsAtMs : NEVER;
+    switch (this.#trip.value) {
+      case "resumed":
+        return Number.NEGATIVE_INFINITY;
+      case "ending":
+        return this.#trip.endsAtMs;
+      default:
+        return NEVER;
+    }
   }
 
   due(view: View, nowMs: number, out: Out): void {
     const trip = this.#trip;
+    if (trip.value === "resumed") this.change(view, nowMs, out);
     if (trip.value !== "ending" || nowMs < trip.endsAtMs) return;
     this.#trip = { value: "parked" };
+    this.#memory?.write(undefined);
     view.setCar("car.onTrip", false);
     const odometerM = view.number("Vehicle.TraveledDistance");
     const known = odometerM !== undefined && trip.startOdometerM !== undefined;
@@ -145,6 +195,7 @@ class TripTracker {
     const startOdometerM = view.number("Vehicle.TraveledDistance");
     this.#trip = { value: "driving", startMs: bootMs, startOdometerM };
     this.#integralM = 0;
+    this.#remember({ startMs: bootMs, startOdometerM });
     this.#parkedAt = undefined;
     view.setCar("car.onTrip", true);
     view.setCar("car.movedM", undefined);

@@ -3,7 +3,7 @@ import { isSignalName, type SignalName } from "@kerbside/protocol";
 import type { Expression } from "../expression/index.ts";
 import { type Checked, checkerOf, valueCheckerOf } from "../profile/check.ts";
 import { type Profile, ProfileError, type ProfileProblem } from "../profile/index.ts";
-import { type LockCause, lockRule, tripRule } from "./car-rules.ts";
+import { type LockCause, lockRule, type TripMemory, tripRule } from "./car-rules.ts";
 import { expressionOf, type Template, templateOf } from "./emit.ts";
 import { changeRule, conditionRule, periodicRule } from "./generic-rules.ts";
 import type { Emit, Rule, Scheme } from "./model.ts";
@@ -17,6 +17,8 @@ export type CarContext = {
   readonly lockCause?: LockCause;
   /** The booking that is open, if there is one. */
   readonly booking?: () => string | undefined;
+  /** Without it a trip that is under way when the agent ends is not ended. */
+  readonly trips?: TripMemory;
 };
 
 /** Makes the rule anew, with an empty memory. */
@@ -133,7 +135,7 @@ class Checker {
       }
       case "trip":
         this.#signals(["Vehicle.LowVoltageSystemState", "Vehicle.Speed"], path);
-        return ({ booking }) => tripRule(rule, booking);
+        return ({ booking, trips }) => tripRule(rule, booking, trips);
       case "lock":
         return ({ provides, lockCause }) => lockRule(rule, provides, lockCause);
     }

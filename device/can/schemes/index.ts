@@ -2,7 +2,7 @@
  * Collection schemes: data that say which signals become events and when, checked before they are accepted, and
  * the collector that runs them over the signal store. `shipped/` holds what car sharing needs.
  */
-export type { LockCause } from "./car-rules.ts";
+export type { KnownTrip, LockCause, TripMemory } from "./car-rules.ts";
 export {
   type CarContext,
   type CheckedScheme,

@@ -1,0 +1,7 @@
+/**
+ * The agent of a car, composed from its leaves. Its door for the outside is the command line (main.ts); what is here
+ * are parts of the composition that hold without a whole agent around them.
+ */
+export { type ArtefactParts, artefactTaker } from "./artefacts.ts";
+export { keepersOf, openShelves, type Shelves } from "./shelves.ts";
+export { openTripFile, type TripFile } from "./trip-file.ts";

@@ -1,0 +1,78 @@
+/**
+ * The trip under way, in a small two-copy file, so that an agent that starts again goes on with it. Between two boots
+ * only wall time tells how long ago it began: where that is wrong, so is the trip's duration, and nothing else.
+ */
+import type { KnownTrip, TripMemory } from "@kerbside/can";
+import { openTwoCopyFile } from "@kerbside/immobiliser";
+import {
+  type Clock,
+  decode,
+  encode,
+  type Log,
+  optional,
+  struct,
+  type TypeOf,
+  uint,
+} from "@kerbside/protocol";
+
+const trip = { class: "Confidential", tag: "SPI" } as const;
+const keptCodec = struct("trip under way", {
+  startWallMs: optional(0, uint(), { ...trip, doc: "Unix time of its start; missing: no trip" }),
+  startOdometerM: optional(1, uint(), { ...trip, doc: "the odometer then" }),
+  integralM: optional(2, uint(), { ...trip, doc: "driven by speed and time when written" }),
+});
+type Kept = TypeOf<typeof keptCodec>;
+
+export type TripFile = {
+  readonly memory: TripMemory;
+  /** Waits for what is being written. */
+  readonly close: () => Promise<void>;
+};
+
+/** Throws what the file system throws. A file that cannot be read is no trip. */
+export async function openTripFile(path: string, clock: Clock, log: Log): Promise<TripFile> {
+  const file = await openTwoCopyFile(path);
+  let known = readKnown(file.content, clock);
+  let writing: Promise<void> = Promise.resolve();
+  const write = (kept: Kept): void => {
+    writing = writing
+      .then(() => file.write(encode(keptCodec, kept)))
+      .catch(() => log.warn("trip.not_kept"));
+  };
+  return {
+    memory: {
+      read: () => known,
+      write: (next) => {
+        known = next;
+        write(next === undefined ? {} : keptOf(next, clock));
+      },
+    },
+    close: async () => {
+      await writing;
+      await file.close();
+    },
+  };
+}
+
+function keptOf({ startMs, startOdometerM, integralM }: KnownTrip, clock: Clock): Kept {
+  const agoMs = clock.bootMs() - startMs;
+  return {
+    startWallMs: Math.max(0, Math.round(clock.wallMs() - agoMs)),
+    integralM,
+    ...(startOdometerM === undefined ? {} : { startOdometerM: Math.round(startOdometerM) }),
+  };
+}
+
+function readKnown(content: Uint8Array | undefined, clock: Clock): KnownTrip | undefined {
+  if (content === undefined) return undefined;
+  try {
+    const { startWallMs, startOdometerM, integralM = 0 } = decode(keptCodec, content);
+    if (startWallMs === undefined) return undefined;
+    const agoMs = Math.max(0, clock.wallMs() - startWallMs);
+    const startMs = clock.bootMs() - agoMs;
+    return { startMs, integralM, ...(startOdometerM === undefined ? {} : { startOdometerM }) };
+  } catch {
+    // Whatever is wrong with it, it is no trip.
+    return undefined;
+  }
+}
