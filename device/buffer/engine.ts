@@ -74,6 +74,12 @@ export type Engine = {
   readonly bytes: () => number;
   /** Events given up because their segment was damaged or had to give way, since the last call. */
   readonly takeDropped: () => number;
+  /** Segments that the fullest lane of the log has. */
+  readonly segmentsInLane: () => number;
+  /** Goes on for an engine of the same database: what that one sent may still be acknowledged. */
+  readonly tookOver: (from: Engine) => void;
+  /** Keys of the segments that were handed over to be sent and are still held. */
+  readonly sent: ReadonlySet<number>;
   /** Ends the log in order. */
   readonly end: () => void;
   /** Marks that the file is closed by SQLite although the log did not end in order. Best effort. */
@@ -191,18 +197,6 @@ function engineOf(db: Handle, statements: Statements, settings: LogSettings, log
     const segments = closed.reduce((sum, found) => sum + found.segments, 0);
     return { placed, dropped: dropped - before, closed: segments };
   };
-  const acknowledge: Engine["acknowledge"] = (message) => {
-    const judged = judgeAck(statements, settings.address, message);
-    if (judged.kind === "ignored") return judged;
-    if (judged.kind === "asked") {
-      shared.later(() => statements.setOpeningUnknown.run(judged.log.slot));
-      return { kind: "taken", forgotten: [], bytes: 0 };
-    }
-    const outcome = shared.later(() => take(statements, judged, sent, log.slot));
-    space.shrank(outcome.bytes);
-    for (const key of outcome.forgotten) sent.delete(key);
-    return outcome;
-  };
   return {
     log: log.log,
     previousEndedCleanly: log.previousEndedCleanly,
@@ -227,18 +221,47 @@ function engineOf(db: Handle, statements: Statements, settings: LogSettings, log
       if (found.segment !== undefined) sent.add(found.segment.key);
       return found.segment;
     },
-    acknowledge,
-    depth: () => {
-      const of = (lane: Lane): number => statements.heldCount.get(...laneRange(lane))?.count ?? 0;
-      return { critical: of("critical"), state: of("state"), track: of("track") };
-    },
+    acknowledge: acknowledging(statements, settings, space, shared, sent, log.slot),
+    depth: () => depthOf(statements),
     bytes: space.bytes,
+    sent,
+    segmentsInLane: () => Math.max(...lanes.map(([, writer]) => writer.segments())),
+    tookOver: (from) => {
+      for (const key of from.sent) sent.add(key);
+    },
     takeDropped: () => {
       const count = dropped;
       dropped = 0;
       return count;
     },
     ...ending(db, statements, shared, log),
+  };
+}
+
+function depthOf(statements: Statements): Readonly<Record<Lane, number>> {
+  const of = (lane: Lane): number => statements.heldCount.get(...laneRange(lane))?.count ?? 0;
+  return { critical: of("critical"), state: of("state"), track: of("track") };
+}
+
+function acknowledging(
+  statements: Statements,
+  { address }: LogSettings,
+  space: Room,
+  shared: Commits,
+  sent: Set<number>,
+  slot: number,
+): Engine["acknowledge"] {
+  return (message) => {
+    const judged = judgeAck(statements, address, message);
+    if (judged.kind === "ignored") return judged;
+    if (judged.kind === "asked") {
+      shared.later(() => statements.setOpeningUnknown.run(judged.log.slot));
+      return { kind: "taken", forgotten: [], bytes: 0 };
+    }
+    const outcome = shared.later(() => take(statements, judged, sent, slot));
+    space.shrank(outcome.bytes);
+    for (const key of outcome.forgotten) sent.delete(key);
+    return outcome;
   };
 }
 
