@@ -20,6 +20,7 @@ import {
   pinHash,
   randomBytes,
   sealGrantList,
+  signCarriedGrant,
   signGrantList,
   signingKey,
   tenantId,
@@ -266,6 +267,46 @@ test("wrong PINs are slowed, are remembered over a restart, and end with the PIN
       assert.is(await tap(right), "granted", "a new grant, a new PIN");
     });
   }));
+
+test("a grant that a phone brings counts if it is newer than the list, this car's, this phone's and genuine", () =>
+  inFolder((folder) =>
+    withRig(folder, async ({ tap, apply, facts, reasons }) => {
+      await apply([]);
+      await apply([]);
+      const bring = (listVersion: number, change: object = {}, key = GRANT_KEY): PhoneTap => {
+        const plain = { ...ADDRESS, listVersion, issuedAtMs: NOW, grant: PHONE, ...change };
+        return { ...phone("unlock_and_release"), carried: signCarriedGrant(key, plain) };
+      };
+      const stranger = grant({ phone: { publicKey: signingKey(randomBytes(32)).publicKey } });
+      const rows = [
+        { why: "made after an older list", what: bring(1), reason: "carried_superseded" },
+        {
+          why: "another car's",
+          what: bring(2, { vehicle: vehicleId("car-2") }),
+          reason: "carried_other_car",
+        },
+        {
+          why: "another phone's",
+          what: bring(2, { grant: stranger }),
+          reason: "carried_other_car",
+        },
+        {
+          why: "another key signed it",
+          what: bring(2, {}, signingKey(randomBytes(32))),
+          reason: "carried_not_authentic",
+        },
+      ];
+      for (const { why, what, reason } of rows) {
+        assert.is(await tap(what), "refused", why);
+        assert.equal(reasons(), [reason], why);
+      }
+      facts.time = { value: "unknown" };
+      assert.is(await tap(bring(2)), "refused");
+      assert.equal(reasons(), ["time_unknown"]);
+      facts.time = { value: "known", wallMs: NOW, doubtMs: 100 };
+      assert.is(await tap(bring(2)), "granted");
+    }),
+  ));
 
 test("strangers' numbers slow each other, and nobody with a key", () =>
   inFolder((folder) =>
