@@ -203,6 +203,9 @@ class Worker {
     if (known !== undefined) return known;
     const opening = await tenant.store.opening(vehicle, log);
     if (opening !== undefined) return this.#openLog(received, opening, id, undefined);
+    // Another message may have opened the log while the store was asked.
+    const meanwhile = this.#logs.get(id);
+    if (meanwhile !== undefined) return meanwhile;
     // It is on its way, unless the store has lost it: then the car believes that it is known here.
     this.#acks.ask({ ...addressOf(message), log });
     const gone = this.#held.hold(id, message);
