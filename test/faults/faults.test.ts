@@ -1,13 +1,13 @@
-/** A share of what `npm run faults` runs: fresh seeds each time, and the ones that found something once. */
+/** A share of what `npm run faults` runs: the same seeds each time (`npm run faults` draws fresh ones), and the ones that found something once. */
 import { availableParallelism } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { freshSeed } from "../fuzz/random.ts";
 import { runThreads, type Summary } from "./threads.ts";
 
 /** As many as there is time for, on a machine that others use too. */
 const WORLDS_MAX = 3000;
 const MS_MAX = 25_000;
+const FROM = 20_000;
 /** What each of them found is told in docs/decisions/0051-faults.md. */
 const FOUND = [60, 85, 1038, 1057, 1077, 1189, 3103956099];
 
@@ -19,10 +19,9 @@ function held({ failures }: Summary): void {
   );
 }
 
-const from = freshSeed();
-test(`P-30 whatever befalls it, nothing is lost, doubled or readable (from seed ${from})`, async () => {
+test(`P-30 whatever befalls it, nothing is lost, doubled or readable (from seed ${FROM})`, async () => {
   const threads = availableParallelism();
-  const summary = await runThreads({ from, count: WORLDS_MAX, threads, msMax: MS_MAX });
+  const summary = await runThreads({ from: FROM, count: WORLDS_MAX, threads, msMax: MS_MAX });
   held(summary);
   assert.ok(summary.worlds > 20, `${summary.worlds} worlds`);
   assert.ok(summary.inFlight > 0, "faults landed with work in flight");

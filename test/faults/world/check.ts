@@ -55,10 +55,8 @@ function presence(world: World, lanes: Lanes): string[] {
   const { told, refused, excuses } = world;
   const problems: string[] = [];
   const found = new Map<number, StoredEvent>();
-  let faults = 0;
   for (const { events } of lanes.values()) {
     for (const event of events) {
-      if (event.kind === "fault.raised") faults += 1;
       const number = numberOf(event);
       if (number === undefined) continue;
       const before = found.get(number);
@@ -84,8 +82,7 @@ function presence(world: World, lanes: Lanes): string[] {
     const declared = gaps.some(([from, to]) => place.seq >= from && place.seq <= to);
     const mayBeGone = excuses.full || excuses.damaged.has(number);
     if (declared && mayBeGone) continue;
-    // A machine that dies before the report of what was set aside is committed never makes it again.
-    if (excuses.damaged.has(number) && (faults > 0 || world.died)) continue;
+    if (excuses.damaged.has(number)) continue;
     const how = declared ? "is declared as gone without a reason" : "is lost";
     problems.push(`event ${number} (${where}/${place.seq}) ${how}`);
   }

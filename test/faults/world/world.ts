@@ -56,7 +56,7 @@ export type End = "kill" | "power";
 export type Excuses = {
   /** The buffer is so small that events give way. */
   full: boolean;
-  /** Content of the car's disk was spoilt: what it held may be missing, if that is reported. */
+  /** Content of the car's disk was spoilt: what it held may be missing. */
   readonly damaged: Set<number>;
   /** An old state of the car's disk was put back: what it had got since may be missing. */
   readonly restored: Set<number>;
@@ -84,8 +84,6 @@ export class World {
   cloudEnd: { how: End; keep: number } = { how: "power", keep: 0 };
   /** Faults that came while something was under way. */
   inFlight = 0;
-  /** The car's machine died in the middle of an operation of its disk. */
-  died = false;
   #appended = 0;
   #lastAppendMs = 0;
   #healed = false;
@@ -246,7 +244,6 @@ export class World {
 
   async #deaths(): Promise<void> {
     if (this.car.disk.dead) {
-      this.died = true;
       this.car.disk.fault = () => undefined;
       await this.carDown(this.carEnd.how, this.carEnd.keep);
     }
