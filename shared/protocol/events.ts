@@ -278,6 +278,14 @@ export const EVENT_KINDS = {
       voltageV: optional(2, real(0, 60), internal("12 V battery", "V")),
     }),
   },
+  "braking.harsh": {
+    code: 31,
+    lane: "state",
+    data: struct("the car braked harshly", {
+      decelerationMps2: field(0, real(0, 100), trip("deceleration when it was told", "m/s2")),
+      speedKmh: optional(1, real(0, 400), trip("speed then", "km/h")),
+    }),
+  },
   // track
   "position.sampled": {
     code: 40,

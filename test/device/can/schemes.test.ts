@@ -240,7 +240,11 @@ test("low 12 V and low fuel are told once when they last, harsh braking with wha
   car.kmh = 50;
   car.run(5000);
   car.braking = 8;
-  const around = car.run(1000).filter(({ kind }) => kind === "signals.sampled");
+  const braked = car.run(1000);
+  const told = braked.flatMap(({ kind, data }) => (kind === "braking.harsh" ? [data] : []));
+  assert.is(told.length, 1);
+  assert.equal(told[0], { decelerationMps2: 8, speedKmh: 50 });
+  const around = braked.filter(({ kind }) => kind === "signals.sampled");
   car.braking = 0;
   around.push(...car.run(5000).filter(({ kind }) => kind === "signals.sampled"));
   const times = around.map(({ bootMs }) => bootMs);
