@@ -1,6 +1,7 @@
 /**
  * The trip under way, in a small two-copy file, so that an agent that starts again goes on with it. Between two boots
- * only wall time tells how long ago it began: where that is wrong, so is the trip's duration, and nothing else.
+ * only wall time tells how long ago it began: where that is wrong, so is the trip's duration, and nothing else. Only
+ * while a trip lasts are its start and the odometer then in the file: no place, no person.
  */
 import type { KnownTrip, TripMemory } from "@kerbside/can";
 import { openTwoCopyFile } from "@kerbside/immobiliser";
@@ -44,7 +45,9 @@ export async function openTripFile(path: string, clock: Clock, log: Log): Promis
       read: () => known,
       write: (next) => {
         known = next;
-        write(next === undefined ? {} : keptOf(next, clock));
+        if (next !== undefined) write(keptOf(next, clock));
+        // Both copies: a trip that is over leaves nothing behind in the clear (P-30).
+        else for (let copies = 0; copies < 2; copies++) write({});
       },
     },
     close: async () => {

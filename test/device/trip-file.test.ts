@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openTripFile } from "@kerbside/device";
@@ -23,6 +23,8 @@ test("a trip is found again after a reboot, begun as long ago as it was", async 
   assert.equal(second.memory.read(), { startMs: -55_000, startOdometerM: 5000, integralM: 300 });
   second.memory.write(undefined);
   await second.close();
+  const [a, b] = [".a", ".b"].map((copy) => readFileSync(path + copy).length);
+  assert.is(a, b, "P-30 neither copy keeps a trip that is over");
   const third = await openTripFile(path, clock, quiet);
   assert.is(third.memory.read(), undefined);
   await third.close();
