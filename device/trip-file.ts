@@ -37,7 +37,7 @@ export async function openTripFile(path: string, clock: Clock, log: Log): Promis
   let writing: Promise<void> = Promise.resolve();
   const write = (kept: Kept): void => {
     writing = writing
-      .then(() => file.write(encode(keptCodec, kept)))
+      .then(() => file.write(padded(encode(keptCodec, kept))))
       .catch(() => log.warn("trip.not_kept"));
   };
   return {
@@ -57,6 +57,20 @@ export async function openTripFile(path: string, clock: Clock, log: Log): Promis
   };
 }
 
+/** A record is written in place, so each has the same length: a shorter one would leave the end of the one before. */
+const PADDED_BYTES = 64;
+
+function padded(record: Uint8Array): Uint8Array {
+  const all = new Uint8Array(PADDED_BYTES);
+  all[0] = record.length;
+  all.set(record, 1);
+  return all;
+}
+
+function unpadded(all: Uint8Array): Uint8Array {
+  return all.subarray(1, 1 + (all[0] ?? 0));
+}
+
 function keptOf({ startMs, startOdometerM, integralM }: KnownTrip, clock: Clock): Kept {
   const agoMs = clock.bootMs() - startMs;
   return {
@@ -69,7 +83,7 @@ function keptOf({ startMs, startOdometerM, integralM }: KnownTrip, clock: Clock)
 function readKnown(content: Uint8Array | undefined, clock: Clock): KnownTrip | undefined {
   if (content === undefined) return undefined;
   try {
-    const { startWallMs, startOdometerM, integralM = 0 } = decode(keptCodec, content);
+    const { startWallMs, startOdometerM, integralM = 0 } = decode(keptCodec, unpadded(content));
     if (startWallMs === undefined) return undefined;
     const agoMs = Math.max(0, clock.wallMs() - startWallMs);
     const startMs = clock.bootMs() - agoMs;
