@@ -21,6 +21,7 @@ export * from "./cose.ts";
 export * from "./crypto.ts";
 export * from "./enrolment.ts";
 export * from "./errors.ts";
+export * from "./event-kinds.ts";
 export * from "./events.ts";
 export * from "./grants.ts";
 export * from "./ids.ts";

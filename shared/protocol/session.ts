@@ -7,7 +7,7 @@ import { concatBytes, equalBytes } from "./bytes.ts";
 import { openSign1, sign1 } from "./cose.ts";
 import type { SigningKey, VerifyKey } from "./crypto.ts";
 import { ProtocolError } from "./errors.ts";
-import { POWER_STATES } from "./events.ts";
+import { POWER_STATES } from "./event-kinds.ts";
 import { random128, tenantCodec, vehicleCodec } from "./ids.ts";
 import { keyVersionsCodec } from "./key-push.ts";
 import { VEHICLE_DOMAINS } from "./keys.ts";

@@ -5,7 +5,8 @@
 import type { LaneMark } from "./acks.ts";
 import type { CheckedColumns } from "./column-check.ts";
 import type { Action, CommandResult } from "./commands.ts";
-import type { CarEvent, EventKind } from "./events.ts";
+import type { EventKind } from "./event-kinds.ts";
+import type { CarEvent } from "./events.ts";
 import type { GrantAction } from "./grants.ts";
 import type { TenantId, VehicleId } from "./ids.ts";
 import type { Lane } from "./lanes.ts";
