@@ -1,126 +1,12 @@
-import {
-  type BusFrame,
-  type Collected,
-  type Collector,
-  createCollector,
-  createSignalStore,
-  type EncodeValues,
-  EVENTS_A_MINUTE_MAX,
-  type KnownTrip,
-  loadScheme,
-  RECEPTION_MS,
-  readShippedProfile,
-  type SignalStore,
-  type TripMemory,
-} from "@kerbside/can";
+import { type Collected, EVENTS_A_MINUTE_MAX, RECEPTION_MS } from "@kerbside/can";
 import { encodeEvent } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { CarFrames } from "../../support/car-frames.ts";
-import { type ManualClock, manualClock } from "../../support/runtime.ts";
+import { SchemeCar, scheme, schemeOf, without } from "../../support/scheme-car.ts";
 import { seeded } from "../../support/seeded.ts";
 
-const profile = readShippedProfile("kerbside-sim");
-const STEP_MS = 50;
-
-/** A car that says all it knows every 50 ms, under a clock that moves when told to. */
-class Car {
-  readonly clock: ManualClock = manualClock();
-  readonly store: SignalStore;
-  readonly collector: Collector;
-  readonly events: Collected[] = [];
-  readonly #frames: CarFrames;
-  kmh = 0;
-  braking = 0;
-  terminal = "OFF";
-  lock = "locked";
-  doors: Record<string, string> = {};
-  odometerM = 5000;
-  latitude = 48.1;
-  fuel = 50;
-  volts = 12.6;
-
-  constructor(
-    options: {
-      schemes?: readonly object[];
-      cause?: "command" | "access";
-      booking?: string;
-      trips?: TripMemory;
-    } = {},
-  ) {
-    this.clock.pass(1000);
-    this.store = createSignalStore({ profile, clock: this.clock });
-    this.#frames = new CarFrames(profile, this.clock);
-    this.collector = createCollector({
-      profile,
-      store: this.store,
-      clock: this.clock,
-      emit: (event) => this.events.push(event),
-      lockCause: () => (options.cause === undefined ? undefined : { cause: options.cause }),
-      booking: () => options.booking,
-      ...(options.trips === undefined ? {} : { trips: options.trips }),
-      ...(options.schemes === undefined ? {} : { schemes: options.schemes.map(schemeOf) }),
-    });
-  }
-
-  /** Drives on so long, and tells what it gave rise to. */
-  run(ms: number): Collected[] {
-    const before = this.events.length;
-    for (let t = 0; t < ms; t += STEP_MS) {
-      this.clock.pass(STEP_MS);
-      const movedM = (this.kmh / 3.6) * (STEP_MS / 1000);
-      this.odometerM += movedM;
-      this.latitude += movedM / 111_195;
-      this.#frames.send(this.store, this.messages());
-    }
-    return this.events.slice(before);
-  }
-
-  frame(message: string, values: EncodeValues): BusFrame {
-    return this.#frames.make(message, values);
-  }
-
-  kinds(ms: number): string[] {
-    return this.run(ms).map(({ kind }) => kind);
-  }
-
-  private messages(): Record<string, EncodeValues> {
-    const bolt = (name: string): [string, string] => [name, this.lock];
-    return {
-      SPEED: { VehicleSpeed: this.kmh, LongitudinalAcceleration: -this.braking },
-      IGNITION: { Terminal: this.terminal },
-      DOORS: {
-        ...Object.fromEntries(
-          ["LockDriver", "LockPassenger", "LockRearDriver", "LockRearPassenger", "LockTrunk"].map(
-            bolt,
-          ),
-        ),
-        ...this.doors,
-      },
-      CLUSTER: { Odometer: Math.floor(this.odometerM), FuelLevel: this.fuel, Range: 400 },
-      THERMAL: { BatteryVoltage: this.volts },
-      GNSS_POSITION: { Latitude: this.latitude, Longitude: 11.5 },
-      GNSS_MOTION: { Heading: 90 },
-      COMFORT: { WindowDriver: 0 },
-    };
-  }
-}
-
-const scheme = (...rules: readonly object[]): object => ({
-  format: 1,
-  name: "test",
-  version: 1,
-  priority: 1,
-  rules,
-});
-const schemeOf = (document: object): ReturnType<typeof loadScheme> =>
-  loadScheme("test.json", JSON.stringify(document), profile.profile);
-const TRIP_SCHEME = scheme({ name: "trips", on: "trip", endMs: 30_000 });
-const without = (events: readonly Collected[], ...kinds: readonly string[]): Collected[] =>
-  events.filter(({ kind }) => !kinds.includes(kind));
-
 test("a booking as the shipped scheme tells it: unlock, doors, trip with distance, parked, lock", () => {
-  const car = new Car({ cause: "command", booking: "b-1" });
+  const car = new SchemeCar({ cause: "command", booking: "b-1" });
   const first = car.kinds(200);
   assert.is(
     first.filter((kind) => kind === "door.changed").length,
@@ -165,7 +51,7 @@ test("a booking as the shipped scheme tells it: unlock, doors, trip with distanc
 });
 
 test("a stop of the engine shorter than the rule's is the same trip", () => {
-  const car = new Car();
+  const car = new SchemeCar();
   car.terminal = "ON";
   car.kmh = 30;
   car.run(2000);
@@ -180,7 +66,7 @@ test("a stop of the engine shorter than the rule's is the same trip", () => {
 });
 
 test("a bus that falls silent ends the trip after a minute, with what was last known", () => {
-  const car = new Car();
+  const car = new SchemeCar();
   car.terminal = "ON";
   car.kmh = 36;
   car.run(5000);
@@ -196,7 +82,7 @@ test("a bus that falls silent ends the trip after a minute, with what was last k
 test("alarms: a door that opens while locked, a car that moves while off, an impact; not in use", () => {
   const alarms = (events: readonly Collected[]): string[] =>
     events.flatMap((event) => (event.kind === "security.alarm" ? [event.data.alarm] : []));
-  const car = new Car();
+  const car = new SchemeCar();
   car.run(500);
   car.doors = { DoorPassenger: "open" };
   assert.equal(alarms(car.run(200)), ["breakIn"]);
@@ -208,7 +94,7 @@ test("alarms: a door that opens while locked, a car that moves while off, an imp
   car.run(1000);
   car.braking = 60;
   assert.equal(alarms(car.run(50)), ["impact"]);
-  const used = new Car();
+  const used = new SchemeCar();
   used.run(200);
   used.lock = "unlocked";
   used.run(200);
@@ -224,7 +110,7 @@ test("alarms: a door that opens while locked, a car that moves while off, an imp
 });
 
 test("low 12 V and low fuel are told once when they last, harsh braking with what was around it", () => {
-  const car = new Car();
+  const car = new SchemeCar();
   car.run(500);
   car.volts = 11;
   assert.equal(car.kinds(4000), [], "a dip");
@@ -259,7 +145,7 @@ test("low 12 V and low fuel are told once when they last, harsh braking with wha
 });
 
 test("frames that are missing or damaged are a fault, told once in ten minutes, and a few are none", () => {
-  const car = new Car({ schemes: [] });
+  const car = new SchemeCar({ schemes: [] });
   const faults = (): unknown[] => car.events.splice(0).map(({ data }) => data);
   const spoil = (count: number): void => {
     for (let i = 0; i < count; i++) {
@@ -284,7 +170,7 @@ test("frames that are missing or damaged are a fault, told once in ten minutes, 
 });
 
 test("deadband, minimum interval and the newest value after it", () => {
-  const car = new Car({
+  const car = new SchemeCar({
     schemes: [
       scheme({
         name: "speed",
@@ -309,7 +195,7 @@ test("deadband, minimum interval and the newest value after it", () => {
 
 test("an expired scheme collects nothing; new schemes take the place of the old at once", () => {
   const every = { name: "all", on: "periodic", everyMs: 1000, signals: ["Vehicle.Speed"] };
-  const car = new Car({
+  const car = new SchemeCar({
     schemes: [{ ...scheme(every), expiresAtMs: Date.UTC(2026, 0, 1) + 5500 }],
   });
   assert.is(car.kinds(10_000).length, 5);
@@ -326,7 +212,9 @@ test("a scheme that asks for too much is bounded, and what was left out is count
     everyMs: 50,
     signals: ["Vehicle.Speed"],
   });
-  const car = new Car({ schemes: [scheme(...Array.from({ length: 20 }, (_, i) => rule(i)))] });
+  const car = new SchemeCar({
+    schemes: [scheme(...Array.from({ length: 20 }, (_, i) => rule(i)))],
+  });
   car.run(30_000);
   assert.is(car.events.length, EVENTS_A_MINUTE_MAX);
   assert.ok(car.collector.stats().suppressed > 0);
@@ -337,7 +225,7 @@ test("events of a car that does anything at all can be stored, each by its kind'
   const random = seeded(seed);
   const pick = <T>(first: T, ...more: T[]): T =>
     [first, ...more][Math.floor(random() * (more.length + 1))] ?? first;
-  const car = new Car({ cause: "access", booking: "b-2" });
+  const car = new SchemeCar({ cause: "access", booking: "b-2" });
   for (let i = 0; i < 400; i++) {
     car.kmh = pick(0, 0, 5, 50, 200, 655.35);
     car.braking = pick(0, 0, 7, 60, -60);
@@ -357,69 +245,6 @@ test("events of a car that does anything at all can be stored, each by its kind'
   for (const [i, { kind }] of trips.entries()) {
     assert.is(kind, i % 2 === 0 ? "trip.started" : "trip.ended", `seed ${seed}: they take turns`);
   }
-});
-
-/** Keeps the trip as a file would: the next car's boot clock is another one. */
-function tripFile(): { readonly memory: TripMemory; writes: number } {
-  let kept: KnownTrip | undefined;
-  const file = {
-    writes: 0,
-    memory: {
-      read: () => (kept === undefined ? undefined : { ...kept, startMs: -60_000 }),
-      write: (trip: KnownTrip | undefined) => {
-        kept = trip;
-        file.writes += 1;
-      },
-    },
-  };
-  return file;
-}
-
-const TRIPS = new Set(["trip.started", "trip.ended"]);
-const tripsOf = (events: readonly Collected[]): Collected[] =>
-  events.filter(({ kind }) => TRIPS.has(kind));
-
-test("a trip goes on as the same one when the agent starts anew, and when schemes are replaced", () => {
-  const file = tripFile();
-  const before = new Car({ trips: file.memory });
-  before.run(1000);
-  Object.assign(before, { terminal: "ON", kmh: 36, lock: "unlocked" });
-  assert.equal(
-    tripsOf(before.run(10_000)).map(({ kind }) => kind),
-    ["trip.started"],
-  );
-  before.collector.apply([schemeOf(TRIP_SCHEME)]);
-  assert.equal(tripsOf(before.run(10_000)), [], "none ended, none begun");
-  before.collector.close();
-  const after = new Car({ trips: file.memory });
-  Object.assign(after, { terminal: "ON", kmh: 36, odometerM: before.odometerM });
-  assert.equal(tripsOf(after.run(10_000)), [], "no second start");
-  Object.assign(after, { terminal: "OFF", kmh: 0 });
-  const [end, ...more] = tripsOf(after.run(200_000));
-  assert.equal(more, []);
-  if (end?.kind !== "trip.ended") throw new Error("no end");
-  assert.ok(Math.abs(end.data.distanceM - 300) < 5, `${end.data.distanceM} m, of both parts`);
-  assert.ok(end.data.durationS > 60, "since the first start");
-  assert.is(file.memory.read(), undefined);
-  assert.ok(file.writes <= 6, "flash is spared");
-});
-
-test("a trip whose car was switched off while the agent was away ends after it starts", () => {
-  const file = tripFile();
-  file.memory.write({ startMs: 0, startOdometerM: 4000, integralM: 0 });
-  const parked = new Car({ trips: file.memory });
-  assert.equal(
-    tripsOf(parked.run(200_000)).map(({ kind }) => kind),
-    ["trip.ended"],
-  );
-  file.memory.write({ startMs: 0, integralM: 700 });
-  const silent = new Car({ trips: file.memory });
-  silent.clock.pass(100_000);
-  assert.equal(
-    tripsOf(silent.events).map(({ kind }) => kind),
-    ["trip.ended"],
-    "its bus sleeps",
-  );
 });
 
 test.run();
