@@ -207,7 +207,12 @@ test("drive prints one ready line, and ends in order when asked", async () => {
   );
   assert.is(code, 0);
   assert.equal(lines, [
-    { ready: true, can: join(path, "can.sock"), lock: join(path, "lock.sock") },
+    {
+      ready: true,
+      can: join(path, "can.sock"),
+      lock: join(path, "lock.sock"),
+      reader: join(path, "reader.sock"),
+    },
   ]);
   remove();
 });
