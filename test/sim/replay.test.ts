@@ -75,6 +75,8 @@ test("a recorded log arrives whole and in order, as fast as it is taken", async 
   assert.is(code, 0);
   assert.equal(lines.at(-1), { finished: true, frames: count, leftOut: 0, problems: 0 });
   const frames = heard?.frames ?? [];
+  // What was written is on its way, and read in this very process.
+  await until("all frames", () => frames.length >= count);
   assert.is(frames.length, count);
   assert.is(heard?.bus.stats().lost, 0);
   for (const [index, { data }] of frames.entries()) {
