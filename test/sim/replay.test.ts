@@ -69,14 +69,15 @@ test("a recorded log arrives whole and in order, as fast as it is taken", async 
   const { code, lines } = await sim(
     ["replay", join(path, "drive.log"), "--data", path, "--speed", "max", "--json"],
     async () => {
-      heard = listen(join(path, "can.sock"));
+      const { frames } = listen(join(path, "can.sock"));
+      heard = listeners.at(-1);
+      // What was written is on its way still, and read in this very process.
+      await until("all frames", () => frames.length >= count);
     },
   );
   assert.is(code, 0);
   assert.equal(lines.at(-1), { finished: true, frames: count, leftOut: 0, problems: 0 });
   const frames = heard?.frames ?? [];
-  // What was written is on its way, and read in this very process.
-  await until("all frames", () => frames.length >= count);
   assert.is(frames.length, count);
   assert.is(heard?.bus.stats().lost, 0);
   for (const [index, { data }] of frames.entries()) {
