@@ -8,7 +8,7 @@ import { runThreads, type Summary } from "./threads.ts";
 const WORLDS_MAX = 200;
 const MS_MAX = 25_000;
 const FROM = 20_000;
-/** What each of them found is told in docs/decisions/0051-faults.md. */
+/** What each of them found is told in docs/decisions/0052-faults.md. */
 const FOUND = [60, 85, 1038, 1057, 1077, 1189, 3103956099];
 
 function held({ failures }: Summary): void {
