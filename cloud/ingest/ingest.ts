@@ -277,7 +277,9 @@ class Worker {
     if (outcome === "stored") this.#countStored(header, content);
     else if (outcome === "duplicate") this.counts.duplicates += 1;
     else this.counts.forks += 1;
-    this.#acks.stored(store, keys);
+    const { lane, number } = header;
+    if (outcome === "duplicate") this.#acks.stored(store, keys, { lane, number, hash: headerHash });
+    else this.#acks.stored(store, keys);
   }
 
   #countStored({ codec, count }: SegmentHeader, { events, columns }: SegmentContent): void {
