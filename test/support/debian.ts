@@ -8,9 +8,6 @@ import { test } from "uvu";
 /** A file that shows that the package is installed. */
 const PACKAGES = {
   chromium: "/usr/bin/chromium",
-  mosquitto: "/usr/sbin/mosquitto",
-  "mosquitto-clients": "/usr/bin/mosquitto_pub",
-  "redis-server": "/usr/bin/redis-server",
   "can-utils": "/usr/bin/candump",
   "user-mode-linux": "/usr/bin/linux.uml",
   socat: "/usr/bin/socat",
