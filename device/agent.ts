@@ -37,6 +37,7 @@ import { pushTaker } from "./pushes.ts";
 import { keepersOf, openShelves, type Shelves, tellDamaged } from "./shelves.ts";
 import { openTripFile, type TripFile } from "./trip-file.ts";
 import { AGENT_VERSION } from "./version.ts";
+import type { Wires } from "./wires.ts";
 
 export type AgentOptions = {
   readonly config: AgentConfig;
@@ -44,6 +45,7 @@ export type AgentOptions = {
   readonly random: Random;
   readonly log: Log;
   readonly signal: AbortSignal;
+  readonly wires?: Wires;
 };
 
 export type Agent = {
@@ -103,9 +105,10 @@ function awake(locks: Locks, power: PowerCare): CommandExecutor {
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, clock, random, log } = options;
+  const wired = options.wires === undefined ? {} : { wires: options.wires };
   const shelves = await openShelves(config);
   const identity = await joinTenant(options);
-  const entry = await Entry.open({ config, identity, clock, random, log });
+  const entry = await Entry.open({ config, identity, clock, random, log, ...wired });
   const buffer = await openCarBuffer(options, identity, entry);
   const emit = emitter(buffer, log);
   tellDamaged(shelves, emit);
@@ -114,21 +117,24 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const ignitionOn = (): boolean => car.store.good("Vehicle.LowVoltageSystemState") === "ON";
   const onBusEvent = busFaults(clock, ignitionOn, emit);
   const { profile } = shelves.profile;
-  const car = startCar({ config, profile, clock, random, log, onBusEvent });
+  const car = startCar({ config, profile, clock, random, log, onBusEvent, ...wired });
   const session = createSession(clock, random);
   const epochs = openEpochNumbers(join(config.dataDir, "epoch"), clock);
   const policy = await openPolicyStore(join(config.dataDir, "policy", "rental"), config);
   const { sessionMs } = session;
   const onRentalEnded = (): void => entry.rentalEnded();
   const locks = await startLocks({
-    ...{ config, clock, random, log, car, policy, sessionMs, emit, onRentalEnded },
+    ...{ config, clock, random, log, car, policy, sessionMs, emit, onRentalEnded, ...wired },
   });
   const power = startPower({ clock, emit, car, locks, onEnter: (row) => transport.enter(row) });
   const { collector, trips } = await collect({ ...options, car, locks, shelves, emit });
   const broker = config.broker ?? identity.broker;
   const { name, version } = car.profile.profile;
-  const transport = new SleepingTransport(power.row(), (keepaliveS) =>
-    mqttTransport({ ...identity, ...broker, tls: () => identity.tls, clock, keepaliveS }),
+  const transport = new SleepingTransport(
+    power.row(),
+    options.wires?.transport ??
+      ((keepaliveS) =>
+        mqttTransport({ ...identity, ...broker, tls: () => identity.tls, clock, keepaliveS })),
   );
   const changed = (): void => {
     buffer.renew(identity.keys.ingestKey());

@@ -13,6 +13,7 @@ import {
 import { serialLink } from "@kerbside/immobiliser";
 import type { Clock, Log, Random } from "@kerbside/protocol";
 import type { AgentConfig } from "./config.ts";
+import type { Wires } from "./wires.ts";
 
 export type InputOptions = {
   readonly config: Pick<AgentConfig, "bus" | "gnss">;
@@ -20,10 +21,12 @@ export type InputOptions = {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly wires?: Wires;
 };
 
 /** The kernel passes on only what the profile asks for. */
-export function openBus({ config, profile, clock, random }: InputOptions): CanBus {
+export function openBus({ config, profile, clock, random, wires }: InputOptions): CanBus {
+  if (wires !== undefined) return wires.bus();
   const { bus } = config;
   switch (bus.driver) {
     case "socket":

@@ -24,6 +24,7 @@ import type { Clock, Log, Random, Signal, SignalName, ZonePoint } from "@kerbsid
 import { DOOR_SIGNALS, endFacts, ignitionOffOf, noneIsTrue, numberOf } from "./car-facts.ts";
 import { openBus, startInputs } from "./car-inputs.ts";
 import type { AgentConfig } from "./config.ts";
+import type { Wires } from "./wires.ts";
 
 const SPEED: SignalName = "Vehicle.Speed";
 const GNSS_SPEED: SignalName = "Vehicle.CurrentLocation.Speed";
@@ -65,6 +66,7 @@ export type CarOptions = {
   readonly random: Random;
   readonly log: Log;
   readonly onBusEvent: (event: BusEvent) => void;
+  readonly wires?: Wires;
 };
 
 /** Opens the bus and begins to listen. */

@@ -21,6 +21,7 @@ import type { Identity } from "@kerbside/uplink";
 import type { AgentConfig } from "./config.ts";
 import { moduleIdOf, readPairingKey } from "./lock-hardware.ts";
 import type { Locks } from "./locks.ts";
+import type { Wires } from "./wires.ts";
 
 /** What a push may carry: lists of up to 400 grants. */
 export const GRANT_FILE_BYTES_MAX: number = 256 * 1024;
@@ -34,6 +35,7 @@ export type EntryOptions = {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly wires?: Wires;
 };
 
 export function accessFiles(dataDir: string): {
@@ -95,7 +97,7 @@ export class Entry {
       address,
       timeKey: () => identity.keys.key("time"),
       file: timeFile,
-      bootId: bootIdOf(random),
+      bootId: options.wires?.bootId ?? bootIdOf(random),
       clock,
       log,
       onChange: (reading, source) => entry.#timeChanged(reading, source),
@@ -176,7 +178,7 @@ export class Entry {
     let isFault = false;
     let wasUp = false;
     const reader = new ReaderDriver({
-      line: serialLink(path, baudRate),
+      line: (this.#options.wires?.line ?? serialLink)(path, baudRate),
       pairingKey: readPairingKey(pairingKeyFile),
       moduleId: moduleIdOf(config),
       clock,

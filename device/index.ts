@@ -2,6 +2,8 @@
  * The agent of a car, composed from its leaves. Its door for the outside is the command line (main.ts); what is here
  * are parts of the composition that hold without a whole agent around them.
  */
+export { type Agent, type AgentOptions, startAgent } from "./agent.ts";
 export { type ArtefactParts, artefactTaker } from "./artefacts.ts";
 export { keepersOf, openShelves, type Shelves } from "./shelves.ts";
 export { openTripFile, type TripFile } from "./trip-file.ts";
+export type { Wires } from "./wires.ts";

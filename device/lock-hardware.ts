@@ -26,6 +26,7 @@ import {
 import type { Car } from "./car.ts";
 import { sensedBySignals } from "./car-facts.ts";
 import { type AgentConfig, ConfigError } from "./config.ts";
+import type { Wires } from "./wires.ts";
 
 const MODULE_ID_BYTES = 8;
 
@@ -100,6 +101,7 @@ export type LockHardwareOptions = {
   readonly random: Random;
   readonly log: Log;
   readonly onSeen: (seen: LockSeen) => void;
+  readonly wires?: Wires;
 };
 
 /** Begins to look for the lock. Throws ConfigError before anything begins. */
@@ -117,7 +119,7 @@ export function startLockHardware(
     });
   }
   const driver = new LockDriver({
-    link: serialLink(config.lock.path, config.lock.baudRate),
+    link: (options.wires?.line ?? serialLink)(config.lock.path, config.lock.baudRate),
     pairingKey: readPairingKey(config.lock.pairingKeyFile),
     moduleId: moduleIdOf(config),
     clock,

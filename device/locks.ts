@@ -37,6 +37,7 @@ import type { CommandExecutor } from "@kerbside/uplink";
 import type { Car, CarSeen } from "./car.ts";
 import type { AgentConfig } from "./config.ts";
 import { lockFaultEvents, startLockHardware } from "./lock-hardware.ts";
+import type { Wires } from "./wires.ts";
 
 /** A controller that has not reported by then is not waited for: commands are answered without it. */
 const FIRST_REPORT_MS_MAX = 5000;
@@ -55,6 +56,7 @@ export type LocksOptions = {
   readonly emit: (event: NewEvent) => void;
   /** No rental is open any more. */
   readonly onRentalEnded?: () => void;
+  readonly wires?: Wires;
 };
 
 /** What a card or phone may do, as the grants in the car say. */
