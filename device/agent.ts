@@ -15,6 +15,7 @@ import {
   ProtocolError,
   type Push,
   type Random,
+  type Transport,
 } from "@kerbside/protocol";
 import {
   type CommandExecutor,
@@ -128,14 +129,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   const power = startPower({ clock, emit, car, locks, onEnter: (row) => transport.enter(row) });
   const { collector, trips } = await collect({ ...options, car, locks, shelves, emit });
-  const broker = config.broker ?? identity.broker;
   const { name, version } = car.profile.profile;
-  const transport = new SleepingTransport(
-    power.row(),
-    options.wires?.transport ??
-      ((keepaliveS) =>
-        mqttTransport({ ...identity, ...broker, tls: () => identity.tls, clock, keepaliveS })),
-  );
+  const transport = new SleepingTransport(power.row(), transportOf(options, identity));
   const changed = (): void => {
     buffer.renew(identity.keys.ingestKey());
     uplink.announce();
@@ -184,6 +179,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     log,
   };
   return { close: () => closeAll(parts) };
+}
+
+function transportOf(
+  { config, clock, wires }: AgentOptions,
+  identity: Identity,
+): (keepaliveS: number) => Transport {
+  if (wires !== undefined) return wires.transport;
+  const broker = config.broker ?? identity.broker;
+  return (keepaliveS) =>
+    mqttTransport({ ...identity, ...broker, tls: () => identity.tls, clock, keepaliveS });
 }
 
 function startPower(parts: {
