@@ -36,7 +36,7 @@ export const FRONT_DOOR_LIMITS: FrontDoorLimits = {
 };
 
 /** Anybody may call these, with nothing to show for it. */
-const COSTLY: ReadonlySet<string> = new Set(["/oauth/token", "/enrol"]);
+const COSTLY: ReadonlySet<string> = new Set(["/oauth/token", "/enrol", "/renew"]);
 /** Refusals are summed up in the log, so that whoever causes them does not fill it. */
 const TOLD_EVERY_MS = 10_000;
 const TOO_MANY = JSON.stringify({

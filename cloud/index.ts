@@ -7,5 +7,6 @@ export { type Blocked, parseBlockList } from "./block-list.ts";
 export { callApi, signIn } from "./cli/api-client.ts";
 export { type FrontDoorLimits, guardServer, networkOf } from "./front-door.ts";
 export { TOKEN_AUDIENCE } from "./ports.ts";
+export { registerRenewal } from "./renewal-route.ts";
 export { watchRevocations } from "./revocations.ts";
 export { serviceVerifier, type TrustedIssuer, trustedIssuer } from "./trust.ts";

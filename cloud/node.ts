@@ -13,22 +13,29 @@ import {
   connectSigner,
   GrantService,
 } from "@kerbside/commands";
-import { carGate, openPlatformAuthority } from "@kerbside/identity";
+import {
+  type CarGateOptions,
+  carGate,
+  certificateUsed,
+  openPlatformAuthority,
+} from "@kerbside/identity";
 import { createIngest, ingestMetrics } from "@kerbside/ingest";
-import { type SourceMessage, systemRandom } from "@kerbside/protocol";
+import { type Clock, type SourceMessage, systemRandom } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
 import type { FastifyInstance } from "fastify";
 import { watchBlockList } from "./block-list.ts";
 import { keysOf, watchKeys } from "./certified-keys.ts";
 import { guardServer } from "./front-door.ts";
 import { type Homes, homesOf } from "./homes.ts";
-import { openEmbeddedIssuer } from "./issuer-keys.ts";
+import { nodesIssuerKeys } from "./issuer-keys.ts";
+import { registerIssuerProxy } from "./issuer-proxy.ts";
 import { serviceLog } from "./log.ts";
-import { serviceClock, signerSocket } from "./ports.ts";
+import { issuerSocket, serviceClock, signerSocket } from "./ports.ts";
 import { ensureServerFiles } from "./provisioning.ts";
+import { registerRenewal } from "./renewal-route.ts";
 import { watchRevocations } from "./revocations.ts";
 import { serviceVerifier, type TrustedIssuer } from "./trust.ts";
-import { registerConsole, registerEnrolment, registerIssuer } from "./web-routes.ts";
+import { registerConsole, registerEnrolment } from "./web-routes.ts";
 
 /** In the data directory; see block-list.ts. */
 const BLOCK_LIST = "blocked-addresses";
@@ -40,7 +47,10 @@ export type NodeOptions = {
   readonly httpsPort: number;
   /** 0: any free one. */
   readonly brokerPort: number;
-  readonly issuer: string;
+  /** The embedded issuer's name; undefined where there is none, and its tokens are not believed. */
+  readonly issuer?: string;
+  /** The names that the servers' certificate is to carry; the first is the one that cars are told. */
+  readonly names: readonly [string, ...string[]];
   readonly trusted?: TrustedIssuer;
 };
 export type RunningNode = {
@@ -76,13 +86,13 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 }
 
 async function start(options: NodeOptions, closing: Closing): Promise<number> {
-  const { dir, masterKey, host, issuer: issuerName } = options;
+  const { dir, masterKey, host, issuer } = options;
   const clock = serviceClock();
   const log = serviceLog("node");
   const registry = await openRegistry({ dir, masterKey });
   closing.add(() => registry.close());
   const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
-  const tls = await ensureServerFiles(dir, platform);
+  const tls = await ensureServerFiles(dir, platform, options.names);
   const tenant = homesOf(registry, platform);
   const { blocked, stop } = watchBlockList(join(dir, BLOCK_LIST), clock, log);
   closing.add(stop);
@@ -91,11 +101,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
     blocked,
     host,
     tls: { key: tls.key, cert: tls.cert, ca: [tls.ca] },
-    identify: carGate({
-      authority: async (id) => (await tenant(id))?.authority.certificate,
-      vehicle: async (car) => (await tenant(car.tenant))?.store.vehicle(car.vehicle),
-      nowMs: () => clock.wallMs(),
-    }),
+    identify: carGate(gateOf(tenant, clock)),
     log,
     clock,
   });
@@ -113,11 +119,11 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const ingest = await createIngest({ tenant, downlink, clock, log });
   closing.add(() => ingest.close());
 
-  const issuer = await openEmbeddedIssuer(registry, { issuer: issuerName, clock, log });
-  const { jwks: keys } = issuer;
+  const embedded =
+    issuer === undefined ? undefined : { issuer, keys: await nodesIssuerKeys(registry) };
   const app = await apiServer({
     moreMetrics: () => ingestMetrics(ingest.counts()),
-    tls,
+    tls: { ...tls, clientCa: tls.ca },
     tenant,
     connected,
     commands,
@@ -126,12 +132,12 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
       ...{ tenant, signer, clock },
       changed: (id, booking) => grants.bookingChanged(id, booking),
     }),
-    verifyToken: serviceVerifier({ issuer: issuerName, keys }, options.trusted, clock),
+    verifyToken: serviceVerifier(embedded, options.trusted, clock),
     clock,
     log,
   });
   closing.add(() => app.close());
-  await registerIssuer(app, issuer);
+  if (embedded !== undefined) await registerIssuerProxy(app, issuerSocket(dir));
   registerConsole(app);
   registerCars(app, options, { tenant, registry, serverCa: tls.ca, brokerPort: broker.port });
   guardServer(app.server, { clock, log, blocked });
@@ -151,6 +157,18 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   return broker.port;
 }
 
+function gateOf(tenant: Homes, clock: Clock): CarGateOptions {
+  return {
+    authority: async (id) => (await tenant(id))?.authority.certificate,
+    vehicle: async (car) => (await tenant(car.tenant))?.store.vehicle(car.vehicle),
+    confirm: async (car) => {
+      const home = await tenant(car.tenant);
+      return home !== undefined && certificateUsed(home.store, car);
+    },
+    nowMs: () => clock.wallMs(),
+  };
+}
+
 /** Which part takes which channel. What is thrown leaves the message unacknowledged. */
 function router(
   ingest: { readonly handle: (message: SourceMessage) => Promise<void> },
@@ -162,7 +180,7 @@ function router(
 
 function registerCars(
   app: FastifyInstance,
-  { host }: NodeOptions,
+  { names }: NodeOptions,
   parts: {
     readonly tenant: Homes;
     readonly registry: Awaited<ReturnType<typeof openRegistry>>;
@@ -178,10 +196,12 @@ function registerCars(
       tokens: platform,
       tenant: parts.tenant,
       serverCa: parts.serverCa,
-      // The server's certificate names localhost; an address to listen on is none that a car could use.
-      broker: { host: host === "127.0.0.1" ? "localhost" : host, port: parts.brokerPort },
+      // An address to listen on is none that a car could use.
+      broker: { host: names[0], port: parts.brokerPort },
       nowMs: () => clock.wallMs(),
     },
     clock,
   );
+  const { tenant, serverCa } = parts;
+  registerRenewal(app, { tenant, serverCa, nowMs: () => clock.wallMs() }, clock);
 }

@@ -41,6 +41,18 @@ export async function identifyCertificate(
   authority: (tenant: TenantId) => Promise<string | undefined>,
   nowMs: number,
 ): Promise<CarCertificate> {
+  const car = await identifyExpired(certificate, authority, nowMs);
+  if (nowMs >= car.notAfterMs)
+    throw new ProtocolError("unauthenticated", "client certificate: not valid at this time");
+  return car;
+}
+
+/** As `identifyCertificate`, for a certificate that may have run out: all that it may be used for is to renew it. */
+export async function identifyExpired(
+  certificate: X509Certificate,
+  authority: (tenant: TenantId) => Promise<string | undefined>,
+  nowMs: number,
+): Promise<CarCertificate> {
   const address = named(certificate);
   const issuer = await authority(address.tenant);
   const ca = issuer === undefined ? undefined : new X509Certificate(issuer);
@@ -53,7 +65,7 @@ export async function identifyCertificate(
     throw new ProtocolError("unauthenticated", "client certificate: not for client authentication");
   }
   const notAfterMs = certificate.validToDate.getTime();
-  if (nowMs < certificate.validFromDate.getTime() || nowMs >= notAfterMs) {
+  if (nowMs < certificate.validFromDate.getTime()) {
     throw new ProtocolError("unauthenticated", "client certificate: not valid at this time");
   }
   return { ...address, serial: certificate.serialNumber.toUpperCase(), notAfterMs };
@@ -63,12 +75,14 @@ export type CarGateOptions = {
   /** PEM of the tenant's authority; undefined where there is no such tenant. */
   readonly authority: (tenant: TenantId) => Promise<string | undefined>;
   readonly vehicle: (address: Address) => Promise<VehicleRecord | undefined>;
+  /** A renewed certificate is used for the first time: the one before ends. Says whether it is the car's own still. */
+  readonly confirm: (car: CarCertificate) => Promise<boolean>;
   readonly nowMs: () => number;
 };
 
 /**
  * What a broker asks at each connection: the certificate must be that of an enrolled car that was not revoked, and the
- * newest one it was given. Rejects with ProtocolError `unauthenticated` otherwise.
+ * newest one it was given and used, or a renewed one, which counts from then on. Rejects with ProtocolError `unauthenticated` otherwise.
  */
 export function carGate(
   options: CarGateOptions,
@@ -76,7 +90,11 @@ export function carGate(
   return async (certificate) => {
     const car = await identifyCertificate(certificate, options.authority, options.nowMs());
     const record = await options.vehicle(car);
-    if (record?.certificateSerial.toUpperCase() !== car.serial) {
+    const renewed = record?.renewedSerial?.toUpperCase() === car.serial;
+    const own = renewed
+      ? await options.confirm(car)
+      : record?.certificateSerial.toUpperCase() === car.serial;
+    if (record === undefined || !own) {
       throw new ProtocolError("unauthenticated", "client certificate: not the one of this car");
     }
     if (record.revokedAtMs !== undefined) {

@@ -25,11 +25,13 @@ export {
   identifyCertificate,
 } from "./identify.ts";
 export {
+  ISSUER_PATHS,
   type Issuer,
   type IssuerClient,
   type IssuerClients,
   type IssuerOptions,
   openIssuer,
 } from "./issuer.ts";
+export { certificateUsed, type RenewalPorts, renew } from "./renewal.ts";
 export { verifierByIssuer } from "./several-issuers.ts";
 export { type TokenVerifierOptions, tokenVerifier } from "./token-verifier.ts";

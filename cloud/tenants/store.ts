@@ -46,6 +46,7 @@ import { SUBJECT_CLASSES, TENANT_CLASSES } from "./tenant-classes.ts";
 import { SUBJECT_MIGRATIONS, TENANT_MIGRATIONS } from "./tenant-schema.ts";
 import {
   nextCounter,
+  putCertificate,
   putSession,
   putVehicle,
   readSession,
@@ -181,6 +182,13 @@ function writing(engine: Engine, options: TenantStoreOptions) {
   return {
     putVehicle: async (vehicle, audit) =>
       audited(audit, (sql) => putVehicle(sql, vehicle, nowMs())),
+    putCertificate: async (vehicle, presented, next, audit) => {
+      const head = store.write((sql) =>
+        putCertificate(sql, vehicle, presented, next) ? record(sql, audit) : undefined,
+      );
+      if (head !== undefined) anchored(head);
+      return head !== undefined;
+    },
     putOpening: async (opening) => putOpening(engine, opening),
     commitSegments: async (segments) => commitSegments(engine, segments),
     quarantine: async (entry) => putQuarantine(engine, options.transit, entry),

@@ -21,6 +21,7 @@ export const TENANT_CLASSES: ColumnClasses = {
     profile: internal,
     signing_key: internal,
     certificate_serial: internal,
+    renewed_serial: internal,
     enrolled_at_ms: internal,
     revoked_at_ms: internal,
   },

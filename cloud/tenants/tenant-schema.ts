@@ -249,6 +249,10 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "grants", sql: GRANTS_SQL },
   { name: "the track lane in chunks", sql: CHUNKS_SQL },
   { name: "logs that follow the same log", sql: RIVALS_SQL },
+  {
+    name: "certificates renewed and not used yet",
+    sql: "ALTER TABLE vehicles ADD COLUMN renewed_serial /* of a certificate that it has not used yet */ TEXT;",
+  },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

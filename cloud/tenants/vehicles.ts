@@ -23,21 +23,37 @@ type VehicleRow = {
   readonly profile: string;
   readonly signing_key: Uint8Array;
   readonly certificate_serial: string;
+  readonly renewed_serial: string | null;
   readonly enrolled_at_ms: number;
   readonly revoked_at_ms: number | null;
 };
 
 export function putVehicle(sql: Sql, record: VehicleRecord, nowMs: number): void {
   sql.run(
-    "INSERT OR REPLACE INTO vehicles (vehicle, profile, signing_key, certificate_serial, enrolled_at_ms, revoked_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO vehicles (vehicle, profile, signing_key, certificate_serial, renewed_serial, enrolled_at_ms, revoked_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
     record.vehicle,
     record.profile,
     record.signingKey,
     record.certificateSerial,
+    record.renewedSerial ?? null,
     record.enrolledAtMs,
     record.revokedAtMs ?? null,
   );
   announce(sql, nowMs, "vehicle", record.vehicle);
+}
+
+/** Compares and sets in one statement, so that a renewal never undoes a revocation. */
+export function putCertificate(
+  sql: Sql,
+  vehicle: VehicleId,
+  presented: string,
+  next: string | undefined,
+): boolean {
+  const changed = sql.run(
+    "UPDATE vehicles SET certificate_serial = ?, renewed_serial = ? WHERE vehicle = ? AND revoked_at_ms IS NULL AND upper(?) IN (upper(certificate_serial), upper(renewed_serial))",
+    ...[presented, next ?? null, vehicle, presented],
+  );
+  return changed === 1;
 }
 
 function vehicleOf(row: VehicleRow): VehicleRecord {
@@ -46,6 +62,7 @@ function vehicleOf(row: VehicleRow): VehicleRecord {
     profile: row.profile,
     signingKey: row.signing_key,
     certificateSerial: row.certificate_serial,
+    ...(row.renewed_serial === null ? {} : { renewedSerial: row.renewed_serial }),
     enrolledAtMs: row.enrolled_at_ms,
     ...(row.revoked_at_ms === null ? {} : { revokedAtMs: row.revoked_at_ms }),
   };

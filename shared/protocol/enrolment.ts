@@ -35,6 +35,18 @@ export type EnrolmentResponse = {
   readonly broker: { readonly host: string; readonly port: number };
 };
 
+/**
+ * How a car renews its certificate, over TLS with the one that it has, which may have run out but must not be revoked
+ * (as RFC 7030 § 4.2.2 does). The old one stays good until the new one is first used, so that an answer that is lost
+ * costs nothing.
+ */
+export type RenewalRequest = {
+  /** PKCS #10, PEM, of the same or a new key; its signature proves possession. */
+  readonly csr: string;
+};
+
+export type RenewalResponse = Pick<EnrolmentResponse, "certificateChain" | "serverCa">;
+
 /** What the signing key signs to prove possession: bound to tenant, vehicle and the request's own TLS key. */
 export function possessionBytes({ tenant, vehicle }: Address, csr: string): Uint8Array {
   const prefix = utf8(`${VEHICLE_DOMAINS.possession}\n${tenant}\n${vehicle}\n`);

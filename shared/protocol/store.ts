@@ -19,6 +19,8 @@ export type VehicleRecord = {
   /** Ed25519 public key that signs its segments, sessions and results. */
   readonly signingKey: Uint8Array;
   readonly certificateSerial: string;
+  /** Of a newer certificate that it was given and has not used yet; the one before is good until then. */
+  readonly renewedSerial?: string;
   readonly enrolledAtMs: number;
   readonly revokedAtMs?: number;
 };
@@ -199,6 +201,16 @@ export type TenantStore = {
 
   readonly putVehicle: (record: VehicleRecord, audit: AuditEntry) => Promise<void>;
   readonly vehicle: (vehicle: VehicleId) => Promise<VehicleRecord | undefined>;
+  /**
+   * The car has shown the certificate `presented`, which becomes the one that counts, and is given `next` where there is
+   * one. Says whether it was: not where the car was revoked meanwhile, or that certificate is none of its own any more.
+   */
+  readonly putCertificate: (
+    vehicle: VehicleId,
+    presented: string,
+    next: string | undefined,
+    audit: AuditEntry,
+  ) => Promise<boolean>;
   readonly vehicles: () => Promise<readonly VehicleRecord[]>;
 
   /** Remembers the opening of a log; the same again does nothing, another one for that log is a `conflict`. */

@@ -13,15 +13,29 @@ export const BODY_BYTES_MAX: number = 16 * 1024;
 /** A request must have arrived whole within this; answering may take longer. */
 const REQUEST_MS_MAX = 15_000;
 
-export type ServerTls = { readonly key: string | Buffer; readonly cert: string | Buffer };
+export type ServerTls = {
+  readonly key: string | Buffer;
+  readonly cert: string | Buffer;
+  /** Asks clients for a certificate below this authority, which routes may look at; none needs one to connect. */
+  readonly clientCa?: string;
+};
 
 /** With the API registered and not listening yet: other routes may be added. */
 export async function apiServer(
   options: ApiOptions & { readonly tls: ServerTls },
 ): Promise<FastifyInstance> {
-  const { key, cert } = options.tls;
+  const { key, cert, clientCa } = options.tls;
+  const asked =
+    clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false };
   const app: FastifyInstance = Fastify({
-    https: { key, cert, minVersion: "TLSv1.3", maxHeaderSize: HEADER_BYTES_MAX, noDelay: true },
+    https: {
+      key,
+      cert,
+      ...asked,
+      minVersion: "TLSv1.3",
+      maxHeaderSize: HEADER_BYTES_MAX,
+      noDelay: true,
+    },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: 128 },

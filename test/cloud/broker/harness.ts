@@ -51,6 +51,12 @@ export async function makeWorld(
     identify: carGate({
       authority: async (tenant) => (await pki.tenant(tenant)).certificate,
       vehicle: async (address) => records.get(vehicleKey(address)),
+      confirm: async (car) => {
+        const record = records.get(vehicleKey(car));
+        if (record?.renewedSerial !== car.serial) return false;
+        records.set(vehicleKey(car), { ...record, certificateSerial: car.serial });
+        return true;
+      },
       nowMs,
     }),
     clock: { ...realClock, wallMs: nowMs, bootMs: () => realClock.bootMs() + aheadMs() },
