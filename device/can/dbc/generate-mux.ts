@@ -43,7 +43,7 @@ export function emitMux(message: DbcMessage, plan: MuxPlan, emit: Emit): string 
     const i = selector.signal;
     let code = `const s${i}=${emit.raw(i)};`;
     const single = cases.every(({ from, to }) => from === to);
-    const refuse = `{p.fill(0,a,a+${count});return 2;}`;
+    const refuse = plan.refuses ? `{p.fill(0,a,a+${count});return 2;}` : "{}";
     if (single) code += `switch(s${i}){`;
     for (const { from, to, active } of cases) {
       const inner = block(active);

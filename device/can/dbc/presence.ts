@@ -1,9 +1,12 @@
 /**
  * Which signals a frame holds: multiplexing as a plan made once a message. A selector whose value stands
  * for nothing (no signal hangs on it, no value table names it) makes the whole frame undecodable, as the
- * reference implementations have it: then nobody knows what the rest of the bits mean.
+ * reference implementations have it: then nobody knows what the rest of the bits mean. A message whose layout
+ * contradicts itself they refuse as a whole, and it can only be read signal by signal: there such a value costs
+ * what hangs on it, and nothing else.
  */
 import { extractRaw, type Field, fieldOf } from "./extract.ts";
+import { layoutIsSound } from "./layout-check.ts";
 import type { DbcMessage, DbcSignal, MuxRange } from "./model.ts";
 
 export type Selector = {
@@ -20,6 +23,8 @@ export type MuxPlan = {
   readonly selectors: readonly Selector[];
   /** Per signal: index of its selector, or -1. */
   readonly parents: readonly number[];
+  /** A selector's value that stands for nothing makes the frame undecodable: the layout is sound. */
+  readonly refuses: boolean;
 };
 
 export function planOf(message: DbcMessage): MuxPlan {
@@ -50,7 +55,9 @@ export function planOf(message: DbcMessage): MuxPlan {
   };
   selectors.sort((a, b) => depth(a.signal) - depth(b.signal));
   const multiplexed = selectors.length > 0 || parents.some((parent) => parent >= 0);
-  return { fields: signals.map(fieldOf), multiplexed, selectors, parents };
+  const fields = signals.map(fieldOf);
+  const refuses = selectors.length > 0 && layoutIsSound(message, fields, parents);
+  return { fields, multiplexed, selectors, parents, refuses };
 }
 
 function namedValues(signal: DbcSignal): MuxRange[] {
@@ -65,7 +72,7 @@ export function within(ranges: readonly MuxRange[], value: number): boolean {
   return ranges.some(({ from, to }) => value >= from && value <= to);
 }
 
-/** A signal is `present`, or not in this frame; `unknown` names the selector that refuses the frame. */
+/** A signal is `present`, or not in this frame; `unknown` is the selector that refuses the frame, or -1. */
 export type Presence = { readonly present: readonly boolean[]; readonly unknown: number };
 
 /** For any frame, however short: what ends beyond its bytes, or hangs on what does, is not present. */
@@ -82,7 +89,7 @@ export function presenceIn(message: DbcMessage, plan: MuxPlan, data: Uint8Array)
     const field = plan.fields[signal];
     if (field === undefined || !isPresent(signal)) continue;
     const value = Number(extractRaw(field, data));
-    if (!within(known, value)) return { present: [], unknown: signal };
+    if (plan.refuses && !within(known, value)) return { present: [], unknown: signal };
     values.set(signal, value);
   }
   return { present: message.signals.map((_, i) => isPresent(i)), unknown: -1 };

@@ -108,6 +108,27 @@ for (const { why, data, names } of MUX_FRAMES) {
   });
 }
 
+const TORN = `BO_ 1 M: 3 A
+ SG_ sel M : 0|4@1+ (1,0) [0|0] "" A
+ SG_ one m1 : 4|4@1+ (1,0) [0|0] "" A
+ SG_ count : 8|4@1+ (1,0) [0|0] "" A
+ SG_ flag : FLAG|1@1+ (1,0) [0|0] "" A
+`;
+const TORN_ROWS: { why: string; flag: number; data: string; names: string[] | null }[] = [
+  { why: "sound: refused", flag: 12, data: "023000", names: null },
+  { why: "a bit of its neighbour", flag: 11, data: "023000", names: ["count", "flag", "sel"] },
+  { why: "a bit of what hangs", flag: 7, data: "023000", names: ["count", "flag", "sel"] },
+  { why: "and all of it there", flag: 11, data: "513000", names: ["count", "flag", "one", "sel"] },
+  { why: "a bit the frame has not", flag: 24, data: "023000", names: ["count", "sel"] },
+];
+for (const { why, flag, data, names } of TORN_ROWS) {
+  test(`an unknown selector where the layout contradicts itself: ${why}`, () => {
+    const dbc = compileDbc(parseDbc(TORN.replace("FLAG", String(flag))));
+    const found = dbc.decode(1, false, hex(data))?.signals ?? null;
+    assert.equal(found === null ? null : Object.keys(found).sort(), names);
+  });
+}
+
 test("a short frame gives the signals it holds", () => {
   const text =
     'BO_ 1 M: 8 A\n SG_ a : 0|8@1+ (1,0) [0|0] "" A\n SG_ b : 39|16@0+ (1,0) [0|0] "" A\n';

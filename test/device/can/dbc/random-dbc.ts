@@ -7,7 +7,7 @@ const LENGTHS = [0, 1, 2, 3, 5, 6, 8, 8, 8, 8, 8, 12, 20, 48, 64];
 
 type Placed = { readonly text: string; readonly name: string; readonly types: string };
 
-/** A message of the given id; its signals may overlap and may end beyond the frame. */
+/** A signal of a message of the given id; it may overlap others and may end beyond the frame. */
 function randomSignal(
   random: Random,
   id: number,
@@ -33,6 +33,15 @@ function randomSignal(
   };
 }
 
+/** A signal with a byte to itself. */
+function neatSignal(random: Random, name: string, role: string, byte: number): Placed {
+  const length = 1 + random.int(8);
+  const [order, start] = random.bool() ? [1, 8 * byte] : [0, 8 * byte + length - 1];
+  const kind = `${start}|${length}@${order}${random.pick(["+", "-"])}`;
+  const scaling = `(${random.pick(SCALES)},${random.pick(OFFSETS)})`;
+  return { name, text: ` SG_ ${name}${role} : ${kind} ${scaling} [0|0] "u" A\n`, types: "" };
+}
+
 type Drawn = { readonly body: string; readonly tail: string };
 
 function randomMessage(random: Random, id: number): Drawn {
@@ -40,15 +49,21 @@ function randomMessage(random: Random, id: number): Drawn {
   const bits = bytes * 8;
   let body = `BO_ ${id} M${id}: ${bytes} A\n`;
   let tail = "";
+  // A layout that holds: else hardly any message with a selector would be free of contradictions.
+  const neat = random.bool() && bytes >= 3;
+  let used = 2;
   const add = (name: string, role: string): void => {
-    const signal = randomSignal(random, id, name, role, Math.max(1, bits));
+    if (neat && used === bytes) return;
+    const signal = neat
+      ? neatSignal(random, name, role, used++)
+      : randomSignal(random, id, name, role, Math.max(1, bits));
     body += signal.text;
     tail += signal.types;
   };
   for (let i = random.int(7); i > 0; i--) add(`s${i}`, "");
   if (bits < 8 || random.bool(0.6)) return { body, tail };
   const sign = random.pick(["+", "+", "-"]);
-  const selectorAt = random.int(bits - 3);
+  const selectorAt = neat ? random.int(6) : random.int(bits - 3);
   body += ` SG_ sel M : ${selectorAt}|3@1${sign} (1,0) [0|0] "" A\n`;
   const extended = random.bool();
   for (let i = random.int(6); i >= 0; i--) {
@@ -59,7 +74,7 @@ function randomMessage(random: Random, id: number): Drawn {
   }
   if (random.bool(0.3)) tail += `VAL_ ${id} sel 6 "six" 7 "seven";\n`;
   if (extended && random.bool()) {
-    body += ` SG_ sub m1M : ${random.int(bits - 2)}|2@1+ (1,0) [0|0] "" A\n`;
+    body += ` SG_ sub m1M : ${neat ? 8 : random.int(bits - 2)}|2@1+ (1,0) [0|0] "" A\n`;
     tail += `SG_MUL_VAL_ ${id} sub sel 1-2;\n`;
     for (let i = random.int(4); i >= 0; i--) {
       add(`c${i}`, ` m${random.int(4)}`);

@@ -2,7 +2,7 @@
  * A decoder that is slow and plainly right: one bit at a time, straight from the words of the format. The
  * compiled codec is held against it on random databases and payloads.
  */
-import type { DbcMessage, DbcSignal, RawValue } from "@kerbside/can";
+import type { DbcMessage, DbcMux, DbcSignal, RawValue } from "@kerbside/can";
 
 /** Exact integers are bigints; floats are numbers. Null: a selector stands for nothing. */
 export type Reference = Map<string, bigint | number> | null;
@@ -50,9 +50,38 @@ function floatOf(bits: bigint, length: number): number {
   return sign * (1 + fraction / 2 ** fractionBits) * 2 ** (exponent - bias);
 }
 
+/** Each selector above a signal, with the values of it that the signal asks for. */
+function conditionsOf(message: DbcMessage, signal: DbcSignal): [string, DbcMux["ranges"]][] {
+  if (signal.mux === null) return [];
+  const { parent, ranges } = signal.mux;
+  const above = message.signals.find((s) => s.name === parent);
+  return [[parent, ranges], ...(above === undefined ? [] : conditionsOf(message, above))];
+}
+
+/** Two signals that can stand in one frame claim one bit, or one a bit that the message has not. */
+export function contradictsItself(message: DbcMessage): boolean {
+  const { signals } = message;
+  return signals.some((a, i) => {
+    const bits = new Set(bitsOf(a));
+    if ([...bits].some((bit) => bit >= message.length * 8)) return true;
+    return signals.slice(i + 1).some((b) => {
+      if (!bitsOf(b).some((bit) => bits.has(bit))) return false;
+      const never = conditionsOf(message, a).some(([selector, values]) =>
+        conditionsOf(message, b).some(
+          ([other, others]) =>
+            other === selector &&
+            !values.some((x) => others.some((y) => x.from <= y.to && y.from <= x.to)),
+        ),
+      );
+      return !never;
+    });
+  });
+}
+
 /** The signals a frame holds, by name; a later signal of the same name counts. */
 export function referenceDecode(message: DbcMessage, data: Uint8Array): Reference {
   const found = new Map<string, bigint | number>();
+  const refuses = !contradictsItself(message);
   const visit = (signals: readonly DbcSignal[]): boolean => {
     for (const signal of signals) {
       const raw = referenceRaw(signal, data);
@@ -65,7 +94,7 @@ export function referenceDecode(message: DbcMessage, data: Uint8Array): Referenc
         s.mux?.ranges.some(({ from, to }) => from <= value && value <= to),
       );
       const meant = hanging.length > 0 || signal.choices.size > 0;
-      if (meant && chosen.length === 0 && !signal.choices.has(value)) return false;
+      if (refuses && meant && chosen.length === 0 && !signal.choices.has(value)) return false;
       if (!visit(chosen)) return false;
     }
     return true;
