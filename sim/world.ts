@@ -4,7 +4,7 @@ import { type Action, type ActionOutcome, act } from "./car/actions.ts";
 import { chance, PURPOSE } from "./car/noise.ts";
 import type { Route } from "./car/route.ts";
 import { boltContact, type Car } from "./car/state.ts";
-import { step } from "./car/step.ts";
+import { rest, step } from "./car/step.ts";
 import { contactsOf } from "./lock/contacts.ts";
 import {
   type Controller,
@@ -66,6 +66,12 @@ export function stepWorld(world: World, dtMs: number, around: Surroundings): Wor
   const { opensTrunk, ...outputs } = outputsOf(world.controller, world.car.timeMs);
   const moved = step(world.car, dtMs, { ...world.pedals, ...outputs }, around.route);
   const car = opensTrunk ? springTrunk(moved) : moved;
+  return controllerInput({ ...world, car }, { type: "tick" }, around);
+}
+
+/** A car at rest through any time in one step: what is not moving does not move. */
+export function restWorld(world: World, dtMs: number, around: Surroundings): WorldStep {
+  const car = rest(world.car, dtMs);
   return controllerInput({ ...world, car }, { type: "tick" }, around);
 }
 

@@ -10,6 +10,7 @@ import {
   type Engine,
   isOn,
   type LockMotor,
+  NO_INPUTS,
   type StepInputs,
 } from "./state.ts";
 
@@ -23,6 +24,23 @@ export function step(car: Car, dtMs: number, inputs: StepInputs, route: Route): 
     after = shortStep(after, Math.min(left, STEP_MS_MAX), inputs, route);
   }
   return after;
+}
+
+/**
+ * A car that stands with its engine off and nobody at it, through any time at once: batteries and temperatures go on as
+ * in many short steps, and nothing else does.
+ */
+export function rest(car: Car, dtMs: number): Car {
+  const currentA = current(car, NO_INPUTS);
+  return {
+    ...car,
+    timeMs: car.timeMs + dtMs,
+    accelerator: 0,
+    brake: 0,
+    coolantC: nextCoolant(car, dtMs),
+    batteryAh: clamp(car.batteryAh + (currentA * dtMs) / 3_600_000, MODEL.batteryAh),
+    batteryV: nextVoltage(car, currentA, dtMs),
+  };
 }
 
 function shortStep(car: Car, dtMs: number, inputs: StepInputs, route: Route): Car {

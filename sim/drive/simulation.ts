@@ -6,7 +6,14 @@ import type { Clock, LockLinkSendable, LockMessage, Timer } from "@kerbside/prot
 import type { ControlUnits, SpokenFrame } from "../can/control-units.ts";
 import type { Action, ActionOutcome } from "../car/actions.ts";
 import type { Car } from "../car/state.ts";
-import { actIn, controllerInput, type Surroundings, stepWorld, type World } from "../world.ts";
+import {
+  actIn,
+  controllerInput,
+  restWorld,
+  type Surroundings,
+  stepWorld,
+  type World,
+} from "../world.ts";
 import { beginScript, nextScript, refuseStep, type Script, type ScriptRun } from "./script.ts";
 
 export const STEP_MS = 10;
@@ -31,6 +38,8 @@ export type SimulationOptions = {
   readonly onStep: (world: World) => void;
   /** How long the bus of a car at rest stays awake, ms of its time; left out, it never sleeps. */
   readonly busAwakeMs?: number;
+  /** How often the car is moved on, ms: under a simulated clock seldom is cheaper (STEP_MS). */
+  readonly turnMs?: number;
 };
 
 export type LiveFrame = SpokenFrame & { readonly count: number; readonly atMs: number };
@@ -49,6 +58,8 @@ function isAtRest({ ignition, lowBeam, calling }: Car): boolean {
 }
 
 const SAVE_EVERY_MS = 5000;
+/** Of a car that sleeps. */
+const REST_TURN_MS = 1000;
 const RELEASED = { accelerator: 0, brake: 0 } as const;
 
 export class Simulation {
@@ -113,6 +124,7 @@ export class Simulation {
   }
 
   act(action: Action): ActionOutcome {
+    if (action.type !== "fault") this.#rouse();
     const { world, ...outcome } = actIn(this.#world, action);
     this.#world = world;
     return outcome;
@@ -129,10 +141,12 @@ export class Simulation {
   }
 
   receiveLock(message: LockMessage): void {
+    if (message.type === "actuate") this.#rouse();
     this.#apply(controllerInput(this.#world, { type: "message", message }, this.#options.around));
   }
 
   resetController(): void {
+    this.#rouse();
     this.#options.onReset();
     this.#apply(controllerInput(this.#world, { type: "reset" }, this.#options.around));
   }
@@ -140,6 +154,7 @@ export class Simulation {
   /** Resolves when it has ended, however. Only one at a time: undefined where one runs. */
   runScript(script: Script): Promise<ScriptEnd> | undefined {
     if (this.#run !== undefined) return undefined;
+    this.#rouse();
     return new Promise((end) => {
       this.#run = { run: beginScript(script, this.#world.car), end };
     });
@@ -167,10 +182,49 @@ export class Simulation {
       this.#owedMs = most;
     }
     while (this.#owedMs >= STEP_MS) {
+      if (this.#sleeps()) {
+        this.#rest(this.#owedMs);
+        this.#owedMs = 0;
+        break;
+      }
       this.#owedMs -= STEP_MS;
       this.#step(nowMs);
     }
     if (nowMs - this.#savedAtMs >= SAVE_EVERY_MS) this.#save();
+    const { turnMs = STEP_MS } = this.#options;
+    this.#timer?.cancel();
+    this.#timer = this.#options.clock.after(this.#sleeps() ? REST_TURN_MS : turnMs, () =>
+      this.#turn(),
+    );
+  }
+
+  /** The bus is quiet and nothing in the car moves or is about to: it may be moved on in long steps. */
+  #sleeps(): boolean {
+    const { car, controller } = this.#world;
+    const { busAwakeMs = Number.POSITIVE_INFINITY } = this.#options;
+    return (
+      this.#run === undefined &&
+      isAtRest(car) &&
+      car.motion.speedMps === 0 &&
+      car.engine.value === "off" &&
+      car.rpm === 0 &&
+      controller.phase.value === "idle" &&
+      car.timeMs - this.#stirredAtMs > busAwakeMs &&
+      !this.#stirred(car)
+    );
+  }
+
+  #rest(ms: number): void {
+    this.#apply(restWorld(this.#world, ms, this.#options.around));
+    this.#options.onStep(this.#world);
+  }
+
+  /** Somebody has done something to a car that may have been left alone for long: time is caught up with first. */
+  #rouse(): void {
+    if (this.#timer !== undefined && this.#sleeps()) this.#turn();
+    this.#stirredAtMs = this.#world.car.timeMs;
+    if (this.#timer === undefined) return;
+    this.#timer.cancel();
     this.#timer = this.#options.clock.after(STEP_MS, () => this.#turn());
   }
 
@@ -183,6 +237,7 @@ export class Simulation {
     this.#options.onStep(this.#world);
     const { car } = this.#world;
     if (!isAtRest(car) || this.#stirred(car)) this.#stirredAtMs = car.timeMs;
+    this.#seen = car;
     const { busAwakeMs = Number.POSITIVE_INFINITY } = this.#options;
     if (car.faults.canUnplugged || car.timeMs - this.#stirredAtMs > busAwakeMs) return;
     for (const frame of this.#options.units.due(car, fromMs, car.timeMs)) {
@@ -195,7 +250,6 @@ export class Simulation {
   /** Whether somebody has moved something of the body since the last step. */
   #stirred({ open, bolts, windows }: Car): boolean {
     const before = this.#seen;
-    this.#seen = { open, bolts, windows };
     return before.open !== open || before.bolts !== bolts || before.windows !== windows;
   }
 

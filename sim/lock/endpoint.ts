@@ -8,10 +8,12 @@ import {
   utf8,
 } from "@kerbside/protocol";
 import { FIRMWARE } from "./controller.ts";
+import { type OpenLine, socketLine } from "./line.ts";
 import { type LinkEndpoint, serveLink } from "./link-endpoint.ts";
 
 export type LockEndpointOptions = {
-  readonly path: string;
+  /** Of a Unix socket, or the line itself. */
+  readonly path: string | OpenLine;
   /** 32 bytes, the same as the module's. */
   readonly pairingKey: Uint8Array;
   readonly clock: Clock;
@@ -24,9 +26,10 @@ export type LockEndpoint = LinkEndpoint<LockLinkSendable>;
 
 const CONTROLLER_ID = utf8("KSLOCK01");
 
-/** Opens the socket (mode 0600). Rejects if somebody else serves it. A new connection takes the line over. */
+/** Opens the line. Rejects if somebody else serves it. A new connection takes the line over. */
 export function serveLock(options: LockEndpointOptions): Promise<LockEndpoint> {
-  const { pairingKey, random, ...rest } = options;
+  const { pairingKey, random, path, ...rest } = options;
+  const line = typeof path === "string" ? socketLine(path) : path;
   const fresh = (): LockLinkSession =>
     new LockLinkSession({
       role: "controller",
@@ -35,5 +38,5 @@ export function serveLock(options: LockEndpointOptions): Promise<LockEndpoint> {
       random,
       firmware: FIRMWARE,
     });
-  return serveLink({ ...rest, fresh });
+  return serveLink({ ...rest, line, fresh });
 }

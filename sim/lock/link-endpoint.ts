@@ -1,11 +1,9 @@
-/** A peripheral's end of a paired serial line, played by a Unix socket: bytes in, authentic messages out. */
-import { chmodSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
+/** A peripheral's end of a paired serial line: bytes in, authentic messages out. */
 import type { Clock, LinkSession, LinkState, LinkStep, Timer } from "@kerbside/protocol";
-import { clearStaleSocket } from "./stale-socket.ts";
+import type { OpenLine, Peer, PeerEvents } from "./line.ts";
 
 export type LinkEndpointOptions<M extends { readonly type: string }> = {
-  readonly path: string;
+  readonly line: OpenLine;
   /** A session that knows of nothing yet. */
   readonly fresh: () => LinkSession<M>;
   readonly clock: Clock;
@@ -29,11 +27,10 @@ const TICK_MS = 100;
 /** A reader that lags by this much is gone. */
 const WAITING_BYTES_MAX = 16 * 1024;
 
-/** Opens the socket (mode 0600). Rejects if somebody else serves it. A new connection takes the line over. */
+/** Opens the line. Rejects if somebody else serves it. A new connection takes the line over. */
 export async function serveLink<M extends { readonly type: string }>(
   options: LinkEndpointOptions<M>,
 ): Promise<LinkEndpoint<M>> {
-  await clearStaleSocket(options.path);
   const endpoint = new Endpoint(options);
   await endpoint.listen();
   return endpoint;
@@ -41,28 +38,20 @@ export async function serveLink<M extends { readonly type: string }>(
 
 class Endpoint<M extends { readonly type: string }> implements LinkEndpoint<M> {
   readonly #options: LinkEndpointOptions<M>;
-  readonly #server: Server;
+  #line: Awaited<ReturnType<OpenLine>> | undefined;
   #session: LinkSession<M>;
-  #socket: Socket | undefined;
+  #peer: Peer | undefined;
   #timer: Timer | undefined;
   #unplugged = false;
 
   constructor(options: LinkEndpointOptions<M>) {
     this.#options = options;
     this.#session = this.#options.fresh();
-    this.#server = createServer((socket) => this.#connect(socket));
   }
 
-  listen(): Promise<void> {
-    const { path } = this.#options;
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(path, () => {
-        chmodSync(path, 0o600);
-        this.#tick();
-        resolve();
-      });
-    });
+  async listen(): Promise<void> {
+    this.#line = await this.#options.line((peer) => this.#connect(peer));
+    this.#tick();
   }
 
   state(): LinkState["value"] {
@@ -81,31 +70,31 @@ class Endpoint<M extends { readonly type: string }> implements LinkEndpoint<M> {
 
   unplug(unplugged: boolean): void {
     this.#unplugged = unplugged;
-    if (unplugged) this.#socket?.destroy();
+    if (unplugged) this.#peer?.hangUp();
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#timer?.cancel();
-    this.#socket?.destroy();
-    return new Promise((resolve) => this.#server.close(() => resolve()));
+    this.#peer?.hangUp();
+    await this.#line?.close();
   }
 
-  #connect(socket: Socket): void {
-    // Its end is told by "close", which follows.
-    socket.on("error", () => {});
+  #connect(peer: Peer): PeerEvents {
     if (this.#unplugged) {
-      socket.destroy();
-      return;
+      peer.hangUp();
+      return { data: () => undefined, closed: () => undefined };
     }
-    this.#socket?.destroy();
-    this.#socket = socket;
-    socket.on("data", (bytes) => {
-      const { isAwake, clock } = this.#options;
-      if (isAwake()) this.#step(this.#session.receive(bytes, clock.bootMs()));
-    });
-    socket.on("close", () => {
-      if (this.#socket === socket) this.#socket = undefined;
-    });
+    this.#peer?.hangUp();
+    this.#peer = peer;
+    return {
+      data: (bytes) => {
+        const { isAwake, clock } = this.#options;
+        if (isAwake()) this.#step(this.#session.receive(bytes, clock.bootMs()));
+      },
+      closed: () => {
+        if (this.#peer === peer) this.#peer = undefined;
+      },
+    };
   }
 
   #step({ messages, bytesOut }: LinkStep<M>): void {
@@ -114,10 +103,10 @@ class Endpoint<M extends { readonly type: string }> implements LinkEndpoint<M> {
   }
 
   #write(bytes: Uint8Array): void {
-    const socket = this.#socket;
-    if (bytes.length === 0 || socket === undefined || socket.destroyed) return;
-    if (socket.writableLength > WAITING_BYTES_MAX) socket.destroy();
-    else socket.write(bytes);
+    const peer = this.#peer;
+    if (bytes.length === 0 || peer === undefined) return;
+    if (peer.waitingBytes() > WAITING_BYTES_MAX) peer.hangUp();
+    else peer.write(bytes);
   }
 
   #tick(): void {

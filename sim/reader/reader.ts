@@ -21,6 +21,7 @@ import {
   stepCardChip,
   utf8,
 } from "@kerbside/protocol";
+import { type OpenLine, socketLine } from "../lock/line.ts";
 import { type LinkEndpoint, serveLink } from "../lock/link-endpoint.ts";
 
 export type CardTap = {
@@ -44,7 +45,8 @@ export type PhoneTap = {
 export type TapOutcome = ReaderSignal | "no_car" | "silent";
 
 export type ReaderOptions = {
-  readonly path: string;
+  /** Of a Unix socket, or the line itself. */
+  readonly path: string | OpenLine;
   /** 32 bytes, the same as the module's for its reader. */
   readonly pairingKey: Uint8Array;
   readonly clock: Clock;
@@ -68,7 +70,7 @@ const REPEAT_MS = 1000;
 /** Nobody holds a card to a reader for longer. */
 const TAP_MS_MAX = 30_000;
 
-/** Opens the socket (mode 0600). Rejects if somebody else serves it. */
+/** Opens the line. Rejects if somebody else serves it. */
 export async function serveReader(options: ReaderOptions): Promise<Reader> {
   const reader = new SimulatedReader(options);
   await reader.open();
@@ -98,7 +100,7 @@ class SimulatedReader implements Reader {
   async open(): Promise<void> {
     const { path, pairingKey, clock, random } = this.#options;
     this.#endpoint = await serveLink({
-      path,
+      line: typeof path === "string" ? socketLine(path) : path,
       clock,
       fresh: () =>
         new ReaderLinkSession({
