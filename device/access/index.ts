@@ -23,11 +23,9 @@ export type { KeptFile } from "./kept-file.ts";
 export { type AccessListing, listAccess } from "./listing.ts";
 export {
   type Presentation,
-  type ReaderConnection,
   ReaderDriver,
   type ReaderDriverOptions,
   type ReaderEvents,
-  type ReaderLine,
 } from "./reader-driver.ts";
 export { type AccessRecord, HOLDERS_MAX, type Holder, openAccessRecord } from "./record.ts";
 export {

@@ -4,9 +4,11 @@
  */
 import {
   type Clock,
-  LOCK_GREETING_MS_MIN,
+  type Line,
+  type LineState,
   type Log,
   openPin,
+  PairedLine,
   type Random,
   READER_NONCE_BYTES,
   ReaderLinkSession,
@@ -18,19 +20,6 @@ import {
   readerParts,
   type Timer,
 } from "@kerbside/protocol";
-
-export type ReaderConnection = {
-  /** Whether the bytes were handed to the line; a closed one takes none. */
-  readonly write: (bytes: Uint8Array) => boolean;
-  readonly close: () => void;
-};
-export type ReaderLineEvents = {
-  readonly data: (bytes: Uint8Array) => void;
-  /** Once, whatever ended it. */
-  readonly closed: (reason: string) => void;
-};
-/** Opens a new connection. Rejects if it cannot be opened. */
-export type ReaderLine = (events: ReaderLineEvents) => Promise<ReaderConnection>;
 
 /** Something that is held to the reader. */
 export type Presentation =
@@ -45,12 +34,12 @@ export type Presentation =
 
 export type ReaderEvents = {
   readonly presented: (presentation: Presentation) => void;
-  readonly link: (state: "up" | "silent" | "incompatible") => void;
+  readonly link: (state: LineState) => void;
   readonly tamper: (opened: boolean) => void;
 };
 
 export type ReaderDriverOptions = {
-  readonly line: ReaderLine;
+  readonly line: Line;
   readonly pairingKey: Uint8Array;
   /** 8 bytes that name the module to the reader. */
   readonly moduleId: Uint8Array;
@@ -64,10 +53,6 @@ export type ReaderDriverOptions = {
 export const EXCHANGE_MS_MAX = 3000;
 /** How long somebody has to enter a PIN. */
 export const PIN_MS_MAX = 20_000;
-const REOPEN_MS_MIN = 200;
-const REOPEN_MS_MAX = 5000;
-/** An open line on which no session comes about for this long is closed and opened anew. */
-const WATCHDOG_MS = 15_000;
 const EXCHANGE_NUMBERS = 256;
 
 type Waiting =
@@ -86,40 +71,42 @@ type Waiting =
       readonly timer: Timer;
       readonly resolve: (pin: string | undefined) => void;
     };
-type LinkState = "up" | "silent" | "incompatible";
 
 export class ReaderDriver {
   readonly #options: ReaderDriverOptions;
-  readonly #session: ReaderLinkSession;
-  #connection: ReaderConnection | undefined;
+  readonly #line: PairedLine<ReaderMessage>;
   #waiting: Waiting | undefined;
   #exchange = 0;
   #presentation: number | undefined;
-  #link: LinkState = "silent";
   #tamper: boolean | undefined;
-  #reopenMs = REOPEN_MS_MIN;
-  #openedMs = 0;
-  #timers: Timer[] = [];
-  #stopped = false;
 
   /** Throws ProtocolError `malformed` unless the pairing key has 32 bytes. */
   constructor(options: ReaderDriverOptions) {
     this.#options = options;
-    const { pairingKey, moduleId, random } = options;
-    this.#session = new ReaderLinkSession({ role: "module", pairingKey, id: moduleId, random });
+    const { pairingKey, moduleId, random, line, clock, log } = options;
+    const session = new ReaderLinkSession({ role: "module", pairingKey, id: moduleId, random });
+    this.#line = new PairedLine({
+      ...{ name: "reader", line, session, clock, log },
+      onMessage: (message) => this.#take(message),
+      onState: (state) => this.#stateChanged(state),
+    });
   }
 
   /** Begins to look for the reader; never gives up, never throws. */
   start(): void {
-    void this.#open();
-    this.#beat();
+    this.#line.start();
   }
 
   stop(): void {
-    this.#stopped = true;
-    for (const timer of this.#timers) timer.cancel();
-    this.#connection?.close();
+    this.#line.rest();
     this.#giveUp();
+  }
+
+  /** After a suspend that the line slept through: it begins anew, which is no fault. Who is there is presented anew. */
+  wake(): void {
+    this.stop();
+    this.#presentation = undefined;
+    this.start();
   }
 
   /** Hands bytes to what is held there; undefined where it is gone, silent or busy. Never rejects. */
@@ -156,8 +143,7 @@ export class ReaderDriver {
   }
 
   #send(message: Exclude<ReaderMessage, ReaderMessageOf<"readerReport">>): boolean {
-    const sent = this.#session.send(message, this.#options.clock.bootMs());
-    return sent.sent && this.#connection?.write(sent.bytesOut) === true;
+    return this.#line.send(message);
   }
 
   /** Ends what waits with nothing. */
@@ -168,78 +154,12 @@ export class ReaderDriver {
     waiting?.resolve(undefined);
   }
 
-  async #open(): Promise<void> {
-    const { line, clock, log } = this.#options;
-    if (this.#stopped) return;
-    try {
-      this.#connection = await line({
-        data: (bytes) => this.#step(this.#session.receive(bytes, clock.bootMs())),
-        closed: (reason) => this.#closed(reason),
-      });
-      if (this.#stopped) return this.#connection.close();
-      this.#openedMs = clock.bootMs();
-      this.#connection.write(this.#session.open(clock.bootMs()));
-    } catch (error) {
-      const what = error instanceof Error ? error.message : String(error);
-      log.warn("reader.open_failed", { what });
-      this.#reopenLater();
-    }
-  }
-
-  #closed(reason: string): void {
-    this.#connection = undefined;
-    this.#session.close();
-    this.#noteLink();
-    if (!this.#stopped) this.#options.log.warn("reader.link_closed", { reason });
-    this.#reopenLater();
-  }
-
-  #reopenLater(): void {
-    if (this.#stopped) return;
-    this.#later(this.#reopenMs, () => void this.#open());
-    this.#reopenMs = Math.min(2 * this.#reopenMs, REOPEN_MS_MAX);
-  }
-
-  #beat(): void {
-    if (this.#stopped) return;
-    const nowMs = this.#options.clock.bootMs();
-    if (this.#connection !== undefined) this.#step(this.#session.tick(nowMs));
-    if (this.#link !== "up" && nowMs - this.#openedMs >= WATCHDOG_MS) {
-      this.#openedMs = nowMs;
-      this.#connection?.close();
-    }
-    this.#later(LOCK_GREETING_MS_MIN, () => this.#beat());
-  }
-
-  #later(delayMs: number, run: () => void): void {
-    const timer = this.#options.clock.after(delayMs, () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
-      run();
-    });
-    this.#timers.push(timer);
-  }
-
-  #step({ messages, bytesOut }: ReaderLinkStep): void {
-    if (bytesOut.length > 0) this.#connection?.write(bytesOut);
-    this.#noteLink();
-    for (const message of messages) this.#take(message);
-  }
-
-  #noteLink(): void {
-    const { state } = this.#session;
-    const incompatible = state.value === "closed" && state.reason === "incompatible";
-    const now: LinkState =
-      state.value === "ready" ? "up" : incompatible ? "incompatible" : "silent";
-    if (now === this.#link) return;
-    this.#link = now;
-    this.#openedMs = this.#options.clock.bootMs();
+  #stateChanged(state: LineState): void {
     // Who was there is to be presented anew.
     this.#presentation = undefined;
     this.#giveUp();
-    this.#options.events.link(now);
-    if (now !== "up") return;
-    this.#reopenMs = REOPEN_MS_MIN;
-    this.#send({ type: "readerStatusRequest" });
+    this.#options.events.link(state);
+    if (state === "up") this.#send({ type: "readerStatusRequest" });
   }
 
   #take(message: ReaderLinkStep["messages"][number]): void {

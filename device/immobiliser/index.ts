@@ -50,7 +50,7 @@ export {
 export { type Journal, type JournalOrder, ORDERS_MAX, openJournal } from "./journal.ts";
 export {
   ACTUATION_MS_MAX,
-  LINK_WATCHDOG_MS,
+  LOCK_WAKE_MS_MAX,
   LockDriver,
   type LockDriverOptions,
   type StatusReport,
@@ -117,11 +117,6 @@ export {
 export { RentalDesk, type RentalDeskOptions, type RentalPort } from "./rental-desk.ts";
 export { openPolicyStore, type PolicyStore } from "./rental-policy.ts";
 export { NOTHING_SENSED, seenDone, seenMoved, sensedState } from "./sensed.ts";
-export {
-  type SerialConnection,
-  type SerialEvents,
-  type SerialLink,
-  serialLink,
-} from "./serial-link.ts";
+export { type SerialLink, serialLink } from "./serial-link.ts";
 export { openTwoCopyFile, readTwoCopyFile, type TwoCopyFile } from "./two-copy-file.ts";
 export { insideAny } from "./zones.ts";

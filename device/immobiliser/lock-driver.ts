@@ -5,35 +5,30 @@
  */
 import {
   type Clock,
-  LOCK_GREETING_MS_MIN,
+  type Line,
+  type LineState,
   type LockAction,
   LockLinkSession,
   type LockLinkStep,
-  type LockMessage,
   type LockMessageOf,
   type Log,
+  PairedLine,
   type Random,
   type Timer,
 } from "@kerbside/protocol";
 import { LOCK_NOISE_WINDOW_MS, type LockSeen } from "./lock-faults.ts";
 import type { LockPort } from "./lock-port.ts";
 import type { Actuated } from "./order.ts";
-import type { SerialConnection, SerialLink } from "./serial-link.ts";
 
 /** A controller that has not said by then what became of an actuation is silent. Bolts travel within 1 s. */
 export const ACTUATION_MS_MAX = 5000;
-const REOPEN_MS_MIN = 200;
-const REOPEN_MS_MAX = 5000;
-/**
- * An open line on which no session comes about for this long is closed and opened anew. A tty that was hung up may read
- * as empty for ever (Linux, pty and USB adapters): only writing to it, or this, ends it.
- */
-export const LINK_WATCHDOG_MS = 15_000;
+/** How long a line that was at rest may take until the controller reports; commands wait for it. */
+export const LOCK_WAKE_MS_MAX = 3000;
 
 export type StatusReport = LockMessageOf<"statusReport">;
 
 export type LockDriverOptions = {
-  readonly link: SerialLink;
+  readonly link: Line;
   readonly pairingKey: Uint8Array;
   /** 8 bytes that name the module to the controller. */
   readonly moduleId: Uint8Array;
@@ -50,46 +45,70 @@ type Pending = {
   readonly resolve: (actuated: Actuated) => void;
   readonly timer: Timer;
 };
+type Message = LockLinkStep["messages"][number];
 
 export class LockDriver implements LockPort {
   readonly #options: LockDriverOptions;
-  readonly #session: LockLinkSession;
-  #connection: SerialConnection | undefined;
+  readonly #line: PairedLine<Exclude<Message, { type: "ack" | "nak" }>>;
   #report: StatusReport | undefined;
   #pending: Pending | undefined;
   #lastId = 0;
-  #reopenMs = REOPEN_MS_MIN;
-  #timers: Timer[] = [];
-  #ready = false;
-  #incompatible = false;
-  #stopped = false;
-  #openedMs = 0;
-  #countedMs = 0;
+  #counting: Timer | undefined;
+  #woken: Woken | undefined;
 
   constructor(options: LockDriverOptions) {
     this.#options = options;
-    const { pairingKey, moduleId, random } = options;
-    this.#session = new LockLinkSession({ role: "module", pairingKey, id: moduleId, random });
+    const { pairingKey, moduleId, random, link, clock, log } = options;
+    const session = new LockLinkSession({ role: "module", pairingKey, id: moduleId, random });
+    this.#line = new PairedLine({
+      ...{ name: "lock", line: link, session, clock, log },
+      onMessage: (message) => this.#take(message),
+      onState: (state) => this.#stateChanged(state),
+    });
   }
 
   /** Begins to look for the controller; never gives up, never throws. */
   start(): void {
-    this.#open().catch((error: unknown) =>
-      this.#options.log.error("lock.bug", { what: String(error) }),
-    );
-    this.#beat();
+    this.#line.start();
+    this.#count();
   }
 
   stop(): void {
-    this.#stopped = true;
-    for (const timer of this.#timers) timer.cancel();
-    this.#connection?.close();
+    this.rest();
+    this.#woken?.end();
+  }
+
+  /** The module goes to sleep: the line is closed, which is no fault, until `wake`. */
+  rest(): void {
+    this.#counting?.cancel();
+    this.#line.rest();
+    this.#report = undefined;
     this.#settle({ outcome: "no_answer" });
+  }
+
+  /** After a rest, or after a suspend that the line slept through: begins anew; `awake` says when it has. */
+  wake(): void {
+    this.rest();
+    this.#woken?.end();
+    const { clock } = this.#options;
+    const woken = Promise.withResolvers<void>();
+    const timer = clock.after(LOCK_WAKE_MS_MAX, woken.resolve);
+    const end = (): void => {
+      timer.cancel();
+      woken.resolve();
+    };
+    this.#woken = { promise: woken.promise, end };
+    this.start();
+  }
+
+  /** Resolves once the controller has reported after a wake, or is given up on; at once where it was awake. */
+  async awake(): Promise<void> {
+    await this.#woken?.promise;
   }
 
   /** The last report of this session, or undefined while the controller is not reachable. */
   report(): StatusReport | undefined {
-    return this.#ready ? this.#report : undefined;
+    return this.#report;
   }
 
   /**
@@ -100,10 +119,9 @@ export class LockDriver implements LockPort {
     const { clock } = this.#options;
     if (this.#pending !== undefined) return Promise.resolve({ outcome: "not_sent" });
     // Without a report the controller's last id is not known, and a spent one would be refused.
-    if (!this.#ready || this.#report === undefined) return Promise.resolve({ outcome: "not_sent" });
+    if (this.#report === undefined) return Promise.resolve({ outcome: "not_sent" });
     const id = Math.max(this.#lastId, this.#report.lastActuationId) + 1;
-    const sent = this.#session.send({ type: "actuate", actuationId: id, action }, clock.bootMs());
-    if (!sent.sent || this.#connection?.write(sent.bytesOut) !== true) {
+    if (!this.#line.send({ type: "actuate", actuationId: id, action })) {
       return Promise.resolve({ outcome: "not_sent" });
     }
     this.#lastId = id;
@@ -122,94 +140,22 @@ export class LockDriver implements LockPort {
     pending.resolve(actuated);
   }
 
-  async #open(): Promise<void> {
-    const { link, clock, log } = this.#options;
-    if (this.#stopped) return;
-    try {
-      this.#connection = await link({
-        data: (bytes) => this.#step(this.#session.receive(bytes, clock.bootMs())),
-        closed: (reason) => this.#closed(reason),
-      });
-      if (this.#stopped) return this.#connection.close();
-      this.#openedMs = clock.bootMs();
-      this.#connection.write(this.#session.open(clock.bootMs()));
-    } catch (error) {
-      log.warn("lock.open_failed", {
-        what: error instanceof Error ? error.message : String(error),
-      });
-      this.#reopenLater();
-    }
-  }
-
-  #closed(reason: string): void {
-    this.#connection = undefined;
-    this.#session.close();
-    this.#noteReady();
-    if (!this.#stopped) this.#options.log.warn("lock.link_closed", { reason });
-    this.#reopenLater();
-  }
-
-  #reopenLater(): void {
-    if (this.#stopped) return;
-    this.#later(this.#reopenMs, () => {
-      this.#open().catch((error: unknown) =>
-        this.#options.log.error("lock.bug", { what: String(error) }),
-      );
-    });
-    this.#reopenMs = Math.min(2 * this.#reopenMs, REOPEN_MS_MAX);
-  }
-
-  #beat(): void {
-    if (this.#stopped) return;
-    const nowMs = this.#options.clock.bootMs();
-    if (this.#connection !== undefined) this.#step(this.#session.tick(nowMs));
-    if (nowMs - this.#countedMs >= LOCK_NOISE_WINDOW_MS) {
-      this.#countedMs = nowMs;
-      this.#options.onSeen({ type: "counts", counts: this.#session.counts });
-    }
-    // A session that was lost is greeted anew by itself; the watchdog is for a line that stays dead.
-    if (!this.#ready && nowMs - this.#openedMs >= LINK_WATCHDOG_MS) {
-      this.#openedMs = nowMs;
-      this.#connection?.close();
-    }
-    this.#later(LOCK_GREETING_MS_MIN, () => this.#beat());
-  }
-
-  #later(delayMs: number, run: () => void): void {
-    const timer = this.#options.clock.after(delayMs, () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
-      run();
-    });
-    this.#timers.push(timer);
-  }
-
-  #step({ messages, bytesOut }: LockLinkStep): void {
-    if (bytesOut.length > 0) this.#connection?.write(bytesOut);
-    this.#noteReady();
-    for (const message of messages) this.#take(message);
-  }
-
-  #noteReady(): void {
-    const { state } = this.#session;
+  #count(): void {
     const { clock, onSeen } = this.#options;
-    const ready = state.value === "ready";
-    const incompatible = state.value === "closed" && state.reason === "incompatible";
-    if (ready === this.#ready && incompatible === this.#incompatible) return;
-    this.#ready = ready;
-    this.#incompatible = incompatible;
-    this.#report = undefined;
-    onSeen({ type: "link", state: ready ? "up" : incompatible ? "incompatible" : "silent" });
-    if (!ready) {
-      this.#openedMs = clock.bootMs();
-      return;
-    }
-    this.#reopenMs = REOPEN_MS_MIN;
-    // The self-test lets current into the motor's coil and moves nothing.
-    const asked = this.#session.send({ type: "statusRequest", selfTest: true }, clock.bootMs());
-    if (asked.sent) this.#connection?.write(asked.bytesOut);
+    this.#counting = clock.after(LOCK_NOISE_WINDOW_MS, () => {
+      onSeen({ type: "counts", counts: this.#line.counts });
+      this.#count();
+    });
   }
 
-  #take(message: LockMessage): void {
+  #stateChanged(state: LineState): void {
+    this.#report = undefined;
+    this.#options.onSeen({ type: "link", state });
+    // The self-test lets current into the motor's coil and moves nothing.
+    if (state === "up") this.#line.send({ type: "statusRequest", selfTest: true });
+  }
+
+  #take(message: Message): void {
     const pending = this.#pending;
     if (message.type === "actuationResult") {
       const { type: _type, actuationId, outcome, ...sensed } = message;
@@ -218,6 +164,7 @@ export class LockDriver implements LockPort {
     }
     if (message.type !== "statusReport") return;
     this.#report = message;
+    this.#woken?.end();
     this.#options.onSeen({ type: "report", report: message });
     if (pending === undefined || message.midPulse) return;
     // The result was lost with the line; the controller's own record stands in for it.
@@ -226,3 +173,5 @@ export class LockDriver implements LockPort {
     }
   }
 }
+
+type Woken = { readonly promise: Promise<void>; readonly end: () => void };

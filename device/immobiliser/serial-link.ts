@@ -6,21 +6,12 @@
 import { once } from "node:events";
 import { statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import type { Line } from "@kerbside/protocol";
 import { autoDetect } from "@serialport/bindings-cpp";
 import { SerialPortStream } from "@serialport/stream";
 
-export type SerialConnection = {
-  /** Whether the bytes were handed to the line; a closed one takes none. */
-  readonly write: (bytes: Uint8Array) => boolean;
-  readonly close: () => void;
-};
-export type SerialEvents = {
-  readonly data: (bytes: Uint8Array) => void;
-  /** Once, whatever ended it. */
-  readonly closed: (reason: string) => void;
-};
-/** Opens a new connection. Rejects if it cannot be opened. */
-export type SerialLink = (events: SerialEvents) => Promise<SerialConnection>;
+/** A line over a serial port. */
+export type SerialLink = Line;
 
 /** What a serial port is opened with, as the bindings of serialport have it (their own types do not resolve here). */
 type PortOptions = { readonly path: string; readonly baudRate: number };

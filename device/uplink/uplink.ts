@@ -203,6 +203,9 @@ class UplinkShell implements Uplink {
   /** One connection from its beginning to its end. Never rejects. */
   async #connectOnce(): Promise<void> {
     const { transport, session, address, buffer, clock, log } = this.#options;
+    // The will names the epoch that the connection is made in: a module that sleeps wakes up in another.
+    await transport.ready?.(this.#stop.signal).catch(() => undefined);
+    if (this.#closed()) return;
     const will = { topic: topicOf(address, "gone"), payload: session.epoch() };
     let over: (reason: string) => void = () => undefined;
     const end = new Promise<string>((resolve) => {

@@ -38,6 +38,7 @@ export * from "./lock-link-frames.ts";
 export { layoutBytes, type WireField, type WireLayout } from "./lock-link-layout.ts";
 export * from "./lock-link-messages.ts";
 export * from "./log-fields.ts";
+export * from "./paired-line.ts";
 export * from "./phone-access.ts";
 export * from "./push.ts";
 export * from "./reader-link.ts";

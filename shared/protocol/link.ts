@@ -25,6 +25,8 @@ export type TransportConnection = {
 };
 
 export type Transport = {
+  /** Resolves when a connection may be tried at all; missing: always. Rejects where `signal` aborts first. */
+  readonly ready?: (signal: AbortSignal) => Promise<void>;
   /** Connects, subscribes to all channels to this car, and leaves `will` to be published if it breaks. */
   readonly connect: (
     events: TransportEvents,

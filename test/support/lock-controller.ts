@@ -3,10 +3,11 @@
  * link says a controller does, and counts the pulses, which is what the tests are about.
  */
 import { createServer, type Server, type Socket } from "node:net";
-import { type SerialConnection, serialLink } from "@kerbside/immobiliser";
+import { serialLink } from "@kerbside/immobiliser";
 import {
   beginActuation,
   finishActuation,
+  type LineConnection,
   LOCK_ACTUATIONS_NONE,
   type LockAction,
   type LockActuationMemory,
@@ -52,7 +53,7 @@ export class TestController {
   #lastOutcome: LockOutcome = "none";
   #server: Server | undefined;
   #socket: Socket | undefined;
-  #tty: SerialConnection | undefined;
+  #tty: LineConnection | undefined;
 
   private constructor(pairingKey: Uint8Array) {
     this.#session = new LockLinkSession({

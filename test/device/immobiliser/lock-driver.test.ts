@@ -2,18 +2,13 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  LINK_WATCHDOG_MS,
-  LOCK_NOISE_WINDOW_MS,
-  LockDriver,
-  type LockSeen,
-  type SerialEvents,
-  type SerialLink,
-  serialLink,
-} from "@kerbside/immobiliser";
+import { LOCK_NOISE_WINDOW_MS, LockDriver, type LockSeen, serialLink } from "@kerbside/immobiliser";
 import {
   decodeLockPayload,
   encodeGreeting,
+  LINE_WATCHDOG_MS,
+  type LineEvents,
+  type Line as LineOpener,
   LockLinkDecoder,
   LockLinkSession,
   type LogFields,
@@ -39,7 +34,7 @@ class Line {
   takes = true;
   opened = 0;
   closed = 0;
-  events: SerialEvents | undefined;
+  events: LineEvents | undefined;
   waiting: (() => void) | undefined;
   opensLater = false;
   readonly session: LockLinkSession = new LockLinkSession({
@@ -63,7 +58,7 @@ class Line {
     onSeen: (one) => this.seen.push(one),
   });
 
-  readonly #open: SerialLink = async (events) => {
+  readonly #open: LineOpener = async (events) => {
     if (this.refuses) throw new Error("lock link: no such port");
     if (this.opensLater) await new Promise<void>((resolve) => (this.waiting = resolve));
     this.opened += 1;
@@ -139,7 +134,7 @@ test("an open line without a session is closed and opened anew by the watchdog",
   const line = new Line();
   line.carries = false;
   line.driver.start();
-  await line.pass(LINK_WATCHDOG_MS - 1000);
+  await line.pass(LINE_WATCHDOG_MS - 1000);
   assert.is(line.opened, 1);
   await line.pass(3000);
   assert.is(line.closed, 1);
@@ -232,6 +227,65 @@ test("a controller of another version is told as such, and is no controller", as
   line.events?.data(welcome);
   assert.equal(line.links(), ["incompatible"]);
   assert.is((await line.driver.actuate("unlock")).outcome, "not_sent");
+  line.driver.stop();
+});
+
+test("at rest the line is closed, which is no fault; a wake waits for the controller's report", async () => {
+  const line = new Line();
+  line.driver.start();
+  await line.pass(1000);
+  line.driver.rest();
+  assert.is(line.driver.report(), undefined);
+  await line.pass(60_000);
+  assert.is(line.opened, 1, "nothing is tried");
+  assert.is((await line.driver.actuate("unlock")).outcome, "not_sent");
+  await line.driver.awake();
+  line.driver.wake();
+  let isAwake = false;
+  const awake = line.driver.awake().then(() => {
+    isAwake = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.is(isAwake, line.driver.report() !== undefined);
+  await line.pass(1000);
+  await awake;
+  assert.ok(line.driver.report() !== undefined);
+  assert.equal(line.links(), ["up", "up"]);
+  line.driver.stop();
+});
+
+test("a controller that does not come back after a rest is waited for no longer than the bound", async () => {
+  const line = new Line();
+  line.driver.start();
+  await line.pass(1000);
+  line.driver.rest();
+  line.refuses = true;
+  line.driver.wake();
+  let isAwake = false;
+  void line.driver.awake().then(() => {
+    isAwake = true;
+  });
+  await line.pass(LOCK_WAKE_MS_MAX - 500);
+  assert.not(isAwake);
+  await line.pass(1000);
+  assert.ok(isAwake);
+  line.driver.stop();
+});
+
+test("what was opened before a rest and comes after it is closed unused", async () => {
+  const line = new Line();
+  line.opensLater = true;
+  line.driver.start();
+  const first = line.waiting;
+  line.opensLater = false;
+  line.driver.wake();
+  await line.pass(1000);
+  const before = line.opened;
+  first?.();
+  await line.pass(1000);
+  assert.is(line.opened, before + 1);
+  assert.is(line.closed, 1);
+  assert.ok(line.driver.report() !== undefined);
   line.driver.stop();
 });
 
