@@ -2,7 +2,13 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LOCK_NOISE_WINDOW_MS, LockDriver, type LockSeen, serialLink } from "@kerbside/immobiliser";
+import {
+  LOCK_NOISE_WINDOW_MS,
+  LOCK_WAKE_MS_MAX,
+  LockDriver,
+  type LockSeen,
+  serialLink,
+} from "@kerbside/immobiliser";
 import {
   decodeLockPayload,
   encodeGreeting,
