@@ -13,6 +13,10 @@ export const DATA_DIR_DEFAULT = ".kerbside/cloud";
 export const SECRET_NAMES = {
   "master-key": { variable: "KERBSIDE_MASTER_KEY", doc: "seals the tenants' vaults" },
   "signer-key": { variable: "KERBSIDE_SIGNER_KEY", doc: "seals the signer's vaults" },
+  "issuer-key": {
+    variable: "KERBSIDE_ISSUER_KEY",
+    doc: "seals the token issuer's vault and its clients",
+  },
 } as const;
 export type SecretName = keyof typeof SECRET_NAMES;
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -13,13 +13,22 @@ const SOCKET_PATH_BYTES_MAX = 107;
 
 /** The signer's socket, relative to the working directory where the whole path is too long. */
 export function signerSocket(dir: string): string {
-  const path = join(dir, "signer.sock");
+  return socketIn(dir, "signer.sock");
+}
+
+/** The token issuer's, likewise. */
+export function issuerSocket(dir: string): string {
+  return socketIn(dir, "issuer.sock");
+}
+
+function socketIn(dir: string, name: string): string {
+  const path = join(dir, name);
   return Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX ? path : relative(process.cwd(), path);
 }
 
 /** The embedded issuer's name in tokens. */
-export function issuerName(httpsPort: number): string {
-  return `https://localhost:${httpsPort}`;
+export function issuerName(httpsPort: number, host: string): string {
+  return `https://${host}:${httpsPort}`;
 }
 
 /** `port`, or for 0 one that is free at this moment. */

@@ -3,6 +3,7 @@
  * and the first clients. The authority key, which certifies all others, is handed out as a file and kept nowhere.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
 import { join } from "node:path";
 import {
   type CertifiedKeys,
@@ -33,6 +34,7 @@ import {
   type Vault,
 } from "@kerbside/protocol";
 import {
+  clientSeal,
   makeDirectory,
   type NewTenant,
   type Registry,
@@ -45,7 +47,8 @@ const DAY_MS = 86_400_000;
 const SUCCESSION = /^authority\/succession-([1-9][0-9]{0,8})$/;
 /** A server certificate with less life left is made anew at a start. */
 const SERVER_SPARE_MS = 30 * DAY_MS;
-const SERVER_NAMES = { dns: ["localhost"], ip: ["127.0.0.1", "::1"] } as const;
+/** Always in the certificate, besides the names that it is asked for. */
+const LOCAL_NAMES = ["localhost", "127.0.0.1", "::1"] as const;
 
 /** Names in a tenant's vault. The public half of a key of cars stands before the private one. */
 export const VAULT_NAMES = {
@@ -74,11 +77,13 @@ export async function provisionTenant(options: {
   readonly dir: string;
   readonly id: TenantId;
   readonly signerKey: Uint8Array;
+  readonly issuerKey: Uint8Array;
   readonly audit: AuditEntry;
 }): Promise<Provisioned> {
-  const { registry, dir, id, signerKey, audit } = options;
+  const { registry, dir, id, signerKey, issuerKey, audit } = options;
+  // Made here, so that its root is there for whoever enrols cars before the cloud is started.
   const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
-  await ensureServerFiles(dir, platform);
+  ensureRootFile(dir, platform);
   const [seed, spareSeed] = [randomBytes(KEY_BYTES), randomBytes(KEY_BYTES)];
   const spare = signingKey(spareSeed).publicKey;
   await registry.create(id, signerKey, audit, (tenant) =>
@@ -93,7 +98,7 @@ export async function provisionTenant(options: {
   const makeClient = async (name: string, of: readonly string[]): Promise<string> => {
     const made = { ...audit, action: "client.create", subject: `client:${name}` };
     const client = { client: name, tenant: id, scopes: of };
-    const secret = await registry.platform.createClient(client, made);
+    const secret = await registry.platform.createClient(client, clientSeal(issuerKey), made);
     return writeSecret(dir, `client-${name}`, secret);
   };
   const client = `${id}-backend`;
@@ -187,33 +192,56 @@ async function provisionKeys(
 
 export type ServerFiles = { readonly ca: string; readonly cert: string; readonly key: string };
 
-/** The TLS certificate of this machine's servers and the root to trust, as PEM files under `tls`. */
+/**
+ * The TLS certificate of this machine's servers and the root to trust, as PEM files under `tls`. Made anew where the one
+ * that is there lacks one of `names` (host names or addresses) or runs out soon.
+ */
 export async function ensureServerFiles(
   dir: string,
   platform: PlatformAuthority,
+  names: readonly string[],
 ): Promise<ServerFiles> {
-  const file = (name: string): string => join(dir, "tls", name);
-  const read = (name: string): string | undefined => {
-    const content = readIfThere(file(name));
-    return content === undefined ? undefined : Buffer.from(content).toString("utf8");
-  };
-  makeDirectory(join(dir, "tls"));
+  ensureRootFile(dir, platform);
   const ca = platform.rootCertificate;
-  if (read("ca.pem") !== ca) replaceFile(file("ca.pem"), utf8(ca));
-  const [cert, key] = [read("server.pem"), read("server.key")];
-  if (cert !== undefined && key !== undefined && isGood(cert, key, ca)) return { ca, cert, key };
-  const made = await platform.issueServer(SERVER_NAMES);
+  const file = (name: string): string => join(dir, "tls", name);
+  const [cert, key] = [readText(file("server.pem")), readText(file("server.key"))];
+  const all = [...new Set([...names, ...LOCAL_NAMES])];
+  if (cert !== undefined && key !== undefined && isGood({ ca, cert, key }, all)) {
+    return { ca, cert, key };
+  }
+  const made = await platform.issueServer({
+    dns: all.filter((name) => isIP(name) === 0),
+    ip: all.filter((name) => isIP(name) !== 0),
+  });
   replaceFile(file("server.key"), utf8(made.key));
   replaceFile(file("server.pem"), utf8(made.cert));
   return { ca, cert: made.cert, key: made.key };
 }
 
-/** Of this root, with this key (a crash may have left one without the other), and not about to run out. */
-function isGood(cert: string, key: string, ca: string): boolean {
+/** The root to trust, as a PEM file. */
+function ensureRootFile(dir: string, { rootCertificate: ca }: PlatformAuthority): void {
+  const file = join(dir, "tls", "ca.pem");
+  makeDirectory(join(dir, "tls"));
+  if (readText(file) !== ca) replaceFile(file, utf8(ca));
+}
+
+function readText(file: string): string | undefined {
+  const content = readIfThere(file);
+  return content === undefined ? undefined : Buffer.from(content).toString("utf8");
+}
+
+/** Of this root, with this key (a crash may have left one without the other), for these names, and not about to run out. */
+function isGood({ ca, cert, key }: ServerFiles, names: readonly string[]): boolean {
   const certificate = new X509Certificate(cert);
   return (
     certificate.verify(new X509Certificate(ca).publicKey) &&
     certificate.checkPrivateKey(createPrivateKey(key)) &&
+    names.every((name) => isNamed(certificate, name)) &&
     certificate.validToDate.getTime() > Date.now() + SERVER_SPARE_MS
   );
+}
+
+function isNamed(certificate: X509Certificate, name: string): boolean {
+  const found = isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name);
+  return found !== undefined;
 }

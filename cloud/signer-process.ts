@@ -9,7 +9,8 @@ import { serviceVerifier, type TrustedIssuer } from "./trust.ts";
 export type SignerProcessOptions = {
   readonly dir: string;
   readonly signerKey: Uint8Array;
-  readonly issuer: string;
+  /** The embedded issuer's name; undefined where there is none, and its tokens are not believed. */
+  readonly issuer?: string;
   readonly trusted?: TrustedIssuer;
 };
 
@@ -17,12 +18,13 @@ export type SignerProcessOptions = {
 export async function startSigner(options: SignerProcessOptions): Promise<RunningSigner> {
   const { dir, signerKey, issuer, trusted } = options;
   const clock = serviceClock();
-  const keys = await signersIssuerKeys(dir, signerKey);
+  const embedded =
+    issuer === undefined ? undefined : { issuer, keys: await signersIssuerKeys(dir, signerKey) };
   const tenants = await openSignerTenants({ dir, signerKey });
   const running = await runSigner({
     socket: signerSocket(dir),
     tenant: (id) => tenants.tenant(id),
-    verifyToken: serviceVerifier({ issuer, keys }, trusted, clock),
+    verifyToken: serviceVerifier(embedded, trusted, clock),
     clock,
     log: serviceLog("signer"),
   });

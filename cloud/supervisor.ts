@@ -8,7 +8,7 @@ import type { Log } from "@kerbside/protocol";
 import type { Environment } from "./config.ts";
 
 export type Service = {
-  readonly name: "signer" | "node";
+  readonly name: "signer" | "issuer" | "node";
   readonly args: readonly string[];
   /** The only variables it is given besides those that any program needs. */
   readonly env: Environment;

@@ -36,21 +36,26 @@ export function trustedIssuer(
   };
 }
 
-/** The verifier of a service. `keys` are the embedded issuer's. */
+export type EmbeddedIssuer = {
+  readonly issuer: string;
+  readonly keys: TokenVerifierOptions["keys"];
+};
+
+/** The verifier of a service. Without either issuer it believes nobody. */
 export function serviceVerifier(
-  embedded: { readonly issuer: string; readonly keys: TokenVerifierOptions["keys"] },
+  embedded: EmbeddedIssuer | undefined,
   trusted: TrustedIssuer | undefined,
   clock: Clock,
 ): TokenVerifier {
-  const own = tokenVerifier({ ...embedded, audience: TOKEN_AUDIENCE, clock });
-  if (trusted === undefined) return own;
-  const { issuer, jwks: url, ca } = trusted;
-  const keys = { url, ...(ca === undefined ? {} : { ca }) };
-  const theirs = tokenVerifier({ issuer, keys, audience: TOKEN_AUDIENCE, clock });
-  return verifierByIssuer(
-    new Map([
-      [issuer, theirs],
-      [embedded.issuer, own],
-    ]),
-  );
+  const verifiers = new Map<string, TokenVerifier>();
+  if (trusted !== undefined) {
+    const { issuer, jwks: url, ca } = trusted;
+    const keys = { url, ...(ca === undefined ? {} : { ca }) };
+    verifiers.set(issuer, tokenVerifier({ issuer, keys, audience: TOKEN_AUDIENCE, clock }));
+  }
+  if (embedded !== undefined) {
+    verifiers.set(embedded.issuer, tokenVerifier({ ...embedded, audience: TOKEN_AUDIENCE, clock }));
+  }
+  const [only, ...others] = verifiers.values();
+  return only !== undefined && others.length === 0 ? only : verifierByIssuer(verifiers);
 }

@@ -1,6 +1,6 @@
-/** What stands beside the API on the same port: the token issuer, the enrolment of cars, and the console. */
+/** What stands beside the API on the same port: the enrolment of cars, and the console. */
 import { consoleFiles } from "@kerbside/console";
-import { AttemptLimiter, type EnrolmentPorts, enrol, type Issuer } from "@kerbside/identity";
+import { AttemptLimiter, type EnrolmentPorts, enrol } from "@kerbside/identity";
 import { type Clock, type EnrolmentRequest, ProtocolError } from "@kerbside/protocol";
 import type { FastifyInstance, FastifySchema } from "fastify";
 import { Type } from "typebox";
@@ -10,25 +10,6 @@ const ENROLMENT_ATTEMPTS = { failuresMax: 10, windowMs: 300_000, keysMax: 10_000
 const CSR_CHARS_MAX = 8192;
 /** Not among what the API's documentation shows to backends. */
 const HIDDEN: FastifySchema & { readonly hide: boolean } = { hide: true };
-
-/** The issuer reads its requests itself, so the framework must leave their bodies alone. */
-export async function registerIssuer(app: FastifyInstance, issuer: Issuer): Promise<void> {
-  await app.register((scope, _options, done) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
-    for (const url of Object.values(issuer.paths))
-      scope.route({
-        method: ["GET", "POST", "OPTIONS"],
-        url,
-        schema: HIDDEN,
-        handler: (request, reply) => {
-          reply.hijack();
-          issuer.handler(request.raw, reply.raw);
-        },
-      });
-    done();
-  });
-}
 
 const text = (max: number) => Type.String({ maxLength: max });
 const EnrolmentSchema = Type.Object(

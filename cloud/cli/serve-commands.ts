@@ -1,4 +1,5 @@
 /** `serve`, and each of its services alone. What a service is made of is loaded by the process that runs it. */
+import { isIP } from "node:net";
 import { ProtocolError } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
 import { dataDirectory, readSecret } from "../config.ts";
@@ -9,29 +10,49 @@ import {
   HTTPS_PORT_DEFAULT,
   issuerName,
   serviceClock,
+  signerSocket,
 } from "../ports.ts";
-import { ServiceFailed, type Supervised, supervise } from "../supervisor.ts";
+import { type Service, ServiceFailed, type Supervised, supervise } from "../supervisor.ts";
 import { type TrustedIssuer, trustedIssuer } from "../trust.ts";
-import { type Command, DATA_OPTION, DEV_OPTION, type Input, JSON_OPTION } from "./command.ts";
+import {
+  type Command,
+  DATA_OPTION,
+  DEV_OPTION,
+  type Input,
+  JSON_OPTION,
+  UsageError,
+} from "./command.ts";
 
 const PORT_MAX = 65_535;
+const NAMES_MAX = 16;
+const NO_ISSUER = "no-embedded-issuer";
+/** RFC 1123 § 2.1; what a certificate and a car can name. */
+const HOST_NAME =
+  /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i;
 const ISSUER_OPTION = { value: "URL", doc: "name of the token issuer; default: by the HTTPS port" };
 const TRUST_OPTIONS = {
   "trust-issuer": { value: "URL", doc: "believe tokens of this issuer too" },
   "trust-jwks": { value: "URL", doc: "where its public keys are (JWKS, HTTPS)" },
   "trust-ca": { value: "FILE", doc: "authority of that address, PEM; default: the system's" },
+  [NO_ISSUER]: { doc: "no tokens of its own: only those of --trust-issuer are believed" },
 };
 const common = { data: DATA_OPTION, json: JSON_OPTION };
 const PORT_OPTIONS = {
   "https-port": { value: "N", default: `${HTTPS_PORT_DEFAULT}`, doc: "API and console; 0: any" },
   "broker-port": { value: "N", default: `${BROKER_PORT_DEFAULT}`, doc: "cars (MQTT); 0: any" },
   host: { value: "ADDRESS", default: "127.0.0.1", doc: "address to listen on" },
+  name: {
+    value: "HOST[,HOST]",
+    default: "localhost",
+    doc: "names of this cloud in its certificate; cars are told the first",
+  },
 };
 
 export const SERVE_COMMANDS: readonly Command[] = [
   {
     name: "serve",
-    summary: "Runs broker, ingest, API, console and signer, as processes of their own.",
+    summary:
+      "Runs broker, ingest, API and console, signer and token issuer, as processes of their own.",
     options: { ...common, ...PORT_OPTIONS, ...TRUST_OPTIONS, dev: DEV_OPTION },
     run: serveAll,
   },
@@ -52,6 +73,16 @@ export const SERVE_COMMANDS: readonly Command[] = [
     },
     run: serveSigner,
   },
+  {
+    name: "serve issuer",
+    summary: "Runs the token issuer in this process; the node is its proxy.",
+    options: {
+      ...common,
+      "https-port": PORT_OPTIONS["https-port"],
+      issuer: ISSUER_OPTION,
+    },
+    run: serveIssuer,
+  },
 ];
 
 /** Says that it is up: to the terminal, and to the supervisor where one started it. */
@@ -68,41 +99,24 @@ function stopped({ stop }: Input): Promise<void> {
 async function serveAll(input: Input): Promise<number> {
   const dir = dataDirectory(input.text("data"));
   const host = input.text("host");
-  const ports = {
+  const ports: Ports = {
     https: await concretePort(input.integer("https-port", 0, PORT_MAX), host),
     broker: await concretePort(input.integer("broker-port", 0, PORT_MAX), host),
   };
-  const issuer = issuerName(ports.https);
+  const [name] = namesOf(input);
+  const issuer = issuerName(ports.https, name);
   const secrets = await prepare(input, dir, issuer);
   const log = serviceLog("supervisor");
-  const shared = ["--data", dir, "--issuer", issuer, ...trustWords(input)];
-  const key = (secret: Uint8Array): string => Buffer.from(secret).toString("base64url");
   const services: Supervised[] = [];
-  const start = (service: Parameters<typeof supervise>[0]): Supervised => {
-    const started = supervise(service, input.env, dir, log);
-    services.push(started);
-    return started;
-  };
   try {
-    const signer = start({
-      name: "signer",
-      args: ["serve", "signer", ...shared],
-      env: { KERBSIDE_SIGNER_KEY: key(secrets.signer) },
-    });
-    const node = start({
-      name: "node",
-      args: [
-        ...["serve", "node", ...shared, "--host", host],
-        ...["--https-port", `${ports.https}`, "--broker-port", `${ports.broker}`],
-      ],
-      env: { KERBSIDE_MASTER_KEY: key(secrets.master) },
-    });
-    await Promise.race([Promise.all([signer.ready, node.ready]), stopped(input)]);
+    for (const service of servicesOf(input, { dir, issuer, ports }, secrets))
+      services.push(supervise(service, input.env, dir, log));
+    await Promise.race([Promise.all(services.map(({ ready }) => ready)), stopped(input)]);
     if (!input.stop.aborted)
       announce(
         input,
         ports,
-        `up: API and console at https://localhost:${ports.https}, broker on port ${ports.broker}`,
+        `up: API and console at https://${name}:${ports.https}, broker on port ${ports.broker}`,
       );
     await stopped(input);
     return 0;
@@ -115,49 +129,107 @@ async function serveAll(input: Input): Promise<number> {
   }
 }
 
-type Trust = { readonly trusted?: TrustedIssuer };
+type Ports = { readonly https: number; readonly broker: number };
+type Secrets = {
+  readonly master: Uint8Array;
+  readonly signer: Uint8Array;
+  /** Undefined where there is no embedded issuer. */
+  readonly issuer: Uint8Array | undefined;
+};
 
-function trustOf(input: Input): Trust {
+/** Each service with its own secret, and nobody else's. */
+function servicesOf(
+  input: Input,
+  at: { readonly dir: string; readonly issuer: string; readonly ports: Ports },
+  secrets: Secrets,
+): readonly Service[] {
+  const key = (secret: Uint8Array): string => Buffer.from(secret).toString("base64url");
+  const shared = ["--data", at.dir, "--issuer", at.issuer];
+  const words = [...shared, ...trustWords(input)];
+  const ports = ["--https-port", `${at.ports.https}`, "--broker-port", `${at.ports.broker}`];
+  const door = [...ports, "--host", input.text("host"), "--name", input.text("name")];
+  const signer: Service = {
+    name: "signer",
+    args: ["serve", "signer", ...words],
+    env: { KERBSIDE_SIGNER_KEY: key(secrets.signer) },
+  };
+  const node: Service = {
+    name: "node",
+    args: ["serve", "node", ...words, ...door],
+    env: { KERBSIDE_MASTER_KEY: key(secrets.master) },
+  };
+  if (secrets.issuer === undefined) return [signer, node];
+  const issuer: Service = {
+    name: "issuer",
+    args: ["serve", "issuer", ...shared],
+    env: { KERBSIDE_ISSUER_KEY: key(secrets.issuer) },
+  };
+  return [signer, issuer, node];
+}
+
+type Trust = { readonly trusted?: TrustedIssuer; readonly issuer?: string };
+
+/** Whose tokens are believed; `embedded` is the name of the embedded issuer where nothing else is said. */
+function trustOf(input: Input, embedded: string): Trust {
   const [issuer, jwks, ca] = (["trust-issuer", "trust-jwks", "trust-ca"] as const).map((name) =>
     input.optional(name),
   );
   const trusted = trustedIssuer(issuer, jwks, ca);
-  return trusted === undefined ? {} : { trusted };
+  if (!input.flag(NO_ISSUER)) {
+    const own = { issuer: input.optional("issuer") ?? embedded };
+    return trusted === undefined ? own : { ...own, trusted };
+  }
+  if (trusted === undefined) {
+    throw new UsageError(`--${NO_ISSUER}: expected --trust-issuer with it, or nobody gets in`);
+  }
+  return { trusted };
 }
 
 /** The same words for the services; judged here first, so that a mistake is told once. */
 function trustWords(input: Input): readonly string[] {
-  trustOf(input);
-  return Object.keys(TRUST_OPTIONS).flatMap((name) => {
+  trustOf(input, "");
+  return Object.entries(TRUST_OPTIONS).flatMap(([name, option]) => {
+    if (!("value" in option)) return input.flag(name) ? [`--${name}`] : [];
     const said = input.optional(name);
     return said === undefined ? [] : [`--${name}`, said];
   });
 }
 
-/** Makes what both services need before either starts, where both secrets are still at hand. */
-async function prepare(
-  input: Input,
-  dir: string,
-  issuer: string,
-): Promise<{ readonly master: Uint8Array; readonly signer: Uint8Array }> {
-  const dev = input.flag("dev");
-  const master = readSecret("master-key", { dir, dev, env: input.env });
-  const signer = readSecret("signer-key", { dir, dev, env: input.env });
-  const { handIssuerKeys, openEmbeddedIssuer } = await import("../issuer-keys.ts");
-  const registry = await openRegistry({ dir, masterKey: master, create: dev });
+/** Throws UsageError. */
+function namesOf(input: Input): readonly [string, ...string[]] {
+  const [first, ...others] = input.text("name").split(",");
+  const names = [first ?? "", ...others] as const;
+  const wrong = names.find((name) => isIP(name) === 0 && !HOST_NAME.test(name));
+  if (wrong !== undefined || names.length > NAMES_MAX)
+    throw new UsageError(`--name: expected 1 to ${NAMES_MAX} host names or addresses, with commas`);
+  return names;
+}
+
+/** Makes what the services need before any of them starts, where all secrets are still at hand. */
+async function prepare(input: Input, dir: string, issuer: string): Promise<Secrets> {
+  trustWords(input);
+  const from = { dir, dev: input.flag("dev"), env: input.env };
+  const master = readSecret("master-key", from);
+  const signer = readSecret("signer-key", from);
+  const issuerKey = input.flag(NO_ISSUER) ? undefined : readSecret("issuer-key", from);
+  const { prepareIssuer } = await import("../issuer-keys.ts");
+  const { refuseSecond } = await import("@kerbside/commands");
+  await refuseSecond(signerSocket(dir), "signer");
+  const registry = await openRegistry({ dir, masterKey: master, create: from.dev });
   try {
-    const clock = serviceClock();
-    const log = serviceLog("supervisor");
-    const { jwks } = await openEmbeddedIssuer(registry, { issuer, clock, log });
-    await handIssuerKeys(dir, signer, jwks);
+    if (issuerKey !== undefined) {
+      const parts = { clock: serviceClock(), log: serviceLog("supervisor") };
+      await prepareIssuer(registry, signer, { dir, issuerKey, issuer, ...parts });
+    }
   } finally {
     await registry.close();
   }
-  return { master, signer };
+  return { master, signer, issuer: issuerKey };
 }
 
 async function serveNode(input: Input): Promise<number> {
   const dir = dataDirectory(input.text("data"));
+  const names = namesOf(input);
   const masterKey = readSecret("master-key", { dir, dev: false, env: input.env });
   const host = input.text("host");
   const httpsPort = await concretePort(input.integer("https-port", 0, PORT_MAX), host);
@@ -166,10 +238,10 @@ async function serveNode(input: Input): Promise<number> {
     dir,
     masterKey,
     host,
+    names,
     httpsPort,
     brokerPort: input.integer("broker-port", 0, PORT_MAX),
-    issuer: input.optional("issuer") ?? issuerName(httpsPort),
-    ...trustOf(input),
+    ...trustOf(input, issuerName(httpsPort, names[0])),
   });
   const ready = { https: httpsPort, broker: node.brokerPort };
   announce(input, ready, `node is up: HTTPS ${ready.https}, broker ${ready.broker}`);
@@ -178,22 +250,34 @@ async function serveNode(input: Input): Promise<number> {
   return 0;
 }
 
-async function serveSigner(input: Input): Promise<number> {
-  const dir = dataDirectory(input.text("data"));
-  const signerKey = readSecret("signer-key", { dir, dev: false, env: input.env });
+/** The issuer's name for a service that is started alone. Throws ProtocolError `malformed`. */
+function issuerOf(input: Input): string {
   const issuer = input.optional("issuer");
   const port = input.integer("https-port", 0, PORT_MAX);
   if (issuer === undefined && port === 0)
     throw new ProtocolError("malformed", "--issuer: expected with --https-port 0");
+  return issuer ?? issuerName(port, "localhost");
+}
+
+async function serveSigner(input: Input): Promise<number> {
+  const dir = dataDirectory(input.text("data"));
+  const signerKey = readSecret("signer-key", { dir, dev: false, env: input.env });
+  const trust = trustOf(input, issuerOf(input));
   const { startSigner } = await import("../signer-process.ts");
-  const signer = await startSigner({
-    dir,
-    signerKey,
-    issuer: issuer ?? issuerName(port),
-    ...trustOf(input),
-  });
+  const signer = await startSigner({ dir, signerKey, ...trust });
   announce(input, {}, "signer is up");
   await stopped(input);
   await signer.close();
+  return 0;
+}
+
+async function serveIssuer(input: Input): Promise<number> {
+  const dir = dataDirectory(input.text("data"));
+  const issuerKey = readSecret("issuer-key", { dir, dev: false, env: input.env });
+  const { startIssuer } = await import("../issuer-process.ts");
+  const issuer = await startIssuer({ dir, issuerKey, issuer: issuerOf(input) });
+  announce(input, {}, "token issuer is up");
+  await stopped(input);
+  await issuer.close();
   return 0;
 }

@@ -17,9 +17,11 @@ export const TENANT_COMMANDS: readonly Command[] = [
       return withRegistry(input, async (registry, dir) => {
         // Loaded here: with it comes the API, which the other commands can do without.
         const { provisionTenant } = await import("../provisioning.ts");
-        const signerKey = readSecret("signer-key", { dir, dev: input.flag("dev"), env: input.env });
+        const from = { dir, dev: input.flag("dev"), env: input.env };
+        const signerKey = readSecret("signer-key", from);
+        const issuerKey = readSecret("issuer-key", from);
         const audit = byOperator(input, "tenant.create", `tenant:${id}`);
-        const made = await provisionTenant({ registry, dir, id, signerKey, audit });
+        const made = await provisionTenant({ registry, dir, id, signerKey, issuerKey, audit });
         input.print(
           { tenant: id, ...made },
           [

@@ -1,7 +1,7 @@
 /**
  * The embedded OAuth2 issuer: oidc-provider with one grant, client credentials (RFC 6749 § 4.4), for backends. Tokens
- * are JWTs (RFC 9068), so nothing is kept of them. It is behind HTTPS like the API and lives beside it; an operator may
- * configure another issuer in its place.
+ * are JWTs (RFC 9068), so nothing is kept of them. It is reached by HTTPS on the API's port; an operator may configure
+ * another issuer in its place.
  */
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -41,13 +41,18 @@ export type IssuerOptions = {
   readonly audience: string;
   /** All scopes there are. */
   readonly scopes: readonly string[];
-  /** The platform's; holds the signing key, which is made at the first opening. */
+  /** The issuer's own; holds the signing key, which is made at the first opening where the vault may be written. */
   readonly vault: Vault;
   /** Asked for each token. */
   readonly clients: IssuerClients;
   readonly clock: Clock;
   readonly log: Log;
   readonly limits?: { readonly byClient?: AttemptLimits; readonly byAddress?: AttemptLimits };
+  /**
+   * Whoever speaks HTTPS stands before it and says by `x-forwarded-for` whom it speaks for: nobody else can reach the
+   * issuer then, and nobody else could say so.
+   */
+  readonly proxied?: boolean;
 };
 
 export type Issuer = {
@@ -88,6 +93,7 @@ export async function openIssuer(options: IssuerOptions): Promise<Issuer> {
   provider.Client.prototype.compareClientSecret = async function compare(actual) {
     return (await options.clients.verifyClient(this.clientId, actual)) !== undefined;
   };
+  provider.proxy = options.proxied === true;
   provider.use(slowDown(options));
   provider.on("server_error", (_context, error) => {
     options.log.error("issuer.failed", { what: error.name });
@@ -222,8 +228,9 @@ function slowDown(
   };
 }
 
+/** As the provider knows it: of the connection, or as the proxy says where there is one. */
 function addressOf(context: Context): string {
-  return context.req.socket.remoteAddress ?? "";
+  return context.ip;
 }
 
 /** A client from an address. */

@@ -7,6 +7,7 @@ declare module "oidc-provider" {
   export type Context = {
     readonly req: IncomingMessage;
     readonly path: string;
+    readonly ip: string;
     status: number;
     body: unknown;
     readonly set: (name: string, value: string) => void;
@@ -27,6 +28,7 @@ declare module "oidc-provider" {
   export class Provider {
     constructor(issuer: string, configuration: Readonly<Record<string, unknown>>);
     readonly Client: { readonly prototype: Client };
+    proxy: boolean;
     use(middleware: (context: Context, next: () => Promise<void>) => Promise<void>): this;
     on(event: "server_error", listener: (context: Context, error: Error) => void): this;
     on(event: "grant.error", listener: (context: Context, error: Error) => void): this;

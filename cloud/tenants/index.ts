@@ -4,8 +4,15 @@
  */
 export type { AuditReport } from "./audit-chain.ts";
 export { createCache } from "./cache.ts";
+export {
+  type Client,
+  type ClientSeal,
+  clientSeal,
+  type IssuerClientTable,
+  openIssuerClients,
+} from "./clients.ts";
 export { makeDirectory, readIfThere, replaceFile } from "./files.ts";
-export type { Client, EnrolmentGrant, Platform } from "./platform.ts";
+export type { EnrolmentGrant, Platform } from "./platform.ts";
 export {
   type NewTenant,
   openRegistry,

@@ -33,6 +33,10 @@ CREATE TABLE enrolment_tokens /* each lets one car in, once */ (
 ) STRICT;
 ${AUDIT_SQL}`,
   },
+  {
+    name: "clients sealed by the issuer",
+    sql: "ALTER TABLE clients ADD COLUMN seal /* MAC by the token issuer's key over all that it may do */ BLOB;",
+  },
 ];
 
 export const PLATFORM_CLASSES: ColumnClasses = {
@@ -44,6 +48,7 @@ export const PLATFORM_CLASSES: ColumnClasses = {
     scopes: ["Internal"],
     salt: ["Confidential"],
     secret_hash: ["Confidential"],
+    seal: ["Internal"],
     created_at_ms: ["Internal"],
     revoked_at_ms: ["Internal"],
   },

@@ -129,14 +129,21 @@ function numberOf(
   return number;
 }
 
-/** Unix milliseconds of an ISO 8601 time with an offset. Throws ProtocolError `malformed`. */
+/**
+ * Unix milliseconds of an ISO 8601 time with an offset; a day that no calendar has is refused and not rolled over.
+ * Throws ProtocolError `malformed`.
+ */
 export function timeOf(name: string, value: string): number {
-  const shaped = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/.test(
-    value,
-  );
-  const ms = shaped ? Date.parse(value) : Number.NaN;
-  if (!(ms >= 0)) {
+  const shaped = TIME.exec(value);
+  const ms = shaped === null ? Number.NaN : Date.parse(value);
+  const [, date = "", hours = ""] = shaped ?? [];
+  // What the engine makes of the date alone: 2026-02-30 would have become 2026-03-02.
+  const day = shaped === null ? Number.NaN : Date.parse(`${date}T00:00:00Z`);
+  const real = ms >= 0 && day >= 0 && new Date(day).toISOString().startsWith(date);
+  if (!real || hours === "24") {
     throw new ProtocolError("malformed", `${name}: expected a time like 2026-11-21T08:00:00Z`);
   }
   return ms;
 }
+
+const TIME = /^(\d{4}-\d\d-\d\d)T(\d\d):\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;

@@ -2,9 +2,9 @@
  * The signer as a process: listens on a Unix socket that only this user may open, reads bounded frames, and hands
  * each request to the core. It has the only access to the tenants' command keys and takes no other input.
  */
-import { rm } from "node:fs/promises";
-import { createServer, connect as dial, type Server, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { type Clock, type Log, ProtocolError, type Timer } from "@kerbside/protocol";
+import { listenPrivately } from "../private-socket.ts";
 import { Signer, type SignerParts } from "./core.ts";
 import { FrameReader, frameAnswer, readRequest, type SignerAnswer } from "./wire.ts";
 
@@ -13,8 +13,6 @@ export const SIGNER_CONNECTIONS_MAX = 32;
 export const SIGNER_IN_FLIGHT_MAX = 64;
 /** A frame that has begun must end within this. */
 export const FRAME_MS_MAX = 5000;
-/** A path longer than this does not fit into the address of a Unix socket (unix(7): 108 bytes with the final 0). */
-const SOCKET_PATH_BYTES_MAX = 107;
 const WORDS_MAX = 500;
 
 export type SignerOptions = SignerParts & {
@@ -29,16 +27,6 @@ export type RunningSigner = { readonly close: () => Promise<void> };
  */
 export async function runSigner(options: SignerOptions): Promise<RunningSigner> {
   const { socket: path, clock, log } = options;
-  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
-    throw new ProtocolError(
-      "malformed",
-      `signer socket: expected a path of at most ${SOCKET_PATH_BYTES_MAX} bytes`,
-    );
-  }
-  if (await isListening(path)) {
-    throw new ProtocolError("conflict", "signer socket: another signer listens there");
-  }
-  await rm(path, { force: true });
   const signer = new Signer(options);
   const connections = new Set<Socket>();
   const server = createServer((socket) => {
@@ -47,37 +35,13 @@ export async function runSigner(options: SignerOptions): Promise<RunningSigner> 
     serveConnection(socket, signer, clock, log);
   });
   server.maxConnections = SIGNER_CONNECTIONS_MAX;
-  await listen(server, path);
+  await listenPrivately(server, path, "signer");
   return {
     close: async () => {
       for (const socket of connections) socket.destroy();
       await new Promise<void>((done) => server.close(() => done()));
     },
   };
-}
-
-/** The socket is never, not for a moment, open to other users: it is made, within this call, under the mask. */
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise<void>((done, fail) => {
-    server.once("error", fail);
-    const before = process.umask(0o177);
-    server.listen(path, () => {
-      server.off("error", fail);
-      done();
-    });
-    process.umask(before);
-  });
-}
-
-function isListening(path: string): Promise<boolean> {
-  return new Promise((done) => {
-    const probe = dial(path);
-    probe.once("connect", () => {
-      probe.destroy();
-      done(true);
-    });
-    probe.once("error", () => done(false));
-  });
 }
 
 function serveConnection(socket: Socket, signer: Signer, clock: Clock, log: Log): void {

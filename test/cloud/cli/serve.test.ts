@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect as tlsConnect } from "node:tls";
+import { type PeerCertificate, connect as tlsConnect } from "node:tls";
 import { callApi, signIn } from "@kerbside/cloud";
+import { openVault } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { runCloud, type ServingCloud, serveCloud } from "../../support/cloud-process.ts";
@@ -94,23 +95,85 @@ test("P-01 neither port speaks anything but TLS 1.3", async () => {
 
 test("P-03 P-11 each process has only its own secret, and none in its title", () => {
   const secret = (name: string): string => readFileSync(join(dir, "secrets", name), "utf8").trim();
-  const rows: readonly [words: string, own: string, other: string][] = [
-    ["serve node", "master-key", "signer-key"],
-    ["serve signer", "signer-key", "master-key"],
+  const rows: readonly [words: string, own: string][] = [
+    ["serve node", "master-key"],
+    ["serve signer", "signer-key"],
+    ["serve issuer", "issuer-key"],
   ];
-  for (const [words, own, other] of rows) {
+  for (const [words, own] of rows) {
     const environ = readFileSync(`/proc/${child(words)}/environ`, "latin1");
     assert.ok(environ.includes(secret(own)), `${words} has its own`);
-    assert.not(environ.includes(secret(other)), `${words} has no other`);
+    for (const [, other] of rows)
+      assert.is(environ.includes(secret(other)), other === own, `${words} has ${other}`);
     for (const { words: title } of childrenOf(cloud.child.pid))
       assert.not(title.includes(secret(own)));
   }
   assert.is(readlinkSync(`/proc/${child("serve signer")}/cwd`), dir);
-  for (const name of ["master-key", "signer-key"]) assert.not(cloud.log().includes(secret(name)));
+  for (const [, name] of rows) assert.not(cloud.log().includes(secret(name)));
 });
 
+test("P-02 P-11 with all that the node has, nobody gets at the issuer's key", async () => {
+  const key = (name: string): Uint8Array =>
+    new Uint8Array(
+      Buffer.from(readFileSync(join(dir, "secrets", name), "utf8").trim(), "base64url"),
+    );
+  const held = openVault(join(dir, "platform-vault.sealed"), key("master-key"), "platform", "read");
+  assert.equal(
+    (await held.names()).filter((name) => /oauth|issuer/.test(name)),
+    ["issuer/keys"],
+  );
+  const handed = Buffer.from((await held.get("issuer/keys")) ?? new Uint8Array()).toString();
+  assert.not.match(handed, /"d":/, "the public half only");
+  const file = join(dir, "issuer-vault.sealed");
+  for (const other of ["master-key", "signer-key"]) {
+    const read = openVault(file, key(other), "issuer", "read").get("oauth/signing-key");
+    const code = await read.then(
+      () => "opened",
+      (error: { code?: string }) => error.code,
+    );
+    assert.is(code, "unauthenticated", other);
+  }
+  assert.ok(await openVault(file, key("issuer-key"), "issuer", "read").get("oauth/signing-key"));
+});
+
+test("without the embedded issuer there is no process, no address and no belief of it", async () => {
+  const alone = join(base, "alone");
+  const issuer = ["--trust-issuer", "https://login.example", "--trust-jwks"];
+  const refused = await runCloud(["serve", "--data", alone, "--dev", "--no-embedded-issuer"]);
+  assert.is(refused.code, 2, refused.err);
+  assert.match(refused.err, /--trust-issuer/);
+  const words = [...issuer, "https://login.example/jwks", "--no-embedded-issuer"];
+  const other = await serveCloud(alone, [...words, "--name", "cars.example,127.0.0.9"]);
+  try {
+    const started = childrenOf(other.child.pid).map(({ words }) => words);
+    assert.is(started.length, 2);
+    assert.not(started.some((each) => each.includes("serve issuer")));
+    const base = new URL(`https://localhost:${other.https}`);
+    const root = readFileSync(join(alone, "tls", "ca.pem"), "utf8");
+    const { status } = await callApi(base, root, { method: "GET", path: "/oauth/jwks" });
+    assert.is(status, 404);
+    const { subjectaltname = "" } = await certificateAt(other.https, root);
+    for (const name of ["DNS:cars.example", "DNS:localhost", "IP Address:127.0.0.9"])
+      assert.ok(subjectaltname.includes(name), name);
+  } finally {
+    await other.stop();
+  }
+  const wrong = await runCloud(["serve", "--data", alone, "--dev", "--name", "no name"]);
+  assert.is(wrong.code, 2, wrong.err);
+});
+
+function certificateAt(port: number, root: string): Promise<PeerCertificate> {
+  return new Promise((resolve, reject) => {
+    const socket = tlsConnect({ port, host: "localhost", ca: root }, () => {
+      resolve(socket.getPeerCertificate());
+      socket.destroy();
+    });
+    socket.on("error", reject);
+  });
+}
+
 test("a service that is killed is started again, on the same port", async () => {
-  for (const words of ["serve signer", "serve node"]) {
+  for (const words of ["serve signer", "serve node", "serve issuer"]) {
     const before = child(words);
     process.kill(before, "SIGKILL");
     await until(`${words} to be back`, () => child(words) !== before && child(words) !== 0);
@@ -121,7 +184,12 @@ test("a service that is killed is started again, on the same port", async () => 
       () => false,
     ),
   );
-  assert.ok(await tokenOf("demo-backend"));
+  await until("the issuer to answer", () =>
+    tokenOf("demo-backend").then(
+      () => true,
+      () => false,
+    ),
+  );
 });
 
 test("a port in use, or a second cloud on the data, ends with one line and status 1", async () => {
@@ -155,9 +223,9 @@ test("without keys, serve says which and where", async () => {
 test("a supervisor that is killed takes its services with it", async () => {
   const victim = await serveCloud(join(base, "victim"));
   const children = childrenOf(victim.child.pid).map(({ pid }) => pid);
-  assert.is(children.length, 2);
+  assert.is(children.length, 3);
   victim.child.kill("SIGKILL");
-  await until("both services to end", () => children.every((pid) => !isAlive(pid)));
+  await until("all services to end", () => children.every((pid) => !isAlive(pid)));
 });
 
 function isAlive(pid: number): boolean {

@@ -2,7 +2,7 @@
 import { copyFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { ProtocolError, randomBytes, tenantId } from "@kerbside/protocol";
-import { openRegistry, openSignerTenants } from "@kerbside/tenants";
+import { clientSeal, openIssuerClients, openRegistry, openSignerTenants } from "@kerbside/tenants";
 import BetterSqlite3 from "better-sqlite3";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,6 +13,8 @@ import {
   tenantDirectories,
   testRegistry,
 } from "../../support/tenant-engine.ts";
+
+const ISSUER_KEY = randomBytes(32);
 
 const test = suite<{ files: TestRegistry }>("registry");
 test.before.each(async (context) => {
@@ -98,15 +100,15 @@ test("a removed tenant is gone with its files, clients and tokens", async ({ fil
   await files.create("demo");
   const { platform } = files.registry;
   const demo = tenantId("demo");
-  const secret = await platform.createClient(
-    { client: "demo-backend", tenant: demo, scopes: ["a"] },
-    AUDIT,
-  );
-  assert.ok(await platform.verifyClient("demo-backend", secret));
+  const client = { client: "demo-backend", tenant: demo, scopes: ["a"] };
+  const secret = await platform.createClient(client, clientSeal(ISSUER_KEY), AUDIT);
+  const clients = openIssuerClients(files.dir, ISSUER_KEY);
+  assert.ok(await clients.verifyClient("demo-backend", secret));
   await files.registry.remove(demo, AUDIT);
   assert.equal(tenantDirectories(files.dir), []);
   assert.is(await files.registry.tenant("demo"), undefined);
-  assert.is(await platform.verifyClient("demo-backend", secret), undefined);
+  assert.is(await clients.verifyClient("demo-backend", secret), undefined);
+  clients.close();
   await refuses("not_found", files.registry.remove(demo, AUDIT));
   await files.create("demo");
   assert.ok(await files.registry.tenant("demo"), "and can be made anew");
@@ -162,18 +164,59 @@ test("P-12 a client's secret is kept as a hash, and revoked it opens nothing", a
   await files.create("demo");
   const { platform } = files.registry;
   const client = { client: "demo-backend", tenant: tenantId("demo"), scopes: ["a", "b"] };
-  const secret = await platform.createClient(client, AUDIT);
+  const seal = clientSeal(ISSUER_KEY);
+  const secret = await platform.createClient(client, seal, AUDIT);
+  const clients = openIssuerClients(files.dir, ISSUER_KEY);
   assert.not(allBytes(files.dir).includes(secret));
   assert.not(allBytes(files.dir).includes(Buffer.from(secret, "base64url")));
-  assert.equal(await platform.verifyClient("demo-backend", secret), client);
+  assert.equal(await clients.verifyClient("demo-backend", secret), client);
   const rows = [`${secret}x`, "", secret.slice(1), "x".repeat(100_000)];
-  for (const wrong of rows)
-    assert.is(await platform.verifyClient("demo-backend", wrong), undefined);
-  assert.is(await platform.verifyClient("nobody", secret), undefined);
-  await refuses("conflict", platform.createClient(client, AUDIT));
+  for (const wrong of rows) assert.is(await clients.verifyClient("demo-backend", wrong), undefined);
+  assert.is(await clients.verifyClient("nobody", secret), undefined);
+  await refuses("conflict", platform.createClient(client, seal, AUDIT));
   await platform.revokeClient("demo-backend", AUDIT);
-  assert.is(await platform.verifyClient("demo-backend", secret), undefined);
-  assert.is(await platform.client("demo-backend"), undefined);
+  assert.is(await clients.verifyClient("demo-backend", secret), undefined);
+  assert.is(await clients.client("demo-backend"), undefined);
+  clients.close();
+});
+
+test("P-02 whoever writes to the platform's store makes no client that the issuer believes", async ({
+  files,
+}) => {
+  await files.create("demo");
+  const { platform } = files.registry;
+  const client = { client: "demo-backend", tenant: tenantId("demo"), scopes: ["a"] };
+  const secret = await platform.createClient(client, clientSeal(ISSUER_KEY), AUDIT);
+  // As somebody who took over the node would, with all of the node's secrets and without the issuer's.
+  const forged = { ...client, client: "forged" };
+  const own = await platform.createClient(forged, clientSeal(files.masterKey), AUDIT);
+  const clients = openIssuerClients(files.dir, ISSUER_KEY);
+  assert.is(await clients.verifyClient("forged", own), undefined);
+  const rows: readonly (readonly [why: string, change: string])[] = [
+    ["more scopes", "UPDATE clients SET scopes = 'a b'"],
+    ["another's secret", "UPDATE clients SET salt = x'00', secret_hash = x'00'"],
+    ["no seal", "UPDATE clients SET seal = NULL"],
+  ];
+  const database = new BetterSqlite3(join(files.dir, "platform.sqlite"));
+  const keep = database.prepare("SELECT * FROM clients WHERE client = 'demo-backend'").get();
+  assert.ok(keep);
+  for (const [why, change] of rows) {
+    const { changes } = database.prepare(`${change} WHERE client = 'demo-backend'`).run();
+    assert.is(changes, 1);
+    assert.is(await clients.client("demo-backend"), undefined, why);
+    const { scopes, salt, secret_hash, seal } = keep as Record<string, unknown>;
+    database
+      .prepare(
+        "UPDATE clients SET scopes = ?, salt = ?, secret_hash = ?, seal = ? WHERE client = ?",
+      )
+      .run(scopes, salt, secret_hash, seal, "demo-backend");
+    assert.ok(await clients.verifyClient("demo-backend", secret), "as it was");
+  }
+  database.exec("UPDATE clients SET seal = NULL");
+  assert.is(platform.sealClients(clientSeal(ISSUER_KEY)), 2, "once, by whoever sets the cloud up");
+  assert.ok(await clients.verifyClient("demo-backend", secret));
+  database.close();
+  clients.close();
 });
 
 test("an enrolment token lets one car in, once, in time", async ({ files }) => {

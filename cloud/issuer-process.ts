@@ -1,0 +1,37 @@
+/**
+ * The token issuer as a service: its own key and vault, the table of clients, and a Unix socket on which it speaks HTTP
+ * with the node, which is its proxy. No port of any kind, and no other service's secret.
+ */
+import { createServer } from "node:http";
+import { listenPrivately } from "@kerbside/commands";
+import { type IssuerParts, openEmbeddedIssuer } from "./issuer-keys.ts";
+import { serviceLog } from "./log.ts";
+import { issuerSocket, serviceClock } from "./ports.ts";
+
+/** A request must have arrived whole within this. */
+const REQUEST_MS_MAX = 15_000;
+const HEADER_BYTES_MAX: number = 16 * 1024;
+const CONNECTIONS_MAX = 256;
+
+export type RunningIssuer = { readonly close: () => Promise<void> };
+
+/** Rejects with ProtocolError where its key was never made, or the data directory is not one of a cloud. */
+export async function startIssuer(
+  options: Pick<IssuerParts, "dir" | "issuerKey" | "issuer">,
+): Promise<RunningIssuer> {
+  const clock = serviceClock();
+  const issuer = await openEmbeddedIssuer({ ...options, clock, log: serviceLog("issuer") }, "read");
+  const server = createServer(
+    { maxHeaderSize: HEADER_BYTES_MAX, requestTimeout: REQUEST_MS_MAX, noDelay: true },
+    issuer.handler,
+  );
+  server.maxConnections = CONNECTIONS_MAX;
+  await listenPrivately(server, issuerSocket(options.dir), "issuer");
+  return {
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise<void>((done) => server.close(() => done()));
+      issuer.close();
+    },
+  };
+}
