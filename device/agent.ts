@@ -18,7 +18,6 @@ import {
   type Transport,
 } from "@kerbside/protocol";
 import {
-  type CommandExecutor,
   createSession,
   type Identity,
   mqttTransport,
@@ -33,7 +32,7 @@ import { Entry } from "./entry.ts";
 import { openEpochNumbers } from "./epoch-numbers.ts";
 import { busFaults } from "./faults.ts";
 import { type Locks, startLocks } from "./locks.ts";
-import { PowerCare, SleepingTransport } from "./power-care.ts";
+import { awake, openBooking, startPower } from "./power-parts.ts";
 import { pushTaker } from "./pushes.ts";
 import { keepersOf, openShelves, type Shelves, tellDamaged } from "./shelves.ts";
 import { openTripFile, type TripFile } from "./trip-file.ts";
@@ -46,6 +45,8 @@ export type AgentOptions = {
   readonly random: Random;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** How long the processor has been suspended, in ms since any moment; left out, it never is. */
+  readonly suspendedMs?: () => number;
   readonly wires?: Wires;
 };
 
@@ -87,19 +88,6 @@ function openCarBuffer(
   });
 }
 
-/** Each command keeps the module awake for a while. */
-function awake(locks: Locks, power: PowerCare): CommandExecutor {
-  return {
-    ...locks.commands,
-    execute: async (command, requestHash) => {
-      power.take({ type: "activity" });
-      const answer = await locks.commands.execute(command, requestHash);
-      power.take({ type: "rental", open: locks.rental.rental().value === "open" });
-      return answer;
-    },
-  };
-}
-
 /**
  * Starts the agent; enrols first where it must. Throws ConfigError, ProfileError or ProtocolError before anything
  * begins; after that nothing ends it but `close`.
@@ -123,17 +111,25 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const epochs = openEpochNumbers(join(config.dataDir, "epoch"), clock);
   const policy = await openPolicyStore(join(config.dataDir, "policy", "rental"), config);
   const { sessionMs } = session;
-  const onRentalEnded = (): void => entry.rentalEnded();
+  const onRental = (open: boolean): void => {
+    if (!open) entry.rentalEnded();
+    power.take({ type: "rental", open });
+    power.look();
+  };
   const locks = await startLocks({
-    ...{ config, clock, random, log, car, policy, sessionMs, emit, onRentalEnded, ...wired },
+    ...{ config, clock, random, log, car, policy, sessionMs, emit, onRental, ...wired },
   });
-  const power = startPower({ clock, emit, car, locks, onEnter: (row) => transport.enter(row) });
+  const make = transportOf(options, identity);
+  const { power, transport, stop } = startPower(options, {
+    ...{ emit, car, locks, entry, identity, session, make },
+    uplink: () => uplink,
+  });
   const { collector, trips } = await collect({ ...options, car, locks, shelves, emit });
   const { name, version } = car.profile.profile;
-  const transport = new SleepingTransport(power.row(), transportOf(options, identity));
   const changed = (): void => {
     buffer.renew(identity.keys.ingestKey());
     uplink.announce();
+    power.look();
   };
   const uplink = startUplink({
     address: identity.address,
@@ -166,17 +162,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     for (const answer of answers) uplink.report(answer);
   });
   const parts = {
-    collector,
-    trips,
-    power,
-    car,
-    entry,
-    locks,
-    policy,
-    settled,
-    buffer,
-    uplink,
-    log,
+    ...{ collector, trips, car, entry, locks, policy, settled, buffer, uplink, log },
+    stopPower: stop,
   };
   return { close: () => closeAll(parts) };
 }
@@ -189,23 +176,6 @@ function transportOf(
   const broker = config.broker ?? identity.broker;
   return (keepaliveS) =>
     mqttTransport({ ...identity, ...broker, tls: () => identity.tls, clock, keepaliveS });
-}
-
-function startPower(parts: {
-  readonly clock: Clock;
-  readonly emit: Emit;
-  readonly car: Car;
-  readonly locks: Locks;
-  readonly onEnter: ConstructorParameters<typeof PowerCare>[0]["onEnter"];
-}): PowerCare {
-  const { clock, emit, car, locks, onEnter } = parts;
-  const lowV = car.profile.profile.limits.batteryLowV;
-  const power = new PowerCare({ clock, emit, lowV, onEnter });
-  car.watch((seen) => {
-    locks.seen(seen);
-    power.seen(seen);
-  });
-  return power;
 }
 
 /** From signals to events, by the schemes in force; a trip under way goes on. */
@@ -237,11 +207,6 @@ async function collect({
   return { collector, trips };
 }
 
-function openBooking({ rental }: Locks): string | undefined {
-  const now = rental.rental();
-  return now.value === "open" ? now.booking : undefined;
-}
-
 /** What comes down besides commands and acknowledgements: time, keys, policies, grants. */
 function downTaker(parts: {
   readonly entry: Entry;
@@ -268,7 +233,7 @@ function downTaker(parts: {
 type Parts = {
   readonly collector: Collector;
   readonly trips: TripFile;
-  readonly power: PowerCare;
+  readonly stopPower: () => void;
   readonly car: Car;
   readonly entry: Entry;
   readonly locks: Locks;
@@ -280,11 +245,11 @@ type Parts = {
 };
 
 async function closeAll(parts: Parts): Promise<void> {
-  const { collector, trips, power, car, entry, locks, policy, settled, buffer, uplink, log } =
-    parts;
+  const { collector, trips, stopPower, car, entry } = parts;
+  const { locks, policy, settled, buffer, uplink, log } = parts;
   collector.close();
   await trips.close();
-  power.stop();
+  stopPower();
   await car.stop();
   await entry.close();
   await locks.stop();

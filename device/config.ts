@@ -11,6 +11,10 @@ import { Compile } from "typebox/compile";
 const path = (what: string): Type.TString =>
   Type.String({ minLength: 1, maxLength: 4096, description: what });
 const port = Type.Integer({ minimum: 1, maximum: 65_535 });
+const seconds = (what: string): Type.TInteger =>
+  Type.Integer({ minimum: 1, maximum: 7 * 86_400, description: what });
+const volts = (what: string): Type.TNumber =>
+  Type.Number({ minimum: 5, maximum: 60, description: what });
 
 const bus = Type.Union([
   Type.Object(
@@ -82,6 +86,31 @@ export const configSchema = Type.Object(
         { additionalProperties: false },
       ),
     ),
+    modem: Type.Optional(
+      Type.Object(
+        {
+          path: path("tty on which the modem says that a message came, or a Unix socket"),
+          baudRate: Type.Integer({ minimum: 1200, maximum: 2_000_000, default: 115_200 }),
+        },
+        { additionalProperties: false, description: "wakes a sleeping car" },
+      ),
+    ),
+    power: Type.Optional(
+      Type.Object(
+        {
+          parkedS: Type.Optional(seconds("a parked car that nobody needs sleeps after this")),
+          wokenS: Type.Optional(seconds("a woken car stays awake this long")),
+          rentalSoonS: Type.Optional(seconds("a booking this near keeps the car reachable")),
+          lowV: Type.Optional(volts("at rest below this it sleeps, unless it is needed soon")),
+          criticalV: Type.Optional(volts("below this it sleeps whatever is booked")),
+          stateFile: Type.Optional(path("where the platform is told what may be switched off")),
+        },
+        {
+          additionalProperties: false,
+          description: "12 V care, where the profile knows no better",
+        },
+      ),
+    ),
     trackWindowMs: Type.Integer({ minimum: 250, maximum: 5000, default: 1000 }),
   },
   { additionalProperties: false },
@@ -112,10 +141,13 @@ export function readConfig(file: string): AgentConfig {
   const given = raw["lock"];
   const byLink = isRecord(given) && (given["driver"] ?? "link") === "link";
   const lock = byLink ? { ...LOCK_DEFAULTS, ...given } : given;
-  const reader = isRecord(raw["reader"])
-    ? { reader: { baudRate: LOCK_DEFAULTS.baudRate, ...raw["reader"] } }
-    : {};
-  const filled: unknown = { ...DEFAULTS, ...raw, lock, ...reader };
+  const lines = Object.fromEntries(
+    (["reader", "modem"] as const).flatMap((name) => {
+      const line = raw[name];
+      return isRecord(line) ? [[name, { baudRate: LOCK_DEFAULTS.baudRate, ...line }]] : [];
+    }),
+  );
+  const filled: unknown = { ...DEFAULTS, ...raw, lock, ...lines };
   if (!validator.Check(filled)) {
     const [first] = validator.Errors(filled);
     const where = first?.instancePath === "" ? "" : ` at ${first?.instancePath}`;
@@ -138,6 +170,12 @@ export function readConfig(file: string): AgentConfig {
     },
     bus: filled.bus.driver === "socket" ? { ...filled.bus, path: at(filled.bus.path) } : filled.bus,
     ...(filled.gnss === undefined ? {} : { gnss: { ...filled.gnss, path: at(filled.gnss.path) } }),
+    ...(filled.modem === undefined
+      ? {}
+      : { modem: { ...filled.modem, path: at(filled.modem.path) } }),
+    ...(filled.power?.stateFile === undefined
+      ? {}
+      : { power: { ...filled.power, stateFile: at(filled.power.stateFile) } }),
     ...(filled.reader === undefined
       ? {}
       : {

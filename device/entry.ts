@@ -132,6 +132,23 @@ export class Entry {
     return { bootMs, wallOffsetMs: wallMs - bootMs, doubtMs: UNKNOWN_DOUBT_MS };
   }
 
+  /** When the next booking begins that the car knows of, on the boot clock, but for the one whose rental is open. */
+  nextBookingMs(open: string | undefined): number | undefined {
+    const reading = this.#time.read();
+    if (reading.value === "unknown") return undefined;
+    const toBootMs = this.#options.clock.bootMs() - reading.wallMs;
+    const waiting = (this.#grants.list()?.grants ?? []).filter(
+      ({ toMs, booking }) => toMs > reading.wallMs && booking !== open,
+    );
+    const first = Math.min(...waiting.map(({ fromMs }) => fromMs));
+    return waiting.length === 0 ? undefined : first + toBootMs;
+  }
+
+  /** After a suspend that the line to the reader slept through. */
+  resumed(): void {
+    this.#started?.reader?.wake();
+  }
+
   announces(): { readonly grantsVersion: number } {
     return { grantsVersion: this.#grants.confirmedVersion() };
   }

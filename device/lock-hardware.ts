@@ -104,19 +104,36 @@ export type LockHardwareOptions = {
   readonly wires?: Wires;
 };
 
+/** The lock, and what the module's sleep means to it. */
+export type LockHardware = LockPort & {
+  readonly stop: () => void;
+  /** The module goes to sleep. */
+  readonly rest: () => void;
+  /** It has been asleep. */
+  readonly wake: () => void;
+  /** Resolves once the lock can be asked again after a wake, or is given up on. */
+  readonly awake: () => Promise<void>;
+};
+/** A body computer sleeps and wakes by itself. */
+const BY_ITSELF = { rest: () => undefined, wake: () => undefined, awake: async () => undefined };
+
 /** Begins to look for the lock. Throws ConfigError before anything begins. */
-export function startLockHardware(
-  options: LockHardwareOptions,
-): LockPort & { readonly stop: () => void } {
+export function startLockHardware(options: LockHardwareOptions): LockHardware {
   const { config, car, clock, random, log, onSeen } = options;
   if (config.lock.driver === "can") {
-    return new CanLockDriver({
+    const byCan = new CanLockDriver({
       locking: canLockingOf(car.profile),
       send: (frame) => car.send(frame),
       sensed: () => sensedBySignals(car.store),
       clock,
       log,
     });
+    return {
+      actuate: (action) => byCan.actuate(action),
+      report: () => byCan.report(),
+      stop: () => byCan.stop(),
+      ...BY_ITSELF,
+    };
   }
   const driver = new LockDriver({
     link: (options.wires?.line ?? serialLink)(config.lock.path, config.lock.baudRate),

@@ -54,8 +54,8 @@ export type LocksOptions = {
   readonly policy: PolicyStore;
   readonly sessionMs: () => number;
   readonly emit: (event: NewEvent) => void;
-  /** No rental is open any more. */
-  readonly onRentalEnded?: () => void;
+  /** A rental has begun or ended. */
+  readonly onRental?: (open: boolean) => void;
   readonly wires?: Wires;
 };
 
@@ -75,7 +75,9 @@ export type Locks = {
   readonly interrupted: Promise<readonly Answer[]>;
   /** Tells of the end of each command that was answered `armed`. One listener. */
   readonly onLate: (listener: (answer: Answer) => void) => void;
-  /** After a resume from suspend nothing that was armed before goes on. */
+  /** The module goes to sleep. Whatever moves by then is sensed at the next report. */
+  readonly rest: () => void;
+  /** After a resume from suspend nothing that was armed before goes on, and the line begins anew. */
   readonly resumed: () => Promise<void>;
   /** What was seen in the car. */
   readonly seen: (seen: CarSeen) => void;
@@ -108,7 +110,7 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
     onChange: (effect) => {
       emit(rentalEvent(effect));
       if (effect.type === "started") void executor.disarm("rental_opened");
-      else options.onRentalEnded?.();
+      options.onRental?.(effect.type === "started");
     },
   });
   const late = new Late(emit);
@@ -134,11 +136,16 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
     wait.cancel();
     return executor.settleInterrupted();
   });
+  const ready = (): Promise<unknown> => interrupted.then(() => driver.awake());
   return {
     interrupted,
     rental,
     onLate: (listener) => late.listen(listener),
-    resumed: () => executor.disarm("resumed"),
+    rest: () => driver.rest(),
+    resumed: () => {
+      driver.wake();
+      return executor.disarm("resumed");
+    },
     seen: (seen) => {
       takeSeen(rental, seen);
       executor.seen();
@@ -146,7 +153,7 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
     cause: () => moving.cause(),
     locked: () => lockedBy(driver.report()),
     allow: (asked) =>
-      interrupted.then(() => {
+      ready().then(() => {
         const order = orderOf(options, journal.counter(), asked);
         return moving.during(
           order,
@@ -154,7 +161,7 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
           "access",
         );
       }),
-    commands: commandsOf({ executor, interrupted, moving, late, emit, log }),
+    commands: commandsOf({ executor, ready, moving, late, emit, log }),
     stop: async () => {
       driver.stop();
       rental.stop();
@@ -166,14 +173,14 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
 
 function commandsOf({
   executor,
-  interrupted,
+  ready,
   moving,
   late,
   emit,
   log,
 }: {
   readonly executor: Executor;
-  readonly interrupted: Promise<unknown>;
+  readonly ready: () => Promise<unknown>;
   readonly moving: Movement;
   readonly late: Late;
   readonly emit: (event: NewEvent) => void;
@@ -182,7 +189,7 @@ function commandsOf({
   return {
     recorded: (command, requestHash) => executor.recorded(command, requestHash),
     execute: async (command, requestHash) => {
-      await interrupted;
+      await ready();
       const answer = await moving.during(command, executor.execute(command, requestHash));
       if (!answer.replayed) {
         late.expect(command, answer);

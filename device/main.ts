@@ -49,7 +49,11 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   const config = readConfig(file);
   const { signal } = ending;
   const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
-  const agent = await startAgent({ config, clock, random: systemRandom, log: agentLog(), signal });
+  const suspendedMs = (): number => uptimeMs() - performance.now();
+  const agent = await startAgent({
+    ...{ config, clock, log: agentLog(), signal, suspendedMs },
+    random: systemRandom,
+  });
   const ready = { ready: true, tenant: config.tenant, vehicle: config.vehicle };
   process.stdout.write(
     json ? `${JSON.stringify(ready)}\n` : `The agent of ${config.vehicle} runs. Ctrl-C ends it.\n`,

@@ -1,8 +1,9 @@
 /**
- * 12 V care in the agent: feeds the power machine with what is seen and carries its effects out. In deep sleep the
- * uplink is closed and opened by a wake only; suspending the processor and switching supplies is the platform's, which
- * is told by `enter`.
+ * 12 V care in the agent: feeds the power machine with what is seen and carries its effects out. Suspending the
+ * processor and switching supplies is the platform's, which is told of each state by a file; that the processor was
+ * suspended is seen by the clock, however it came about.
  */
+import { renameSync, writeFileSync } from "node:fs";
 import {
   nextPower,
   POWER_LIMITS,
@@ -13,40 +14,70 @@ import {
   type PowerRow,
   startPower,
 } from "@kerbside/immobiliser";
-import type {
-  Clock,
-  NewEvent,
-  Timer,
-  Transport,
-  TransportConnection,
-  TransportEvents,
-} from "@kerbside/protocol";
+import type { Clock, Log, NewEvent, Timer } from "@kerbside/protocol";
 import type { CarSeen } from "./car.ts";
+import type { AgentConfig } from "./config.ts";
 
-const TICK_MS = 30_000;
+const TICK_MS_MAX = 30_000;
+const TICK_MS_MIN = 250;
+/** How often it is looked whether the processor was suspended, and what counts as that. */
+const SUSPEND_LOOK_MS = 1000;
+const SUSPEND_MS_MIN = 500;
 
 export type PowerCareOptions = {
   readonly clock: Clock;
   readonly emit: (event: NewEvent) => void;
-  /** Of the profile, where it knows better. */
-  readonly lowV?: number | undefined;
-  /** Told of each state entered: the platform's part of it. */
-  readonly onEnter: (row: PowerRow) => void;
+  readonly limits: PowerLimits;
+  /** When the next booking that the car knows of begins, on the boot clock. */
+  readonly nextBookingMs: () => number | undefined;
+  /** How long the processor has been suspended since it started, where the platform can tell. */
+  readonly suspendedMs?: (() => number) | undefined;
+  /** Told of each state entered. `wakeAtMs`: when to wake by itself, on the boot clock. */
+  readonly onEnter: (entered: Entered) => void;
+  /** The module has been asleep: called before it enters the state that it wakes up to. */
+  readonly onResumed: () => void;
+  /** The processor was suspended, in whatever state: lines that stayed open have lost their sessions. */
+  readonly onSuspended: () => void;
 };
+export type Entered = {
+  readonly state: Power["state"];
+  readonly row: PowerRow;
+  readonly wakeAtMs?: number;
+};
+
+/** The tenant's figures before the profile's, those before the shipped ones. */
+export function powerLimits(
+  power: AgentConfig["power"],
+  profile: { readonly batteryLowV?: number },
+): PowerLimits {
+  const { parkedS, wokenS, rentalSoonS, lowV, criticalV } = power ?? {};
+  const ms = (seconds: number | undefined, otherwise: number): number =>
+    seconds === undefined ? otherwise : 1000 * seconds;
+  return {
+    rentalSoonMs: ms(rentalSoonS, POWER_LIMITS.rentalSoonMs),
+    parkedMsMax: ms(parkedS, POWER_LIMITS.parkedMsMax),
+    wokenMs: ms(wokenS, POWER_LIMITS.wokenMs),
+    lowV: lowV ?? profile.batteryLowV ?? POWER_LIMITS.lowV,
+    criticalV: criticalV ?? POWER_LIMITS.criticalV,
+  };
+}
 
 export class PowerCare {
   readonly #options: PowerCareOptions;
-  readonly #limits: PowerLimits;
+  readonly #tickMs: number;
   #power: Power;
-  #timer: Timer | undefined;
-  #wakeTimer: Timer | undefined;
+  #timers: Partial<Record<"tick" | "look" | "wake", Timer>> = {};
+  #suspendedMs: number;
 
   constructor(options: PowerCareOptions) {
     this.#options = options;
-    const { clock, lowV } = options;
-    this.#limits = lowV === undefined ? POWER_LIMITS : { ...POWER_LIMITS, lowV };
-    this.#power = startPower(clock.bootMs(), this.#limits);
+    const { clock, limits, suspendedMs } = options;
+    const shortest = Math.min(limits.wokenMs, limits.parkedMsMax, TICK_MS_MAX);
+    this.#tickMs = Math.max(TICK_MS_MIN, shortest);
+    this.#power = startPower(clock.bootMs(), limits);
+    this.#suspendedMs = suspendedMs?.() ?? 0;
     this.#tick();
+    if (suspendedMs !== undefined) this.#look(suspendedMs);
   }
 
   state(): Power["state"] {
@@ -58,25 +89,25 @@ export class PowerCare {
   }
 
   take(input: PowerInput): void {
-    const { clock, emit, onEnter } = this.#options;
-    const { power, effects } = nextPower(this.#power, input, clock.bootMs(), this.#limits);
+    const { clock, emit, onEnter, onResumed, limits } = this.#options;
+    const { power, effects } = nextPower(this.#power, input, clock.bootMs(), limits);
     this.#power = power;
+    let wakeAtMs: number | undefined;
     for (const effect of effects) {
       if (effect.type === "wake_at") {
-        this.#wakeTimer?.cancel();
-        const delayMs = effect.bootMs - clock.bootMs();
-        this.#wakeTimer = clock.after(delayMs, () =>
+        wakeAtMs = effect.bootMs;
+        this.#timers.wake?.cancel();
+        this.#timers.wake = clock.after(wakeAtMs - clock.bootMs(), () =>
           this.take({ type: "wake", source: "booking" }),
         );
         continue;
       }
+      const { state, row, from, reason } = effect;
       const { voltageV } = power;
       const volts = voltageV === undefined ? {} : { voltageV };
-      emit({
-        kind: "power.changed",
-        data: { state: effect.state, reason: effect.reason, ...volts },
-      });
-      onEnter(effect.row);
+      emit({ kind: "power.changed", data: { state, reason, ...volts } });
+      if (POWER_TABLE[from].processor === "suspended") onResumed();
+      onEnter({ state, row, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) });
     }
   }
 
@@ -100,68 +131,53 @@ export class PowerCare {
     }
   }
 
+  /** Bookings may have changed. */
+  look(): void {
+    this.take({ type: "booking", nextMs: this.#options.nextBookingMs() });
+  }
+
   stop(): void {
-    this.#timer?.cancel();
-    this.#wakeTimer?.cancel();
+    for (const timer of Object.values(this.#timers)) timer.cancel();
   }
 
   #tick(): void {
-    this.#timer = this.#options.clock.after(TICK_MS, () => {
-      this.take({ type: "tick" });
+    this.#timers.tick = this.#options.clock.after(this.#tickMs, () => {
+      this.look();
       this.#tick();
+    });
+  }
+
+  #look(suspendedMs: () => number): void {
+    this.#timers.look = this.#options.clock.after(SUSPEND_LOOK_MS, () => {
+      const now = suspendedMs();
+      const isResumed = now - this.#suspendedMs >= SUSPEND_MS_MIN;
+      this.#suspendedMs = now;
+      if (isResumed) this.#options.onSuspended();
+      // Whatever woke the processor, nothing from before goes on: a car that slept stays awake for a while.
+      if (isResumed && this.row().processor === "suspended")
+        this.take({ type: "wake", source: "platform" });
+      else if (isResumed) this.#options.onResumed();
+      this.#look(suspendedMs);
     });
   }
 }
 
 /**
- * A transport that is closed while the module sleeps: no connection is tried, and the one that stands is ended. It
- * opens at once on a wake; keep-alive is that of the power state at the time of connecting.
+ * Tells the platform of the state in force: a file in JSON, replaced as a whole, for whatever suspends the processor
+ * and switches supplies. A file that cannot be written leaves the module awake, and is logged.
  */
-export class SleepingTransport implements Transport {
-  readonly #make: (keepAliveS: number) => Transport;
-  #row: PowerRow;
-  #opened: PromiseWithResolvers<void> = Promise.withResolvers();
-  #connection: TransportConnection | undefined;
-
-  constructor(row: PowerRow, make: (keepAliveS: number) => Transport) {
-    this.#make = make;
-    this.#row = row;
-    if (row.modem === "connected") this.#opened.resolve();
-  }
-
-  enter(row: PowerRow): void {
-    const was = this.#row.modem;
-    this.#row = row;
-    if (row.modem === was) return;
-    if (row.modem === "connected") {
-      this.#opened.resolve();
-      return;
+export function platformFile(
+  path: string | undefined,
+  log: Log,
+): (entered: Entered, bootMs: number) => void {
+  if (path === undefined) return () => undefined;
+  return ({ state, row, wakeAtMs }, bootMs) => {
+    const wake = wakeAtMs === undefined ? {} : { wakeInMs: Math.max(0, wakeAtMs - bootMs) };
+    try {
+      writeFileSync(`${path}.new`, `${JSON.stringify({ state, ...row, ...wake })}\n`);
+      renameSync(`${path}.new`, path);
+    } catch (error) {
+      log.error("power.not_told", { what: error instanceof Error ? error.message : "bug" });
     }
-    this.#opened = Promise.withResolvers();
-    void this.#connection?.close();
-  }
-
-  async connect(
-    events: TransportEvents,
-    will: { readonly topic: string; readonly payload: Uint8Array },
-    signal: AbortSignal,
-  ): Promise<TransportConnection> {
-    await untilOpen(this.#opened.promise, signal);
-    const connection = await this.#make(this.#row.keepAliveS).connect(events, will, signal);
-    this.#connection = connection;
-    return connection;
-  }
-}
-
-/** Rejects with the signal's reason where that comes first. */
-async function untilOpen(opened: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    await Promise.race([opened, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
+  };
 }

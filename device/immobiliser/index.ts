@@ -90,6 +90,7 @@ export {
   verdictOf,
 } from "./order.ts";
 export {
+  ACTIVE_MS,
   nextPower,
   POWER_LIMITS,
   POWER_TABLE,

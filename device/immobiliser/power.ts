@@ -6,7 +6,8 @@
 import type { POWER_STATES } from "@kerbside/protocol";
 
 export type PowerState = (typeof POWER_STATES)[number];
-export type WakeSource = "door" | "card" | "booking" | "modem" | "ignition";
+/** `platform`: the processor runs again, and nothing says why. */
+export type WakeSource = "door" | "card" | "booking" | "modem" | "ignition" | "platform";
 
 /** What a state keeps awake. Currents are the module's own and are for the hardware's maker to measure. */
 export type PowerRow = {
@@ -79,6 +80,8 @@ export type PowerLimits = {
   readonly criticalV: number;
 };
 const MINUTE_MS = 60_000;
+/** Who does something in or with a car is not put to sleep in the middle of it, short of critical. */
+export const ACTIVE_MS: number = MINUTE_MS;
 export const POWER_LIMITS: PowerLimits = {
   rentalSoonMs: 30 * MINUTE_MS,
   parkedMsMax: 120 * MINUTE_MS,
@@ -173,8 +176,10 @@ function see(power: Power, input: PowerInput, nowMs: number, { wokenMs }: PowerL
       return { ...power, nextBookingMs: input.nextMs };
     case "wake":
       return { ...power, idleSinceMs: nowMs, awakeUntilMs: nowMs + wokenMs };
-    case "activity":
-      return { ...power, idleSinceMs: nowMs };
+    case "activity": {
+      const awakeUntilMs = Math.max(power.awakeUntilMs, nowMs + ACTIVE_MS);
+      return { ...power, idleSinceMs: nowMs, awakeUntilMs };
+    }
     case "tick":
       return power;
   }
