@@ -25,14 +25,20 @@ import {
 } from "@kerbside/protocol";
 
 export class BenchCar {
-  readonly key: SigningKey = signingKey(randomBytes(32));
+  readonly key: SigningKey;
   readonly address: Address;
   readonly #lane: Lane;
   readonly #opening: LogOpening;
   #ratchet: Uint8Array;
   #end = { number: 0, seq: 0, hash: ZERO_HASH };
 
-  constructor(address: Address, lane: Lane, ingestKey: Uint8Array) {
+  constructor(
+    address: Address,
+    lane: Lane,
+    ingestKey: Uint8Array,
+    key: SigningKey = signingKey(randomBytes(32)),
+  ) {
+    this.key = key;
     this.address = address;
     this.#lane = lane;
     const log = randomBytes(16);

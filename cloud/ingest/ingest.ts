@@ -173,7 +173,7 @@ class Worker {
     const received = { message, tenant };
     let segment: AuthenticSegment;
     try {
-      segment = authenticate(message, this.#keyOf(record));
+      segment = await authenticate(message, this.#keyOf(record));
     } catch (error) {
       await this.#putAside(received, reasonOf(error));
       return;

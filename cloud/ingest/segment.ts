@@ -10,12 +10,11 @@ import {
   EVENT_KINDS,
   type EventKind,
   equalBytes,
-  headerHash,
   type Lane,
   type LogOpening,
   type OpenedSegment,
   openColumns,
-  openHeader,
+  openHeaderAside,
   openOpening,
   ProtocolError,
   parseSegmentMessage,
@@ -40,8 +39,11 @@ function refuse(why: string): never {
   throw new ProtocolError("unauthenticated", why);
 }
 
-/** Throws ProtocolError `malformed` or `unauthenticated`. */
-export function authenticate(message: SourceMessage, key: VerifyKey): AuthenticSegment {
+/** Rejects with ProtocolError `malformed` or `unauthenticated`. */
+export async function authenticate(
+  message: SourceMessage,
+  key: VerifyKey,
+): Promise<AuthenticSegment> {
   const { topic, payload, certificate } = message;
   const { tenant, vehicle } = topic;
   if (certificate !== undefined) {
@@ -49,12 +51,12 @@ export function authenticate(message: SourceMessage, key: VerifyKey): AuthenticS
     if (!same) refuse("certificate: of another car than the topic names");
   }
   const parts = parseSegmentMessage(payload);
-  const header = openHeader(key, parts.header);
+  const { header, hash: headerHash } = await openHeaderAside(key, parts.header);
   if (header.tenant !== tenant || header.vehicle !== vehicle || header.lane !== topic.lane) {
     refuse("header: of another car or lane than the topic names");
   }
   if (!equalBytes(sha256(parts.body), header.bodyHash)) refuse("body: not the one that was signed");
-  const opened = { header, headerHash: headerHash(parts.header), body: parts.body };
+  const opened = { header, headerHash, body: parts.body };
   if (parts.opening === undefined) return opened;
   const opening = openOpening(key, parts.opening);
   const sameLog = equalBytes(opening.log, header.log);

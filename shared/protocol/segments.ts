@@ -5,7 +5,7 @@
  */
 import { concatBytes, uint64, utf8 } from "./bytes.ts";
 import { CBOR_LIMITS, type CborLimits, decodeCbor, encodeCbor } from "./cbor.ts";
-import { openSign1, parseSign1, sign1 } from "./cose.ts";
+import { openSign1, openSign1Aside, parseSign1, sign1 } from "./cose.ts";
 import {
   AEAD_NONCE_BYTES,
   AEAD_TAG_BYTES,
@@ -153,6 +153,18 @@ export function signOpening(key: SigningKey, opening: LogOpening): Uint8Array {
 /** Throws ProtocolError `malformed` or `unauthenticated`. */
 export function openHeader(key: VerifyKey, envelope: Uint8Array): SegmentHeader {
   return decode(headerCodec, openSign1(key, VEHICLE_DOMAINS.segment, envelope));
+}
+
+/**
+ * As `openHeader`, with the signature checked on another thread, and the header's hash along with it. Rejects with what
+ * `openHeader` throws.
+ */
+export async function openHeaderAside(
+  key: VerifyKey,
+  envelope: Uint8Array,
+): Promise<{ readonly header: SegmentHeader; readonly hash: Uint8Array }> {
+  const payload = await openSign1Aside(key, VEHICLE_DOMAINS.segment, envelope);
+  return { header: decode(headerCodec, payload), hash: sha256(payload) };
 }
 
 /** Throws ProtocolError `malformed` or `unauthenticated`. */

@@ -1,6 +1,6 @@
 /**
  * Puts the packages under test, unchanged, on simulated disks: their imports of the file system and of SQLite lead to
- * the stand-ins, and libsodium to one that looks on. A planted bug is a change of one place in one of their files, made
+ * the stand-ins, libsodium to one that looks on, and what other threads would do is done at once. A planted bug is a change of one place in one of their files, made
  * as it is loaded; a place that is not there (any more) is an error, so that no plant fades away.
  */
 import { readFileSync } from "node:fs";
@@ -18,6 +18,7 @@ const STAND_INS: ReadonlyMap<string, string> = new Map([
   ["node:fs", "disk/file-system.ts"],
   ["better-sqlite3", "disk/better-sqlite3.ts"],
   ["libsodium-wrappers", "world/sodium.ts"],
+  ["node:crypto", "world/crypto.ts"],
 ]);
 
 /** Replaces `from`, which must be there just once, in `file` (from the root of the repository). */
