@@ -31,6 +31,7 @@ function binding({ tenant }: Engine, booking: string): Uint8Array {
 
 /** Sealed before the transaction, because the key lies in another file. */
 export function sealHolder(engine: Engine, { booking, holder }: BookingRecord): Uint8Array {
+  if (holder !== "") engine.finders.add(subjectOf(booking), "holder", holder);
   return engine.keys.key(subjectOf(booking)).seal(utf8(holder), binding(engine, booking));
 }
 
@@ -100,4 +101,11 @@ export function readBookings(engine: Engine, vehicle?: VehicleId): readonly Book
       : sql.all<Row>(`SELECT ${COLUMNS} FROM bookings WHERE vehicle = ? ${order}`, vehicle),
   );
   return rows.map((row) => bookingOf(engine, row));
+}
+
+/** Once, for bookings from before there were indexes. */
+export function indexHolders(engine: Engine): void {
+  if (engine.finders.any("holder")) return;
+  for (const { booking, holder } of readBookings(engine))
+    if (holder !== "") engine.finders.add(subjectOf(booking), "holder", holder);
 }

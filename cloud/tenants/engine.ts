@@ -13,12 +13,14 @@ import {
   type VehicleId,
 } from "@kerbside/protocol";
 import type { Database, Sql } from "./database.ts";
+import type { FinderFile } from "./finders.ts";
 import type { SubjectKeyFile } from "./subject-keys.ts";
 
 export type Engine = {
   readonly tenant: TenantId;
   readonly store: Database;
   readonly keys: SubjectKeyFile;
+  readonly finders: FinderFile;
   readonly nowMs: () => number;
 };
 

@@ -11,6 +11,15 @@ export {
   type IssuerClientTable,
   openIssuerClients,
 } from "./clients.ts";
+export {
+  type Due,
+  ERASURE_TERMS,
+  type ErasureCertificate,
+  type ErasureTerm,
+  INACTIVITY_DAYS_DEFAULT,
+  KEY_BACKUP_DAYS_DEFAULT,
+  statementBytes,
+} from "./erasure.ts";
 export { makeDirectory, readIfThere, replaceFile } from "./files.ts";
 export type { EnrolmentGrant, Platform } from "./platform.ts";
 export {

@@ -25,11 +25,12 @@ import {
   readAudit,
   verifyAudit,
 } from "./audit-chain.ts";
-import { putBooking, readBooking, readBookings, sealHolder } from "./bookings.ts";
+import { indexHolders, putBooking, readBooking, readBookings, sealHolder } from "./bookings.ts";
 import { createCommand, isEnd, readCommand, readCommands, stepCommand } from "./commands.ts";
 import { type Database, openDatabase, type Sql } from "./database.ts";
 import type { Engine } from "./engine.ts";
 import { latestEvents, queryEvents } from "./events.ts";
+import { finderFile } from "./finders.ts";
 import {
   putGrant,
   putGrantList,
@@ -39,6 +40,7 @@ import {
   sealCredential,
 } from "./grants.ts";
 import { moveTrackRows } from "./move-track-rows.ts";
+import { type PeopleTools, peopleStore } from "./people-store.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { commitSegments, marks, putOpening, readOpening } from "./segments.ts";
 import { openWith, sealWith, subjectKeyFile, type TransitKeys } from "./subject-keys.ts";
@@ -83,6 +85,7 @@ export type Alarm = {
 
 /** What an operator's tools need of this engine, beyond what the cloud's parts do. */
 export type SqliteTenantStore = TenantStore & {
+  readonly people: PeopleTools;
   readonly quarantined: (after: number, limit: number) => readonly Quarantined[];
   /** Takes a message out of quarantine, for good. Says whether it was there. */
   readonly takeFromQuarantine: (id: number, audit: AuditEntry) => boolean;
@@ -115,9 +118,11 @@ export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore 
     throw error;
   }
   const keys = subjectKeyFile(tenant, subjects, options.transit, nowMs);
-  const engine: Engine = { tenant, store, keys, nowMs };
+  const finders = finderFile(tenant, subjects, options.transit);
+  const engine: Engine = { tenant, store, keys, finders, nowMs };
   const files = { store, subjects };
   moveTrackRows(engine);
+  indexHolders(engine);
   return { ...reading(engine), ...writing(engine, options), ...tools(engine, files, options) };
 }
 
@@ -229,6 +234,7 @@ function writing(engine: Engine, options: TenantStoreOptions) {
         ? store.write((sql) => nextCounter(sql, vehicle, nowMs()))
         : audited(audit, (sql) => nextCounter(sql, vehicle, nowMs())),
     audit: async (entry) => audited(entry, () => undefined),
+    people: peopleStore(engine, audited, auditKey, (booking) => readBooking(engine, booking)),
   } satisfies Partial<SqliteTenantStore>;
 }
 

@@ -108,6 +108,7 @@ export function subjectKeyFile(
           nowMs(),
           nowMs(),
         );
+        sql.run("DELETE FROM finders WHERE subject = ?", subject);
       });
       file.scrub();
     },

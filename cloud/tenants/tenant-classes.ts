@@ -1,4 +1,5 @@
 /** P-20: the class and personal tags of every column of a tenant's files. */
+import { FINDER_CLASSES, PEOPLE_CLASSES } from "./people-schema.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { AUDIT_CLASSES } from "./tenant-schema.ts";
 
@@ -149,6 +150,7 @@ export const TENANT_CLASSES: ColumnClasses = {
   },
   feed: { cursor: internal, at_ms: internal, topic: internal, id: internal },
   audit: AUDIT_CLASSES,
+  ...PEOPLE_CLASSES,
 };
 
 export const SUBJECT_CLASSES: ColumnClasses = {
@@ -160,4 +162,5 @@ export const SUBJECT_CLASSES: ColumnClasses = {
     made_at_ms: internal,
     destroyed_at_ms: internal,
   },
+  ...FINDER_CLASSES,
 };

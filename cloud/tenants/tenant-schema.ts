@@ -3,6 +3,7 @@
  * describe, because SQLite's ALTER TABLE keeps them only there, and end in the personal tags (P-21).
  */
 import type { Migration } from "./database.ts";
+import { FINDERS_SQL, PEOPLE_SQL } from "./people-schema.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 
 const APPEND_ONLY = (table: string): string => `
@@ -253,6 +254,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
     name: "certificates renewed and not used yet",
     sql: "ALTER TABLE vehicles ADD COLUMN renewed_serial /* of a certificate that it has not used yet */ TEXT;",
   },
+  { name: "people", sql: PEOPLE_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */
@@ -268,4 +270,5 @@ CREATE TABLE subject_keys /* one a person, booking or vehicle #SPI */ (
   destroyed_at_ms /* Unix time */ INTEGER
 ) STRICT;`,
   },
+  { name: "blind indexes", sql: FINDERS_SQL },
 ];

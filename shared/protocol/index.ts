@@ -39,11 +39,13 @@ export { layoutBytes, type WireField, type WireLayout } from "./lock-link-layout
 export * from "./lock-link-messages.ts";
 export * from "./log-fields.ts";
 export * from "./paired-line.ts";
+export * from "./people.ts";
 export * from "./phone-access.ts";
 export * from "./push.ts";
 export * from "./reader-link.ts";
 export * from "./reader-link-messages.ts";
 export * from "./rental-policy.ts";
+export * from "./roles.ts";
 export * from "./runtime.ts";
 export * from "./schema.ts";
 export * from "./segments.ts";

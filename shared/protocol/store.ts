@@ -10,6 +10,7 @@ import type { CarEvent } from "./events.ts";
 import type { GrantAction } from "./grants.ts";
 import type { TenantId, VehicleId } from "./ids.ts";
 import type { Lane } from "./lanes.ts";
+import type { PeopleStore } from "./people.ts";
 import type { LogOpening, SegmentHeader } from "./segments.ts";
 import type { SessionAnnouncement } from "./session.ts";
 
@@ -186,7 +187,12 @@ export type QuarantineEntry = {
 };
 
 /** Whose key encrypts a personal field (P-31). */
-export type Subject = `person:${string}` | `booking:${string}` | `vehicle:${string}`;
+export type Subject =
+  | `person:${string}`
+  | `booking:${string}`
+  | `vehicle:${string}`
+  /** A copy that a legal hold keeps (P-82). */
+  | `hold:${string}`;
 /** Keys of subjects, made on first use, wrapped by the tenant vault's transit key, destroyed for good. */
 export type SubjectKeys = {
   readonly seal: (subject: Subject, plain: Uint8Array, bound: Uint8Array) => Promise<Uint8Array>;
@@ -198,6 +204,7 @@ export type SubjectKeys = {
 export type TenantStore = {
   readonly tenant: TenantId;
   readonly subjectKeys: SubjectKeys;
+  readonly people: PeopleStore;
 
   readonly putVehicle: (record: VehicleRecord, audit: AuditEntry) => Promise<void>;
   readonly vehicle: (vehicle: VehicleId) => Promise<VehicleRecord | undefined>;

@@ -28,6 +28,7 @@ import {
   shuffled,
   TENANT,
 } from "./car-log.ts";
+import { peopleConformance } from "./people-store.ts";
 import { recordConformance } from "./tenant-store-records.ts";
 
 export type EngineUnderTest = {
@@ -55,6 +56,7 @@ export function tenantStoreConformance(test: Test, name: string, open: OpenEngin
   markTests(it);
   orderTests(it);
   recordConformance(it);
+  peopleConformance(it);
 }
 
 export type It = (what: string, run: (engine: EngineUnderTest) => Promise<void>) => void;

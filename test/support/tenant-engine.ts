@@ -19,12 +19,12 @@ export type TestRegistry = {
   readonly close: () => Promise<void>;
 };
 
-export async function testRegistry(): Promise<TestRegistry> {
+export async function testRegistry(nowMs: () => number = Date.now): Promise<TestRegistry> {
   const dir = mkdtempSync(join(tmpdir(), "kerbside-tenants-"));
   const [masterKey, signerKey] = [randomBytes(32), randomBytes(32)];
   const opened: { readonly close: () => Promise<void> }[] = [];
   const open = async (create: boolean): Promise<Registry> => {
-    const registry = await openRegistry({ dir, masterKey, create });
+    const registry = await openRegistry({ dir, masterKey, create, nowMs });
     opened.push(registry);
     return registry;
   };

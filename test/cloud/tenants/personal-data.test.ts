@@ -131,10 +131,14 @@ test("P-21 a column or table without its class or tag is found", async ({ files 
       "ALTER TABLE vehicles ADD COLUMN owner /* whose #PPI */ TEXT",
       /vehicles\.owner: has #PPI, which its class does not give it/,
     ],
-    ["CREATE TABLE people (name TEXT)", /people: has no row/],
+    ["CREATE TABLE neighbours (name TEXT)", /neighbours: has no row/],
     [
       "ALTER TABLE bookings DROP COLUMN holder; ALTER TABLE bookings ADD COLUMN holder BLOB",
       /bookings\.holder: lacks #SPI/,
+    ],
+    [
+      "ALTER TABLE people DROP COLUMN profile; ALTER TABLE people ADD COLUMN profile /* CBOR */ BLOB",
+      /people\.profile: lacks #PPI/,
     ],
   ];
   for (const [sql, found] of rows) {

@@ -1,0 +1,173 @@
+/** The people of a tenant's store, put together: what is sealed first, and what is written with its audit record. */
+import type { AuditEntry, BookingRecord, PeopleStore, SigningKey } from "@kerbside/protocol";
+import { putAccount, readAccount, sealAccount } from "./accounts.ts";
+import type { Sql } from "./database.ts";
+import type { Engine } from "./engine.ts";
+import {
+  certify,
+  type Due,
+  destroyKeys,
+  dueOf,
+  type ErasureCertificate,
+  INACTIVITY_DAYS_DEFAULT,
+  KEY_BACKUP_DAYS_DEFAULT,
+  markErased,
+} from "./erasure.ts";
+import {
+  holdSubject,
+  mayRead,
+  openCopy,
+  putHold,
+  readHolds,
+  releaseHold,
+  sealCopy,
+} from "./legal-holds.ts";
+import {
+  findPeople,
+  giveConsent,
+  putCredential,
+  putPerson,
+  readConsents,
+  readCredentials,
+  readPeople,
+  readPerson,
+  sealCredentialValue,
+  sealProfile,
+  withdrawConsent,
+} from "./people.ts";
+
+/** The most people that one call reads. */
+const PEOPLE_MAX = 1000;
+
+export type Audited = <T>(entry: AuditEntry, change: (sql: Sql) => T) => T;
+
+/** What an operator's tools need beyond the contract. */
+export type PeopleTools = {
+  /** What is to be done of erasures until then, soonest first (P-81). */
+  readonly due: (untilMs: number, inactivityDays?: number) => Promise<readonly Due[]>;
+  /** Throws `conflict` before it may be certified. */
+  readonly certifyErasure: (
+    person: string,
+    audit: AuditEntry,
+    keyBackupDays?: number,
+  ) => Promise<ErasureCertificate>;
+};
+
+export function peopleStore(
+  engine: Engine,
+  audited: Audited,
+  auditKey: SigningKey,
+  bookingOf: (booking: string) => BookingRecord | undefined,
+): PeopleStore & PeopleTools {
+  return { ...persons(engine, audited), ...endings(engine, audited, auditKey, bookingOf) };
+}
+
+type Persons = Omit<
+  PeopleStore,
+  "placeHold" | "releaseHold" | "holds" | "readHeld" | "erasePerson"
+>;
+
+function persons(engine: Engine, audited: Audited): Persons {
+  const { store, nowMs } = engine;
+  return {
+    putPerson: async (record, audit) => {
+      const profile = sealProfile(engine, record);
+      audited(audit, (sql) => putPerson(sql, record, profile));
+    },
+    person: async (person) => readPerson(engine, person),
+    people: async (after, limit) => readPeople(engine, after, Math.min(limit, PEOPLE_MAX)),
+    findPeople: async (by, value) => findPeople(engine, by, value),
+    bookingsOf: async (person) => bookingsOf(engine, person),
+    giveConsent: async (person, consent, audit) =>
+      audited(audit, (sql) => giveConsent(sql, person, consent)),
+    withdrawConsent: async (person, purpose, audit) =>
+      audited(audit, (sql) => withdrawConsent(sql, person, purpose, nowMs())),
+    consents: async (person) => store.read((sql) => readConsents(sql, person)),
+    putCredential: async (record, audit) => {
+      const value = sealCredentialValue(engine, record);
+      audited(audit, (sql) => putCredential(sql, record, value));
+    },
+    credentials: async (person) => readCredentials(engine, person),
+    putAccount: async (record, user, audit) => {
+      const secret = sealAccount(engine, record, user);
+      audited(audit, (sql) => putAccount(sql, record, secret));
+    },
+    account: async (person) => readAccount(engine, person),
+  };
+}
+
+function bookingsOf(engine: Engine, person: string): readonly string[] {
+  return engine.finders.find("holder", person).map((subject) => subject.slice("booking:".length));
+}
+
+function endings(
+  engine: Engine,
+  audited: Audited,
+  auditKey: SigningKey,
+  bookingOf: (booking: string) => BookingRecord | undefined,
+): Omit<PeopleStore & PeopleTools, keyof Persons> {
+  const { store, nowMs } = engine;
+  return {
+    placeHold: async (hold, audit) => {
+      const bookings = bookingsOf(engine, hold.person).flatMap((id) => {
+        const { mac: _mac, ...booking } = bookingOf(id) ?? { mac: undefined };
+        return "booking" in booking ? [booking] : [];
+      });
+      const copy = sealCopy(engine, hold, bookings);
+      audited(audit, (sql) => putHold(sql, hold, copy));
+    },
+    releaseHold: async (hold, audit) => {
+      audited(audit, (sql) => releaseHold(sql, hold, nowMs()));
+      await engine.keys.destroy(holdSubject(hold));
+    },
+    holds: async () => store.read(readHolds),
+    readHeld: async (hold, reader, audit) => {
+      mayRead(engine, hold, reader);
+      audited(audit, () => undefined);
+      return openCopy(engine, hold);
+    },
+    erasePerson: async (person, audit) => {
+      audited({ ...audit, outcome: "asked" }, (sql) => markErased(sql, person, nowMs()));
+      await destroyKeys(engine, person);
+      audited(audit, () => undefined);
+    },
+    due: async (untilMs, inactivityDays = INACTIVITY_DAYS_DEFAULT) =>
+      readDue(engine, inactivityDays).filter(({ dueAtMs }) => dueAtMs <= untilMs),
+    certifyErasure: async (person, audit, keyBackupDays = KEY_BACKUP_DAYS_DEFAULT) =>
+      audited(audit, (sql) => certify(engine, sql, auditKey, person, keyBackupDays)),
+  };
+}
+
+/** Soonest first. */
+function readDue(engine: Engine, inactivityDays: number): readonly Due[] {
+  const certified = new Set(
+    engine.store
+      .read((sql) =>
+        sql.all<{ person: string }>("SELECT person FROM people WHERE certificate IS NOT NULL"),
+      )
+      .map(({ person }) => person),
+  );
+  const held = new Set(
+    engine.store
+      .read(readHolds)
+      .filter(({ releasedAtMs }) => releasedAtMs === undefined)
+      .map(({ person }) => person),
+  );
+  const found: Due[] = [];
+  for (let after = ""; ; ) {
+    const page = readPeople(engine, after, PEOPLE_MAX);
+    for (const record of page) {
+      const { person } = record;
+      const due = dueOf(
+        { ...record, certified: certified.has(person) },
+        held.has(person),
+        inactivityDays,
+      );
+      if (due !== undefined) found.push(due);
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < PEOPLE_MAX) break;
+    after = last.person;
+  }
+  return found.sort((a, b) => a.dueAtMs - b.dueAtMs);
+}
