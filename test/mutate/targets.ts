@@ -1,0 +1,85 @@
+/**
+ * What is mutated, and the tests that have to notice: those of its own folder, as what is only noticed far away is not
+ * tested where it is made. Runs with drawn inputs take no part, so that a mutant's end is the same each time.
+ */
+import { globSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Edit } from "../faults/hooks.ts";
+
+export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
+
+export type Target = {
+  readonly name: string;
+  /** Patterns of paths, from the root of the repository. */
+  readonly source: readonly string[];
+  readonly tests: readonly string[];
+  /** A fault that its tests are known to see: it must die before anything else is believed. */
+  readonly plant: Edit;
+};
+
+const PROTOCOL_TESTS = "test/shared/protocol/*.test.ts";
+
+export const TARGETS: readonly Target[] = [
+  {
+    name: "immobiliser",
+    source: ["device/immobiliser/*.ts"],
+    tests: ["test/device/immobiliser/*.test.ts"],
+    plant: {
+      file: "device/immobiliser/order.ts",
+      from: 'effects: [{ type: "record_intent", command }]',
+      to: "effects: []",
+    },
+  },
+  {
+    name: "access",
+    source: ["device/access/*.ts"],
+    tests: ["test/device/access/*.test.ts"],
+    plant: {
+      file: "device/access/tries.ts",
+      from: "if (failures < TRIES_FREE) return 0;",
+      to: "if (failures >= 0) return 0;",
+    },
+  },
+  {
+    name: "commands",
+    source: [
+      "shared/protocol/{bytes,commands,cose,crypto,grants,ids,key-push,keys,schema,session}.ts",
+      "device/uplink/{intake,key-ring,verify-command}.ts",
+      "cloud/commands/command-check.ts",
+    ],
+    tests: [
+      PROTOCOL_TESTS,
+      "test/device/uplink/command.test.ts",
+      "test/cloud/commands/{actions,attacks,booking-rules,commands,signer}.test.ts",
+    ],
+    plant: {
+      file: "shared/protocol/cose.ts",
+      from: "if (!mine || ",
+      to: "if (!mine && ",
+    },
+  },
+  {
+    name: "segments",
+    source: [
+      "shared/protocol/{column-check,lanes,segments}.ts",
+      "cloud/ingest/{log-keys,segment}.ts",
+    ],
+    tests: [PROTOCOL_TESTS, "test/cloud/ingest/*.test.ts"],
+    plant: {
+      file: "cloud/ingest/segment.ts",
+      from: "if (!equalBytes(sha256(parts.body), header.bodyHash))",
+      to: "if (false)",
+    },
+  },
+];
+
+const DRAWN = /\/fuzz\.test\.ts$|\.long\.test\.ts$/;
+const HAS_NO_CODE = /\/index\.ts$/;
+
+const found = (patterns: readonly string[]): readonly string[] =>
+  globSync([...patterns], { cwd: ROOT }).toSorted();
+
+export const sourcesOf = ({ source }: Target): readonly string[] =>
+  found(source).filter((file) => !HAS_NO_CODE.test(file));
+export const testsOf = ({ tests }: Target): readonly string[] =>
+  found(tests).filter((file) => !DRAWN.test(file));
