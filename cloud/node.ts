@@ -20,7 +20,7 @@ import {
   openPlatformAuthority,
 } from "@kerbside/identity";
 import { createIngest, ingestMetrics } from "@kerbside/ingest";
-import { type Clock, type SourceMessage, systemRandom } from "@kerbside/protocol";
+import { type Clock, type Log, type SourceMessage, systemRandom } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
 import type { FastifyInstance } from "fastify";
 import { watchBlockList } from "./block-list.ts";
@@ -35,6 +35,7 @@ import { ensureServerFiles } from "./provisioning.ts";
 import { registerRenewal } from "./renewal-route.ts";
 import { watchRevocations } from "./revocations.ts";
 import { serviceVerifier, type TrustedIssuer } from "./trust.ts";
+import { wakeGateway } from "./wake-gateway.ts";
 import { registerConsole, registerEnrolment } from "./web-routes.ts";
 
 /** In the data directory; see block-list.ts. */
@@ -52,6 +53,8 @@ export type NodeOptions = {
   /** The names that the servers' certificate is to carry; the first is the one that cars are told. */
   readonly names: readonly [string, ...string[]];
   readonly trusted?: TrustedIssuer;
+  /** File that says who rings sleeping cars; see wake-gateway.ts. */
+  readonly wakeGateway?: string;
 };
 export type RunningNode = {
   readonly brokerPort: number;
@@ -110,7 +113,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   closing.add(() => signer.close());
   const { downlink, connected } = broker;
   const commands = new CommandService({
-    ...{ tenant, signer, downlink, connected, clock, log },
+    ...{ tenant, signer, downlink, connected, clock, log, ...wakeOf(options, clock, log) },
     random: systemRandom,
   });
   closing.add(() => commands.close());
@@ -167,6 +170,14 @@ function gateOf(tenant: Homes, clock: Clock): CarGateOptions {
     },
     nowMs: () => clock.wallMs(),
   };
+}
+
+function wakeOf(
+  { wakeGateway: file }: NodeOptions,
+  clock: Clock,
+  log: Log,
+): { readonly wake?: ReturnType<typeof wakeGateway> } {
+  return file === undefined ? {} : { wake: wakeGateway({ file, clock, log }) };
 }
 
 /** Which part takes which channel. What is thrown leaves the message unacknowledged. */

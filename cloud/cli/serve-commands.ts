@@ -1,5 +1,6 @@
 /** `serve`, and each of its services alone. What a service is made of is loaded by the process that runs it. */
 import { isIP } from "node:net";
+import { resolve } from "node:path";
 import { ProtocolError } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
 import { dataDirectory, readSecret } from "../config.ts";
@@ -41,6 +42,7 @@ const PORT_OPTIONS = {
   "https-port": { value: "N", default: `${HTTPS_PORT_DEFAULT}`, doc: "API and console; 0: any" },
   "broker-port": { value: "N", default: `${BROKER_PORT_DEFAULT}`, doc: "cars (MQTT); 0: any" },
   host: { value: "ADDRESS", default: "127.0.0.1", doc: "address to listen on" },
+  "wake-gateway": { value: "FILE", doc: "who rings sleeping cars: JSON with url, token, ca" },
   name: {
     value: "HOST[,HOST]",
     default: "localhost",
@@ -147,7 +149,12 @@ function servicesOf(
   const shared = ["--data", at.dir, "--issuer", at.issuer];
   const words = [...shared, ...trustWords(input)];
   const ports = ["--https-port", `${at.ports.https}`, "--broker-port", `${at.ports.broker}`];
-  const door = [...ports, "--host", input.text("host"), "--name", input.text("name")];
+  const gateway = input.optional("wake-gateway");
+  const door = [
+    ...[...ports, "--host", input.text("host"), "--name", input.text("name")],
+    // The services run in the data directory.
+    ...(gateway === undefined ? [] : ["--wake-gateway", resolve(gateway)]),
+  ];
   const signer: Service = {
     name: "signer",
     args: ["serve", "signer", ...words],
@@ -233,6 +240,7 @@ async function serveNode(input: Input): Promise<number> {
   const masterKey = readSecret("master-key", { dir, dev: false, env: input.env });
   const host = input.text("host");
   const httpsPort = await concretePort(input.integer("https-port", 0, PORT_MAX), host);
+  const gateway = input.optional("wake-gateway");
   const { startNode } = await import("../node.ts");
   const node = await startNode({
     dir,
@@ -241,6 +249,7 @@ async function serveNode(input: Input): Promise<number> {
     names,
     httpsPort,
     brokerPort: input.integer("broker-port", 0, PORT_MAX),
+    ...(gateway === undefined ? {} : { wakeGateway: resolve(gateway) }),
     ...trustOf(input, issuerName(httpsPort, names[0])),
   });
   const ready = { https: httpsPort, broker: node.brokerPort };

@@ -80,7 +80,7 @@ export type PowerLimits = {
   readonly criticalV: number;
 };
 const MINUTE_MS = 60_000;
-/** Who does something in or with a car is not put to sleep in the middle of it, short of critical. */
+/** Who does something in or with a car is not put to sleep in the middle of it: at most as long as a woken one. */
 export const ACTIVE_MS: number = MINUTE_MS;
 export const POWER_LIMITS: PowerLimits = {
   rentalSoonMs: 30 * MINUTE_MS,
@@ -177,7 +177,8 @@ function see(power: Power, input: PowerInput, nowMs: number, { wokenMs }: PowerL
     case "wake":
       return { ...power, idleSinceMs: nowMs, awakeUntilMs: nowMs + wokenMs };
     case "activity": {
-      const awakeUntilMs = Math.max(power.awakeUntilMs, nowMs + ACTIVE_MS);
+      const activeMs = Math.min(ACTIVE_MS, wokenMs);
+      const awakeUntilMs = Math.max(power.awakeUntilMs, nowMs + activeMs);
       return { ...power, idleSinceMs: nowMs, awakeUntilMs };
     }
     case "tick":

@@ -26,6 +26,8 @@ export type Paths = {
   readonly agentConfig: string;
   readonly pairingKey: string;
   readonly token: string;
+  /** Who rings the car's modem: the simulated car's own gateway. */
+  readonly wakeGateway: string;
   readonly log: (part: string) => string;
 };
 
@@ -41,6 +43,7 @@ export function pathsOf(data: string): Paths {
     agentConfig: join(data, "agent", "config.json"),
     pairingKey: join(data, "secrets", "pairing.key"),
     token: join(data, "secrets", "enrolment.token"),
+    wakeGateway: join(data, "secrets", "wake-gateway.json"),
     log: (part) => join(data, "logs", `${part}.log`),
   };
 }
@@ -72,6 +75,7 @@ export function startCloud(
     [
       ...["serve", "--data", paths.cloud, "--dev", "--json"],
       ...["--https-port", `${ports.https}`, "--broker-port", `${ports.broker}`],
+      ...["--wake-gateway", paths.wakeGateway],
     ],
     paths.log("cloud"),
   );
@@ -114,8 +118,12 @@ export function startSim(
   );
   const up = async (): Promise<Sim> => {
     const bound = portOf(await program.ready, "https");
-    const call = httpsCaller(bound, readFileSync(paths.ca, "utf8"));
-    return { program, port: bound, call, key: readFileSync(paths.cockpitKey, "utf8").trim() };
+    const ca = readFileSync(paths.ca, "utf8");
+    const call = httpsCaller(bound, ca);
+    const key = readFileSync(paths.cockpitKey, "utf8").trim();
+    const gateway = { url: `https://localhost:${bound}/api/sms`, token: key, ca };
+    writeFileSync(paths.wakeGateway, `${JSON.stringify(gateway)}\n`, { mode: 0o600 });
+    return { program, port: bound, call, key };
   };
   return { program, up: up() };
 }
@@ -143,8 +151,15 @@ export async function ensureEnrolment(paths: Paths): Promise<boolean> {
   return true;
 }
 
-/** Starts the real agent against the simulated car. `broker` may be another port: a proxy in between. */
-export function startAgent(paths: Paths, ports: Ports): Program {
+/**
+ * Starts the real agent against the simulated car. `broker` may be another port: a proxy in between. `more` is put in
+ * place of parts of its configuration.
+ */
+export function startAgent(
+  paths: Paths,
+  ports: Ports,
+  more: Readonly<Record<string, unknown>> = {},
+): Program {
   const { data } = paths;
   const config = {
     tenant: TENANT,
@@ -163,6 +178,8 @@ export function startAgent(paths: Paths, ports: Ports): Program {
       path: join(data, "sim", "reader.sock"),
       pairingKeyFile: join(data, "sim", "reader.key"),
     },
+    modem: { path: join(data, "sim", "modem.sock") },
+    ...more,
   };
   writeFileSync(paths.agentConfig, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 });
   return startProgram(

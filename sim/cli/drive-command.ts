@@ -24,7 +24,7 @@ export const driveCommand: Command = {
   options: {
     data: {
       value: "DIR",
-      words: "where the car is kept, and its sockets: can.sock, lock.sock, reader.sock",
+      words: "where the car is kept, and its sockets: can, lock, reader and modem.sock",
     },
     port: {
       value: "N",
@@ -55,15 +55,15 @@ export const driveCommand: Command = {
   },
   run: async (given, io) => {
     const drive = await startDrive({ ...optionsFrom(given), clock: io.clock, random: io.random });
-    const { canPath, lockPath, readerPath, cockpitPort, cockpitKeyFile } = drive;
+    const { canPath, lockPath, readerPath, modemPath, cockpitPort, cockpitKeyFile } = drive;
     const cockpit = cockpitPort === undefined ? {} : { https: cockpitPort, cockpitKeyFile };
     if (given.json)
       io.out(
-        `${JSON.stringify({ ready: true, can: canPath, lock: lockPath, reader: readerPath, ...cockpit })}\n`,
+        `${JSON.stringify({ ready: true, can: canPath, lock: lockPath, reader: readerPath, modem: modemPath, ...cockpit })}\n`,
       );
     else {
       io.out(
-        `The car is ready.\n  bus       ${canPath}\n  lock      ${lockPath}\n  reader    ${readerPath}\n`,
+        `The car is ready.\n  bus       ${canPath}\n  lock      ${lockPath}\n  reader    ${readerPath}\n  modem     ${modemPath}\n`,
       );
       if (cockpitPort !== undefined) {
         io.out(

@@ -50,6 +50,8 @@ export const ROUTES: Readonly<Record<string, Handler>> = {
     return state(parts);
   },
   "POST /api/tap": tap,
+  // The whole of an SMS gateway: whoever it is for, this car's modem gets it.
+  "POST /api/sms": ({ modem }) => ok({ heard: modem.message() }),
   "POST /api/script": runScript,
   "DELETE /api/script": ({ simulation }) => ok({ interrupted: simulation.interruptScript() }),
 };

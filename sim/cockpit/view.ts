@@ -8,6 +8,7 @@ import { BOLTS, boltContact, CAR_FAULT_NAMES, CAR_FAULTS } from "../car/state.ts
 import { allLocked } from "../car/step.ts";
 import type { Simulation } from "../drive/simulation.ts";
 import type { LockEndpoint } from "../lock/endpoint.ts";
+import type { Modem } from "../modem/modem.ts";
 import type { Reader } from "../reader/reader.ts";
 import type { Surroundings } from "../world.ts";
 
@@ -18,6 +19,7 @@ export type ViewParts = {
   readonly bus: Pick<BusServer, "clients">;
   readonly lock: Pick<LockEndpoint, "state">;
   readonly reader: Pick<Reader, "state" | "shown" | "tap">;
+  readonly modem: Pick<Modem, "message">;
 };
 
 /** Everything but the frames. Numbers are rounded to what can be read off a dial. */

@@ -10,6 +10,7 @@ import { newCar } from "../car/state.ts";
 import { type Cockpit, serveCockpit } from "../cockpit/server.ts";
 import { isAwake, NEW_MEMORY } from "../lock/controller.ts";
 import { type LockEndpoint, serveLock } from "../lock/endpoint.ts";
+import { type Modem, serveModem } from "../modem/modem.ts";
 import { type Reader, serveReader } from "../reader/reader.ts";
 import { newWorld, type Surroundings, type Travel, type World } from "../world.ts";
 import { readKey, readOrMakeKey } from "./keys.ts";
@@ -38,6 +39,9 @@ export type Drive = {
   readonly canPath: string;
   readonly lockPath: string;
   readonly readerPath: string;
+  readonly modemPath: string;
+  /** A message comes in at its modem. */
+  readonly message: Modem["message"];
   readonly cockpitKeyFile: string;
   readonly cockpitPort: number | undefined;
   /** Saves the car and closes everything. */
@@ -53,7 +57,7 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const at = (name: string): string => join(dataDir, name);
   const [canPath, lockPath, statePath] = [at("can.sock"), at("lock.sock"), at("car.json")];
-  const readerPath = at("reader.sock");
+  const [readerPath, modemPath] = [at("reader.sock"), at("modem.sock")];
   checkLength(readerPath);
   const pairingKey = keyAt(options.pairingKeyFile, at("pairing.key"));
   const cockpitKey = toHex(readOrMakeKey(at("cockpit.key")));
@@ -77,6 +81,8 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
     open.push(lock);
     const reader = await openReader(options, at);
     open.push(reader);
+    const modem = await serveModem(modemPath);
+    open.push(modem);
     const simulation = new Simulation({
       world: newWorld(saved.car, saved.memory),
       around,
@@ -96,14 +102,8 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
     });
     open.push(diagnosis);
     const page = await openCockpit(cockpit, {
-      simulation,
-      bus,
-      lock,
-      reader,
-      units,
-      around,
+      ...{ simulation, bus, lock, reader, modem, units, around, clock },
       key: cockpitKey,
-      clock,
     });
     if (page !== undefined) open.push(page);
     simulation.start();
@@ -112,6 +112,8 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       canPath,
       lockPath,
       readerPath,
+      modemPath,
+      message: modem.message,
       cockpitKeyFile: at("cockpit.key"),
       cockpitPort: page?.port,
       close: async () => {

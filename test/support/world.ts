@@ -53,12 +53,15 @@ export class World implements AsyncDisposable {
   }
 
   /** The whole system, the car online. `through` may put something between the car and the broker. */
-  static async whole(through?: (broker: number) => Promise<number>): Promise<World> {
+  static async whole(
+    through?: (broker: number) => Promise<number>,
+    more?: Readonly<Record<string, unknown>>,
+  ): Promise<World> {
     const world = await World.cloudOnly();
     await world.startSim();
     const broker = (await through?.(world.ports.broker)) ?? world.ports.broker;
     await ensureEnrolment(world.paths);
-    await world.startAgent({ ...world.ports, broker });
+    await world.startAgent({ ...world.ports, broker }, more);
     return world;
   }
 
@@ -98,8 +101,11 @@ export class World implements AsyncDisposable {
     this.#sim = await up;
   }
 
-  async startAgent(ports: Ports = this.ports): Promise<void> {
-    this.#agent = startAgent(this.paths, ports);
+  async startAgent(
+    ports: Ports = this.ports,
+    more?: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    this.#agent = startAgent(this.paths, ports, more);
     this.#programs.add(this.#agent);
     await this.online(true);
   }
@@ -152,11 +158,11 @@ export class World implements AsyncDisposable {
   }
 
   /** Asks for a command and waits for what becomes of it; a problem is returned like an answer. */
-  async command(action: string, booking: string): Promise<Json> {
+  async command(action: string, booking: string, more: Json = {}): Promise<Json> {
     const { body } = await this.backend.ask(`/vehicles/${VEHICLE}/commands?wait=20000`, {
       method: "POST",
       headers: { "idempotency-key": randomUUID() },
-      body: { action, booking },
+      body: { action, booking, ...more },
     });
     return isJson(body) ? body : {};
   }
