@@ -19,6 +19,7 @@ export {
 } from "./car/state.ts";
 export { allLocked, STEP_MS_MAX, step } from "./car/step.ts";
 export { runSim } from "./cli/run.ts";
+export { stateView, type ViewParts } from "./cockpit/view.ts";
 export { type Drive, type DriveOptions, startDrive } from "./drive/drive.ts";
 export { pedalsFor } from "./drive/driver.ts";
 export {
@@ -29,7 +30,7 @@ export {
   type Script,
   type ScriptRun,
 } from "./drive/script.ts";
-export { type ScriptEnd, Simulation } from "./drive/simulation.ts";
+export { type ScriptEnd, Simulation, type SimulationOptions } from "./drive/simulation.ts";
 export { readState, type Saved, StateFileError, writeState } from "./drive/state-file.ts";
 export { type Contacts, contactsOf } from "./lock/contacts.ts";
 export {
@@ -43,6 +44,7 @@ export {
   startController,
 } from "./lock/controller.ts";
 export { type LockEndpoint, serveLock } from "./lock/endpoint.ts";
+export { type MemoryConnection, type MemoryLine, memoryLine } from "./lock/line.ts";
 export {
   type CardTap,
   type PhoneTap,
@@ -52,6 +54,20 @@ export {
   type TapOutcome,
 } from "./reader/reader.ts";
 export { type Replayed, type ReplayOptions, replay } from "./replay/replay.ts";
+export { clockWords, durationMs } from "./scenario/duration.ts";
+export { type Loaded, loadScenario, type Problem } from "./scenario/load.ts";
+export { type Played, play, type StepResult } from "./scenario/play.ts";
+export { junitXml, playedText, stepLine, summaryText } from "./scenario/report.ts";
+export { type Scenario, ScenarioSchema } from "./scenario/schema.ts";
+export {
+  type Coverage,
+  type DriveEnd,
+  type Json,
+  type Stage,
+  type StageAnswer,
+  type StageAsk,
+  StageError,
+} from "./scenario/stage.ts";
 export {
   actIn,
   controllerInput,

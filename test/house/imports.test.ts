@@ -15,7 +15,7 @@ function allowed(workspace: string): readonly string[] | "any" | undefined {
   if (workspace === "device") return [PROTOCOL, ...deviceLeaves];
   if (workspace === "cloud") return [PROTOCOL, ...cloudLeaves];
   if (workspace === "sim") return [PROTOCOL, "device/can", "device/buffer", "device/uplink"];
-  return workspace === "test" || workspace === "bench" ? "any" : undefined;
+  return ["scenarios", "test", "bench"].includes(workspace) ? "any" : undefined;
 }
 
 test("imports run only the allowed ways", () => {
@@ -27,7 +27,7 @@ test("imports run only the allowed ways", () => {
       const to = target === undefined ? undefined : workspaceOf(target);
       if (target === undefined || to === undefined || to === from) continue;
       const rule =
-        from === undefined ? (["test", "bench"].includes(to) ? [] : "any") : allowed(from);
+        from === undefined ? (["test", "bench", "scenarios"].includes(to) ? [] : "any") : allowed(from);
       const throughTheDoor = !specifier.startsWith(".");
       const fine = rule === "any" || (rule?.includes(to) === true && throughTheDoor);
       if (!fine) wrong.push(`${path} imports ${specifier}`);
