@@ -4,6 +4,15 @@
  */
 export { type Agent, type AgentOptions, startAgent } from "./agent.ts";
 export { type ArtefactParts, artefactTaker } from "./artefacts.ts";
+export {
+  type Entered,
+  PowerCare,
+  type PowerCareOptions,
+  platformFile,
+  powerLimits,
+} from "./power-care.ts";
 export { keepersOf, openShelves, type Shelves } from "./shelves.ts";
+export { SleepingTransport } from "./sleeping-transport.ts";
 export { openTripFile, type TripFile } from "./trip-file.ts";
+export { MODEM_WAKES_AN_HOUR_MAX, WakeLine } from "./wake-line.ts";
 export type { Wires } from "./wires.ts";
