@@ -4,6 +4,23 @@
  * verifier of access tokens from it or any other configured issuer. It keeps no state of its own: keys come from the
  * vaults and records from the ports that it is given.
  */
+export { type Answers, type ResetPorts, Resets } from "./account-reset.ts";
+export {
+  type Account,
+  FAILURES_MAX,
+  isAlive,
+  LOCK_MS,
+  RESET_FAILURES_MAX,
+  RESET_MS,
+} from "./account-rules.ts";
+export { type AccountSeal, accountSeal } from "./account-seal.ts";
+export {
+  type AccountPorts,
+  Accounts,
+  type NewAccount,
+  type SignedIn,
+  type Who,
+} from "./accounts.ts";
 export { AttemptLimiter, type AttemptLimits } from "./attempts.ts";
 export {
   openPlatformAuthority,
@@ -32,6 +49,8 @@ export {
   type IssuerOptions,
   openIssuer,
 } from "./issuer.ts";
+export { type Mail, type SendMail, type SmtpOptions, smtpMail } from "./mail.ts";
+export { PASSWORD_CHARS, passwordProblem } from "./passwords.ts";
 export { certificateUsed, type RenewalPorts, renew } from "./renewal.ts";
 export { verifierByIssuer } from "./several-issuers.ts";
 export { type TokenVerifierOptions, tokenVerifier } from "./token-verifier.ts";
