@@ -51,7 +51,8 @@ export function openDiagnosis(options: {
   return {
     take: (frame) => {
       const { ignition, faults } = car();
-      if ((ignition === "ON" || ignition === "START") && !faults.canUnplugged) unit.take(frame);
+      const isCut = faults.canUnplugged || faults.busOff;
+      if ((ignition === "ON" || ignition === "START") && !isCut) unit.take(frame);
     },
     close: async () => unit.close(),
   };

@@ -12,8 +12,14 @@ import { TOWN_ORIGIN } from "../car/town.ts";
 
 const MPS_TO_KMH = 3.6;
 const UNAVAILABLE = "not available";
-/** Error of a good receiver under open sky, metres. */
-const GNSS_ERROR_M = 1.6;
+/** Error of a good receiver, metres, and how many satellites it sees. Between houses it hears echoes. */
+const RECEPTION = {
+  open: { errorM: 1.6, satellites: 11 },
+  canyon: { errorM: 12, satellites: 6 },
+  covered: undefined,
+} as const;
+/** Where a spoofed receiver believes to be, metres away. */
+const SPOOFED_BY_M = { east: 41_000, north: -23_000 } as const;
 /** It wanders with the way, not with time: receivers hold their position while the car stands. */
 const GNSS_ERROR_WAY_M = 120;
 
@@ -21,6 +27,9 @@ const GNSS_ERROR_WAY_M = 120;
 type Speak = (car: Car, route: Route, count: number) => EncodeValues;
 
 const kmh = (car: Car): number => car.motion.speedMps * MPS_TO_KMH;
+/** As the wheels' sensors have it. */
+const sensedKmh = (car: Car): number =>
+  (car.faults.sensorFrozen ? car.frozenMps : car.motion.speedMps) * MPS_TO_KMH;
 const door = (car: Car, leaf: Leaf): string => (contactOpen(car, leaf) ? "open" : "closed");
 function bolt(car: Car, name: Bolt): string {
   const contact = boltContact(car, name);
@@ -30,10 +39,10 @@ const onOff = (on: boolean): string => (on ? "on" : "off");
 
 export const SPOKEN: Readonly<Record<string, Speak>> = {
   SPEED: (car) => ({
-    VehicleSpeed: car.faults.speedLost ? UNAVAILABLE : kmh(car),
+    VehicleSpeed: car.faults.speedLost ? UNAVAILABLE : sensedKmh(car),
     LongitudinalAcceleration: car.motion.accelerationMps2,
     LateralAcceleration: car.motion.lateralMps2,
-    Standstill: car.faults.speedLost || kmh(car) > 0 ? 0 : 1,
+    Standstill: car.faults.speedLost || sensedKmh(car) > 0 ? 0 : 1,
   }),
   WHEELS: wheels,
   POWERTRAIN: (car) => ({
@@ -76,6 +85,8 @@ export const SPOKEN: Readonly<Record<string, Speak>> = {
     Terminal: car.ignition,
     BeltDriver: car.belted ? "fastened" : "open",
     StartInhibited: car.startInhibited ? "inhibited" : "free",
+    KeyHolder: car.holders.key ? "present" : "empty",
+    FuelCardHolder: car.holders.fuelCard ? "present" : "empty",
   }),
   COMFORT: comfort,
   VEHICLE_ID: vehicleId,
@@ -86,13 +97,13 @@ export const SPOKEN: Readonly<Record<string, Speak>> = {
       : { Latitude: UNAVAILABLE, Longitude: UNAVAILABLE };
   },
   GNSS_MOTION: (car, route) => {
-    const { fix, heading, altitudeM } = gnss(car, route);
+    const { fix, heading, altitudeM, satellites, errorM } = gnss(car, route);
     if (!fix) {
       const lost = { Heading: UNAVAILABLE, GroundSpeed: UNAVAILABLE, Altitude: UNAVAILABLE };
       return { ...lost, FixType: "none", Satellites: 2, HorizontalError: 127 };
     }
     const seen = { Heading: heading, GroundSpeed: kmh(car), Altitude: altitudeM };
-    return { ...seen, FixType: "3D", Satellites: 11, HorizontalError: GNSS_ERROR_M };
+    return { ...seen, FixType: "3D", Satellites: satellites, HorizontalError: errorM };
   },
 };
 
@@ -115,8 +126,8 @@ function wheels(car: Car, route: Route): EncodeValues {
     return { ...lost, WheelSpeedRearLeft: UNAVAILABLE, WheelSpeedRearRight: UNAVAILABLE };
   }
   const bend = placeOn(route, car.motion.routeM).curvaturePerM;
-  const left = kmh(car) * (1 - 0.74 * bend);
-  const right = kmh(car) * (1 + 0.74 * bend);
+  const left = sensedKmh(car) * (1 - 0.74 * bend);
+  const right = sensedKmh(car) * (1 + 0.74 * bend);
   return {
     WheelSpeedFrontLeft: left,
     WheelSpeedFrontRight: right,
@@ -178,22 +189,29 @@ type Fix = {
   readonly longitude: number;
   readonly heading: number;
   readonly altitudeM: number;
+  readonly satellites: number;
+  readonly errorM: number;
 };
 
 /** What the car's own receiver makes of where it is. */
 export function gnss(car: Car, route: Route): Fix {
-  const { seed, motion } = car;
+  const { seed, motion, faults } = car;
   const place = placeOn(route, motion.routeM);
+  const reception = faults.gnssSpoofed ? RECEPTION.open : RECEPTION[place.sky];
+  const { errorM, satellites } = reception ?? RECEPTION.canyon;
   const error = (purpose: number): number =>
-    GNSS_ERROR_M * wander(seed, purpose, motion.odometerM, GNSS_ERROR_WAY_M);
+    errorM * wander(seed, purpose, motion.odometerM, GNSS_ERROR_WAY_M);
+  const away = faults.gnssSpoofed ? SPOOFED_BY_M : { east: 0, north: 0 };
   const at = toWgs84(
-    place.eastM + error(PURPOSE.gnssEast),
-    place.northM + error(PURPOSE.gnssNorth),
+    place.eastM + away.east + error(PURPOSE.gnssEast),
+    place.northM + away.north + error(PURPOSE.gnssNorth),
   );
   return {
-    fix: !car.faults.gnssLost,
+    fix: reception !== undefined && !faults.gnssLost,
     ...at,
     heading: place.headingDegrees,
     altitudeM: TOWN_ORIGIN.altitudeM + 2 * error(PURPOSE.gnssHeight),
+    satellites,
+    errorM,
   };
 }

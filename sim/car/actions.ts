@@ -12,6 +12,8 @@ import {
   type CarFault,
   DOORS,
   type Door,
+  HOLDERS,
+  type Holder,
   IGNITION_POSITIONS,
   isOn,
   LEAVES,
@@ -34,6 +36,7 @@ export type Action =
   | { readonly type: "parkingBrake"; readonly engaged: boolean }
   | { readonly type: "lowBeam"; readonly on: boolean }
   | { readonly type: "lockButton"; readonly locked: boolean }
+  | { readonly type: "holder"; readonly what: Holder; readonly present: boolean }
   | { readonly type: "refuel" }
   | { readonly type: "fault"; readonly fault: CarFault; readonly on: boolean };
 export type ActionType = Action["type"];
@@ -51,6 +54,7 @@ const FIELDS: { readonly [T in ActionType]: FieldChecks<ActionOf<T>> } = {
   parkingBrake: { engaged: yesNo },
   lowBeam: { on: yesNo },
   lockButton: { locked: yesNo },
+  holder: { what: oneOf(HOLDERS), present: yesNo },
   refuel: {},
   fault: { fault: oneOf(CAR_FAULT_NAMES), on: yesNo },
 };
@@ -102,13 +106,21 @@ const ROWS: { readonly [T in ActionType]: Row<T> } = {
   },
   lowBeam: { against: nothing, apply: (car, { on }) => ({ ...car, lowBeam: on }) },
   lockButton: { against: fromInside, apply: pressLockButton },
+  holder: {
+    against: fromInside,
+    apply: (car, { what, present }) => ({ ...car, holders: { ...car.holders, [what]: present } }),
+  },
   refuel: {
     against: (car) => (standing(car) && !isOn(car) ? undefined : "the engine must be off"),
     apply: (car) => ({ ...car, fuelL: MODEL.tankL }),
   },
   fault: {
     against: nothing,
-    apply: (car, { fault, on }) => ({ ...car, faults: { ...car.faults, [fault]: on } }),
+    apply: (car, { fault, on }) => ({
+      ...car,
+      faults: { ...car.faults, [fault]: on },
+      ...(fault === "sensorFrozen" && { frozenMps: car.motion.speedMps }),
+    }),
   },
 };
 

@@ -4,6 +4,10 @@ import { chance, PURPOSE } from "./noise.ts";
 import { placeOn, type Route } from "./route.ts";
 import type { Car, Motion } from "./state.ts";
 
+/** The pace of a truck with a car behind it, and how fast it gets there. */
+const TOWED_MPS = 7;
+const TOWED_MPS2 = 0.6;
+
 const RAD_PER_S_TO_RPM = 60 / (2 * Math.PI);
 
 function ratioOf(gear: number): number {
@@ -63,6 +67,7 @@ export function move(
   dtS: number,
 ): { readonly motion: Motion; readonly forceN: number } {
   const { motion } = car;
+  if (car.faults.towed) return { forceN: 0, motion: towed(car, route, dtS) };
   const forceN = driveForce(car, gear, pedals.accelerator);
   const againstN = resistance(car, gear, pedals.accelerator, pedals.brake);
   const netN = forceN - againstN;
@@ -83,6 +88,20 @@ export function move(
       odometerM: motion.odometerM + stepM,
       routeM,
     },
+  };
+}
+
+/** A truck pulls: up to its pace, whatever brakes and gears say. */
+function towed({ motion }: Car, route: Route, dtS: number): Motion {
+  const speedMps = Math.min(TOWED_MPS, motion.speedMps + TOWED_MPS2 * dtS);
+  const stepM = ((motion.speedMps + speedMps) / 2) * dtS;
+  return {
+    speedMps,
+    backwards: false,
+    accelerationMps2: dtS > 0 ? (speedMps - motion.speedMps) / dtS : 0,
+    lateralMps2: 0,
+    odometerM: motion.odometerM + stepM,
+    routeM: (motion.routeM + stepM) % route.lengthM,
   };
 }
 

@@ -1,5 +1,5 @@
 /** Where a car is that has gone so many metres along a round of streets. Corners become arcs, so headings turn, not jump. */
-import { ROUND, TOWN_ORIGIN } from "./town.ts";
+import { ROUND, type Sky, TOWN_ORIGIN } from "./town.ts";
 
 export type Place = {
   readonly eastM: number;
@@ -10,6 +10,7 @@ export type Place = {
   readonly curvaturePerM: number;
   readonly street: string;
   readonly limitKmh: number;
+  readonly sky: Sky;
 };
 
 type Corner = (typeof ROUND)[number];
@@ -119,6 +120,7 @@ export function placeOn(route: Route, distanceM: number): Place {
     curvaturePerM: stretchM > 0 ? -turning / stretchM : 0,
     street: here.corner.street,
     limitKmh: here.corner.limitKmh,
+    sky: here.corner.sky ?? "open",
   };
 }
 

@@ -23,15 +23,23 @@ export type Engine =
   | { readonly value: "cranking"; readonly sinceMs: number }
   | { readonly value: "running" };
 
+/** What a renter finds in the car and has to leave there. */
+export const HOLDERS = ["key", "fuelCard"] as const;
+export type Holder = (typeof HOLDERS)[number];
+
 /** What can be made to go wrong in the car's body and in its sensors, for testers. */
 export const CAR_FAULTS = {
   lockJam: "The lock motor runs against something: bolts stop half-way.",
   lockDead: "The lock motor does not move.",
   doorAjar: "The driver's door contact says open whatever the door does.",
+  sensorFrozen: "The wheel speed sensors are frozen: the bus repeats what they said when it began.",
   speedLost: "The brakes' control unit has no wheel speed: the bus says “not available”.",
   gnssLost: "No satellites: position and heading are “not available”.",
+  gnssSpoofed: "Somebody feigns satellites: the receiver believes that it is in another town.",
   canUnplugged: "The connector of the bus is off: no frame arrives.",
+  busOff: "The controller of the bus has gone bus-off after too many errors.",
   supplyLow: "The 12 V battery is nearly empty: 9 V at the controller.",
+  towed: "A truck drags the car away, with its wheels on the ground and its engine off.",
   tamper: "The lid of the lock controller is open.",
   linkUnplugged: "The cable between module and lock controller is off.",
 } as const;
@@ -81,6 +89,10 @@ export type Car = {
   readonly bolts: Readonly<Record<Bolt, number>>;
   /** 0 is shut, 1 is open. */
   readonly windows: Readonly<Record<Door, number>>;
+  /** What is in its holder in the glove box. */
+  readonly holders: Readonly<Record<Holder, boolean>>;
+  /** What the wheel speed sensors say once they are frozen, m/s. */
+  readonly frozenMps: number;
   readonly lowBeam: boolean;
   /** The horn and all four indicators, as long as the controller asks for them. */
   readonly calling: boolean;
@@ -150,6 +162,8 @@ export function newCar(seed: number): Car {
     open: each(LEAVES, false),
     bolts: each(BOLTS, 1),
     windows: each(DOORS, 0),
+    holders: each(HOLDERS, true),
+    frozenMps: 0,
     lowBeam: false,
     calling: false,
     startInhibited: false,

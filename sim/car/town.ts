@@ -11,14 +11,19 @@ type Corner = {
   /** The street that leads on from here and what may be driven on it, km/h. */
   readonly street: string;
   readonly limitKmh: number;
+  /** What satellites see of the street: all, little between high houses, nothing under the railway. */
+  readonly sky?: Sky;
 };
+export type Sky = "open" | "canyon" | "covered";
 
 /** The round that the car drives: closed, the last corner leads back to the first. The car begins on the first. */
 export const ROUND: readonly Corner[] = [
   { at: [0, 0], radiusM: 0, street: "Market Street", limitKmh: 30 },
   { at: [180, 0], radiusM: 14, street: "Mill Lane", limitKmh: 30 },
-  { at: [195, 160], radiusM: 30, street: "Mill Lane", limitKmh: 30 },
+  { at: [195, 160], radiusM: 30, street: "Mill Lane", limitKmh: 30, sky: "canyon" },
   { at: [330, 260], radiusM: 24, street: "Station Road", limitKmh: 50 },
+  { at: [430, 256.5], radiusM: 0, street: "Railway Underpass", limitKmh: 50, sky: "covered" },
+  { at: [490, 254.5], radiusM: 0, street: "Station Road", limitKmh: 50 },
   { at: [620, 250], radiusM: 30, street: "Eastgate", limitKmh: 50 },
   { at: [760, 420], radiusM: 70, street: "Ring Road", limitKmh: 70 },
   { at: [740, 760], radiusM: 90, street: "Ring Road", limitKmh: 70 },

@@ -53,8 +53,9 @@ export type ScriptProgress = {
 };
 
 /** Nothing in it asks for the bus. */
-function isAtRest({ ignition, lowBeam, calling }: Car): boolean {
-  return (ignition === "LOCK" || ignition === "OFF") && !lowBeam && !calling;
+function isAtRest({ ignition, lowBeam, calling, faults, motion }: Car): boolean {
+  const isMoved = faults.towed || motion.speedMps > 0;
+  return (ignition === "LOCK" || ignition === "OFF") && !lowBeam && !calling && !isMoved;
 }
 
 const SAVE_EVERY_MS = 5000;
@@ -206,6 +207,7 @@ export class Simulation {
       this.#run === undefined &&
       isAtRest(car) &&
       car.motion.speedMps === 0 &&
+      !car.faults.towed &&
       car.engine.value === "off" &&
       car.rpm === 0 &&
       controller.phase.value === "idle" &&
@@ -239,7 +241,8 @@ export class Simulation {
     if (!isAtRest(car) || this.#stirred(car)) this.#stirredAtMs = car.timeMs;
     this.#seen = car;
     const { busAwakeMs = Number.POSITIVE_INFINITY } = this.#options;
-    if (car.faults.canUnplugged || car.timeMs - this.#stirredAtMs > busAwakeMs) return;
+    if (car.faults.canUnplugged || car.faults.busOff || car.timeMs - this.#stirredAtMs > busAwakeMs)
+      return;
     for (const frame of this.#options.units.due(car, fromMs, car.timeMs)) {
       const count = (this.#frames.get(frame.message)?.count ?? 0) + 1;
       this.#frames.set(frame.message, { ...frame, count, atMs: car.timeMs });
