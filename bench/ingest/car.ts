@@ -4,7 +4,6 @@ import {
   type CarEvent,
   encodeColumns,
   encodeEvent,
-  encodeSegmentMessage,
   headerHash,
   type Lane,
   type LogOpening,
@@ -18,6 +17,7 @@ import {
   sealColumns,
   segmentKeyOf,
   sha256,
+  shortenSegmentMessage,
   signHeader,
   signingKey,
   signOpening,
@@ -79,6 +79,6 @@ export class BenchCar {
     this.#end = { number: number + 1, seq: seq + events.length, hash: headerHash(header) };
     const opening = number === 0 ? { opening: signOpening(this.key, this.#opening) } : {};
     const topic = { ...this.address, channel: "up", lane: this.#lane } as const;
-    return { topic, payload: encodeSegmentMessage({ header, body, ...opening }) };
+    return { topic, payload: shortenSegmentMessage({ header, body, ...opening }) };
   }
 }

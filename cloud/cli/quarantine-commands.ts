@@ -92,7 +92,7 @@ function showEntry(input: Input): Promise<number> {
     const entry = find({ store }, input.positionals[0] ?? "");
     const { id, vehicle, reason, topic, payload } = entry;
     const at = new Date(entry.atMs).toISOString();
-    const header = headerOf(payload);
+    const header = headerOf(payload, topic);
     const shown = { id, at, vehicle, reason, topic, bytes: payload.length, header };
     const lines = [
       `message ${id}, ${payload.length} bytes, came ${at} on ${topic}`,
@@ -111,10 +111,13 @@ function showEntry(input: Input): Promise<number> {
 type HeaderView = Readonly<Record<string, string | number>>;
 
 /** What the message says of itself; undefined where it has no header that can be read. */
-function headerOf(payload: Uint8Array): HeaderView | undefined {
+function headerOf(payload: Uint8Array, topic: string): HeaderView | undefined {
   let header: SegmentHeader;
   try {
-    header = decode(headerCodec, parseSign1(parseSegmentMessage(payload).header).payload);
+    header = decode(
+      headerCodec,
+      parseSign1(parseSegmentMessage(payload, parseTopic(topic)).header).payload,
+    );
   } catch (error) {
     if (error instanceof ProtocolError) return undefined;
     throw error;

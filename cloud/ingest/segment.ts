@@ -10,6 +10,7 @@ import {
   EVENT_KINDS,
   type EventKind,
   equalBytes,
+  keyIdOf,
   type Lane,
   type LogOpening,
   type OpenedSegment,
@@ -50,7 +51,7 @@ export async function authenticate(
     const same = certificate.tenant === tenant && certificate.vehicle === vehicle;
     if (!same) refuse("certificate: of another car than the topic names");
   }
-  const parts = parseSegmentMessage(payload);
+  const parts = parseSegmentMessage(payload, { tenant, vehicle, keyId: keyIdOf(key.publicKey) });
   const { header, hash: headerHash } = await openHeaderAside(key, parts.header);
   if (header.tenant !== tenant || header.vehicle !== vehicle || header.lane !== topic.lane) {
     refuse("header: of another car or lane than the topic names");

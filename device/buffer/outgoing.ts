@@ -4,10 +4,10 @@
  */
 import {
   encodeRows,
-  encodeSegmentMessage,
   LANES,
   type Lane,
   type SegmentMessage,
+  shortenSegmentMessage,
 } from "@kerbside/protocol";
 import { laneRange, placeKey, placeOf } from "./place.ts";
 import type { SegmentRecord, Statements } from "./statements.ts";
@@ -49,7 +49,7 @@ export function outgoing(statements: Statements, record: SegmentRecord): Outgoin
     body: bodyOf(statements, record),
     ...(log.opening_known === 1 ? {} : { opening: log.opening }),
   };
-  return { key: record.place, lane, message: encodeSegmentMessage(message) };
+  return { key: record.place, lane, message: shortenSegmentMessage(message) };
 }
 
 /** The body that goes with a segment's header. */

@@ -7,6 +7,7 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { type CborValue, decodeCbor, encodeCbor } from "./cbor.ts";
 import { readNumbers, writeNumbers } from "./column-numbers.ts";
 import { ProtocolError } from "./errors.ts";
+import { countsOf, distinct, PACKED_FORM, packColumns, unpackColumns } from "./packed-columns.ts";
 import { ByteReader, ByteWriter } from "./varint.ts";
 
 const FORM = 1;
@@ -23,11 +24,22 @@ function malformed(what: string): ProtocolError {
 
 /** In a shape a number leaf is 0, any other leaf null; maps and lists are themselves. */
 type Leaf = number | Exclude<CborValue, number>;
-type Shape = { readonly index: number; readonly encoded: Uint8Array; readonly leaves: Leaf[][] };
+type Shape = {
+  readonly index: number;
+  readonly value: CborValue;
+  readonly encoded: Uint8Array;
+  readonly leaves: Leaf[][];
+};
 
-/** Encoded events (as `encodeEvent` writes them) to a deflated body. Throws `malformed` for anything else. */
-export function encodeColumns(events: readonly Uint8Array[]): Uint8Array {
-  const encoder = columnsEncoder();
+/** `deflated` was the first form; `shortest` is that or the packed one. */
+export type ColumnsForm = "shortest" | "deflated";
+
+/** Encoded events (as `encodeEvent` writes them) to columns. Throws `malformed` for anything else. */
+export function encodeColumns(
+  events: readonly Uint8Array[],
+  form: ColumnsForm = "shortest",
+): Uint8Array {
+  const encoder = columnsEncoder(form);
   for (const event of events) encoder.add(event);
   return encoder.done();
 }
@@ -40,7 +52,7 @@ export type ColumnsEncoder = {
   readonly done: () => Uint8Array;
 };
 
-export function columnsEncoder(): ColumnsEncoder {
+export function columnsEncoder(form: ColumnsForm = "shortest"): ColumnsEncoder {
   const shapes = new Map<string, Shape>();
   const times: number[][] = TIME_KEYS.map(() => []);
   const indexes: number[] = [];
@@ -56,10 +68,12 @@ export function columnsEncoder(): ColumnsEncoder {
         rest.delete(key);
       }
       const leaves: Leaf[] = [];
-      const encoded = encodeCbor(shapeOf(rest, leaves));
+      const shaped = shapeOf(rest, leaves);
+      const encoded = encodeCbor(shaped);
       const name = Buffer.from(encoded).toString("latin1");
       const shape = shapes.get(name) ?? {
         index: shapes.size,
+        value: shaped,
         encoded,
         leaves: leaves.map(() => []),
       };
@@ -67,12 +81,22 @@ export function columnsEncoder(): ColumnsEncoder {
       for (const [i, leaf] of leaves.entries()) shape.leaves[i]?.push(leaf);
       indexes.push(shape.index);
     },
-    done: () =>
-      deflateRawSync(write(times, indexes, [...shapes.values()]), { level: DEFLATE_LEVEL }),
+    done: () => {
+      const found = [...shapes.values()];
+      if (form === "deflated") return deflateColumns(times, indexes, found);
+      const { body, poor } = packColumns(times, indexes, found);
+      if (!poor) return body;
+      const deflated = deflateColumns(times, indexes, found);
+      return deflated.length < body.length ? deflated : body;
+    },
   };
 }
 
-function write(times: number[][], indexes: number[], shapes: readonly Shape[]): Uint8Array {
+function deflateColumns(
+  times: readonly number[][],
+  indexes: readonly number[],
+  shapes: readonly Shape[],
+): Uint8Array {
   const out = new ByteWriter();
   out.byte(FORM);
   for (const column of times) writeNumbers(out, column);
@@ -88,7 +112,7 @@ function write(times: number[][], indexes: number[], shapes: readonly Shape[]): 
       else writeOthers(out, column);
     }
   }
-  return out.done();
+  return deflateRawSync(out.done(), { level: DEFLATE_LEVEL });
 }
 
 /** Replaces the leaves of a value, collecting them depth first in the order of the encoding. */
@@ -103,15 +127,7 @@ function shapeOf(value: CborValue, leaves: Leaf[]): CborValue {
 
 /** Texts, bytes, booleans and what else there is: the different ones once, and which of them each is. */
 function writeOthers(out: ByteWriter, column: readonly Leaf[]): void {
-  const places = new Map<string, number>();
-  const values: Uint8Array[] = [];
-  const indexes = column.map((leaf) => {
-    const encoded = encodeCbor(leaf);
-    const name = Buffer.from(encoded).toString("latin1");
-    const place = places.get(name) ?? values.push(encoded) - 1;
-    places.set(name, place);
-    return place;
-  });
+  const { values, indexes } = distinct(column);
   out.varint(values.length);
   for (const value of values) {
     out.varint(value.length);
@@ -144,15 +160,13 @@ export function decodeColumns(body: Uint8Array, count: number): readonly Uint8Ar
 
 /** As `decodeColumns`, without putting the events together. */
 export function readColumns(body: Uint8Array, count: number): Columns {
+  if (body[0] === PACKED_FORM) return unpackColumns(body, count);
   const reader = new ByteReader(inflate(body));
   if (reader.byte() !== FORM) throw malformed("a form that is not known here");
   const times = TIME_KEYS.map(() => readNumbers(reader, count));
   const shapes = readShapes(reader, count);
   const indexes = readNumbers(reader, count);
-  const counts = shapes.map(() => 0);
-  for (const index of indexes) counts[index] = (counts[index] ?? Number.NaN) + 1;
-  if (counts.length !== shapes.length || counts.some((n) => !(n > 0)))
-    throw malformed("expected each shape to be used, and no other");
+  const counts = countsOf(indexes, shapes.length);
   const read = shapes.map(({ value, kinds }, shape) => {
     const length = counts[shape] ?? 0;
     const leaves = kinds.map((kind) =>

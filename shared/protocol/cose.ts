@@ -41,13 +41,26 @@ function signedBytes(protectedHeader: Uint8Array, domain: string, payload: Uint8
 
 /** Signs `payload` for the purpose that `domain` names. */
 export function sign1(key: SigningKey, domain: string, payload: Uint8Array): Uint8Array {
+  const keyId = keyIdOf(key.publicKey);
+  const signature = key.sign(signedBytes(protectedHeaderOf(keyId), domain, payload));
+  return envelopeOf(keyId, payload, signature);
+}
+
+function protectedHeaderOf(keyId: Uint8Array): Uint8Array {
   const header = new Map<number, CborValue>([
     [HEADER_ALGORITHM, ALGORITHM_EDDSA],
-    [HEADER_KEY_ID, keyIdOf(key.publicKey)],
+    [HEADER_KEY_ID, keyId],
   ]);
-  const protectedHeader = encodeCbor(header);
-  const signature = key.sign(signedBytes(protectedHeader, domain, payload));
-  return encodeCbor([protectedHeader, new Map(), payload, signature]);
+  return encodeCbor(header);
+}
+
+/** An envelope put together of its parts; whether the signature is one over them is for `openSign1` to say. */
+export function envelopeOf(
+  keyId: Uint8Array,
+  payload: Uint8Array,
+  signature: Uint8Array,
+): Uint8Array {
+  return encodeCbor([protectedHeaderOf(keyId), new Map(), payload, signature]);
 }
 
 /** Reads the envelope without believing it. Throws ProtocolError `malformed`. */

@@ -14,7 +14,10 @@ export {
   columnEvents,
   eventAtMs,
 } from "./column-check.ts";
+export { LOOK_BITS, VALUE_CODES } from "./column-codes.ts";
 export type { ColumnRow } from "./column-rows.ts";
+export { traceSeries } from "./column-series.ts";
+export { TRAINED_LENGTHS } from "./column-trained.ts";
 export { type ColumnsEncoder, columnsEncoder, decodeColumns, encodeColumns } from "./columns.ts";
 export * from "./commands.ts";
 export * from "./cose.ts";
@@ -48,6 +51,7 @@ export * from "./rental-policy.ts";
 export * from "./roles.ts";
 export * from "./runtime.ts";
 export * from "./schema.ts";
+export * from "./segment-message.ts";
 export * from "./segments.ts";
 export * from "./session.ts";
 export * from "./signal-values.ts";

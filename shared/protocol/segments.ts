@@ -41,7 +41,6 @@ export const SEGMENT_BODY_BYTES_MAX = 192 * 1024;
 export const EVENT_BYTES_MAX = 16 * 1024;
 /** So that the last sequence number of a segment is a safe integer too. */
 const NUMBER_MAX = Number.MAX_SAFE_INTEGER - SEGMENT_EVENTS_MAX;
-const ENVELOPE_BYTES_MAX = 4096;
 /** A sealed box of 32 bytes: an ephemeral public key, a tag and the root. */
 export const SEALED_ROOT_BYTES = 80;
 
@@ -112,35 +111,8 @@ export const openingCodec = struct("opening of a log", {
 });
 export type LogOpening = TypeOf<typeof openingCodec>;
 
-/** The message on `up/{lane}`: a CBOR list of header envelope, body, and the opening envelope or null. */
-export type SegmentMessage = {
-  readonly header: Uint8Array;
-  readonly body: Uint8Array;
-  readonly opening?: Uint8Array;
-};
-
 export const ZERO_HASH: Uint8Array = new Uint8Array(32);
 const MESSAGE_LIMITS: CborLimits = { ...CBOR_LIMITS, bytesMax: 256 * 1024 };
-
-export function encodeSegmentMessage({ header, body, opening }: SegmentMessage): Uint8Array {
-  return encodeCbor([header, body, opening ?? null]);
-}
-
-/** Reads the parts without believing them. Throws ProtocolError `malformed`. */
-export function parseSegmentMessage(encoded: Uint8Array): SegmentMessage {
-  const parts = decodeCbor(encoded, MESSAGE_LIMITS);
-  const [header, body, opening, ...rest] = Array.isArray(parts) ? parts : [];
-  const sane =
-    header instanceof Uint8Array &&
-    header.length <= ENVELOPE_BYTES_MAX &&
-    body instanceof Uint8Array &&
-    body.length <= SEGMENT_BODY_BYTES_MAX &&
-    (opening === null || (opening instanceof Uint8Array && opening.length <= ENVELOPE_BYTES_MAX)) &&
-    rest.length === 0;
-  if (!sane)
-    throw new ProtocolError("malformed", "segment: expected [header, body, opening or null]");
-  return opening === null ? { header, body } : { header, body, opening };
-}
 
 export function signHeader(key: SigningKey, header: SegmentHeader): Uint8Array {
   return sign1(key, VEHICLE_DOMAINS.segment, encode(headerCodec, header));

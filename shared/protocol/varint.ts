@@ -94,6 +94,11 @@ export class ByteReader {
     return found;
   }
 
+  /** All that is left. */
+  rest(): Uint8Array {
+    return this.bytes(this.#bytes.length - this.#at);
+  }
+
   varint(): number {
     let value = 0;
     let scale = 1;

@@ -12,6 +12,7 @@ import {
   decodeRows,
   equalBytes,
   headerHash,
+  keyIdOf,
   type Lane,
   openColumns,
   openHeader,
@@ -91,7 +92,11 @@ function cloudOf(seed: Uint8Array, key: SigningKey, ingest: KeyPair): CarCloud {
     return found;
   };
   const take = (message: Uint8Array): "stored" | "duplicate" | "fork" => {
-    const { header: envelope, body, opening } = parseSegmentMessage(message);
+    const {
+      header: envelope,
+      body,
+      opening,
+    } = parseSegmentMessage(message, { ...ADDRESS, keyId: keyIdOf(key.publicKey) });
     const header = openHeader(verify, envelope);
     const log = toHex(header.log);
     if (opening !== undefined) learn(logs, verify, opening, ingest);

@@ -37,7 +37,7 @@ function changed(
   message: SourceMessage,
   change: (parts: ReturnType<typeof parseSegmentMessage>) => object,
 ): SourceMessage {
-  const parts = parseSegmentMessage(message.payload);
+  const parts = parseSegmentMessage(message.payload, message.topic);
   return { ...message, payload: encodeSegmentMessage({ ...parts, ...change(parts) }) };
 }
 
@@ -101,7 +101,8 @@ const FORGED: readonly Row[] = [
   {
     why: "with the opening of another log of the car",
     message: () => {
-      const { opening } = parseSegmentMessage(car.newLog().segment("state", [note("y")]).payload);
+      const other = car.newLog().segment("state", [note("y")]);
+      const { opening } = parseSegmentMessage(other.payload, other.topic);
       return changed(log.segment("state", [note("x")]), () => ({ opening }));
     },
   },
@@ -227,9 +228,8 @@ const UNREADABLE: readonly { readonly why: string; readonly message: () => Sourc
       const row = encodeEvent(note("a"));
       const wrong = car.newLog();
       Object.assign(wrong, { log: log.log, root: wrong.root });
-      const { body } = parseSegmentMessage(
-        wrong.segment("state", [], { rows: [row, row] }).payload,
-      );
+      const other = wrong.segment("state", [], { rows: [row, row] });
+      const { body } = parseSegmentMessage(other.payload, other.topic);
       return log.segment("state", [note("a"), note("b")], { body });
     },
   },

@@ -50,7 +50,7 @@ test("an opening that is asked for travels again until the log is acknowledged, 
       const segment = buffer.next({ skip, newestStateFirst: false });
       if (segment === undefined) return found;
       skip.add(segment.key);
-      found.push(parseSegmentMessage(segment.message).opening !== undefined);
+      found.push(parseSegmentMessage(segment.message, ADDRESS).opening !== undefined);
     }
   };
   await sendFour();

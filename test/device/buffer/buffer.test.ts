@@ -5,6 +5,7 @@ import { LANES, type Lane, ProtocolError, parseSegmentMessage, toHex } from "@ke
 import Database from "better-sqlite3";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { ADDRESS } from "../../support/car-cloud.ts";
 import { type Bench, bench, drain, note } from "./harness.ts";
 
 let b: Bench;
@@ -170,7 +171,7 @@ test("the opening travels until an acknowledgement covers it", async () => {
       const segment = buffer?.next({ skip, newestStateFirst: false });
       if (segment === undefined) return out;
       skip.add(segment.key);
-      out.push(parseSegmentMessage(segment.message).opening !== undefined);
+      out.push(parseSegmentMessage(segment.message, ADDRESS).opening !== undefined);
     }
   };
   await buffer.append(note("1"), "critical");

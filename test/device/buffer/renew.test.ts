@@ -3,6 +3,7 @@ import type { Buffer } from "@kerbside/buffer";
 import { parseSegmentMessage, sealKeyPair, toHex } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { ADDRESS } from "../../support/car-cloud.ts";
 import { type Bench, bench, drain, note } from "./harness.ts";
 
 let b: Bench;
@@ -48,7 +49,7 @@ test("P-30 the next log's root is sealed to the new key alone", async () => {
   await buffer.append(note("after", 1), "critical");
   const segment = buffer.next({ skip: new Set(), newestStateFirst: false });
   assert.ok(segment !== undefined);
-  assert.ok(parseSegmentMessage(segment.message).opening !== undefined);
+  assert.ok(parseSegmentMessage(segment.message, ADDRESS).opening !== undefined);
   assert.throws(() => b.cloud.take(segment.message));
 });
 

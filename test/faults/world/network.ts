@@ -181,7 +181,7 @@ export class Network implements Downlink {
         return;
       }
       this.observe(payload);
-      this.#remember(payload);
+      this.#remember(parsed, payload);
       if (this.#is("lose")) {
         taken();
         return;
@@ -216,8 +216,8 @@ export class Network implements Downlink {
     else line.end("the broker's side failed");
   }
 
-  #remember(payload: Uint8Array): void {
-    const { header: envelope } = parseSegmentMessage(payload);
+  #remember(sender: Address, payload: Uint8Array): void {
+    const { header: envelope } = parseSegmentMessage(payload, sender);
     const { log, lane, number } = decode(headerCodec, parseSign1(envelope).payload);
     this.#seen.push({ log, lane, number, hash: headerHash(envelope) });
   }

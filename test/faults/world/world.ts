@@ -135,7 +135,7 @@ export class World {
   }
 
   #observe(payload: Uint8Array): void {
-    const { opening } = parseSegmentMessage(payload);
+    const { opening } = parseSegmentMessage(payload, ADDRESS);
     if (opening === undefined) return;
     const opened = decode(openingCodec, parseSign1(opening).payload);
     this.openings.set(toHex(opened.log), opened);

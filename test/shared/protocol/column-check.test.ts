@@ -116,7 +116,12 @@ test(`columns are refused just where one of their events is (seed ${seed})`, () 
     const events = batch(random);
     const { length } = events;
     const raw = Uint8Array.from(
-      inflateRawSync(encodeColumns(events.map((event) => encodeEvent(event)))),
+      inflateRawSync(
+        encodeColumns(
+          events.map((event) => encodeEvent(event)),
+          "deflated",
+        ),
+      ),
     );
     for (let flips = 1 + random.int(2); flips > 0; flips -= 1) {
       const at = random.int(raw.length);

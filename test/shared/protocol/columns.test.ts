@@ -88,6 +88,54 @@ for (const { why, values } of numbers) {
   });
 }
 
+const columns: readonly {
+  why: string;
+  at: (i: number, random: Random) => number;
+  bytesMax: number;
+}[] = [
+  { why: "constant", at: () => 48.25, bytesMax: 30 },
+  { why: "a straight line", at: (i) => 1000 * i, bytesMax: 40 },
+  { why: "a line that trembles", at: (i, r) => 1000 * i + r.int(3), bytesMax: 180 },
+  { why: "steps of 0.0625", at: (i, r) => 0.0625 * (i + r.int(3)), bytesMax: 190 },
+  {
+    why: "a factor and an offset as of a DBC",
+    at: (i, r) => (i + r.int(3)) * 0.1 - 40,
+    bytesMax: 190,
+  },
+  { why: "calm, then lively", at: (i, r) => (i < 300 ? 7 : r.int(1e6)), bytesMax: 900 },
+  {
+    why: "small, then beyond what is shifted",
+    at: (i, r) => (i < 10 ? i : r.int(2 ** 31) * 2 ** 16),
+    bytesMax: 4500,
+  },
+  {
+    why: "beyond all integers of a column",
+    at: (i) => (i % 2 === 0 ? 1e15 : -1e15),
+    bytesMax: 6000,
+  },
+  { why: "no decimals at all", at: (i) => Math.sqrt(2 + (i >> 4)), bytesMax: 700 },
+];
+for (const { why, at, bytesMax } of columns) {
+  test(`a column of 600 numbers comes back, and is short: ${why}`, () => {
+    const random = randomOf(7);
+    const events = Array.from({ length: 600 }, (_, i) =>
+      encodeEvent({
+        kind: "agent.stopping",
+        data: { reason: "x" },
+        bootMs: 1,
+        wallOffsetMs: at(i, random),
+        doubtMs: 0,
+      }),
+    );
+    const body = encodeColumns(events);
+    assert.equal(decodeColumns(body, 600), events);
+    assert.ok(body.length <= bytesMax, `${body.length} bytes`);
+    const before = encodeColumns(events, "deflated");
+    assert.equal(decodeColumns(before, 600), events);
+    assert.ok(body.length <= before.length, `${body.length} bytes, deflated ${before.length}`);
+  });
+}
+
 test("a minute of driving takes less than a sixth of its rows", () => {
   const random = randomOf(1);
   let latitude = 52.52;
@@ -114,6 +162,9 @@ const HOSTILE: readonly { why: string; body: Uint8Array }[] = [
   { why: "nothing", body: new Uint8Array() },
   { why: "no deflate", body: Uint8Array.of(0xff, 0xff) },
   { why: "a bomb", body: deflateRawSync(new Uint8Array(64 * 1024 * 1024)) },
+  { why: "the packed form and nothing else", body: Uint8Array.of(0x16) },
+  { why: "packed zeros: floats that never end", body: Uint8Array.of(0x16, ...new Uint8Array(9)) },
+  { why: "packed ones", body: new Uint8Array(64).fill(0xff).with(0, 0x16) },
   { why: "another form", body: deflateRawSync(Uint8Array.of(2)) },
   { why: "ends early", body: deflateRawSync(Uint8Array.of(1, 0, 2)) },
   {

@@ -142,6 +142,8 @@ test("a body of rows holds as many as the header counts, each of a size that can
   malformed(() => decodeRows(encodeCbor(["text"]), 1));
 });
 
+const SENDER = { tenant: tenantId("demo"), vehicle: vehicleId("car-7") };
+
 test("a segment message is bounded part by part", () => {
   const message = (header: number, body: number, opening: number | null): Uint8Array =>
     encodeCbor([
@@ -149,10 +151,13 @@ test("a segment message is bounded part by part", () => {
       new Uint8Array(body),
       opening === null ? null : new Uint8Array(opening),
     ]);
-  assert.is(parseSegmentMessage(message(4096, SEGMENT_BODY_BYTES_MAX, 4096)).header.length, 4096);
-  malformed(() => parseSegmentMessage(message(4097, 1, null)));
-  malformed(() => parseSegmentMessage(message(1, SEGMENT_BODY_BYTES_MAX + 1, null)));
-  malformed(() => parseSegmentMessage(message(1, 1, 4097)));
+  assert.is(
+    parseSegmentMessage(message(4096, SEGMENT_BODY_BYTES_MAX, 4096), SENDER).header.length,
+    4096,
+  );
+  malformed(() => parseSegmentMessage(message(4097, 1, null), SENDER));
+  malformed(() => parseSegmentMessage(message(1, SEGMENT_BODY_BYTES_MAX + 1, null), SENDER));
+  malformed(() => parseSegmentMessage(message(1, 1, 4097), SENDER));
 });
 
 test("the longest segment message fits its channel", () => {

@@ -26,6 +26,7 @@ import {
   encodeOpeningRequest,
   encodeRows,
   encodeSegmentMessage,
+  fromHex,
   headerCodec,
   headerHash,
   isEventKind,
@@ -58,11 +59,13 @@ import {
   rowBinding,
   rowKeyOf,
   rowNonce,
+  type SegmentMessage,
   type SigningKey,
   sealAck,
   sealColumns,
   segmentKeyOf,
   sessionCodec,
+  shortenSegmentMessage,
   sign1,
   signArtefact,
   signCommand,
@@ -71,6 +74,7 @@ import {
   signOpening,
   signResult,
   signSession,
+  TRAINED_LENGTHS,
   tenantId,
   toHex,
   topicOf,
@@ -261,6 +265,21 @@ test("vector row: sealed by the car, opened by ingest, bound to its place", () =
     );
 });
 
+/** Of the seed that segment and gap are signed with. */
+const SENDER = {
+  tenant: tenantId("demo"),
+  vehicle: vehicleId("car-7"),
+  keyId: fromHex("b62e867fa2f33afe"),
+};
+
+/** What stands in `protocol.md` in both forms. */
+function sameInShort(v: Vector, message: SegmentMessage): void {
+  same(shortenSegmentMessage(message), v.hex("short message"));
+  assert.equal(parseSegmentMessage(v.hex("short message"), SENDER), message);
+  const other = parseSegmentMessage(v.hex("short message"), { ...SENDER, vehicle: vehicleId("x") });
+  assert.not.equal(other.header, message.header);
+}
+
 test("vector segment: body, hash and message", () => {
   const v = golden("segment");
   const header = v.hex("envelope");
@@ -269,7 +288,8 @@ test("vector segment: body, hash and message", () => {
   assert.equal(decodeRows(body, 1).map(toHex), [v.text("row")]);
   same(headerHash(header), v.hex("header hash"));
   same(encodeSegmentMessage({ header, body }), v.hex("message"));
-  assert.equal(parseSegmentMessage(v.hex("message")), { header, body });
+  assert.equal(parseSegmentMessage(v.hex("message"), SENDER), { header, body });
+  sameInShort(v, { header, body });
 });
 
 test("vector columns: events, columns and body", () => {
@@ -278,7 +298,7 @@ test("vector columns: events, columns and body", () => {
   const events = [1, 2, 3].map((i) => v.hex(`event ${i}`));
   const key = segmentKeyOf(v.hex("ratchet"));
   same(key, v.hex("key"));
-  same(inflateRawSync(encodeColumns(events)), v.hex("columns"));
+  same(inflateRawSync(encodeColumns(events, "deflated")), v.hex("columns"));
   assert.equal(decodeColumns(v.hex("deflated"), 3), events);
   same(openColumns(key, place, v.hex("body")), v.hex("deflated"));
   same(sealColumns(key, place, v.hex("deflated")), v.hex("body"));
@@ -293,11 +313,31 @@ test("vector columns: events, columns and body", () => {
     refused(() => openColumns(key, other, v.hex("body")), "unauthenticated");
 });
 
+test("vector columns-packed: events and columns", () => {
+  const v = golden("columns-packed");
+  const events = v.names.filter((name) => name !== "packed").map((name) => v.hex(name));
+  same(encodeColumns(events), v.hex("packed"));
+  assert.equal(decodeColumns(v.hex("packed"), events.length), events);
+});
+
+test("vector column-codes: the lengths that cars were sent with", () => {
+  const v = golden("column-codes");
+  assert.equal(
+    v.names.map((name) => v.text(name)),
+    TRAINED_LENGTHS,
+  );
+  for (const row of TRAINED_LENGTHS) {
+    const filled = [...row].reduce((sum, digit) => sum + 2 ** -Number.parseInt(digit, 16), 0);
+    assert.is(filled, 1, "a code without holes");
+  }
+});
+
 test("vector gap: a header without a body", () => {
   const v = golden("gap");
   const header = v.hex("envelope");
   same(headerHash(header), v.hex("header hash"));
-  assert.equal(parseSegmentMessage(v.hex("message")), { header, body: new Uint8Array() });
+  assert.equal(parseSegmentMessage(v.hex("message"), SENDER), { header, body: new Uint8Array() });
+  sameInShort(v, { header, body: new Uint8Array() });
 });
 
 test("vector opening-request: asked by ingest, and no acknowledgement", () => {
