@@ -105,7 +105,7 @@ const columns: readonly {
   { why: "calm, then lively", at: (i, r) => (i < 300 ? 7 : r.int(1e6)), bytesMax: 900 },
   {
     why: "small, then beyond what is shifted",
-    at: (i, r) => (i < 10 ? i : r.int(2 ** 31) * 2 ** 16),
+    at: (i, r) => (i < 10 ? i : r.int(2 ** 31) * 2 ** 16 + r.int(2 ** 16)),
     bytesMax: 4500,
   },
   {
