@@ -49,8 +49,10 @@ export {
   type IssuerOptions,
   openIssuer,
 } from "./issuer.ts";
+export { livingAccounts, PERSON_SUBJECT } from "./living-accounts.ts";
 export { type Mail, type SendMail, type SmtpOptions, smtpMail } from "./mail.ts";
 export { PASSWORD_CHARS, passwordProblem } from "./passwords.ts";
+export { PERSON_SCOPES, type PeopleOptions } from "./people-flows.ts";
 export { certificateUsed, type RenewalPorts, renew } from "./renewal.ts";
 export { verifierByIssuer } from "./several-issuers.ts";
 export { type TokenVerifierOptions, tokenVerifier } from "./token-verifier.ts";

@@ -1,6 +1,6 @@
 /**
- * The embedded OAuth2 issuer: oidc-provider with one grant, client credentials (RFC 6749 § 4.4), for backends. Tokens
- * are JWTs (RFC 9068), so nothing is kept of them. It is reached by HTTPS on the API's port; an operator may configure
+ * The embedded OAuth2 issuer: oidc-provider with client credentials (RFC 6749 § 4.4) for backends and authorization code
+ * with PKCE for people (people-flows.ts). Tokens are JWTs (RFC 9068), so nothing is kept of them. It is reached by HTTPS on the API's port; an operator may configure
  * another issuer in its place.
  */
 import { generateKeyPairSync, randomBytes } from "node:crypto";
@@ -17,6 +17,17 @@ import {
 import type { JSONWebKeySet, JWK } from "jose";
 import { type Client, type ClientMetadata, type Context, errors, Provider } from "oidc-provider";
 import { AttemptLimiter, type AttemptLimits } from "./attempts.ts";
+import { IssuedMemory } from "./issued-memory.ts";
+import {
+  consoleClient,
+  isPeoplePath,
+  type PeopleOptions,
+  peopleConfiguration,
+  peoplePages,
+  SIGN_OUT_FEATURE,
+  show,
+} from "./people-flows.ts";
+import { refusedPage } from "./sign-in-pages.ts";
 import { Turns } from "./turns.ts";
 
 /** A backend as it is recorded: of one tenant, with the scopes it may ask for. */
@@ -47,6 +58,8 @@ export type IssuerOptions = {
   readonly clients: IssuerClients;
   readonly clock: Clock;
   readonly log: Log;
+  /** How people sign in; without it only clients do. */
+  readonly people?: PeopleOptions;
   readonly limits?: { readonly byClient?: AttemptLimits; readonly byAddress?: AttemptLimits };
   /**
    * Whoever speaks HTTPS stands before it and says by `x-forwarded-for` whom it speaks for: nobody else can reach the
@@ -67,11 +80,24 @@ export const ISSUER_PATHS = {
   token: "/oauth/token",
   jwks: "/oauth/jwks",
   discovery: "/.well-known/openid-configuration",
+  authorize: "/oauth/authorize",
+  signOut: "/oauth/sign-out",
+  /** What the provider comes back to, and the pages. */
+  resume: "/oauth/authorize/*",
+  signOutConfirm: "/oauth/sign-out/*",
+  pages: "/oauth/people/*",
 } as const;
 
-const PATHS: ReadonlySet<string> = new Set(Object.values(ISSUER_PATHS));
+const PATHS: ReadonlySet<string> = new Set([
+  ISSUER_PATHS.token,
+  ISSUER_PATHS.jwks,
+  ISSUER_PATHS.discovery,
+]);
 
 const TOKEN_LIFE_S = 600;
+const CODE_LIFE_S = 60;
+/** A working day: a person signs in again after that. */
+const SESSION_LIFE_S = 28_800;
 const SECRET_BYTES = 32;
 const KEY_NAME = "oauth/signing-key";
 const NO_SECRET = "kept by nobody";
@@ -95,6 +121,8 @@ export async function openIssuer(options: IssuerOptions): Promise<Issuer> {
   };
   provider.proxy = options.proxied === true;
   provider.use(slowDown(options));
+  const { people, clock, log } = options;
+  if (people !== undefined) provider.use(peoplePages({ people, provider, clock, log }));
   provider.on("server_error", (_context, error) => {
     options.log.error("issuer.failed", { what: error.name });
   });
@@ -113,7 +141,7 @@ async function openKey(vault: Vault): Promise<JWK> {
 }
 
 function configuration(options: IssuerOptions, key: JWK): Readonly<Record<string, unknown>> {
-  const { audience, scopes, clients } = options;
+  const { audience, scopes, people, clock } = options;
   const resourceServer = {
     scope: scopes.join(" "),
     audience,
@@ -122,15 +150,23 @@ function configuration(options: IssuerOptions, key: JWK): Readonly<Record<string
     jwt: { sign: { alg: "ES256", kid: key.kid } },
   };
   return {
-    adapter: adapterOf(clients),
+    adapter: adapterOf(options),
     jwks: { keys: [key] },
-    routes: { token: ISSUER_PATHS.token, jwks: ISSUER_PATHS.jwks },
+    routes: {
+      token: ISSUER_PATHS.token,
+      jwks: ISSUER_PATHS.jwks,
+      authorization: ISSUER_PATHS.authorize,
+      end_session: ISSUER_PATHS.signOut,
+    },
     scopes: [...scopes],
     responseTypes: [],
+    ...(people === undefined ? {} : peopleConfiguration(people, resourceOf(audience), clock)),
+    renderError: (context: Context, { error }: { readonly error: string }) =>
+      show(context, context.status, refusedPage(error)),
     // A browser names its origin even to the server that its page came from: the console, and no other page.
     clientBasedCORS: ({ req }: Context, origin: string) => origin === `https://${req.headers.host}`,
     // Not in the body: RFC 6749 § 2.3.1 advises against it, and one way is enough.
-    clientAuthMethods: ["client_secret_basic"],
+    clientAuthMethods: ["client_secret_basic", "none"],
     extraClientMetadata: { properties: ["tenant"] },
     cookies: { keys: [toHex(randomBytes(SECRET_BYTES))] },
     clientDefaults: {
@@ -139,10 +175,15 @@ function configuration(options: IssuerOptions, key: JWK): Readonly<Record<string
       redirect_uris: [],
       id_token_signed_response_alg: "ES256",
     },
-    extraTokenClaims: (context: Context) => ({ tenant: context.oidc?.client?.["tenant"] }),
+    extraTokenClaims: ({ oidc }: Context) => ({
+      tenant: oidc?.client?.["tenant"],
+      ...(oidc?.account?.role === undefined ? {} : { role: oidc.account.role }),
+    }),
     features: {
       devInteractions: { enabled: false },
       userinfo: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      rpInitiatedLogout: people === undefined ? { enabled: false } : SIGN_OUT_FEATURE,
       clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -158,7 +199,15 @@ function configuration(options: IssuerOptions, key: JWK): Readonly<Record<string
         useGrantedResource: () => true,
       },
     },
-    ttl: { ClientCredentials: TOKEN_LIFE_S },
+    ttl: {
+      ClientCredentials: TOKEN_LIFE_S,
+      AccessToken: TOKEN_LIFE_S,
+      IdToken: TOKEN_LIFE_S,
+      AuthorizationCode: CODE_LIFE_S,
+      Interaction: TOKEN_LIFE_S,
+      Session: SESSION_LIFE_S,
+      Grant: SESSION_LIFE_S,
+    },
   };
 }
 
@@ -167,20 +216,11 @@ function resourceOf(audience: string): string {
   return audience.includes(":") ? audience : `urn:${audience}`;
 }
 
-/** What oidc-provider asks of its storage: clients are read, tokens are JWTs and never stored. */
-function adapterOf(clients: IssuerClients): (model: string) => object {
-  const never = (): Promise<never> => Promise.reject(new Error("nothing is stored here"));
-  const nothing = async (): Promise<undefined> => undefined;
-  return (model) => ({
-    find: async (id: string) =>
-      model === "Client" ? metadataOf(await clients.client(id)) : undefined,
-    upsert: never,
-    consume: never,
-    destroy: nothing,
-    findByUid: nothing,
-    findByUserCode: nothing,
-    revokeByGrantId: nothing,
-  });
+/** What oidc-provider asks of its storage: clients are read, what people's sign-ins need is remembered for a while. */
+function adapterOf({ clients, people, clock }: IssuerOptions): (model: string) => object {
+  const find = async (id: string): Promise<ClientMetadata | undefined> =>
+    metadataOf(await clients.client(id)) ?? (people && (await consoleClient(id, people)));
+  return (model) => (model === "Client" ? { find } : new IssuedMemory(() => clock.wallMs()));
 }
 
 function metadataOf(client: IssuerClient | undefined): ClientMetadata | undefined {
@@ -218,8 +258,9 @@ function slowDown(
     } else if (context.status === 200) byClient.succeeded(key);
   };
   return async (context, next) => {
-    // The library has pages for people, which have no business here.
-    if (!PATHS.has(context.path)) return;
+    // The library has more pages, which have no business here.
+    const forPeople = options.people !== undefined && isPeoplePath(context.path);
+    if (!PATHS.has(context.path) && !forPeople) return;
     if (context.path !== ISSUER_PATHS.token) return next();
     // One at a time: of guesses sent all at once no more are tried than of guesses sent in a row.
     const turn = turns.take(keyOf(context), () => judge(context, next));

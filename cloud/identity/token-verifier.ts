@@ -7,6 +7,7 @@ import { get } from "node:https";
 import {
   type Caller,
   type Clock,
+  isRole,
   ProtocolError,
   type TokenVerifier,
   tenantId,
@@ -65,15 +66,22 @@ function refused(why: string, cause?: unknown): ProtocolError {
 }
 
 function callerOf(payload: JWTPayload, token: string): Caller {
-  const { sub, exp, tenant, scope = "" } = payload;
-  if (sub === undefined || exp === undefined || typeof scope !== "string") {
+  const { sub, exp, iat, tenant, role, scope = "" } = payload;
+  if (sub === undefined || exp === undefined || iat === undefined || typeof scope !== "string") {
     throw refused("expected the claims sub, exp and scope");
   }
   const scopes = scope.split(" ").filter((word) => word.length > 0);
   if (scopes.length > SCOPES_MAX) throw refused("more scopes than a token may have");
   try {
-    const expiresAtMs = exp * 1000;
-    return { subject: sub, tenant: tenantId(tenant), scopes: new Set(scopes), token, expiresAtMs };
+    return {
+      subject: sub,
+      tenant: tenantId(tenant),
+      scopes: new Set(scopes),
+      token,
+      issuedAtMs: iat * 1000,
+      expiresAtMs: exp * 1000,
+      ...(isRole(role) ? { role } : {}),
+    };
   } catch (cause) {
     throw refused("expected the claim tenant", cause);
   }

@@ -24,6 +24,7 @@ export { makeDirectory, readIfThere, replaceFile } from "./files.ts";
 export type { EnrolmentGrant, Platform } from "./platform.ts";
 export {
   type NewTenant,
+  openIssuerTenants,
   openRegistry,
   openSignerTenants,
   type Registry,

@@ -18,13 +18,8 @@ import {
   tenantId,
   type Vault,
 } from "@kerbside/protocol";
-import {
-  type Anchor,
-  type AuditReport,
-  appendAudit,
-  headBytes,
-  verifyAudit,
-} from "./audit-chain.ts";
+import { anchorOf } from "./anchors.ts";
+import { type AuditReport, appendAudit, headBytes, verifyAudit } from "./audit-chain.ts";
 import { type Database, openDatabase, type Sql } from "./database.ts";
 import { makeDirectory, syncDirectory } from "./files.ts";
 import { type Platform, platformTables } from "./platform.ts";
@@ -43,6 +38,9 @@ export const TENANTS_MAX = 1000;
 const PLATFORM = "platform";
 const NODE_VAULT = "vault.sealed";
 const SIGNER_VAULT = "signer-vault.sealed";
+const ISSUER_VAULT = "issuer-vault.sealed";
+/** What every service that writes to a tenant's store needs of its vault. */
+const SHARED = /^(?:transit|audit)\/\d{1,3}$/;
 
 export type Tenant = { readonly store: SqliteTenantStore; readonly vault: Vault };
 /** A tenant while it is being made: both vaults are open for writing. */
@@ -78,6 +76,8 @@ export type Registry = Tenants & {
     audit: AuditEntry,
     change: (vaults: Pick<NewTenant, "vault" | "signerVault">) => Promise<T>,
   ) => Promise<T>;
+  /** Gives the token issuer what it needs to keep people's accounts in the tenant's store. Safe to be done again. */
+  readonly admitIssuer: (id: TenantId, issuerKey: Uint8Array) => Promise<void>;
   /** Takes the tenant away with everything in its directory. Throws `not_found`. */
   readonly remove: (id: TenantId, audit: AuditEntry) => Promise<void>;
 };
@@ -133,6 +133,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       createTenant(context, audited, { id, signerKey, audit, provision }),
     rotate: (id, signerKey, audit, change) =>
       rotateKeys(context, audited, { id, signerKey, audit }, change),
+    admitIssuer: (id, issuerKey) => admitIssuer(context, id, issuerKey),
     remove: async (id, audit) => removeTenant(context, audited, id, audit),
   };
 }
@@ -147,6 +148,18 @@ export async function openSignerTenants(options: {
   const { dir, signerKey, nowMs = Date.now } = options;
   const files = openFiles(dir, false, nowMs);
   return tenantsOf({ dir, nowMs, ...files, key: signerKey, vaultFile: SIGNER_VAULT });
+}
+
+/** As the token issuer sees them, likewise: those that it was admitted to. */
+export async function openIssuerTenants(options: {
+  readonly dir: string;
+  readonly issuerKey: Uint8Array;
+  readonly nowMs?: () => number;
+}): Promise<Tenants> {
+  await cryptoReady();
+  const { dir, issuerKey, nowMs = Date.now } = options;
+  const files = openFiles(dir, false, nowMs);
+  return tenantsOf({ dir, nowMs, ...files, key: issuerKey, vaultFile: ISSUER_VAULT });
 }
 
 type Files = {
@@ -178,24 +191,6 @@ function openFiles(dir: string, create: boolean, nowMs: () => number): Files {
     platform.close();
     throw error;
   }
-}
-
-/** Heads of an owner's audit trail, in the platform's file of anchors. */
-function anchorOf(anchors: Database, owner: string): Anchor {
-  return {
-    keep: ({ seq, hash }, signature) => {
-      anchors.write((sql) =>
-        sql.run(
-          "INSERT INTO anchors (owner, seq, hash, signature) VALUES (?, ?, ?, ?)",
-          ...[owner, seq, hash, signature],
-        ),
-      );
-    },
-    kept: () =>
-      anchors.read((sql) =>
-        sql.all("SELECT seq, hash, signature FROM anchors WHERE owner = ? ORDER BY seq", owner),
-      ),
-  };
 }
 
 function platformAudit({ platform, anchors, nowMs }: Context, key: SigningKey): Audited {
@@ -350,6 +345,20 @@ async function createTenant(
   } catch (error) {
     rmSync(path, { recursive: true, force: true });
     throw error;
+  }
+}
+
+async function admitIssuer(context: Context, id: TenantId, issuerKey: Uint8Array): Promise<void> {
+  const directory = directoryOf(context, id);
+  if (directory === undefined) throw new ProtocolError("not_found", `tenant ${id}: is not there`);
+  const path = join(context.dir, "tenants", directory);
+  const owner = ownerOf(id, directory);
+  const own = openVault(join(path, NODE_VAULT), context.key, owner, "read");
+  const theirs = openVault(join(path, ISSUER_VAULT), issuerKey, owner, "write");
+  const there = new Set(await theirs.names());
+  for (const name of await own.names()) {
+    const secret = SHARED.test(name) && !there.has(name) ? await own.get(name) : undefined;
+    if (secret !== undefined) await theirs.put(name, secret);
   }
 }
 

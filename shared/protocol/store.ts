@@ -11,6 +11,7 @@ import type { GrantAction } from "./grants.ts";
 import type { TenantId, VehicleId } from "./ids.ts";
 import type { Lane } from "./lanes.ts";
 import type { PeopleStore } from "./people.ts";
+import type { Role } from "./roles.ts";
 import type { LogOpening, SegmentHeader } from "./segments.ts";
 import type { SessionAnnouncement } from "./session.ts";
 
@@ -303,7 +304,11 @@ export type Caller = {
   readonly tenant: TenantId;
   readonly scopes: ReadonlySet<string>;
   readonly token: string;
+  /** Unix time in whole seconds, as tokens have it. */
+  readonly issuedAtMs?: number;
   readonly expiresAtMs: number;
+  /** Of a person's account; a client has none. */
+  readonly role?: Role;
 };
 /** Checks signature, issuer, audience, expiry and claims. Throws ProtocolError `unauthenticated`. */
 export type TokenVerifier = (token: string) => Promise<Caller>;

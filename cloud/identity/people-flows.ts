@@ -1,0 +1,275 @@
+/**
+ * How people sign in to the embedded issuer (P-70): authorization code with PKCE (RFC 7636) for public clients, one a
+ * tenant, and the pages of sign-in and reset. What a token may do follows from the role of the account, whatever was
+ * asked for; an account that is locked or closed ends its sessions.
+ */
+import {
+  type AccountRecord,
+  type Clock,
+  type Log,
+  ProtocolError,
+  ROLES,
+  type Role,
+  type TenantId,
+  tenantId,
+} from "@kerbside/protocol";
+import {
+  type ClientMetadata,
+  type Context,
+  errors,
+  type Grant,
+  interactionPolicy,
+  type Provider,
+  type Account as ProviderAccount,
+} from "oidc-provider";
+import type { Answers, Resets } from "./account-reset.ts";
+import { isAlive } from "./account-rules.ts";
+import type { Accounts } from "./accounts.ts";
+import { AttemptLimiter, type AttemptLimits } from "./attempts.ts";
+import { type Form, readForm } from "./form.ts";
+import {
+  askResetPage,
+  donePage,
+  PAGE_HEADERS,
+  refusedPage,
+  resetPage,
+  sentPage,
+  signedOutPage,
+  signInPage,
+  signOutPage,
+} from "./sign-in-pages.ts";
+
+export type PeopleOptions = {
+  readonly accounts: Accounts;
+  /** Undefined where no mail can be sent. */
+  readonly resets?: Resets | undefined;
+  readonly account: (tenant: TenantId, person: string) => Promise<AccountRecord | undefined>;
+  /** Of any text. */
+  readonly hasTenant: (tenant: string) => Promise<boolean>;
+  /** Where a browser may be sent with its code: the console, and an operator's own pages. */
+  readonly redirects: readonly string[];
+};
+
+const PATHS = { authorize: "/oauth/authorize", signOut: "/oauth/sign-out" } as const;
+const PAGES = "/oauth/people/";
+const SIGN_IN = `${PAGES}sign-in/`;
+const RESET = `${PAGES}reset`;
+const FINISH = `${PAGES}reset/finish`;
+const SUBJECT = "person:";
+const CLIENT = /^console\.([a-z0-9-]{1,40})$/;
+const FIELDS_ASKED = ["birthDate", "licence", "nationalId", "phone", "name"] as const;
+/** Failed sign-ins and resets of one address, whatever the account. */
+const BY_ADDRESS: AttemptLimits = { failuresMax: 30, windowMs: 300_000, keysMax: 10_000 };
+
+/** Every scope that a person may have. */
+export const PERSON_SCOPES: readonly string[] = [
+  ...new Set<string>(Object.values(ROLES).flatMap(({ person, scopes }) => (person ? scopes : []))),
+];
+
+export function isPeoplePath(path: string): boolean {
+  const { authorize, signOut } = PATHS;
+  const below = [`${authorize}/`, `${signOut}/`, PAGES];
+  return path === authorize || path === signOut || below.some((start) => path.startsWith(start));
+}
+
+/** The public client through which the people of a tenant sign in. */
+export async function consoleClient(
+  id: string,
+  { hasTenant, redirects }: PeopleOptions,
+): Promise<ClientMetadata | undefined> {
+  const name = CLIENT.exec(id)?.[1];
+  if (name === undefined || !(await hasTenant(name))) return undefined;
+  return {
+    client_id: id,
+    tenant: name,
+    scope: PERSON_SCOPES.join(" "),
+    grant_types: ["authorization_code"],
+    response_types: ["code"],
+    redirect_uris: redirects,
+    token_endpoint_auth_method: "none",
+  };
+}
+
+/** What the provider's configuration needs for people. */
+export function peopleConfiguration(
+  people: PeopleOptions,
+  resource: string,
+  clock: Pick<Clock, "wallMs">,
+): Readonly<Record<string, unknown>> {
+  const policy = interactionPolicy.base();
+  // Nobody is asked to agree to what their role gives them at their own operator.
+  policy.remove("consent");
+  policy
+    .get("login")
+    ?.checks.add(
+      new interactionPolicy.Check(
+        "no_account",
+        "the account is locked, closed or another tenant's",
+        ({ oidc }) => oidc?.session?.accountId !== undefined && oidc.account === undefined,
+      ),
+    );
+  return {
+    responseTypes: ["code"],
+    pkce: { required: () => true },
+    interactions: {
+      policy,
+      url: (_context: Context, { uid }: { readonly uid: string }) => `${SIGN_IN}${uid}`,
+    },
+    findAccount: (context: Context, subject: string, source?: { readonly authTime?: number }) =>
+      findAccount(people, clock, context, subject, source?.authTime),
+    loadExistingGrant: (context: Context & { readonly oidc: { readonly provider: Provider } }) =>
+      grantOf(context, context.oidc.provider, resource),
+  };
+}
+
+async function findAccount(
+  people: PeopleOptions,
+  clock: Pick<Clock, "wallMs">,
+  { oidc }: Context,
+  subject: string,
+  authTimeS: number | undefined,
+): Promise<ProviderAccount | undefined> {
+  const tenant = oidc?.client?.["tenant"];
+  if (typeof tenant !== "string" || !subject.startsWith(SUBJECT)) return undefined;
+  const record = await people.account(tenantId(tenant), subject.slice(SUBJECT.length));
+  const beganS = authTimeS ?? oidc?.session?.loginTs ?? 0;
+  if (record === undefined || !isAlive(record, beganS * 1000, clock.wallMs())) return undefined;
+  const claims = async () => ({ sub: subject });
+  return { accountId: subject, role: record.role, claims };
+}
+
+async function grantOf(
+  { oidc }: Context,
+  provider: Provider,
+  resource: string,
+): Promise<Grant | undefined> {
+  const { account, client } = oidc ?? {};
+  if (account === undefined || client === undefined) return undefined;
+  const grant = new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
+  const scopes = ROLES[account.role as Role].scopes;
+  grant.addResourceScope(resource, scopes.join(" "));
+  await grant.save();
+  return grant;
+}
+
+/** Of the feature that signs people out. */
+export const SIGN_OUT_FEATURE: Readonly<Record<string, unknown>> = {
+  enabled: true,
+  logoutSource: async (context: Context, form: string) => show(context, 200, signOutPage(form)),
+  postLogoutSuccessSource: async (context: Context) => show(context, 200, signedOutPage()),
+};
+
+export function show(context: Context, status: number, html: string): void {
+  context.status = status;
+  for (const [name, value] of Object.entries(PAGE_HEADERS)) context.set(name, value);
+  context.body = html;
+}
+
+type Parts = {
+  readonly people: PeopleOptions;
+  readonly provider: Provider;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/** Serves the pages; hands on what is none of them. */
+export function peoplePages(
+  parts: Parts,
+): (context: Context, next: () => Promise<void>) => Promise<void> {
+  const attempts = new AttemptLimiter(BY_ADDRESS, parts.clock);
+  return async (context, next) => {
+    if (!context.path.startsWith(PAGES)) return next();
+    if (attempts.waitMs(context.ip) > 0)
+      return show(
+        context,
+        429,
+        refusedPage("There were too many attempts from here. Wait a while."),
+      );
+    try {
+      await serve(context, parts);
+    } catch (error) {
+      if (error instanceof errors.SessionNotFound)
+        return show(context, 400, refusedPage("That took too long. Go back and sign in again."));
+      if (!(error instanceof ProtocolError)) throw error;
+      show(context, error.code === "limit_reached" ? 429 : 400, refusedPage(error.message));
+    }
+    if (context.method === "POST" && context.status === 403) attempts.failed(context.ip);
+  };
+}
+
+async function serve(context: Context, parts: Parts): Promise<void> {
+  const isPost = context.method === "POST";
+  if (!isPost && context.method !== "GET") return show(context, 405, refusedPage("Not here."));
+  const form: Form = isPost ? await readForm(context.req) : {};
+  if (context.path.startsWith(SIGN_IN)) return signIn(context, form, parts);
+  const { resets } = parts.people;
+  if (resets === undefined)
+    return show(context, 404, refusedPage("Ask whoever runs this service for a new password."));
+  if (context.path === RESET) return askReset(context, form, resets, parts.log);
+  if (context.path === FINISH) return finishReset(context, form, resets);
+  show(context, 404, refusedPage("There is no such page."));
+}
+
+async function signIn(context: Context, form: Form, { people, provider }: Parts): Promise<void> {
+  const { req, res } = context;
+  const { uid, params } = await provider.interactionDetails(req, res);
+  const client = await provider.Client.find(String(params.client_id));
+  const tenant = client?.["tenant"];
+  if (typeof tenant !== "string" || context.path !== `${SIGN_IN}${uid}`)
+    throw new errors.SessionNotFound();
+  if (context.method === "GET") return show(context, 200, signInPage(tenant));
+  const { user = "", password = "" } = form;
+  try {
+    const { person } = await people.accounts.signIn(tenant, user, password);
+    const login = { accountId: `${SUBJECT}${person}`, remember: false };
+    const back = await provider.interactionResult(req, res, { login });
+    context.status = 303;
+    context.redirect(back);
+  } catch (error) {
+    if (!(error instanceof ProtocolError) || error.code !== "forbidden") throw error;
+    const words = "That name and password do not fit, or the account is locked for a while.";
+    show(context, 403, signInPage(tenant, words));
+  }
+}
+
+async function askReset(context: Context, form: Form, resets: Resets, log: Log): Promise<void> {
+  if (context.method === "GET") {
+    const { tenant } = context.query;
+    return show(context, 200, askResetPage(typeof tenant === "string" ? tenant : ""));
+  }
+  const { tenant = "", user = "" } = form;
+  // Not waited for: how long it takes would tell whether there is such an account.
+  resets.request(tenant, user).catch((error: unknown) => {
+    log.warn("reset.failed", { error: error instanceof ProtocolError ? error.code : "unexpected" });
+  });
+  show(context, 200, sentPage());
+}
+
+async function finishReset(context: Context, form: Form, resets: Resets): Promise<void> {
+  const asked = context.method === "GET" ? context.query["token"] : form["token"];
+  const token = typeof asked === "string" ? asked : "";
+  try {
+    if (context.method === "POST") {
+      const answers: Answers = Object.fromEntries(FIELDS_ASKED.map((name) => [name, form[name]]));
+      await resets.finish(token, answers, form["password"] ?? "");
+      return show(context, 200, donePage());
+    }
+    show(context, 200, resetPage(token, await resets.questions(token), undefined));
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    switch (error.code) {
+      case "malformed":
+      case "conflict":
+        return show(context, 400, resetPage(token, await resets.questions(token), error.message));
+      case "unauthenticated":
+      case "forbidden":
+        return show(
+          context,
+          403,
+          refusedPage("The link is not valid any more, or an answer is wrong."),
+        );
+      default:
+        throw error;
+    }
+  }
+}

@@ -1,0 +1,294 @@
+/** P-70, P-71: people sign in with a browser, and what they get follows their account. */
+import { createHash } from "node:crypto";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import {
+  Accounts,
+  accountSeal,
+  type Issuer,
+  livingAccounts,
+  openIssuer,
+  PERSON_SCOPES,
+  tokenVerifier,
+} from "@kerbside/identity";
+import {
+  ProtocolError,
+  ROLES,
+  randomBytes,
+  type TenantId,
+  type TokenVerifier,
+  tenantId,
+} from "@kerbside/protocol";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { AUDIT, refuses } from "../../conformance/car-log.ts";
+import { person as newPerson } from "../../conformance/people-store.ts";
+import { type ManualClock, manualClock, silentLog } from "../../support/runtime.ts";
+import { type TestRegistry, testRegistry } from "../../support/tenant-engine.ts";
+import { memoryVault } from "./pki.ts";
+
+const ISSUER = "https://localhost:8443";
+const CONSOLE = `${ISSUER}/console/`;
+const PASSWORD = "tall grass by the canal";
+const VERIFIER = "v".repeat(64);
+const CHALLENGE = createHash("sha256").update(VERIFIER).digest("base64url");
+
+type World = {
+  files: TestRegistry;
+  clock: ManualClock;
+  accounts: Accounts;
+  issuer: Issuer;
+  server: Server;
+  verify: TokenVerifier;
+  who: { tenant: TenantId; person: string };
+};
+const test = suite<World>("people's sign-in");
+test.before.each(async (world) => {
+  const clock = manualClock(Date.now() - 60_000);
+  const files = await testRegistry(() => clock.wallMs());
+  for (const id of ["demo", "rival"]) await files.create(id);
+  const people = async (id: TenantId) => (await files.registry.tenant(id))?.store.people;
+  const accounts = new Accounts({ people, seal: accountSeal(randomBytes(32)), clock });
+  const account = async (id: TenantId, person: string) => (await people(id))?.account(person);
+  const record = newPerson();
+  await (await people(tenantId("demo")))?.putPerson(record, AUDIT);
+  const who = { tenant: tenantId("demo"), person: record.person };
+  await accounts.create({ ...who, user: "ann", role: "support" }, AUDIT);
+  await accounts.setPassword(who, PASSWORD, AUDIT);
+  clock.setWall(Date.now());
+  const issuer = await openIssuer({
+    issuer: ISSUER,
+    audience: "kerbside",
+    scopes: [...PERSON_SCOPES, "platform:admin"],
+    vault: memoryVault(),
+    clients: { client: async () => undefined, verifyClient: async () => undefined },
+    people: {
+      accounts,
+      account,
+      hasTenant: async (id) => (await files.registry.tenant(id)) !== undefined,
+      redirects: [CONSOLE],
+    },
+    clock,
+    log: silentLog,
+  });
+  const server = createServer(issuer.handler).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const verifier = tokenVerifier({
+    issuer: ISSUER,
+    audience: "kerbside",
+    keys: issuer.jwks,
+    clock,
+  });
+  const verify = livingAccounts(verifier, account, clock);
+  Object.assign(world, { files, clock, accounts, issuer, server, verify, who });
+});
+test.after.each(async ({ server, files }) => {
+  await new Promise((resolve) => {
+    server.close(resolve);
+    server.closeAllConnections();
+  });
+  await files.close();
+});
+
+/** As much of a browser as it takes: cookies by path, redirects one at a time. */
+class Browser {
+  readonly #port: number;
+  readonly #cookies = new Map<string, { readonly value: string; readonly path: string }>();
+
+  constructor(server: Server) {
+    this.#port = (server.address() as AddressInfo).port;
+  }
+
+  async open(url: string, form?: Readonly<Record<string, string>>) {
+    const { pathname, search } = new URL(url, ISSUER);
+    const cookie = [...this.#cookies]
+      .filter(([, { path }]) => pathname.startsWith(path))
+      .map(([name, { value }]) => `${name}=${value}`)
+      .join("; ");
+    const answer = await fetch(`http://127.0.0.1:${this.#port}${pathname}${search}`, {
+      headers: { cookie },
+      redirect: "manual",
+      ...(form === undefined ? {} : { method: "POST", body: new URLSearchParams(form) }),
+    });
+    for (const line of answer.headers.getSetCookie()) {
+      const [pair = "", ...rest] = line.split("; ");
+      const [name = "", value = ""] = pair.split("=");
+      const path = rest.find((part) => part.startsWith("path="))?.slice(5) ?? "/";
+      if (value === "") this.#cookies.delete(name);
+      else this.#cookies.set(name, { value, path });
+      assert.match(line, /httponly/i, "no script reads it");
+      assert.match(line, /samesite=lax/i);
+    }
+    return {
+      status: answer.status,
+      to: answer.headers.get("location") ?? "",
+      csp: answer.headers.get("content-security-policy") ?? "",
+      text: await answer.text(),
+    };
+  }
+}
+
+function authorize(change: Readonly<Record<string, string>> = {}): string {
+  const asked = new URLSearchParams({
+    client_id: "console.demo",
+    response_type: "code",
+    redirect_uri: CONSOLE,
+    state: "s1",
+    code_challenge: CHALLENGE,
+    code_challenge_method: "S256",
+    ...change,
+  });
+  return `/oauth/authorize?${asked}`;
+}
+
+/** Ends at the address that the browser is sent back to. */
+async function signIn(browser: Browser, password = PASSWORD, url = authorize()): Promise<string> {
+  const asked = await browser.open(url);
+  assert.match(asked.to, /^\/oauth\/people\/sign-in\//, asked.text);
+  const form = await browser.open(asked.to);
+  assert.is(form.status, 200);
+  assert.match(form.csp, /default-src 'none'/);
+  const posted = await browser.open(asked.to, { user: "ann", password });
+  if (posted.status !== 303) return posted.text;
+  const back = await browser.open(posted.to);
+  return back.to;
+}
+
+async function exchange(
+  browser: Browser,
+  to: string,
+  verifier = VERIFIER,
+  client = "console.demo",
+) {
+  const code = new URL(to).searchParams.get("code") ?? "";
+  const { status, text } = await browser.open("/oauth/token", {
+    grant_type: "authorization_code",
+    client_id: client,
+    redirect_uri: CONSOLE,
+    code,
+    code_verifier: verifier,
+  });
+  const body: unknown = JSON.parse(text);
+  const token =
+    typeof body === "object" && body !== null && "access_token" in body
+      ? String(body.access_token)
+      : "";
+  return { status, token };
+}
+
+test("P-70 a person gets a code for the password, a token for the code, and scopes for the role", async (world) => {
+  const browser = new Browser(world.server);
+  const to = await signIn(browser);
+  assert.match(to, /^https:\/\/localhost:8443\/console\/\?code=/);
+  assert.is(new URL(to).searchParams.get("state"), "s1");
+  const { token } = await exchange(browser, to);
+  const caller = await world.verify(token);
+  assert.is(caller.subject, `person:${world.who.person}`);
+  assert.is(caller.tenant, "demo");
+  assert.is(caller.role, "support");
+  assert.equal([...caller.scopes].sort(), [...ROLES.support.scopes].sort());
+});
+
+test("P-70 whatever is asked for, the role decides", async (world) => {
+  const browser = new Browser(world.server);
+  const scope = "people:erase commands:operate self";
+  const to = await signIn(browser, PASSWORD, authorize({ scope }));
+  const { token } = await exchange(browser, to);
+  assert.equal([...(await world.verify(token)).scopes], ["self"]);
+  const platform = await browser.open(authorize({ scope: "platform:admin" }));
+  assert.match(platform.to, /error=invalid_scope/);
+});
+
+test("P-70 a code works once, with the verifier of whoever asked for it", async (world) => {
+  const browser = new Browser(world.server);
+  const stolen = await signIn(browser);
+  assert.is((await exchange(browser, stolen, "w".repeat(64))).status, 400);
+  const second = (await browser.open(authorize())).to;
+  assert.is((await exchange(browser, second)).status, 200, "the session is still there");
+  assert.is((await exchange(browser, second)).status, 400);
+});
+
+test("P-70 no other flow is open to people", async (world) => {
+  const browser = new Browser(world.server);
+  const rows = [
+    { why: "without PKCE", url: authorize({ code_challenge: "", code_challenge_method: "" }) },
+    { why: "plain PKCE", url: authorize({ code_challenge_method: "plain" }) },
+    { why: "implicit", url: authorize({ response_type: "token" }) },
+    { why: "another address", url: authorize({ redirect_uri: "https://elsewhere.test/" }) },
+    { why: "a tenant that is not there", url: authorize({ client_id: "console.nobody" }) },
+    { why: "a name that is no tenant's", url: authorize({ client_id: "console.constructor" }) },
+  ];
+  for (const { why, url } of rows) {
+    const { status, to } = await browser.open(url);
+    assert.ok(status === 400 || to.includes("error="), `${why}: ${status} ${to}`);
+    assert.not(to.includes("code="), why);
+    assert.not(to.startsWith("https://elsewhere"), why);
+  }
+  const { status, text } = await browser.open("/oauth/token", {
+    grant_type: "password",
+    client_id: "console.demo",
+    username: "ann",
+    password: PASSWORD,
+  });
+  assert.is(status, 400);
+  assert.match(text, /unsupported_grant_type|unauthorized_client/);
+});
+
+test("P-70 a wrong password tells nothing, and markup in it does nothing", async (world) => {
+  const browser = new Browser(world.server);
+  const text = await signIn(browser, "<script>alert(1)</script>");
+  assert.match(text, /do not fit/);
+  assert.not(text.includes("<script>"));
+});
+
+test("P-71 a locked account's tokens and sessions end at once", async (world) => {
+  const browser = new Browser(world.server);
+  const { token } = await exchange(browser, await signIn(browser));
+  await world.verify(token);
+  await world.accounts.lock(world.who, AUDIT);
+  await refuses("unauthenticated", world.verify(token));
+  const again = await browser.open(authorize());
+  assert.match(again.to, /sign-in/, "the session asks for the password again");
+  world.clock.pass(2000);
+  await world.accounts.unlock(world.who, AUDIT);
+  await refuses("unauthenticated", world.verify(token), "and the old token stays out");
+});
+
+test("P-02 a person of one tenant is nobody at another", async (world) => {
+  const browser = new Browser(world.server);
+  await signIn(browser);
+  const rival = await browser.open(authorize({ client_id: "console.rival" }));
+  assert.match(rival.to, /sign-in/, "the session is not one of that tenant");
+  const posted = await browser.open(rival.to, { user: "ann", password: PASSWORD });
+  assert.is(posted.status, 403);
+});
+
+test("P-70 nobody posts a form into another one's sign-in", async (world) => {
+  const [mine, theirs] = [new Browser(world.server), new Browser(world.server)];
+  const asked = await mine.open(authorize());
+  const posted = await theirs.open(asked.to, { user: "ann", password: PASSWORD });
+  assert.is(posted.status, 400);
+});
+
+test("P-63 an address that fails too often waits", async (world) => {
+  const browser = new Browser(world.server);
+  for (let i = 0; i < 31; i += 1) {
+    const asked = await browser.open(authorize());
+    const { status } = await browser.open(asked.to, { user: `nobody-${i}`, password: "no" });
+    assert.is(status, i < 30 ? 403 : 429, `${i}`);
+    if (status === 429) break;
+  }
+});
+
+test("signing out ends the session", async (world) => {
+  const browser = new Browser(world.server);
+  await signIn(browser);
+  const asked = await browser.open("/oauth/sign-out");
+  assert.is(asked.status, 200);
+  const xsrf = /name="xsrf" value="([^"]+)"/.exec(asked.text)?.[1];
+  if (xsrf === undefined) throw new ProtocolError("not_found", asked.text);
+  await browser.open("/oauth/sign-out/confirm", { xsrf, logout: "yes" });
+  assert.match((await browser.open(authorize())).to, /sign-in/);
+});
+
+test.run();
