@@ -67,8 +67,12 @@ export function checkScopes(
   }
 }
 
-/** Whether the end of a booking may be waited out by `armMs`: what has to find the car standing. */
-export const ARMABLE: ReadonlySet<Action> = new Set<Action>(["immobilise", "lock_and_immobilise"]);
+/** What has to find the car standing, and may wait on the car for that by `armMs`. */
+export const ARMABLE: ReadonlySet<Action> = new Set<Action>([
+  "immobilise",
+  "lock_and_immobilise",
+  "terminate",
+]);
 
 /** Throws ProtocolError `malformed` unless waiting and target belong to this action. */
 export function checkExtras(

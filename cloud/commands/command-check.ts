@@ -1,7 +1,7 @@
 /** What is asked of a car, checked before anything is recorded as asked; what is refused is audited (P-51). */
 import { type Caller, ProtocolError, type TenantStore } from "@kerbside/protocol";
 import { checkBooking, checkExtras, checkScopes } from "./booking-rules.ts";
-import type { CommandAsk } from "./service.ts";
+import type { CommandAsk } from "./command-ask.ts";
 
 /** The same checks as the signer's, so that what cannot be is refused before anything is recorded as asked. */
 export async function checkAsk(

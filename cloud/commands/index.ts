@@ -22,10 +22,11 @@ export {
 export { BookingService } from "./bookings.ts";
 export { type CertifiedKeys, keyPushFor, pushKeys } from "./car-keys.ts";
 export { type CarMessageParts, carMessageHandler } from "./car-messages.ts";
+export { COMMAND_DEADLINE_MS } from "./command-ask.ts";
 export { type GrantParts, GrantService, grantState } from "./grants.ts";
 export { isFinal, type Life, type LifeEvent, type LifeStep, lifeOf, next } from "./life-cycle.ts";
 export { listenPrivately, refuseSecond } from "./private-socket.ts";
-export { COMMAND_DEADLINE_MS, type CommandParts, CommandService } from "./service.ts";
+export { type CommandParts, CommandService } from "./service.ts";
 export { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "./session-clock.ts";
 export { connectSigner, type SignerClient } from "./signer/client.ts";
 export type { SignerTenant } from "./signer/core.ts";

@@ -44,7 +44,7 @@ type ResultEvent = {
 export type LifeEvent = WayEvent | ResultEvent;
 
 export type LifeChange = Pick<CommandRecord, "state"> &
-  Partial<Pick<CommandRecord, "requestHash" | "result" | "error">>;
+  Partial<Pick<CommandRecord, "requestHash" | "result" | "error" | "deadlineMs">>;
 export type LifeStep =
   | { readonly kind: "step"; readonly change: LifeChange }
   /** Sign once more with the newer session and send again; nothing is recorded yet. */
@@ -109,7 +109,6 @@ function onTheWay(life: Life, event: WayEvent): LifeStep {
     case "doubtful":
       return step({ state: "unknown", error: "unknown_outcome" });
     case "deadline":
-      if (life.state === "armed") return ignore("it waits on the car, by the car's clock");
       // What was never signed was never sent; a signed one may have been, just before a crash.
       return neverSigned(life.state)
         ? step({ state: "failed", error: "unavailable" })

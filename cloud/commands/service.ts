@@ -3,7 +3,7 @@
  * deadline. The life cycle is pure (life-cycle.ts); all state is in the store, so another process carries on.
  */
 import {
-  type Action,
+  ARMED_MS_MAX,
   type Caller,
   type Clock,
   type CommandRecord,
@@ -21,19 +21,22 @@ import {
   toHex,
   type VehicleId,
 } from "@kerbside/protocol";
+import { COMMAND_DEADLINE_MS, type CommandAsk, newCommand } from "./command-ask.ts";
 import { checkAsk } from "./command-check.ts";
 import { Flights } from "./flights.ts";
 import { Keyed } from "./keyed.ts";
-import { isFinal, type LifeEvent, type LifeStep, lifeOf, next } from "./life-cycle.ts";
+import {
+  isFinal,
+  type LifeChange,
+  type LifeEvent,
+  type LifeStep,
+  lifeOf,
+  next,
+} from "./life-cycle.ts";
 import { openByResult } from "./opening.ts";
-import { COMMAND_LIFE_MS_DEFAULT } from "./session-clock.ts";
 import type { SignerClient } from "./signer/client.ts";
 import { stepAudit } from "./step-audit.ts";
 
-/** What a car may take, past a command's life, to move its bolts, sense them and answer over a slow network. */
-const RESULT_GRACE_MS = 10_000;
-/** After this long without an answer a command is `unknown`, where nothing else is said. */
-export const COMMAND_DEADLINE_MS: number = COMMAND_LIFE_MS_DEFAULT + RESULT_GRACE_MS;
 /** How many of a vehicle's newest commands are looked through after a restart. */
 const PICK_UP_MAX = 100;
 /** How long after its deadline a command under way is settled by whoever reads it. */
@@ -59,22 +62,6 @@ export type CommandParts = {
   readonly random: Random;
   readonly deadlineMs?: number;
   readonly log: Log;
-};
-export type CommandAsk = {
-  readonly vehicle: VehicleId;
-  readonly action: Action;
-  readonly booking?: string;
-  /** How long it may stay armed on the car until that stands. */
-  readonly armMs?: number;
-  /** The armed command that `cancel` is for, hexadecimal. */
-  readonly target?: string;
-  /** How long a sleeping car may take to wake; missing: it is not woken. */
-  readonly wakeMs?: number;
-  readonly idempotencyKey: string;
-  /** SHA-256 of what was asked, hexadecimal. */
-  readonly digest: string;
-  /** Where the request came from, for the audit. */
-  readonly from?: string;
 };
 type Extras = Pick<CommandAsk, "armMs" | "target" | "wakeMs">;
 /** A command to be signed and sent. `otherwise` is the error where a second signing does not come about. */
@@ -119,7 +106,7 @@ export class CommandService {
     await checkAsk(store, caller, ask, this.#parts.clock.wallMs());
     if (this.#flights.full)
       throw new ProtocolError("limit_reached", "commands: too many under way");
-    const mine = this.#newRecord(caller, ask);
+    const mine = newCommand(caller, ask, this.#parts);
     const record = await store.createCommand(mine, {
       actor: caller.subject,
       action: "command.request",
@@ -227,22 +214,6 @@ export class CommandService {
     return found.store;
   }
 
-  #newRecord(caller: Caller, ask: CommandAsk): CommandRecord {
-    const nowMs = this.#parts.clock.wallMs();
-    return {
-      id: toHex(this.#parts.random.bytes(16)),
-      vehicle: ask.vehicle,
-      action: ask.action,
-      ...(ask.booking === undefined ? {} : { booking: ask.booking }),
-      requestedBy: caller.subject,
-      idempotencyKey: ask.idempotencyKey,
-      requestDigest: ask.digest,
-      state: "accepted",
-      steps: [{ state: "accepted", atMs: nowMs }],
-      deadlineMs: nowMs + (ask.wakeMs ?? 0) + (this.#parts.deadlineMs ?? COMMAND_DEADLINE_MS),
-    };
-  }
-
   #watch(tenant: TenantId, record: CommandRecord, token?: string, ask: Extras = {}): void {
     const late = (): void => {
       this.#late(tenant, record.id).catch((error: unknown) =>
@@ -252,8 +223,22 @@ export class CommandService {
     this.#flights.begin(tenant, record, late, token, ask);
   }
 
+  /** The car ends its waiting by its own clock; one that has not said so by then is not heard of. */
+  #armed(tenant: TenantId, id: string): LifeChange {
+    const armMs = this.#flights.get(tenant, id)?.ask.armMs ?? ARMED_MS_MAX;
+    const { clock, deadlineMs: usualMs = COMMAND_DEADLINE_MS } = this.#parts;
+    const deadlineMs = clock.wallMs() + armMs + usualMs;
+    return { state: "armed", deadlineMs };
+  }
+
   async #late(tenant: TenantId, id: string): Promise<CommandRecord> {
     const store = await this.#store(tenant);
+    const current = await store.command(id);
+    if (current !== undefined && current.deadlineMs > this.#parts.clock.wallMs()) {
+      // It was armed meanwhile: it may wait on the car for as long as was asked.
+      if (!isFinal(current.state)) this.#watch(tenant, current);
+      return current;
+    }
     return (await this.#apply(tenant, store, id, { kind: "deadline" }, "kerbside")).record;
   }
 
@@ -383,7 +368,8 @@ export class CommandService {
     const step = next(lifeOf(current), event);
     if (step.kind !== "step") return { record: current, step };
     const audit = stepAudit(id, step.change.state, step.change.error, actor);
-    const record = await store.stepCommand(id, step.change, audit);
+    const change = step.change.state === "armed" ? this.#armed(tenant, id) : step.change;
+    const record = await store.stepCommand(id, change, audit);
     if (record.state !== step.change.state) {
       return { record, step: { kind: "ignore", why: `it is ${record.state} already` } };
     }

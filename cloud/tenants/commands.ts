@@ -32,7 +32,7 @@ type Row = {
 };
 
 export type CommandChange = Pick<CommandRecord, "state"> &
-  Partial<Pick<CommandRecord, "requestHash" | "result" | "error">>;
+  Partial<Pick<CommandRecord, "requestHash" | "result" | "error" | "deadlineMs">>;
 
 /** How far along a state is. All of rank 5 are final. */
 const RANK: Readonly<Record<CommandState, number>> = {
@@ -110,9 +110,10 @@ export function stepCommand(
     steps: [...before.steps, { state: change.state, atMs: nowMs }],
   };
   sql.run(
-    "UPDATE commands SET state = ?, steps = ?, request_hash = ?, result = ?, error = ? WHERE id = ?",
+    "UPDATE commands SET state = ?, steps = ?, deadline_ms = ?, request_hash = ?, result = ?, error = ? WHERE id = ?",
     record.state,
     JSON.stringify(record.steps),
+    record.deadlineMs,
     record.requestHash ?? null,
     record.result === undefined ? null : encode(resultCodec, record.result),
     record.error ?? null,

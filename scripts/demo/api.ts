@@ -28,11 +28,12 @@ export class Backend {
   readonly base: string;
   #token: { readonly value: string; readonly untilMs: number } | undefined;
 
-  constructor({ cloud, paths }: Where, tenant: string) {
+  /** `client`: which of the tenant's clients it signs in as; the secret at hand is that one's. */
+  constructor({ cloud, paths }: Where, tenant: string, client = "backend") {
     this.#call = cloud.call;
     this.base = `/v1/tenants/${tenant}`;
     const secret = readFileSync(paths.clientSecret, "utf8").trim();
-    this.#credentials = Buffer.from(`${tenant}-backend:${secret}`).toString("base64");
+    this.#credentials = Buffer.from(`${tenant}-${client}:${secret}`).toString("base64");
   }
 
   async #bearer(): Promise<string> {

@@ -265,7 +265,7 @@ export type TenantStore = {
   readonly stepCommand: (
     id: string,
     change: Pick<CommandRecord, "state"> &
-      Partial<Pick<CommandRecord, "requestHash" | "result" | "error">>,
+      Partial<Pick<CommandRecord, "requestHash" | "result" | "error" | "deadlineMs">>,
     audit: AuditEntry,
   ) => Promise<CommandRecord>;
   /**

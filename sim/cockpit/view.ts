@@ -29,7 +29,7 @@ export function stateView({
   bus,
   lock,
   reader,
-}: ViewParts): Readonly<Record<string, unknown>> {
+}: Omit<ViewParts, "modem">): Readonly<Record<string, unknown>> {
   const { car, controller } = simulation.world;
   const place = placeOn(around.route, car.motion.routeM);
   const position = gnss(car, around.route);

@@ -184,6 +184,10 @@ function commandTests(it: It): void {
       stored?.steps.map((step) => step.state),
       ["accepted", "signed", "sent", "signed", "received", "unknown", "executed"],
     );
+    const { deadlineMs } = await store.createCommand(command(2), AUDIT);
+    const armed = { state: "armed", deadlineMs: deadlineMs + 60_000 } as const;
+    assert.is((await store.stepCommand(command(2).id, armed, AUDIT)).deadlineMs, armed.deadlineMs);
+    assert.is((await store.command(command(2).id))?.deadlineMs, armed.deadlineMs, "it is kept");
     await refuses("not_found", store.stepCommand("ff", { state: "sent" }, AUDIT));
   });
 }

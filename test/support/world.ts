@@ -88,6 +88,12 @@ export class World implements AsyncDisposable {
     return new Backend({ cloud: this.cloud, paths: this.paths }, TENANT);
   }
 
+  /** The operator's own people: they may act without a booking. */
+  get operator(): Backend {
+    const paths = { clientSecret: this.paths.operatorSecret };
+    return new Backend({ cloud: this.cloud, paths }, TENANT, "operator");
+  }
+
   /** Starts the cloud, on the ports it had before if it was up already: cars and callers know them. */
   async startCloud(): Promise<void> {
     const { program, up } = startCloud(this.paths, this.#cloud?.ports ?? { https: 0, broker: 0 });

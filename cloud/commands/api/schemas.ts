@@ -104,7 +104,7 @@ export const CommandBodySchema: TSchema = Type.Object(
         minimum: 1,
         maximum: ARMED_MS_MAX,
         description:
-          "immobilising only: wait on the car until it stands, for so many milliseconds; else it is refused",
+          "immobilising and terminate: wait on the car until it stands, for so many milliseconds; else it is refused",
       }),
     ),
     target: Type.Optional(

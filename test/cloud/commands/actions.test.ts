@@ -1,10 +1,10 @@
 /** Every action of the table, asked by those who may and by those who may not; waiting, waking, taking back. */
 import { randomUUID } from "node:crypto";
 import { ACT_TABLE } from "@kerbside/commands";
-import { ACTION_DOMAIN, ACTIONS, type Action, encodeGone } from "@kerbside/protocol";
+import { ACTION_DOMAIN, ACTIONS, type Action, encodeGone, signResult } from "@kerbside/protocol";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openRig, type Reply, type Rig } from "./rig.ts";
+import { DEADLINE_MS, openRig, type Reply, type Rig } from "./rig.ts";
 
 const HOUR = 3_600_000;
 const it = suite<{ rig: Rig; backend: string; staff: string; booking: string }>("actions");
@@ -116,6 +116,31 @@ it("armed is visible, and is taken back by a command that names it", async ({ ri
   const reply = await ask(rig, staff, { action: "cancel", target: id });
   assert.is(reply.body.state, "executed");
   assert.equal(Buffer.from(rig.car.received[1]?.target ?? []).toString("hex"), id);
+});
+
+it("a car that is not heard of after it was armed leaves `unknown`, no earlier than it may wait", async (context) => {
+  const { rig, staff } = context;
+  const armMs = 1000;
+  const askedMs = Date.now();
+  const id = await armed(rig, staff, { action: "immobilise", armMs });
+  // Another process has nothing but the store, and does not know how long was asked for by heart.
+  await rig.restartNode();
+  const read = (): Promise<Reply> =>
+    rig.ask({ path: `/v1/tenants/demo/commands/${id}?wait=1000`, token: staff });
+  let last = await read();
+  while (last.body.state === "armed") last = await read();
+  assert.is(last.body.state, "unknown", last.text);
+  assert.ok(Date.now() - askedMs >= armMs + DEADLINE_MS);
+  const [envelope] = rig.car.envelopes;
+  assert.ok(envelope !== undefined);
+  const late = rig.car.result(envelope, { status: "expired", reason: "arm_expired" });
+  await rig.car.says("result", signResult(rig.car.key, late));
+  assert.is((await read()).body.state, "expired", "the car's own word, however late");
+});
+
+it("terminate may wait until the car stands", async ({ rig, staff, booking }) => {
+  await armed(rig, staff, { action: "terminate", booking, armMs: 60_000 });
+  assert.is(rig.car.received[0]?.waitMs, 60_000);
 });
 
 it("a car that sleeps is woken, and only where the caller gave time for it", async (context) => {

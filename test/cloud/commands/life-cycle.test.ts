@@ -85,10 +85,11 @@ const ROWS: readonly Row[] = [
   { why: "it waits on the car", life: life("received"), event: answered("armed"), gives: "armed" },
   { why: "armed twice", life: life("armed"), event: answered("armed"), gives: "ignore" },
   {
-    why: "armed waits by the car's clock",
+    why: "armed, and not heard of by the end of its waiting",
     life: life("armed"),
     event: { kind: "deadline" },
-    gives: "ignore",
+    gives: "unknown",
+    error: "unknown_outcome",
   },
   { why: "the car stood", life: life("armed"), event: answered("executed"), gives: "executed" },
   {
