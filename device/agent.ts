@@ -103,7 +103,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   tellDamaged(shelves, emit);
   const { previousEndedCleanly } = buffer;
   emit({ kind: "agent.started", data: { version: AGENT_VERSION, previousEndedCleanly } });
-  const ignitionOn = (): boolean => car.store.good("Vehicle.LowVoltageSystemState") === "ON";
+  // As it was last seen: of a bus that has fallen silent nothing is fresh.
+  const ignitionOn = (): boolean => car.store.read("Vehicle.LowVoltageSystemState").value === "ON";
   const onBusEvent = busFaults(clock, ignitionOn, emit);
   const { profile } = shelves.profile;
   const car = startCar({ config, profile, clock, random, log, onBusEvent, ...wired });
