@@ -104,6 +104,7 @@ class Watcher {
   readonly #limits: CompiledProfile["profile"]["interlocks"];
   #motion: Motion = MOTION_UNKNOWN;
   #speedSeenMs = Number.NEGATIVE_INFINITY;
+  #ignitionSeenMs = Number.NEGATIVE_INFINITY;
   #listener: (seen: CarSeen) => void = () => undefined;
 
   constructor(store: SignalStore, limits: CompiledProfile["profile"]["interlocks"]) {
@@ -118,6 +119,8 @@ class Watcher {
   take(changes: readonly Signal[]): void {
     // A speed that stays the same is no change, and yet news: it ends a doubt that another witness raised.
     this.#speed(this.#store.read(SPEED));
+    // Nor is an ignition that was on all the way: it must be seen on in this standstill to be seen going off.
+    this.#ignition(this.#store.read(IGNITION));
     for (const change of changes) this.#one(change);
     if (changes.some(({ quality }) => quality === "good")) this.#listener({ type: "signals" });
   }
@@ -144,6 +147,12 @@ class Watcher {
     if (signal.bootMs <= this.#speedSeenMs) return;
     this.#speedSeenMs = signal.bootMs;
     this.#step({ type: "speed", reading: numberOf(signal) }, signal.bootMs);
+  }
+
+  #ignition(signal: Signal): void {
+    if (signal.bootMs <= this.#ignitionSeenMs) return;
+    this.#ignitionSeenMs = signal.bootMs;
+    this.#step({ type: "ignition", off: ignitionOffOf(signal) }, signal.bootMs);
   }
 
   #one(change: Signal): void {
