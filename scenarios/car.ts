@@ -1,5 +1,5 @@
 /** The body of a simulated world's car: its control units, its lock controller, its reader, in this process. */
-import type { Clock, Random } from "@kerbside/protocol";
+import { type Clock, type Random, utf8 } from "@kerbside/protocol";
 import type { DriveEnd, Json } from "@kerbside/sim";
 import {
   type Action,
@@ -10,6 +10,7 @@ import {
   memoryLine,
   newCar,
   newWorld,
+  type Peer,
   type Reader,
   Simulation,
   type Surroundings,
@@ -29,6 +30,9 @@ export type SimulatedCar = {
   readonly simulation: Simulation;
   readonly lock: MemoryLine;
   readonly reader: MemoryLine;
+  readonly modem: MemoryLine;
+  /** A message comes in at its modem. */
+  readonly ring: () => void;
   readonly tap: Reader["tap"];
   readonly view: () => Json;
   readonly act: (action: Action) => string | undefined;
@@ -50,7 +54,16 @@ export async function startCar(options: {
   const { seed, clock, random, pairingKey, readerKey } = options;
   const around: Surroundings = { route: makeRoute(), travel: TRAVEL };
   const units = createControlUnits(around.route);
-  const [lockLine, readerLine] = [memoryLine(clock), memoryLine(clock)];
+  const [lockLine, readerLine, modemLine] = [
+    memoryLine(clock),
+    memoryLine(clock),
+    memoryLine(clock),
+  ];
+  let modem: Peer | undefined;
+  await modemLine.open((peer) => {
+    modem = peer;
+    return { data: () => undefined, closed: () => undefined };
+  });
   let frames = 0;
   let unplugged = false;
   let isWaiting = false;
@@ -91,9 +104,21 @@ export async function startCar(options: {
     simulation,
     lock: lockLine,
     reader: readerLine,
+    modem: modemLine,
+    // 3GPP TS 27.005 clause 3.4.1.
+    ring: () => modem?.write(utf8('\r\n+CMTI: "SM",1\r\n')),
     tap: (what) => reader.tap(what),
     frames: () => frames,
-    view: () => stateView({ simulation, units, around, lock, reader, bus: { clients: () => 1 } }),
+    view: () =>
+      stateView({
+        simulation,
+        units,
+        around,
+        lock,
+        reader,
+        bus: { clients: () => 1 },
+        modem: { message: () => 0 },
+      }),
     act: (action) => {
       const outcome = simulation.act(action);
       return outcome.done ? undefined : outcome.why;

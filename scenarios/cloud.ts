@@ -52,6 +52,8 @@ export type CloudOptions = {
   readonly time: SimulatedTime;
   readonly air: Air;
   readonly log: Log;
+  /** Rings a sleeping car. */
+  readonly wake: () => Promise<void>;
 };
 export type SimulatedCloud = {
   readonly ask: (path: string, asked?: Asked, caller?: CallerName) => Promise<Answered>;
@@ -111,7 +113,7 @@ export async function startCloud(options: CloudOptions): Promise<SimulatedCloud>
   const signer = held(connectSigner({ socket, clock }), time);
   const { connected } = air;
   const parts = { tenant, signer, downlink: air, connected, clock, log };
-  const commands = new CommandService({ ...parts, random: systemRandom });
+  const commands = new CommandService({ ...parts, random: systemRandom, wake: options.wake });
   const grants = new GrantService(parts);
   const ingest = await createIngest({ tenant, downlink: air, clock, log });
   const bookings = new BookingService({

@@ -35,6 +35,7 @@ export type ModuleOptions = {
   readonly random: Random;
   readonly lock: MemoryLine;
   readonly reader: MemoryLine;
+  readonly modem: MemoryLine;
   readonly pairingKey: Uint8Array;
   readonly readerKey: Uint8Array;
 };
@@ -97,10 +98,8 @@ export class Module {
     };
     const bus = new WiredBus(clock);
     const connections = new Set<MemoryConnection>();
-    const lines: Readonly<Record<string, MemoryLine>> = {
-      lock: this.#options.lock,
-      reader: this.#options.reader,
-    };
+    const { lock, reader, modem } = this.#options;
+    const lines: Readonly<Record<string, MemoryLine>> = { lock, reader, modem };
     const agent = await startAgent({
       config: this.#config(),
       clock,
@@ -113,12 +112,13 @@ export class Module {
         line: (path) => async (events) => {
           const line = lines[path.split("/").at(-1) ?? ""];
           if (line === undefined || !state.alive) throw new Error(`${path}: no such line`);
-          const connection = await line.connect({
+          let connection: MemoryConnection | undefined;
+          connection = await line.connect({
             data: (bytes) => {
               if (state.alive) events.data(bytes);
             },
             closed: (reason) => {
-              connections.delete(connection);
+              if (connection !== undefined) connections.delete(connection);
               if (state.alive) events.closed(reason);
             },
           });
@@ -162,7 +162,7 @@ export class Module {
   /** A second module with what is in `disk`: somebody has copied it. It has no car around it. */
   cloneTo(dir: string, disk: string): Module {
     const dead = memoryLine(this.#options.time.clock());
-    const clone = new Module({ ...this.#options, dir, lock: dead, reader: dead });
+    const clone = new Module({ ...this.#options, dir, lock: dead, reader: dead, modem: dead });
     clone.loadDisk(disk);
     return clone;
   }
@@ -200,6 +200,7 @@ export class Module {
         baudRate: 115_200,
         pairingKeyFile: key("pairing.key"),
       },
+      modem: { path: "modem", baudRate: 115_200 },
       reader: { path: "reader", baudRate: 115_200, pairingKeyFile: key("reader.key") },
       trackWindowMs: 1000,
     };

@@ -85,7 +85,7 @@ class World implements SimulatedStage {
       ...{ time, random, pairingKey, readerKey, air: this.#air, address: ADDRESS },
       dir: join(this.#dir, "module"),
       identity: this.#template.identity,
-      ...{ lock: car.lock, reader: car.reader },
+      ...{ lock: car.lock, reader: car.reader, modem: car.modem },
     });
     await this.#boot(this.#module);
     await time.pass(WARM_UP_MS);
@@ -224,6 +224,9 @@ class World implements SimulatedStage {
       time: this.#time,
       air: this.#air,
       log: SILENT,
+      wake: async () => {
+        if (this.#air.coverage !== "none") this.#theCar().ring();
+      },
     });
   }
 

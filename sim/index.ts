@@ -44,7 +44,7 @@ export {
   startController,
 } from "./lock/controller.ts";
 export { type LockEndpoint, serveLock } from "./lock/endpoint.ts";
-export { type MemoryConnection, type MemoryLine, memoryLine } from "./lock/line.ts";
+export { type MemoryConnection, type MemoryLine, memoryLine, type Peer } from "./lock/line.ts";
 export {
   type CardTap,
   type PhoneTap,

@@ -57,6 +57,7 @@ export function stateView({
     driver: car.driver,
     belted: car.belted,
     lowBeam: car.lowBeam,
+    holders: car.holders,
     calling: car.calling,
     open: car.open,
     windows: car.windows,

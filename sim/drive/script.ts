@@ -57,7 +57,7 @@ export function bookingScript(driveMs: number, kmhMax: number): Script {
     { do: "act", action: { type: "parkingBrake", engaged: true }, words: "sets the brake" },
     { do: "act", action: { type: "selector", position: "P" }, words: "selects P" },
     { do: "act", action: { type: "lowBeam", on: false }, words: "switches the lights off" },
-    pause,
+    { do: "wait", ms: 2000, words: "hears the song to its end" },
     { do: "act", action: turn("OFF"), words: "switches the ignition off" },
     { do: "wait", ms: 900, words: "gathers the bags" },
     { do: "act", action: { type: "belt", fastened: false }, words: "opens the belt" },

@@ -1,7 +1,8 @@
 /** What each kind of step does on a stage: a table. */
 
-import { fromHex } from "@kerbside/protocol";
+import { fromHex, GRANT_ACTIONS } from "@kerbside/protocol";
 import { type Action, parseAction } from "../car/actions.ts";
+import { isObject } from "../car/fields.ts";
 import { isCarFault } from "../car/state.ts";
 import { parseTap } from "../reader/parse-tap.ts";
 import type { CardTap, PhoneTap } from "../reader/reader.ts";
@@ -11,7 +12,7 @@ import { publicSigningKey } from "./keys.ts";
 import { mismatch, shown } from "./match.ts";
 import type { Cast, Seen } from "./play.ts";
 import type { DeedName, Step } from "./schema.ts";
-import type { Stage, StageAnswer, StageAsk } from "./stage.ts";
+import type { Json, Stage, StageAnswer, StageAsk } from "./stage.ts";
 
 type Given<K extends DeedName> = NonNullable<Step[K]>;
 type Done = {
@@ -25,7 +26,6 @@ const COMMAND_WAIT: Duration = "20s";
 const API_WAIT_MS_MAX = 30_000;
 const DRIVE_FOR: Duration = "20s";
 const DRIVE_KMH = 50;
-const GRANT_ACTIONS = ["unlock_and_release", "lock_and_immobilise"];
 
 const held = (evidence = ""): Seen => ({ held: true, evidence });
 const not = (evidence: string): Seen => ({ held: false, evidence });
@@ -38,10 +38,20 @@ export function named(of: ReadonlyMap<string, string>, name: string): string {
 }
 
 function words({ status, body }: StageAnswer): string {
-  const said = ["state", "error", "code", "title", "detail", "unmet"].flatMap((name) =>
+  const said = ["state", "code", "title", "detail"].flatMap((name) =>
     body[name] === undefined ? [] : [`${name} ${shown(body[name])}`],
   );
+  const unmet = unmetIn(body);
+  if (unmet.length > 0) said.push(`unmet ${unmet.join(", ")}`);
   return `status ${status}${said.length === 0 ? "" : `: ${said.join(", ")}`}`;
+}
+
+/** The names of what stood against a command. */
+function unmetIn({ result }: Json): readonly string[] {
+  const unmet = isObject(result) ? result["unmet"] : undefined;
+  return Array.isArray(unmet)
+    ? unmet.filter(isObject).map(({ condition }) => String(condition))
+    : [];
 }
 
 function once(cast: Cast): string {
@@ -129,7 +139,7 @@ const command: Done["command"] = async (given, stage, cast) => {
   const id = body["id"] ?? body["command"];
   if (as !== undefined && typeof id === "string") cast.commands.set(as, id);
   const came = [body["state"], body["error"], body["code"]].includes(is);
-  const why = came ? mismatch(unmet, body["unmet"] ?? [], "unmet") : `expected ${is}`;
+  const why = came ? mismatch(unmet, unmetIn(body), "unmet") : `expected ${is}`;
   return why === undefined ? held(words(answer)) : not(`${why}; ${words(answer)}`);
 };
 
