@@ -18,8 +18,10 @@ import {
   type Transport,
 } from "@kerbside/protocol";
 import {
+  type Certificate,
   createSession,
   type Identity,
+  keepCertificate,
   mqttTransport,
   startUplink,
   type Uplink,
@@ -27,7 +29,7 @@ import {
 import { type ArtefactParts, artefactTaker } from "./artefacts.ts";
 import { type Car, startCar } from "./car.ts";
 import type { AgentConfig } from "./config.ts";
-import { joinTenant } from "./enrolment.ts";
+import { identityDir, joinTenant } from "./enrolment.ts";
 import { Entry } from "./entry.ts";
 import { openEpochNumbers } from "./epoch-numbers.ts";
 import { busFaults } from "./faults.ts";
@@ -120,7 +122,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const locks = await startLocks({
     ...{ config, clock, random, log, car, policy, sessionMs, emit, onRental, ...wired },
   });
-  const make = transportOf(options, identity);
+  const { make, certificate } = lineOf(options, identity, entry);
   const { power, transport, stop } = startPower(options, {
     ...{ emit, car, locks, entry, identity, session, make },
     uplink: () => uplink,
@@ -165,18 +167,29 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const parts = {
     ...{ collector, trips, car, entry, locks, policy, settled, buffer, uplink, log },
     stopPower: stop,
+    certificate,
   };
   return { close: () => closeAll(parts) };
 }
 
-function transportOf(
-  { config, clock, wires }: AgentOptions,
+/** How the car connects, and what keeps its certificate alive for that. */
+function lineOf(
+  { config, clock, random, log, wires }: AgentOptions,
   identity: Identity,
-): (keepaliveS: number) => Transport {
-  if (wires !== undefined) return wires.transport;
+  entry: Entry,
+): { readonly make: (keepaliveS: number) => Transport; readonly certificate?: Certificate } {
+  if (wires !== undefined) return { make: wires.transport };
   const broker = config.broker ?? identity.broker;
-  return (keepaliveS) =>
-    mqttTransport({ ...identity, ...broker, tls: () => identity.tls, clock, keepaliveS });
+  const { address } = identity;
+  const certificate = keepCertificate({
+    dir: identityDir(config),
+    ...{ identity, url: config.enrolment.url, clock, random, log },
+    latestMs: () => entry.latestMs(),
+  });
+  const { tls, doubted: onFailed } = certificate;
+  const make = (keepaliveS: number): Transport =>
+    mqttTransport({ address, ...broker, tls, onFailed, clock, keepaliveS });
+  return { make, certificate };
 }
 
 /** From signals to events, by the schemes in force; a trip under way goes on. */
@@ -235,6 +248,7 @@ type Parts = {
   readonly collector: Collector;
   readonly trips: TripFile;
   readonly stopPower: () => void;
+  readonly certificate: Certificate | undefined;
   readonly car: Car;
   readonly entry: Entry;
   readonly locks: Locks;
@@ -246,11 +260,12 @@ type Parts = {
 };
 
 async function closeAll(parts: Parts): Promise<void> {
-  const { collector, trips, stopPower, car, entry } = parts;
+  const { collector, trips, stopPower, certificate, car, entry } = parts;
   const { locks, policy, settled, buffer, uplink, log } = parts;
   collector.close();
   await trips.close();
   stopPower();
+  certificate?.close();
   await car.stop();
   await entry.close();
   await locks.stop();

@@ -23,7 +23,7 @@ export type JoinOptions = {
  */
 export async function joinTenant(options: JoinOptions): Promise<Identity> {
   const { config, log, signal } = options;
-  const dir = join(config.dataDir, "identity");
+  const dir = identityDir(config);
   const known = loadIdentity(dir);
   if (known !== undefined) return checked(known, config);
   const token = readFileSync(config.enrolment.tokenFile, "utf8").trim();
@@ -41,6 +41,11 @@ export async function joinTenant(options: JoinOptions): Promise<Identity> {
       await pause(options, pauseMs);
     }
   }
+}
+
+/** Where the car's keys and certificates are. */
+export function identityDir({ dataDir }: AgentConfig): string {
+  return join(dataDir, "identity");
 }
 
 function checked(identity: Identity, { tenant, vehicle }: AgentConfig): Identity {

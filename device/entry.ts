@@ -132,6 +132,12 @@ export class Entry {
     return { bootMs, wallOffsetMs: wallMs - bootMs, doubtMs: UNKNOWN_DOUBT_MS };
   }
 
+  /** The latest that it may be now, as far as the car can tell: no earlier than what it is certainly after. Unix time. */
+  latestMs(): number {
+    const reading = this.#time.read();
+    return reading.value === "known" ? reading.wallMs + reading.doubtMs : reading.floorMs;
+  }
+
   /** When the next booking begins that the car knows of, on the boot clock, but for the one whose rental is open. */
   nextBookingMs(open: string | undefined): number | undefined {
     const reading = this.#time.read();

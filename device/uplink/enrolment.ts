@@ -3,20 +3,20 @@
  * written before they are used and kept until enrolment succeeds, so that an answer that got lost is asked for again
  * with the same keys.
  */
-import { createPrivateKey, generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { request as requestHttps } from "node:https";
 import { join } from "node:path";
 import {
   type Address,
-  clientIdOf,
   type EnrolmentRequest,
   ProtocolError,
   provePossession,
   randomBytes,
   signingKey,
 } from "@kerbside/protocol";
+import { certificateRequest } from "./certificate-request.ts";
 import { writeDurably } from "./files.ts";
+import { post } from "./https-post.ts";
 import {
   IDENTITY_FILE,
   type Identity,
@@ -40,9 +40,6 @@ export type EnrolmentConfig = {
 };
 
 const SEED_BYTES = 32;
-const ANSWER_BYTES_MAX = 64 * 1024;
-const ANSWER_MS_MAX = 20_000;
-const SUBJECT_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 /**
  * Enrols the car, or returns who it already is. Rejects with ProtocolError `unavailable` (try again), `forbidden` (the
@@ -65,7 +62,10 @@ export async function enrol(config: EnrolmentConfig): Promise<Identity> {
     signingKey: base64url(key.publicKey),
     signingKeyProof: base64url(provePossession(key, address, csr)),
   };
-  const answer = readResponse(parseJson(await post(config, request), "enrolment"), "enrolment");
+  const what = "enrolment";
+  const { url, ca } = config;
+  const said = await post({ url, path: "enrol", what, tls: { ca }, body: request });
+  const answer = readResponse(parseJson(said, what), what);
   writeDurably(join(dir, IDENTITY_FILE), identityDocument(address, answer));
   const identity = loadIdentity(dir);
   if (identity === undefined) throw new ProtocolError("storage_failed", `${dir}: cannot be read`);
@@ -84,62 +84,4 @@ function keep(file: string, make: () => Uint8Array): Buffer {
 function newTlsKey(): Uint8Array {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   return Buffer.from(privateKey.export({ format: "pem", type: "pkcs8" }));
-}
-
-/** PKCS #10, PEM, signed by the TLS key. The library is loaded for this alone: a running agent does not carry it. */
-async function certificateRequest(address: Address, tlsKeyPem: string): Promise<string> {
-  await import("reflect-metadata");
-  const x509 = await import("@peculiar/x509");
-  const key = createPrivateKey(tlsKeyPem);
-  const { subtle } = globalThis.crypto;
-  const pkcs8 = key.export({ format: "der", type: "pkcs8" });
-  const privateKey = await subtle.importKey("pkcs8", pkcs8, SUBJECT_ALGORITHM, true, ["sign"]);
-  const { d: _, key_ops: __, ...publicPart } = await subtle.exportKey("jwk", privateKey);
-  const publicKey = await subtle.importKey("jwk", publicPart, SUBJECT_ALGORITHM, true, ["verify"]);
-  const request = await x509.Pkcs10CertificateRequestGenerator.create({
-    name: `CN=${clientIdOf(address)}, O=${address.tenant}`,
-    keys: { privateKey, publicKey },
-    signingAlgorithm: SUBJECT_ALGORITHM,
-  });
-  return request.toString("pem");
-}
-
-/** Posts over TLS 1.3 and returns the body of a 2xx answer. */
-function post({ url, ca }: EnrolmentConfig, body: EnrolmentRequest): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const target = new URL("enrol", url.endsWith("/") ? url : `${url}/`);
-    const fail = (code: "unavailable" | "forbidden" | "malformed", detail: string): void =>
-      reject(new ProtocolError(code, `enrolment at ${target.host}: ${detail}`));
-    const request = requestHttps(
-      target,
-      {
-        method: "POST",
-        ca,
-        minVersion: "TLSv1.3",
-        headers: { "content-type": "application/json" },
-        timeout: ANSWER_MS_MAX,
-        agent: false,
-      },
-      (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on("data", (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > ANSWER_BYTES_MAX) request.destroy(new Error("the answer is too long"));
-          else chunks.push(chunk);
-        });
-        response.on("end", () => {
-          const status = response.statusCode ?? 0;
-          if (status >= 200 && status < 300) resolve(Buffer.concat(chunks).toString("utf8"));
-          else if (status >= 500 || status === 429) fail("unavailable", `it answered ${status}`);
-          else fail("forbidden", `it answered ${status}`);
-        });
-      },
-    );
-    request.on("timeout", () => request.destroy(new Error("no answer in time")));
-    request.on("error", (error) =>
-      fail("unavailable", "code" in error ? String(error.code) : error.message),
-    );
-    request.end(JSON.stringify(body));
-  });
 }

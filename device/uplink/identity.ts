@@ -49,6 +49,15 @@ export function identityDocument(address: Address, response: EnrolmentResponse):
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
+/** What is written when the certificate was renewed: all else stays. Throws ProtocolError `malformed`. */
+export function renewedDocument(
+  file: string,
+  renewed: Pick<EnrolmentResponse, "certificateChain" | "serverCa">,
+): string {
+  const stored = parseStored(readFileSync(file, "utf8"), file);
+  return `${JSON.stringify({ ...stored, ...renewed }, undefined, 2)}\n`;
+}
+
 /**
  * Reads the identity in `dir`; undefined where the car is not enrolled. Throws ProtocolError `malformed` or
  * `unauthenticated` where the files are not what enrolment wrote.

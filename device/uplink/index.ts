@@ -11,6 +11,7 @@ export type { CommandAnswer, CommandExecutor } from "./intake.ts";
 export type { KeyRing } from "./key-ring.ts";
 export { UPLINK_LIMITS, type UplinkLimits } from "./limits.ts";
 export { type MqttTransportOptions, mqttTransport } from "./mqtt-transport.ts";
+export { type Certificate, type CertificateOptions, keepCertificate } from "./renewal.ts";
 export { createSession, type Session } from "./session.ts";
 export {
   type SegmentStore,

@@ -27,6 +27,8 @@ export type MqttTransportOptions = {
   readonly clock: Clock;
   /** Silence after which a ping is sent, in seconds; a connection that answers none within 1.5 times it is ended. */
   readonly keepaliveS?: number;
+  /** Told of each connection that did not come about. */
+  readonly onFailed?: () => void;
   /** How long TCP, TLS, CONNECT and SUBSCRIBE may take together, in milliseconds. */
   readonly connectMsMax?: number;
 };
@@ -72,6 +74,7 @@ async function connect(
     await link.orEnd((done, failed) => subscribe(client, options.address, done, failed));
   } catch (error) {
     link.end("connecting failed");
+    if (!signal.aborted) options.onFailed?.();
     throw error;
   } finally {
     timer.cancel();

@@ -1,0 +1,172 @@
+/**
+ * Keeps the car's certificate alive: with a third of its life left, and at once where it has run out, the car asks for
+ * another over the same key, showing the one that it has. What comes is judged and on the disk before it is used; the
+ * cloud keeps taking the old one until it has seen the new one, so an answer that is lost costs nothing.
+ */
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import { type Clock, type Log, ProtocolError, type Random, type Timer } from "@kerbside/protocol";
+import { certificateRequest } from "./certificate-request.ts";
+import { writeDurably } from "./files.ts";
+import { post } from "./https-post.ts";
+import { IDENTITY_FILE, type Identity, parseJson, renewedDocument } from "./identity.ts";
+
+export type CertificateOptions = {
+  /** Of the identity's files. */
+  readonly dir: string;
+  readonly identity: Pick<Identity, "address" | "tls">;
+  /** Base URL of the cloud's API; `/renew` is added. */
+  readonly url: string;
+  /** The latest that it may be now by trusted time, or what it is certainly after; Unix time in milliseconds. */
+  readonly latestMs: () => number;
+  readonly clock: Pick<Clock, "after" | "bootMs">;
+  readonly random: Random;
+  readonly log: Log;
+};
+
+export type Certificate = {
+  /** For the next connection. */
+  readonly tls: () => Identity["tls"];
+  /**
+   * A connection did not come about. Where trusted time says nothing against it, the certificate may have run out: it
+   * is renewed, if that was not tried just before.
+   */
+  readonly doubted: () => void;
+  readonly close: () => void;
+};
+
+const RENEW_AT_PART_LEFT = 1 / 3;
+/** How often the time is looked at. */
+const LOOK_MS = 3_600_000;
+const RETRY_MS_MIN = 60_000;
+const RETRY_MS_MAX = 6 * 3_600_000;
+/** Of a certificate that has run out: without it nothing else gets through. */
+const RETRY_EXPIRED_MS_MAX = 600_000;
+const CSR_FAILED = "unavailable";
+
+/** Looks at once, and goes on until it is closed. */
+export function keepCertificate(options: CertificateOptions): Certificate {
+  return new Keeper(options);
+}
+
+class Keeper implements Certificate {
+  readonly #options: CertificateOptions;
+  #tls: Identity["tls"];
+  #timer: Timer | undefined;
+  #failures = 0;
+  #asking = false;
+  #closed = false;
+  #triedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: CertificateOptions) {
+    this.#options = options;
+    this.#tls = options.identity.tls;
+    this.#look();
+  }
+
+  readonly tls = (): Identity["tls"] => this.#tls;
+
+  readonly doubted = (): void => {
+    const { clock, latestMs } = this.#options;
+    const { notBeforeMs } = lifeOf(this.#tls.cert);
+    // A clock that is before the certificate's own life tells nothing of its end.
+    const tellsNothing = latestMs() < notBeforeMs;
+    const rested = clock.bootMs() - this.#triedMs >= RETRY_EXPIRED_MS_MAX;
+    if (tellsNothing && rested) void this.#renew();
+  };
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  #look(): void {
+    if (this.#closed) return;
+    const { notBeforeMs, notAfterMs } = lifeOf(this.#tls.cert);
+    const dueMs = notAfterMs - (notAfterMs - notBeforeMs) * RENEW_AT_PART_LEFT;
+    if (this.#options.latestMs() >= dueMs) void this.#renew();
+    else this.#later(LOOK_MS);
+  }
+
+  /** Between half of it and all of it, so that cars that were enrolled together do not ask together. */
+  #later(delayMs: number): void {
+    const { clock, random } = this.#options;
+    this.#timer?.cancel();
+    const waitMs = delayMs / 2 + (random.fraction() * delayMs) / 2;
+    this.#timer = clock.after(waitMs, () => this.#look());
+  }
+
+  /** Never rejects. */
+  async #renew(): Promise<void> {
+    if (this.#asking || this.#closed) return;
+    this.#asking = true;
+    const { clock, log } = this.#options;
+    this.#triedMs = clock.bootMs();
+    try {
+      this.#tls = await renewed(this.#options, this.#tls);
+      this.#failures = 0;
+      log.info("certificate.renewed", { notAfterMs: lifeOf(this.#tls.cert).notAfterMs });
+      if (!this.#closed) this.#later(LOOK_MS);
+    } catch (error) {
+      log.warn("certificate.not_renewed", { reason: reasonOf(error) });
+      if (!this.#closed) this.#later(this.#restMs());
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  #restMs(): number {
+    const hasEnded = this.#options.latestMs() >= lifeOf(this.#tls.cert).notAfterMs;
+    const max = hasEnded ? RETRY_EXPIRED_MS_MAX : RETRY_MS_MAX;
+    const rest = Math.min(max, RETRY_MS_MIN * 2 ** Math.min(16, this.#failures));
+    this.#failures += 1;
+    return rest;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof ProtocolError) return error.message;
+  return error instanceof Error && "code" in error ? String(error.code) : CSR_FAILED;
+}
+
+/** Asks, judges, keeps. Throws ProtocolError, and what the disk throws; then the old one is still in force. */
+async function renewed(
+  { dir, identity: { address }, url }: CertificateOptions,
+  tls: Identity["tls"],
+): Promise<Identity["tls"]> {
+  const csr = await certificateRequest(address, tls.key);
+  const answer = parseJson(
+    await post({ url, path: "renew", what: "renewal", tls, body: { csr } }),
+    "renewal",
+  );
+  const { certificateChain, serverCa } = answer;
+  if (typeof certificateChain !== "string" || typeof serverCa !== "string")
+    throw new ProtocolError("malformed", "renewal: expected a certificate and an authority");
+  judge(certificateChain, tls);
+  readCertificate(serverCa);
+  const file = join(dir, IDENTITY_FILE);
+  writeDurably(file, renewedDocument(file, { certificateChain, serverCa }));
+  return { ...tls, cert: certificateChain, ca: serverCa };
+}
+
+/** A car that took anything else would never connect again. Throws ProtocolError `malformed`. */
+function judge(chain: string, tls: Identity["tls"]): void {
+  const [next, now] = [readCertificate(chain), readCertificate(tls.cert)];
+  const ownKey = next.checkPrivateKey(createPrivateKey(tls.key));
+  const isLater = next.validToDate.getTime() > now.validToDate.getTime();
+  if (!ownKey || next.subject !== now.subject || !isLater)
+    throw new ProtocolError("malformed", "renewal: the certificate is not a later one of this car");
+}
+
+function readCertificate(pem: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch (cause) {
+    throw new ProtocolError("malformed", "renewal: expected a certificate in PEM", { cause });
+  }
+}
+
+function lifeOf(chain: string): { readonly notBeforeMs: number; readonly notAfterMs: number } {
+  const { validFromDate, validToDate } = readCertificate(chain);
+  return { notBeforeMs: validFromDate.getTime(), notAfterMs: validToDate.getTime() };
+}
