@@ -155,6 +155,8 @@ async function* rows(what: string, load: Load, rate: number): AsyncGenerator<Row
 
 async function* run(): AsyncGenerator<Row, void, undefined> {
   await cryptoReady();
+  // A car that was away sends segments that are full, one that drives a minute's worth.
+  yield* rows("state, as rows", { lane: "state", events: 1024, segments: 3 }, 0.5);
   yield* rows("state, as rows", { lane: "state", events: 100, segments: 20 }, 0.5);
   yield* rows("track, as chunks", { lane: "track", events: 600, segments: 8 }, 2);
   yield* rows("track, as chunks", { lane: "track", events: 60, segments: 60 }, 2);

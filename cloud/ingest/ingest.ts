@@ -32,6 +32,7 @@ import {
   readContent,
   type SegmentContent,
 } from "./segment.ts";
+import { Turns } from "./turns.ts";
 
 /** What ingest needs of a tenant. */
 export type IngestTenant = {
@@ -106,6 +107,20 @@ type Received = {
   readonly message: SourceMessage;
   readonly tenant: IngestTenant;
 };
+/** Whether a message is authentic, or why not: a failure that is looked at in its turn. */
+type Judged = { readonly segment: AuthenticSegment } | { readonly error: unknown };
+type Ready = {
+  readonly segment: AuthenticSegment;
+  readonly keys: LogKeys;
+  readonly content: SegmentContent;
+};
+
+function judge(message: SourceMessage, key: VerifyKey): Promise<Judged> {
+  return authenticate(message, key).then(
+    (segment) => ({ segment }),
+    (error: unknown) => ({ error }),
+  );
+}
 
 class Worker {
   readonly counts: Counts = {
@@ -131,6 +146,7 @@ class Worker {
   readonly #unreadable: Lru<true>;
   readonly #committers = new WeakMap<IngestTenant["store"], Committer>();
   readonly #pending = new Set<Promise<void>>();
+  readonly #turns = new Turns();
 
   constructor(options: IngestOptions) {
     this.#options = options;
@@ -171,15 +187,46 @@ class Worker {
     // What a revoked car sends is not kept either: it may be in a thief's hands, and fill what is bounded.
     if (record.revokedAtMs !== undefined) return this.#drop(message, "revoked");
     const received = { message, tenant };
-    let segment: AuthenticSegment;
-    try {
-      segment = await authenticate(message, this.#keyOf(record));
-    } catch (error) {
-      await this.#putAside(received, reasonOf(error));
-      return;
+    // Signatures are checked side by side; what follows goes car by car in the order of arrival.
+    const judged = judge(message, this.#keyOf(record));
+    const ready = await this.#turns.take(`${topic.tenant}.${topic.vehicle}`, async () =>
+      this.#open(received, await judged),
+    );
+    if (ready !== undefined) await this.#store(received, ready);
+  }
+
+  /** Undefined where the message came to its end: put aside, held, or given up. */
+  async #open(received: Received, judged: Judged): Promise<Ready | undefined> {
+    if ("error" in judged) {
+      await this.#putAside(received, reasonOf(judged.error));
+      return undefined;
     }
+    const { segment } = judged;
     const keys = await this.#keysOf(received, segment);
-    if (keys !== undefined) await this.#store(received, segment, keys);
+    if (keys === undefined) return undefined;
+    const content = await this.#contentOf(received, segment, keys);
+    return content === undefined ? undefined : { segment, keys, content };
+  }
+
+  /** Nothing where it cannot be read; undefined where it could not be kept for that either, so that the car keeps it. */
+  async #contentOf(
+    received: Received,
+    segment: AuthenticSegment,
+    keys: LogKeys,
+  ): Promise<SegmentContent | undefined> {
+    try {
+      return await readContent(segment, keys);
+    } catch (error) {
+      // Kept whole first, and only then declared as a gap.
+      const reason = reasonOf(error);
+      const id = toHex(segment.headerHash);
+      if (this.#unreadable.get(id) === undefined) {
+        if (!(await this.#putAside(received, reason))) return undefined;
+        this.#unreadable.set(id, true);
+        this.counts.unreadable += 1;
+      }
+      return { events: [] };
+    }
   }
 
   #keyOf({ signingKey }: VehicleRecord): VerifyKey {
@@ -257,22 +304,8 @@ class Worker {
     });
   }
 
-  async #store(received: Received, segment: AuthenticSegment, keys: LogKeys): Promise<void> {
+  async #store({ tenant: { store } }: Received, { segment, keys, content }: Ready): Promise<void> {
     const { header, headerHash } = segment;
-    const { store } = received.tenant;
-    let content: SegmentContent = { events: [] };
-    try {
-      content = await readContent(segment, keys);
-    } catch (error) {
-      // Kept whole first, and only then declared as a gap; where it cannot be kept the car keeps it.
-      const reason = reasonOf(error);
-      const id = toHex(headerHash);
-      if (this.#unreadable.get(id) === undefined) {
-        if (!(await this.#putAside(received, reason))) return;
-        this.#unreadable.set(id, true);
-        this.counts.unreadable += 1;
-      }
-    }
     const outcome = await this.#committer(store).commit({ header, headerHash, ...content });
     if (outcome === "stored") this.#countStored(header, content);
     else if (outcome === "duplicate") this.counts.duplicates += 1;

@@ -77,13 +77,18 @@ function chunkBinding(
   return concatBytes(head, bytes, ...[lane, segment, firstSeq, count].map(uint64));
 }
 
+/** One number where all are the same, else all of them deflated, which is never as short as that. */
 function packKinds(kinds: readonly number[]): Uint8Array {
+  const [first = 0] = kinds;
+  if (kinds.every((kind) => kind === first)) return Uint8Array.of(first >> 8, first & 255);
   const bytes = Buffer.alloc(kinds.length * KIND_BYTES);
   for (let i = 0; i < kinds.length; i += 1) bytes.writeUInt16BE(kinds[i] ?? 0, i * KIND_BYTES);
   return deflateRawSync(bytes);
 }
 
 function unpackKinds(packed: Uint8Array, count: number): readonly number[] {
+  const [high = 0, low = 0] = packed;
+  if (packed.length === KIND_BYTES) return Array<number>(count).fill(256 * high + low);
   const bytes = inflateRawSync(packed, { maxOutputLength: SEGMENT_EVENTS_MAX * KIND_BYTES });
   if (bytes.length !== count * KIND_BYTES)
     throw new ProtocolError("storage_failed", `chunk: expected the kinds of ${count} events`);

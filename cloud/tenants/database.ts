@@ -21,13 +21,17 @@ export type Sql = {
   readonly all: <Row>(text: string, ...values: readonly SqlValue[]) => Row[];
   /** Returns how many rows changed. */
   readonly run: (text: string, ...values: readonly SqlValue[]) => number;
-  /** As `run`, for the same text many times over. */
-  readonly many: (text: string) => (...values: SqlValue[]) => void;
+  /** As `run`, for the same text many times over, with names for what all of a call share. */
+  readonly many: (
+    text: string,
+  ) => (values: readonly SqlValue[], named: Readonly<Record<string, SqlValue>>) => void;
 };
 
 export type Database = {
   /** A consistent view of the file. Throws ProtocolError `storage_failed`, or what `use` throws. */
   readonly read: <T>(use: (sql: Sql) => T) => T;
+  /** As `read` of a row by one statement, which is a consistent view by itself and spares the transaction. */
+  readonly one: <Row>(text: string, ...values: readonly SqlValue[]) => Row | undefined;
   /**
    * One immediate transaction: durable when it returns, without effect when it throws. Throws ProtocolError
    * `storage_failed` (it may have been committed if the disk failed at the very end), or what `use` throws.
@@ -51,19 +55,23 @@ export type DatabaseOptions = {
   readonly nowMs: () => number;
 };
 
-type Handle = { readonly db: BetterSqlite3.Database; readonly sql: Sql };
+type Handle = {
+  readonly db: BetterSqlite3.Database;
+  readonly sql: Sql;
+  readonly transaction: BetterSqlite3.Transaction<(run: () => unknown) => unknown>;
+};
 
 /** Throws ProtocolError `not_found` or `storage_failed`, naming the file. */
 export function openDatabase(options: DatabaseOptions): Database {
   let handle: Handle | undefined = openHandle(options);
   let closed = false;
-  const use = <T>(mode: "deferred" | "immediate", run: (sql: Sql) => T): T => {
+  const guarded = <T>(run: (handle: Handle) => T): T => {
     if (closed) throw new ProtocolError("storage_failed", `${basename(options.file)}: is closed`);
     // After a failed fsync SQLite's view of the file is not to be trusted: the handle is never used again.
     handle ??= openHandle(options);
-    const { db, sql } = handle;
+    const { db } = handle;
     try {
-      return db.transaction(() => run(sql))[mode]();
+      return run(handle);
     } catch (error) {
       if (error instanceof BetterSqlite3.SqliteError && error.code.startsWith("SQLITE_IOERR")) {
         handle = undefined;
@@ -72,8 +80,21 @@ export function openDatabase(options: DatabaseOptions): Database {
       throw storageError(options.file, error);
     }
   };
+  const use = <T>(mode: "deferred" | "immediate", run: (sql: Sql) => T): T =>
+    guarded(({ sql, transaction }) => {
+      let answer = (): T => {
+        throw new Error("the transaction did not run");
+      };
+      transaction[mode](() => {
+        const value = run(sql);
+        answer = () => value;
+      });
+      return answer();
+    });
   return {
     read: (run) => use("deferred", run),
+    one: <Row>(text: string, ...values: readonly SqlValue[]) =>
+      guarded(({ sql }) => sql.get<Row>(text, ...values)),
     write: (run) => use("immediate", run),
     scrub: () => {
       handle?.db.pragma("wal_checkpoint(TRUNCATE)");
@@ -97,7 +118,9 @@ function openHandle(options: DatabaseOptions): Handle {
     configure(db, options);
     migrate(db, options);
     chmodSync(file, 0o600);
-    return { db, sql };
+    // Made once: each call of `transaction` builds four functions.
+    const transaction = db.transaction((run: () => unknown) => run());
+    return { db, sql, transaction };
   } catch (error) {
     db?.close();
     throw storageError(file, error);
@@ -152,6 +175,8 @@ function migrate(db: BetterSqlite3.Database, { file, migrations, nowMs }: Databa
 
 function statements(db: BetterSqlite3.Database): Sql {
   const prepared = new Map<string, BetterSqlite3.Statement<SqlValue[], unknown>>();
+  type Many = [values: readonly SqlValue[], named: Readonly<Record<string, SqlValue>>];
+  const preparedMany = new Map<string, BetterSqlite3.Statement<Many>>();
   const prepare = <Row>(text: string): BetterSqlite3.Statement<SqlValue[], Row> => {
     let statement = prepared.get(text);
     if (statement === undefined) {
@@ -171,8 +196,9 @@ function statements(db: BetterSqlite3.Database): Sql {
         .map(plain),
     run: (text, ...values) => prepare(text).run(...values).changes,
     many: (text) => {
-      const statement = prepare(text);
-      return (...values) => void statement.run(...values);
+      const statement = preparedMany.get(text) ?? db.prepare<Many>(text);
+      preparedMany.set(text, statement);
+      return (values, named) => void statement.run(values, named);
     },
   };
 }

@@ -4,8 +4,10 @@
  */
 import {
   ACK_RANGES_MAX,
+  equalBytes,
   LANES,
   type LaneMark,
+  type SegmentHeader,
   type SegmentRange,
   ZERO_HASH,
 } from "@kerbside/protocol";
@@ -47,6 +49,74 @@ type RangeRow = { readonly first: number; readonly last: number; readonly hash: 
 const rangeOf = (row: RangeRow | undefined): SegmentRange | undefined =>
   row === undefined ? undefined : { from: row.first, to: row.last, hash: row.hash };
 
+type Tip = { readonly logId: number; readonly lane: number; mark: Mark; changed: boolean };
+
+/**
+ * Marks that move on within one transaction. Most segments are the very next of their lane, with nothing stored beyond:
+ * then nothing need be looked up, and the mark is written once, when the transaction ends.
+ */
+export class Tips {
+  readonly #sql: Sql;
+  /** By log and lane; undefined where something is stored beyond the mark. */
+  readonly #tips = new Map<string, Tip | undefined>();
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** Takes in a segment that is the very next and follows the one before. Says whether it is; else nothing is changed. */
+  takeNext(
+    logId: number,
+    lane: number,
+    { number, previousHash }: Pick<SegmentHeader, "number" | "previousHash">,
+    hash: Uint8Array,
+  ): boolean {
+    const id = `${logId}/${lane}`;
+    const tip = this.#tips.has(id) ? this.#tips.get(id) : this.#look(logId, lane);
+    this.#tips.set(id, tip);
+    const isNext =
+      tip !== undefined && number === tip.mark.upTo + 1 && equalBytes(previousHash, tip.mark.hash);
+    if (!isNext) return false;
+    tip.mark = { upTo: number, hash };
+    tip.changed = true;
+    return true;
+  }
+
+  #look(logId: number, lane: number): Tip | undefined {
+    const beyond = this.#sql.get(
+      "SELECT 1 FROM ranges WHERE log_id = ? AND lane = ? LIMIT 1",
+      ...[logId, lane],
+    );
+    if (beyond !== undefined) return undefined;
+    const mark = markOf(this.#sql, logId, lane) ?? { upTo: 0, hash: ZERO_HASH };
+    return { logId, lane, mark, changed: false };
+  }
+
+  /** Writes what is known here of a lane, so that it may be changed elsewhere. */
+  settle(logId: number, lane: number): void {
+    const id = `${logId}/${lane}`;
+    this.#write(this.#tips.get(id));
+    this.#tips.delete(id);
+  }
+
+  settleAll(): void {
+    for (const tip of this.#tips.values()) this.#write(tip);
+    this.#tips.clear();
+  }
+
+  #write(tip: Tip | undefined): void {
+    if (tip?.changed === true) putMark(this.#sql, tip.logId, tip.lane, tip.mark);
+  }
+}
+
+function putMark(sql: Sql, logId: number, lane: number, { upTo, hash }: Mark): void {
+  sql.run(
+    "INSERT INTO marks (log_id, lane, up_to, hash) VALUES (?, ?, ?, ?) " +
+      "ON CONFLICT DO UPDATE SET up_to = excluded.up_to, hash = excluded.hash",
+    ...[logId, lane, upTo, hash],
+  );
+}
+
 /** Takes a newly stored segment into the marks of its lane. */
 export function advance(
   sql: Sql,
@@ -72,14 +142,7 @@ export function advance(
       range.from,
     );
   if (put.what === "mark") {
-    sql.run(
-      "INSERT INTO marks (log_id, lane, up_to, hash) VALUES (?, ?, ?, ?) " +
-        "ON CONFLICT DO UPDATE SET up_to = excluded.up_to, hash = excluded.hash",
-      logId,
-      lane,
-      put.mark.upTo,
-      put.mark.hash,
-    );
+    putMark(sql, logId, lane, put.mark);
   } else {
     const { from, to, hash: end } = put.range;
     sql.run("INSERT INTO ranges VALUES (?, ?, ?, ?, ?)", logId, lane, from, to, end);
@@ -94,27 +157,40 @@ function markOf(sql: Sql, logId: number, lane: number): Mark | undefined {
   );
 }
 
+type MarkRow = Mark & { readonly lane: number };
+type LaneRange = RangeRow & { readonly lane: number };
+
+const MARKS = "SELECT lane, up_to AS upTo, hash FROM marks WHERE log_id = ?";
+const FORKS: string = ofEachLane(
+  (lane) =>
+    `SELECT ${lane} AS lane, number AS first, number AS last, hash FROM segments ` +
+    `WHERE log_id = ? AND lane = ${lane} AND fork = 1 ORDER BY id DESC LIMIT ${ACK_RANGES_MAX / 2}`,
+);
+const RANGES: string = ofEachLane(
+  (lane) =>
+    `SELECT ${lane} AS lane, first, last, hash FROM ranges ` +
+    `WHERE log_id = ? AND lane = ${lane} ORDER BY first LIMIT ${ACK_RANGES_MAX}`,
+);
+
+/** One statement that asks the same of each lane, with a bound for each. */
+function ofEachLane(select: (lane: number) => string): string {
+  return LANES.map((_, lane) => `SELECT * FROM (${select(lane)})`).join(" UNION ALL ");
+}
+
 /**
  * The marks of all lanes of a log that hold anything. At most 32 ranges a lane, lowest first; the newest forked
  * segments come as ranges of their own, so that each of two cars with one log learns that its own copy is stored.
  */
 export function readMarks(sql: Sql, logId: number): readonly LaneMark[] {
+  const marks = sql.all<MarkRow>(MARKS, logId);
+  const allForks = sql.all<LaneRange>(FORKS, ...LANES.map(() => logId));
+  const allRanges = sql.all<LaneRange>(RANGES, ...LANES.map(() => logId));
   return LANES.flatMap((name, lane) => {
-    const mark = markOf(sql, logId, lane);
-    const forks = sql
-      .all<RangeRow>(
-        "SELECT number AS first, number AS last, hash FROM segments WHERE log_id = ? AND lane = ? AND fork = 1 ORDER BY id DESC LIMIT ?",
-        logId,
-        lane,
-        ACK_RANGES_MAX / 2,
-      )
-      .reverse();
-    const ranges = sql.all<RangeRow>(
-      "SELECT first, last, hash FROM ranges WHERE log_id = ? AND lane = ? ORDER BY first LIMIT ?",
-      logId,
-      lane,
-      ACK_RANGES_MAX - forks.length,
-    );
+    const mark = marks.find((row) => row.lane === lane);
+    const forks = allForks.filter((row) => row.lane === lane).reverse();
+    const ranges = allRanges
+      .filter((row) => row.lane === lane)
+      .slice(0, ACK_RANGES_MAX - forks.length);
     if (mark === undefined && ranges.length === 0 && forks.length === 0) return [];
     return {
       lane: name,

@@ -15,9 +15,11 @@ import {
   LANES,
   type OpenedSegment,
 } from "@kerbside/protocol";
+import type { Batch } from "./batch.ts";
 import { putChunk } from "./chunks.ts";
 import type { Sql } from "./database.ts";
 import { type Engine, eventBinder, SEALING } from "./engine.ts";
+import { EventRows } from "./event-rows.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 
 const CHUNKED = LANES.indexOf("track");
@@ -57,40 +59,30 @@ export function hasContent({ events, columns }: OpenedSegment): boolean {
   return events.length > 0 || columns !== undefined;
 }
 
-export function putEvents(engine: Engine, sql: Sql, placed: Placed): void {
+export function putEvents(batch: Batch, placed: Placed): void {
   const { segment, log, lane } = placed;
   if (!hasContent(segment)) return;
-  const { firstAtMs, lastAtMs, newest } =
+  const { engine, sql } = batch;
+  const written =
     lane === CHUNKED ? putAsChunk(engine, sql, placed) : putAsRows(engine, sql, placed);
-  sql.run(
-    "UPDATE logs SET first_at_ms = min(coalesce(first_at_ms, ?), ?), last_at_ms = max(coalesce(last_at_ms, ?), ?) WHERE id = ?",
-    ...[firstAtMs, firstAtMs, lastAtMs, lastAtMs, log],
-  );
+  batch.spans(log, written);
   if (!placed.current) return;
-  for (const { kind, bootMs, seq, atMs, sealing, data } of newest)
-    sql.run(
-      "INSERT INTO latest (vehicle, kind, log_id, boot_ms, lane, seq, at_ms, sealed, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) " +
-        "ON CONFLICT DO UPDATE SET boot_ms = excluded.boot_ms, lane = excluded.lane, seq = excluded.seq, " +
-        "at_ms = excluded.at_ms, sealed = excluded.sealed, data = excluded.data " +
-        "WHERE (excluded.boot_ms, excluded.lane, excluded.seq) > (latest.boot_ms, latest.lane, latest.seq)",
-      ...[segment.header.vehicle, kind, log, bootMs, lane, seq, atMs, sealing, data],
-    );
+  const { vehicle } = segment.header;
+  for (const newest of written.newest) batch.newest({ ...newest, vehicle, log, lane });
 }
 
 function putAsRows({ tenant }: Engine, sql: Sql, placed: Placed): Written {
   const { segment, log, lane, id, key } = placed;
   const { vehicle, log: bytes, firstSeq } = segment.header;
   const bind = eventBinder(tenant, { vehicle, log: bytes, lane });
-  const insert = sql.many(
-    "INSERT INTO events (log_id, lane, seq, segment_id, at_ms, kind, sealed, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-  );
+  const rows = new EventRows(sql, { log, lane, segment: id, seq: firstSeq });
   const newest = new Map<number, Newest>();
   let firstAtMs = Number.POSITIVE_INFINITY;
   let lastAtMs = Number.NEGATIVE_INFINITY;
   let seq = firstSeq;
   for (const { kind, bootMs, atMs, data } of rowsOf(segment)) {
     const row = sealRow(key, kind, data, () => bind(seq, kind));
-    insert(log, lane, seq, id, atMs, kind, row.sealing, row.data);
+    rows.add(atMs, kind, row.sealing, row.data);
     if (atMs < firstAtMs) firstAtMs = atMs;
     if (atMs > lastAtMs) lastAtMs = atMs;
     const known = newest.get(kind);
@@ -98,6 +90,7 @@ function putAsRows({ tenant }: Engine, sql: Sql, placed: Placed): Written {
       newest.set(kind, { kind, bootMs, atMs, seq, ...row });
     seq += 1;
   }
+  rows.end();
   return { firstAtMs, lastAtMs, newest: [...newest.values()] };
 }
 

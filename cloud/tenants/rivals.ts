@@ -38,8 +38,8 @@ export function openedBeside(
 
 type Rivals = { readonly log: Uint8Array; readonly last: number; readonly turns: number };
 
-/** A log was heard of: something new of it is stored. */
-export function heardOf(sql: Sql, nowMs: number, vehicle: VehicleId, id: number): void {
+/** A log was heard of: something new of it is stored. Says whether the car has two logs that follow the same one. */
+export function heardOf(sql: Sql, nowMs: number, vehicle: VehicleId, id: number): boolean {
   const rivals = sql.all<Rivals>(
     "SELECT log, last_branch AS last, turns FROM rivals WHERE vehicle = ?",
     vehicle,
@@ -55,6 +55,7 @@ export function heardOf(sql: Sql, nowMs: number, vehicle: VehicleId, id: number)
     const detail = `two modules go on from log ${toHex(log)}, and both keep talking`;
     raiseAlarm(sql, nowMs, { vehicle, kind: "clone", detail });
   }
+  return rivals.length > 0;
 }
 
 /** The follower of `parent` that this log is or comes from. */

@@ -14,12 +14,13 @@ import {
   toHex,
   type VehicleId,
 } from "@kerbside/protocol";
+import { Batch, logId } from "./batch.ts";
 import type { Sql } from "./database.ts";
-import { announce, type Engine, raiseAlarm } from "./engine.ts";
+import { type Engine, raiseAlarm } from "./engine.ts";
 import { advance, readMarks } from "./marks.ts";
 import { pruneLatest } from "./prune-latest.ts";
 import { hasContent, putEvents } from "./put-events.ts";
-import { heardOf, openedBeside } from "./rivals.ts";
+import { openedBeside } from "./rivals.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 
 export function putOpening({ store, nowMs }: Engine, opening: LogOpening): void {
@@ -72,33 +73,22 @@ export function marks({ store }: Engine, vehicle: VehicleId, log: Uint8Array): r
   });
 }
 
-function logId(sql: Sql, vehicle: VehicleId, log: Uint8Array): number {
-  sql.run("INSERT INTO logs (vehicle, log) VALUES (?, ?) ON CONFLICT DO NOTHING", vehicle, log);
-  const row = sql.get<{ id: number }>(
-    "SELECT id FROM logs WHERE vehicle = ? AND log = ?",
-    vehicle,
-    log,
-  );
-  if (row === undefined) throw new ProtocolError("storage_failed", "log: was not kept");
-  return row.id;
-}
-
 /** One transaction for all of them: either every outcome holds, or nothing was stored. */
 export function commitSegments(
   engine: Engine,
   segments: readonly OpenedSegment[],
 ): readonly SegmentOutcome[] {
   for (const segment of segments) check(engine, segment);
-  const keys = new Map<VehicleId, SubjectKey | undefined>();
-  for (const { header } of segments) keys.set(header.vehicle, vehicleKey(engine, header.vehicle));
+  const vehicles = new Set(segments.map(({ header }) => header.vehicle));
+  const keys = new Map([...vehicles].map((vehicle) => [vehicle, vehicleKey(engine, vehicle)]));
   return engine.store.write((sql) => {
-    const touched = new Set<VehicleId>();
+    const batch = new Batch(engine, sql);
     const outcomes = segments.map((segment) => {
-      const outcome = commitOne(engine, sql, segment, keys.get(segment.header.vehicle));
-      if (outcome !== "duplicate") touched.add(segment.header.vehicle);
+      const outcome = commitOne(batch, segment, keys.get(segment.header.vehicle));
+      if (outcome !== "duplicate") batch.touch(segment.header.vehicle);
       return outcome;
     });
-    for (const vehicle of touched) announce(sql, engine.nowMs(), "events", vehicle);
+    batch.end();
     return outcomes;
   });
 }
@@ -138,14 +128,33 @@ function isHash(hash: Uint8Array | null | undefined, other: Uint8Array): boolean
 }
 
 function commitOne(
-  engine: Engine,
-  sql: Sql,
+  batch: Batch,
   segment: OpenedSegment,
   key: SubjectKey | undefined,
 ): SegmentOutcome {
   const { header, headerHash } = segment;
-  const log = logId(sql, header.vehicle, header.log);
+  const log = batch.logId(header.vehicle, header.log);
   const lane = LANES.indexOf(header.lane);
+  if (batch.tips.takeNext(log, lane, header, headerHash)) {
+    // All that is stored of a lane is up to its mark or beyond it: this number is new, and follows the one before.
+    const id = putSegment(batch, segment, log, lane, false);
+    batch.heard(header.vehicle, log);
+    putEvents(batch, { segment, log, lane, id, key, current: true });
+    return "stored";
+  }
+  batch.tips.settle(log, lane);
+  return commitOutOfOrder(batch, segment, { log, lane, key });
+}
+
+type Lane = { readonly log: number; readonly lane: number; readonly key: SubjectKey | undefined };
+
+function commitOutOfOrder(
+  batch: Batch,
+  segment: OpenedSegment,
+  { log, lane, key }: Lane,
+): SegmentOutcome {
+  const { engine, sql } = batch;
+  const { header, headerHash } = segment;
   const known = sql.all<Known>(
     "SELECT id, hash, gone, replaces FROM segments WHERE log_id = ? AND lane = ? AND number = ?",
     log,
@@ -161,24 +170,23 @@ function commitOne(
     if (same.gone === 0 || !hasContent(segment)) return "duplicate";
     // The car had declared these as gone, and a copy that was under way arrives after all.
     sql.run("UPDATE segments SET gone = 0 WHERE id = ?", same.id);
-    putEvents(engine, sql, { segment, log, lane, id: same.id, key, current: known.length === 1 });
+    putEvents(batch, { segment, log, lane, id: same.id, key, current: known.length === 1 });
     return "stored";
   }
   const fork = known.length > 0;
-  const id = putSegment(engine, sql, segment, log, lane, fork);
-  heardOf(sql, engine.nowMs(), header.vehicle, log);
+  const id = putSegment(batch, segment, log, lane, fork);
+  batch.heard(header.vehicle, log);
   if (fork) alarm(engine, sql, header, "fork", "has two different headers");
   else {
     advance(sql, log, lane, header.number, headerHash);
     checkChain(engine, sql, segment, log, lane);
   }
-  putEvents(engine, sql, { segment, log, lane, id, key, current: !fork });
+  putEvents(batch, { segment, log, lane, id, key, current: !fork });
   return fork ? "fork" : "stored";
 }
 
 function putSegment(
-  { nowMs }: Engine,
-  sql: Sql,
+  { engine: { nowMs }, sql }: Batch,
   segment: OpenedSegment,
   log: number,
   lane: number,

@@ -144,7 +144,7 @@ function reading(engine: Engine) {
   return {
     tenant: engine.tenant,
     subjectKeys: engine.keys,
-    vehicle: async (vehicle: VehicleId) => store.read((sql) => readVehicle(sql, vehicle)),
+    vehicle: async (vehicle: VehicleId) => readVehicle({ get: store.one }, vehicle),
     vehicles: async () => store.read(readVehicles),
     opening: async (vehicle: VehicleId, log: Uint8Array) => readOpening(engine, vehicle, log),
     marks: async (vehicle: VehicleId, log: Uint8Array) => marks(engine, vehicle, log),

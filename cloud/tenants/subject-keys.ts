@@ -7,7 +7,6 @@ import {
   AEAD_TAG_BYTES,
   aeadOpen,
   aeadSeal,
-  concatBytes,
   KEY_BYTES,
   ProtocolError,
   randomBytes,
@@ -16,7 +15,7 @@ import {
   type TenantId,
   utf8,
 } from "@kerbside/protocol";
-import type { Database, Sql } from "./database.ts";
+import type { Database } from "./database.ts";
 
 /** Seals and opens without waiting, for use inside a transaction of the store. */
 export type SubjectKey = {
@@ -37,6 +36,8 @@ export type SubjectKeyFile = SubjectKeys & {
 type Row = { readonly transit: number; readonly wrapped: Uint8Array; readonly destroyed: number };
 
 const NONE = new Uint8Array(0);
+const FIND =
+  "SELECT transit, wrapped, destroyed_at_ms IS NOT NULL AS destroyed FROM subject_keys WHERE subject = ?";
 
 export function subjectKeyFile(
   tenant: TenantId,
@@ -46,11 +47,6 @@ export function subjectKeyFile(
 ): SubjectKeyFile {
   const bound = (subject: Subject): Uint8Array =>
     utf8(`kerbside/v1/subject-key\n${tenant}\n${subject}`);
-  const find = (sql: Sql, subject: Subject): Row | undefined =>
-    sql.get<Row>(
-      "SELECT transit, wrapped, destroyed_at_ms IS NOT NULL AS destroyed FROM subject_keys WHERE subject = ?",
-      subject,
-    );
   const unwrap = (subject: Subject, row: Row): SubjectKey => {
     if (row.destroyed === 1) throw destroyed();
     const wrapping = transit.get(row.transit);
@@ -62,11 +58,11 @@ export function subjectKeyFile(
     return sealedBy(openWith(wrapping, row.wrapped, bound(subject)));
   };
   const existing = (subject: Subject): SubjectKey | undefined => {
-    const row = file.read((sql) => find(sql, subject));
+    const row = file.one<Row>(FIND, subject);
     return row === undefined || row.destroyed === 1 ? undefined : unwrap(subject, row);
   };
   const key = (subject: Subject): SubjectKey => {
-    const row = file.read((sql) => find(sql, subject));
+    const row = file.one<Row>(FIND, subject);
     if (row !== undefined) return unwrap(subject, row);
     const version = Math.max(...transit.keys());
     const wrapping = transit.get(version);
@@ -82,7 +78,7 @@ export function subjectKeyFile(
         wrapped,
         nowMs(),
       );
-      return find(sql, subject);
+      return sql.get<Row>(FIND, subject);
     });
     if (stored === undefined)
       throw new ProtocolError("storage_failed", "subject key: was not kept");
@@ -144,7 +140,11 @@ function nextNonce(): Uint8Array {
 /** A random nonce, then ciphertext and tag. At 192 bits random nonces do not meet under one key. */
 export function sealWith(key: Uint8Array, plain: Uint8Array, bound: Uint8Array): Uint8Array {
   const nonce = nextNonce();
-  return concatBytes(nonce, aeadSeal(key, nonce, plain, bound));
+  const sealed = aeadSeal(key, nonce, plain, bound);
+  const out = new Uint8Array(nonce.length + sealed.length);
+  out.set(nonce);
+  out.set(sealed, nonce.length);
+  return out;
 }
 
 /** Throws ProtocolError `unauthenticated`. */

@@ -68,7 +68,7 @@ function vehicleOf(row: VehicleRow): VehicleRecord {
   };
 }
 
-export function readVehicle(sql: Sql, vehicle: VehicleId): VehicleRecord | undefined {
+export function readVehicle(sql: Pick<Sql, "get">, vehicle: VehicleId): VehicleRecord | undefined {
   const row = sql.get<VehicleRow>("SELECT * FROM vehicles WHERE vehicle = ?", vehicle);
   return row === undefined ? undefined : vehicleOf(row);
 }

@@ -149,8 +149,8 @@ export const PLANTS: readonly Plant[] = [
     name: "the store keeps what it has already",
     seed: 1,
     file: "cloud/tenants/segments.ts",
-    from: "commitOne(engine, sql, segment, keys.get(segment.header.vehicle));",
-    to: `((again: OpenedSegment) => commitOne(engine, sql, again, keys.get(again.header.vehicle)))({
+    from: "commitOne(batch, segment, keys.get(segment.header.vehicle));",
+    to: `((again: OpenedSegment) => commitOne(batch, again, keys.get(again.header.vehicle)))({
         ...segment, headerHash: Uint8Array.from(segment.headerHash, (byte, i) => (i === 0 ? Math.floor(Math.random() * 256) : byte)),
       });`,
     says: /stored twice|alarm|not everything/,

@@ -42,6 +42,12 @@ export function reap(): void {
   for (const database of [...open]) if (database.orphaned()) database.close();
 }
 
+/** Values by name, as better-sqlite3 takes them beside those by place. */
+function isNamed(value: unknown): value is object {
+  const plain = typeof value === "object" && value !== null && !Array.isArray(value);
+  return plain && !(value instanceof Uint8Array);
+}
+
 class Statement {
   readonly #statement: Prepared;
   readonly #database: Database;
@@ -60,19 +66,12 @@ class Statement {
   #bind(values: readonly unknown[]): void {
     const statement = this.#statement;
     statement.reset();
-    const [first] = values;
-    const named =
-      values.length === 1 &&
-      typeof first === "object" &&
-      first !== null &&
-      !(first instanceof Uint8Array);
-    if (!named) {
-      for (const [i, value] of values.entries()) statement.bind(i + 1, value as never);
-      return;
-    }
+    const named = values.find(isNamed) ?? {};
+    const placed = values.filter((value) => !isNamed(value)).flat();
     for (let i = 1; i <= statement.parameterCount; i += 1) {
-      const name = capi.sqlite3_bind_parameter_name(statement.pointer ?? 0, i)?.slice(1) ?? "";
-      statement.bind(i, Reflect.get(first, name) as never);
+      const name = capi.sqlite3_bind_parameter_name(statement.pointer ?? 0, i)?.slice(1);
+      const value = name === undefined ? placed.shift() : Reflect.get(named, name);
+      statement.bind(i, value as never);
     }
   }
 
