@@ -18,11 +18,13 @@ import {
   type Transport,
 } from "@kerbside/protocol";
 import {
+  type Budget,
   type Certificate,
   createSession,
   type Identity,
   keepCertificate,
   mqttTransport,
+  openBudget,
   startUplink,
   type Uplink,
 } from "@kerbside/uplink";
@@ -138,6 +140,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     address: identity.address,
     transport,
     buffer,
+    budget: budgetOf(options, entry),
     session,
     signingKey: identity.signingKey,
     commandKey: () => identity.keys.key("command") ?? identity.commandKey,
@@ -190,6 +193,16 @@ function lineOf(
   const make = (keepaliveS: number): Transport =>
     mqttTransport({ address, ...broker, tls, onFailed, clock, keepaliveS });
   return { make, certificate };
+}
+
+/** What sending may cost, by the configuration. */
+function budgetOf({ config, clock, log }: AgentOptions, entry: Entry): Budget {
+  return openBudget({
+    settings: config.budget ?? {},
+    file: join(config.dataDir, "budget.json"),
+    trustedMs: () => entry.earliestMs(),
+    ...{ clock, log },
+  });
 }
 
 /** From signals to events, by the schemes in force; a trip under way goes on. */

@@ -16,6 +16,14 @@ const seconds = (what: string): Type.TInteger =>
 const volts = (what: string): Type.TNumber =>
   Type.Number({ minimum: 5, maximum: 60, description: what });
 
+const laneBudget = Type.Object(
+  {
+    bytesPerS: Type.Optional(Type.Integer({ minimum: 100, maximum: 1e9 })),
+    dailyBytes: Type.Optional(Type.Integer({ minimum: 10_000, maximum: 1e12 })),
+  },
+  { additionalProperties: false },
+);
+
 const bus = Type.Union([
   Type.Object(
     { driver: Type.Literal("socket"), path: path("Unix socket of a simulated bus") },
@@ -108,6 +116,15 @@ export const configSchema = Type.Object(
         {
           additionalProperties: false,
           description: "12 V care, where the profile knows no better",
+        },
+      ),
+    ),
+    budget: Type.Optional(
+      Type.Object(
+        { state: Type.Optional(laneBudget), track: Type.Optional(laneBudget) },
+        {
+          additionalProperties: false,
+          description: "what sending may cost by lane; critical has no budget and never waits",
         },
       ),
     ),

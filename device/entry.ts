@@ -138,6 +138,12 @@ export class Entry {
     return reading.value === "known" ? reading.wallMs + reading.doubtMs : reading.floorMs;
   }
 
+  /** The earliest that it may be now. Unix time. */
+  earliestMs(): number {
+    const reading = this.#time.read();
+    return reading.value === "known" ? reading.wallMs - reading.doubtMs : reading.floorMs;
+  }
+
   /** When the next booking begins that the car knows of, on the boot clock, but for the one whose rental is open. */
   nextBookingMs(open: string | undefined): number | undefined {
     const reading = this.#time.read();

@@ -25,14 +25,17 @@ export type NextOptions = {
   readonly skip: ReadonlySet<number>;
   /** Whether the newest of `state` goes before the rest of it. */
   readonly newestStateFirst: boolean;
+  /** Only of these; left out, of all. */
+  readonly lanes?: readonly Lane[];
 };
 
 /** The place of the segment to be sent next, if there is one. */
 export function nextPlace(
   statements: Statements,
-  { skip, newestStateFirst }: NextOptions,
+  { skip, newestStateFirst, lanes = LANES }: NextOptions,
 ): number | undefined {
   for (const lane of LANES) {
+    if (!lanes.includes(lane)) continue;
     const newest = lane === "state" && newestStateFirst;
     const places = newest ? statements.heldPlacesDown : statements.heldPlaces;
     for (const { place } of places.iterate(...laneRange(lane))) if (!skip.has(place)) return place;

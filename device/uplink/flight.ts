@@ -12,7 +12,8 @@ type Trip =
 export type Flight = {
   /** Keys that are not to be sent now. */
   readonly skip: () => ReadonlySet<number>;
-  readonly room: () => boolean;
+  /** Whether one more may be sent, `beyond` so many of the window. */
+  readonly room: (beyond?: number) => boolean;
   readonly sent: (key: number, nowMs: number) => void;
   readonly acknowledged: (keys: readonly number[]) => void;
   /** Moves what is overdue to rest, and what has rested out. Returns how many were overdue. */
@@ -57,7 +58,7 @@ export function createFlight(
   };
   return {
     skip: () => keys,
-    room: () => underWay < limits.windowSegments,
+    room: (beyond = 0) => underWay < limits.windowSegments + beyond,
     sent: (key, nowMs) => {
       remove(key);
       underWay += 1;

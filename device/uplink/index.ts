@@ -3,6 +3,14 @@
  * sessions, sends segments until the tenant's store acknowledges them, and takes commands that verify. It queues
  * nothing: what is to be sent stays in the buffer, and a command that comes late is refused.
  */
+export {
+  type Budget,
+  type BudgetOptions,
+  type BudgetSettings,
+  type LaneBudget,
+  openBudget,
+} from "./budget.ts";
+export type { SegmentStore, Uplink, UplinkOptions, UplinkStatus } from "./contract.ts";
 export { type EnrolmentConfig, enrol } from "./enrolment.ts";
 export { writeDurably } from "./files.ts";
 export { createFlight, type Flight } from "./flight.ts";
@@ -13,11 +21,5 @@ export { UPLINK_LIMITS, type UplinkLimits } from "./limits.ts";
 export { type MqttTransportOptions, mqttTransport } from "./mqtt-transport.ts";
 export { type Certificate, type CertificateOptions, keepCertificate } from "./renewal.ts";
 export { createSession, type Session } from "./session.ts";
-export {
-  type SegmentStore,
-  startUplink,
-  type Uplink,
-  type UplinkOptions,
-  type UplinkStatus,
-} from "./uplink.ts";
+export { startUplink } from "./uplink.ts";
 export { type CommandContext, type CommandVerdict, verifyCommand } from "./verify-command.ts";

@@ -2,6 +2,8 @@
 export type UplinkLimits = {
   /** Segments sent and not yet acknowledged by the store. No more is sent until one is. */
   readonly windowSegments: number;
+  /** Beyond the window, for `critical` alone: a backlog under way does not stand in its way. */
+  readonly windowCriticalSegments: number;
   /** How long an acknowledgement may take after sending, in milliseconds. The segment is then sent again, later. */
   readonly ackTimeoutMs: number;
   /** A segment that stays without acknowledgement waits twice as long each time, up to this, in milliseconds. */
@@ -21,6 +23,7 @@ export type UplinkLimits = {
 
 export const UPLINK_LIMITS: UplinkLimits = {
   windowSegments: 16,
+  windowCriticalSegments: 4,
   ackTimeoutMs: 20_000,
   resendMsMax: 600_000,
   publishTimeoutMs: 30_000,

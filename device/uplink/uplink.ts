@@ -3,93 +3,20 @@
  * acknowledgements and commands. Everything from outside only enqueues; `#pump` drains.
  */
 import {
-  type Address,
   type Channel,
-  type Clock,
   type Lane,
-  type Log,
-  type Random,
-  type SessionAnnouncement,
-  type SigningKey,
   signSession,
   type Timer,
-  type Transport,
   type TransportConnection,
   topicOf,
   upTopicOf,
-  type VerifyKey,
 } from "@kerbside/protocol";
+import { type Budget, FREE } from "./budget.ts";
+import type { Uplink, UplinkOptions, UplinkStatus } from "./contract.ts";
 import { createFlight, type Flight } from "./flight.ts";
-import { type CommandAnswer, type CommandExecutor, createIntake, type Intake } from "./intake.ts";
+import { type CommandAnswer, createIntake, type Intake } from "./intake.ts";
 import { UPLINK_LIMITS, type UplinkLimits } from "./limits.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
-import type { Session } from "./session.ts";
-
-/** What the uplink needs of the buffer. */
-export type SegmentStore = {
-  readonly next: (options: {
-    readonly skip: ReadonlySet<number>;
-    readonly newestStateFirst: boolean;
-  }) => { readonly key: number; readonly lane: Lane; readonly message: Uint8Array } | undefined;
-  readonly acknowledge: (
-    message: Uint8Array,
-  ) =>
-    | { readonly kind: "taken"; readonly forgotten: readonly number[] }
-    | { readonly kind: "ignored"; readonly reason: string };
-  readonly online: (is: boolean) => void;
-  readonly watch: (listener: () => void) => () => void;
-};
-
-export type UplinkOptions = {
-  readonly address: Address;
-  readonly transport: Transport;
-  readonly buffer: SegmentStore;
-  readonly session: Session;
-  readonly signingKey: SigningKey;
-  /** The tenant's command key in force. */
-  readonly commandKey: () => VerifyKey;
-  readonly commands: CommandExecutor;
-  /** Takes messages on the channels that the uplink does not read itself: `time`, `artefact`. */
-  readonly other?: (channel: Channel, payload: Uint8Array) => void;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly agentVersion: string;
-  /** Name and version of the vehicle profile in force. */
-  readonly profile: string;
-  /** What else an announcement says, as it is at that moment. */
-  readonly announces?: () => Partial<
-    Pick<SessionAnnouncement, "epochNumber" | "grantsVersion" | "keyVersions" | "power">
-  >;
-  /** Told of the nonce of each announcement, before it is sent. */
-  readonly onNonce?: (nonce: Uint8Array) => void;
-  readonly limits?: Partial<UplinkLimits>;
-};
-
-export type UplinkStatus = {
-  readonly state: "connecting" | "online" | "waiting" | "closed";
-  readonly connections: number;
-  readonly segmentsSent: number;
-  readonly segmentsAcknowledged: number;
-  readonly bytesSent: number;
-  /** Acknowledgements that were not believed. */
-  readonly acksIgnored: number;
-  readonly underWay: number;
-  /** Why the last connection ended or did not come about. */
-  readonly reason?: string;
-};
-
-export type Uplink = {
-  readonly status: () => UplinkStatus;
-  /** Sends an answer that no message asked for, such as what a crash left open. */
-  readonly report: (answer: CommandAnswer) => void;
-  /** Something that announcements say has changed: announces again, if it is connected. */
-  readonly announce: () => void;
-  /** After a resume from suspend: a new epoch, on a new connection, at once. */
-  readonly resumed: () => void;
-  /** Says farewell and ends. Idempotent, never rejects. */
-  readonly close: () => Promise<void>;
-};
 
 type Reason = "start" | "resume" | "reconnect";
 type State =
@@ -99,6 +26,8 @@ type State =
   | { readonly kind: "closed" };
 
 const NONCE_BYTES = 16;
+const CRITICAL_ONLY: readonly Lane[] = ["critical"];
+const NEVER: number = Number.POSITIVE_INFINITY;
 
 /** Starts at once, and goes on until it is closed. */
 export function startUplink(options: UplinkOptions): Uplink {
@@ -109,6 +38,7 @@ class UplinkShell implements Uplink {
   readonly #options: UplinkOptions;
   readonly #limits: UplinkLimits;
   readonly #flight: Flight;
+  readonly #budget: Budget;
   readonly #intake: Intake;
   readonly #outbox: Outbox;
   readonly #stop = new AbortController();
@@ -128,12 +58,14 @@ class UplinkShell implements Uplink {
     segmentsAcknowledged: 0,
     bytesSent: 0,
     acksIgnored: 0,
+    retries: 0,
   };
 
   constructor(options: UplinkOptions) {
     this.#options = options;
     this.#limits = { ...UPLINK_LIMITS, ...options.limits };
     this.#flight = createFlight(this.#limits);
+    this.#budget = options.budget ?? FREE;
     this.#outbox = createOutbox(this.#limits.resultsMax, options.log);
     const send = (result: Uint8Array): void => {
       this.#outbox.add(result);
@@ -150,6 +82,7 @@ class UplinkShell implements Uplink {
       state: this.#state.kind,
       ...this.#counts,
       underWay: this.#flight.underWay(),
+      spent: this.#budget.spent(),
       ...reason,
     };
   }
@@ -183,6 +116,7 @@ class UplinkShell implements Uplink {
         await state.connection.close({ topic, payload: this.#options.session.epoch() });
       }
       this.#stop.abort();
+      this.#budget.close();
     }
     await this.#running;
   }
@@ -359,22 +293,31 @@ class UplinkShell implements Uplink {
     const { connection } = this.#state;
     const { buffer, clock, address, log } = this.#options;
     const overdue = this.#flight.expire(clock.bootMs());
+    this.#counts.retries += overdue;
     if (overdue > 0) log.warn("uplink.overdue", { segments: overdue });
-    while (this.#flight.room()) {
+    for (;;) {
       const skip = this.#flight.skip();
-      const segment = buffer.next({ skip, newestStateFirst: this.#newestStateFirst });
+      const lanes = this.#sendable();
+      const segment = buffer.next({ skip, newestStateFirst: this.#newestStateFirst, lanes });
       if (segment === undefined) break;
       if (segment.lane === "state") this.#newestStateFirst = false;
       this.#flight.sent(segment.key, clock.bootMs());
       this.#counts.segmentsSent += 1;
+      this.#budget.spend(segment.lane, segment.message.length);
       this.#publish(connection, upTopicOf(address, segment.lane), segment.message);
     }
     this.#timer?.cancel();
-    const nextMs = this.#flight.nextMs();
+    const nextMs = Math.min(this.#flight.nextMs() ?? NEVER, this.#budget.nextMs() ?? NEVER);
     this.#timer =
-      nextMs === undefined
+      nextMs === NEVER
         ? undefined
         : clock.after(Math.max(1, nextMs - clock.bootMs()), () => this.#soon());
+  }
+
+  /** Lanes that may send now. What matters most has room in the window even where a backlog fills it. */
+  #sendable(): readonly Lane[] {
+    if (this.#flight.room()) return this.#budget.open();
+    return this.#flight.room(this.#limits.windowCriticalSegments) ? CRITICAL_ONLY : [];
   }
 
   /** Waits a random time below a bound that doubles with each failure (full jitter), or until it is woken. */

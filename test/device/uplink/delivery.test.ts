@@ -141,13 +141,21 @@ test("a broker that takes nothing is left, and what was sent is sent again", asy
   await until("all events stored", () => stored() === 3);
 });
 
-test("the window bounds what is under way", async () => {
+test("the window bounds what is under way, and critical has room beyond it", async () => {
   l.setIngest("mute");
-  uplink = l.start(buffer, { limits: { windowSegments: 4, ackTimeoutMs: 60_000 } });
+  const limits = { windowSegments: 4, windowCriticalSegments: 2, ackTimeoutMs: 60_000 };
+  uplink = l.start(buffer, { limits });
   await until("online", () => uplink.status().state === "online");
-  for (let i = 0; i < 10; i += 1) await buffer.append(note("x", i), "critical");
+  for (let i = 0; i < 6; i += 1) {
+    const before = buffer.status().segments.state;
+    await buffer.append(note("x", i), "state");
+    await until("a segment", () => buffer.status().segments.state > before);
+  }
   await until("the window is full", () => uplink.status().underWay === 4);
   assert.is(uplink.status().segmentsSent, 4);
+  for (let i = 0; i < 5; i += 1) await buffer.append(note("x", i), "critical");
+  await until("the room beyond it is full", () => uplink.status().underWay === 6);
+  assert.is(uplink.status().segmentsSent, 6);
 });
 
 test("an agent that is started while there is no network delivers when there is", async () => {

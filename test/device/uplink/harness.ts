@@ -28,6 +28,7 @@ import {
   type Vault,
 } from "@kerbside/protocol";
 import {
+  type Budget,
   type CommandExecutor,
   createSession,
   enrol,
@@ -77,6 +78,7 @@ export type StartOptions = {
   readonly commands?: CommandExecutor;
   readonly limits?: Partial<UplinkLimits>;
   readonly keepaliveS?: number;
+  readonly budget?: Budget;
 };
 
 function memoryVault(): Vault {
@@ -175,7 +177,7 @@ function startCar(
   port: number,
   session: Session,
   buffer: CarBuffer,
-  { commands = NO_COMMANDS, limits = {}, keepaliveS = 60 }: StartOptions,
+  { commands = NO_COMMANDS, limits = {}, keepaliveS = 60, budget }: StartOptions,
 ): Uplink {
   const transport = mqttTransport({
     address: ADDRESS,
@@ -199,6 +201,7 @@ function startCar(
     agentVersion: "test",
     profile: "test/1",
     limits: { ...QUICK, ...limits },
+    ...(budget === undefined ? {} : { budget }),
   });
 }
 
