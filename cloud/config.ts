@@ -66,6 +66,18 @@ export function readSecret(name: SecretName, { dir, dev, env }: SecretSource): U
   return key;
 }
 
+/** A password in text by another service's choice; undefined where there is none. See readSecret for the places. */
+export function readPassword(
+  { name, variable }: { readonly name: string; readonly variable: string },
+  env: Environment,
+): string | undefined {
+  const given = env[variable];
+  const credentials = env["CREDENTIALS_DIRECTORY"];
+  if (given !== undefined || credentials === undefined) return given;
+  const content = readIfThere(join(credentials, name));
+  return content && Buffer.from(content).toString("utf8").trim();
+}
+
 /** Keeps a secret as a file that only its owner can read. Returns where. */
 export function writeSecret(dir: string, name: string, text: string): string {
   makeDirectory(join(dir, "secrets"));

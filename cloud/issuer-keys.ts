@@ -5,7 +5,12 @@
  */
 import { join } from "node:path";
 import { SCOPES } from "@kerbside/commands";
-import { type Issuer, openIssuer, type TokenVerifierOptions } from "@kerbside/identity";
+import {
+  type Issuer,
+  openIssuer,
+  type PeopleOptions,
+  type TokenVerifierOptions,
+} from "@kerbside/identity";
 import {
   type Clock,
   equalBytes,
@@ -31,6 +36,8 @@ export type IssuerParts = {
   readonly issuer: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** How people sign in. */
+  readonly people?: PeopleOptions;
 };
 
 /** `make`: its key, where there is none yet. Throws ProtocolError, `forbidden` where the key is not there. */
@@ -69,6 +76,7 @@ export async function prepareIssuer(
   const own = openVault(join(dir, ISSUER_VAULT), issuerKey, ISSUER_OWNER, "read");
   // Once: later this would seal clients that somebody else put into the store.
   if ((await own.names()).length === 0) registry.platform.sealClients(clientSeal(issuerKey));
+  for (const id of registry.list()) await registry.admitIssuer(id, issuerKey);
   const { jwks, close } = await openEmbeddedIssuer(parts, "make");
   close();
   await hand(registry.platform.vault, jwks);

@@ -4,8 +4,11 @@
  */
 import { createServer } from "node:http";
 import { listenPrivately } from "@kerbside/commands";
+import { type SmtpOptions, smtpMail } from "@kerbside/identity";
+import { openIssuerTenants } from "@kerbside/tenants";
 import { type IssuerParts, openEmbeddedIssuer } from "./issuer-keys.ts";
 import { serviceLog } from "./log.ts";
+import { peopleOptions, resetsOf } from "./people.ts";
 import { issuerSocket, serviceClock } from "./ports.ts";
 
 /** A request must have arrived whole within this. */
@@ -15,12 +18,25 @@ const CONNECTIONS_MAX = 256;
 
 export type RunningIssuer = { readonly close: () => Promise<void> };
 
+export type IssuerProcessOptions = Pick<IssuerParts, "dir" | "issuerKey" | "issuer"> & {
+  /** Where mail goes out; without it nobody gets a new password by themselves. */
+  readonly smtp?: SmtpOptions;
+  readonly resetMs?: number;
+};
+
 /** Rejects with ProtocolError where its key was never made, or the data directory is not one of a cloud. */
-export async function startIssuer(
-  options: Pick<IssuerParts, "dir" | "issuerKey" | "issuer">,
-): Promise<RunningIssuer> {
+export async function startIssuer(options: IssuerProcessOptions): Promise<RunningIssuer> {
+  const { dir, issuerKey, issuer: name, smtp, resetMs } = options;
   const clock = serviceClock();
-  const issuer = await openEmbeddedIssuer({ ...options, clock, log: serviceLog("issuer") }, "read");
+  const log = serviceLog("issuer");
+  const tenants = await openIssuerTenants({ dir, issuerKey });
+  const parts = { tenants, issuerKey, clock };
+  const resets = smtp && resetsOf(parts, name, smtpMail(smtp), resetMs);
+  const people = peopleOptions(parts, name, resets);
+  const issuer = await openEmbeddedIssuer(
+    { dir, issuerKey, issuer: name, people, clock, log },
+    "read",
+  );
   const server = createServer(
     { maxHeaderSize: HEADER_BYTES_MAX, requestTimeout: REQUEST_MS_MAX, noDelay: true },
     issuer.handler,
@@ -32,6 +48,7 @@ export async function startIssuer(
       server.closeAllConnections();
       await new Promise<void>((done) => server.close(() => done()));
       issuer.close();
+      await tenants.close();
     },
   };
 }

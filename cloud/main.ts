@@ -1,4 +1,5 @@
 /** `kerbside-cloud`: the table of its commands, and the door to the terminal. */
+import { ACCOUNT_COMMANDS } from "./cli/account-commands.ts";
 import type { Command } from "./cli/command.ts";
 import { DATA_COMMANDS } from "./cli/data-commands.ts";
 import { KEY_COMMANDS } from "./cli/key-commands.ts";
@@ -12,6 +13,7 @@ import { environment } from "./config.ts";
 const COMMANDS: readonly Command[] = [
   ...SERVE_COMMANDS,
   ...TENANT_COMMANDS,
+  ...ACCOUNT_COMMANDS,
   ...VEHICLE_COMMANDS,
   ...KEY_COMMANDS,
   ...SEND_COMMANDS,

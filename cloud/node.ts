@@ -34,7 +34,7 @@ import { issuerSocket, serviceClock, signerSocket } from "./ports.ts";
 import { ensureServerFiles } from "./provisioning.ts";
 import { registerRenewal } from "./renewal-route.ts";
 import { watchRevocations } from "./revocations.ts";
-import { serviceVerifier, type TrustedIssuer } from "./trust.ts";
+import { type AccountOf, serviceVerifier, type TrustedIssuer } from "./trust.ts";
 import { wakeGateway } from "./wake-gateway.ts";
 import { registerConsole, registerEnrolment } from "./web-routes.ts";
 
@@ -135,7 +135,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
       ...{ tenant, signer, clock },
       changed: (id, booking) => grants.bookingChanged(id, booking),
     }),
-    verifyToken: serviceVerifier(embedded, options.trusted, clock),
+    verifyToken: serviceVerifier(embedded, options.trusted, clock, accountsOf(tenant)),
     clock,
     log,
   });
@@ -158,6 +158,10 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   closing.add(watchKeys({ list, homes: tenant, downlink, clock, log }));
   log.info("node.up", { https: options.httpsPort, broker: broker.port });
   return broker.port;
+}
+
+function accountsOf(tenant: Homes): AccountOf {
+  return async (id, person) => (await tenant(id))?.store.people.account(person);
 }
 
 function gateOf(tenant: Homes, clock: Clock): CarGateOptions {

@@ -5,12 +5,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import {
-  type CertifiedKeys,
-  provisionSigner,
-  SCOPES,
-  type SignerPublicKey,
-} from "@kerbside/commands";
+import { type CertifiedKeys, provisionSigner, type SignerPublicKey } from "@kerbside/commands";
 import {
   openPlatformAuthority,
   openTenantAuthority,
@@ -24,6 +19,7 @@ import {
   concatBytes,
   KEY_BYTES,
   KEY_PURPOSES,
+  ROLES,
   randomBytes,
   type SigningKey,
   sealKeyPair,
@@ -93,8 +89,8 @@ export async function provisionTenant(options: {
     writeSecret(dir, `${name}-${id}`, Buffer.from(secret).toString("base64url"));
   const authorityFile = keep("authority", seed);
   const spareFile = keep("authority-spare", spareSeed);
-  const { "platform:admin": _platform, "commands:operate": _operate, ...backend } = SCOPES;
-  const scopes = Object.keys(backend);
+  await registry.admitIssuer(id, issuerKey);
+  const { scopes } = ROLES.backend;
   const makeClient = async (name: string, of: readonly string[]): Promise<string> => {
     const made = { ...audit, action: "client.create", subject: `client:${name}` };
     const client = { client: name, tenant: id, scopes: of };

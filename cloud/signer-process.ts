@@ -24,7 +24,9 @@ export async function startSigner(options: SignerProcessOptions): Promise<Runnin
   const running = await runSigner({
     socket: signerSocket(dir),
     tenant: (id) => tenants.tenant(id),
-    verifyToken: serviceVerifier(embedded, trusted, clock),
+    verifyToken: serviceVerifier(embedded, trusted, clock, async (id, person) =>
+      (await tenants.tenant(id))?.store.people.account(person),
+    ),
     clock,
     log: serviceLog("signer"),
   });

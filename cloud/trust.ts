@@ -1,7 +1,18 @@
 /** Whose access tokens are believed: the embedded issuer's, and those of one that the platform has configured. */
 import { readFileSync } from "node:fs";
-import { type TokenVerifierOptions, tokenVerifier, verifierByIssuer } from "@kerbside/identity";
-import { type Clock, ProtocolError, type TokenVerifier } from "@kerbside/protocol";
+import {
+  livingAccounts,
+  type TokenVerifierOptions,
+  tokenVerifier,
+  verifierByIssuer,
+} from "@kerbside/identity";
+import {
+  type AccountRecord,
+  type Clock,
+  ProtocolError,
+  type TenantId,
+  type TokenVerifier,
+} from "@kerbside/protocol";
 import { TOKEN_AUDIENCE } from "./ports.ts";
 
 /** An OAuth2 issuer besides the embedded one. Its tokens must carry `tenant` and `scope` (RFC 9068). */
@@ -41,11 +52,18 @@ export type EmbeddedIssuer = {
   readonly keys: TokenVerifierOptions["keys"];
 };
 
-/** The verifier of a service. Without either issuer it believes nobody. */
+/** A person's account, as it is now. */
+export type AccountOf = (tenant: TenantId, person: string) => Promise<AccountRecord | undefined>;
+
+/**
+ * The verifier of a service. Without either issuer it believes nobody. Tokens of people by the embedded issuer are good
+ * while their accounts are; whoever is locked out of another issuer is that one's to say.
+ */
 export function serviceVerifier(
   embedded: EmbeddedIssuer | undefined,
   trusted: TrustedIssuer | undefined,
   clock: Clock,
+  account: AccountOf = async () => undefined,
 ): TokenVerifier {
   const verifiers = new Map<string, TokenVerifier>();
   if (trusted !== undefined) {
@@ -54,7 +72,8 @@ export function serviceVerifier(
     verifiers.set(issuer, tokenVerifier({ issuer, keys, audience: TOKEN_AUDIENCE, clock }));
   }
   if (embedded !== undefined) {
-    verifiers.set(embedded.issuer, tokenVerifier({ ...embedded, audience: TOKEN_AUDIENCE, clock }));
+    const own = tokenVerifier({ ...embedded, audience: TOKEN_AUDIENCE, clock });
+    verifiers.set(embedded.issuer, livingAccounts(own, account, clock));
   }
   const [only, ...others] = verifiers.values();
   return only !== undefined && others.length === 0 ? only : verifierByIssuer(verifiers);

@@ -23,6 +23,7 @@ import {
   JSON_OPTION,
   UsageError,
 } from "./command.ts";
+import { MAIL_OPTIONS, mailEnvironment, mailOf, mailWords } from "./mail-options.ts";
 
 const PORT_MAX = 65_535;
 const NAMES_MAX = 16;
@@ -55,7 +56,7 @@ export const SERVE_COMMANDS: readonly Command[] = [
     name: "serve",
     summary:
       "Runs broker, ingest, API and console, signer and token issuer, as processes of their own.",
-    options: { ...common, ...PORT_OPTIONS, ...TRUST_OPTIONS, dev: DEV_OPTION },
+    options: { ...common, ...PORT_OPTIONS, ...TRUST_OPTIONS, ...MAIL_OPTIONS, dev: DEV_OPTION },
     run: serveAll,
   },
   {
@@ -82,6 +83,7 @@ export const SERVE_COMMANDS: readonly Command[] = [
       ...common,
       "https-port": PORT_OPTIONS["https-port"],
       issuer: ISSUER_OPTION,
+      ...MAIL_OPTIONS,
     },
     run: serveIssuer,
   },
@@ -168,8 +170,8 @@ function servicesOf(
   if (secrets.issuer === undefined) return [signer, node];
   const issuer: Service = {
     name: "issuer",
-    args: ["serve", "issuer", ...shared],
-    env: { KERBSIDE_ISSUER_KEY: key(secrets.issuer) },
+    args: ["serve", "issuer", ...shared, ...mailWords(input)],
+    env: { KERBSIDE_ISSUER_KEY: key(secrets.issuer), ...mailEnvironment(input.env) },
   };
   return [signer, issuer, node];
 }
@@ -284,7 +286,7 @@ async function serveIssuer(input: Input): Promise<number> {
   const dir = dataDirectory(input.text("data"));
   const issuerKey = readSecret("issuer-key", { dir, dev: false, env: input.env });
   const { startIssuer } = await import("../issuer-process.ts");
-  const issuer = await startIssuer({ dir, issuerKey, issuer: issuerOf(input) });
+  const issuer = await startIssuer({ dir, issuerKey, issuer: issuerOf(input), ...mailOf(input) });
   announce(input, {}, "token issuer is up");
   await stopped(input);
   await issuer.close();

@@ -28,6 +28,15 @@ export const SCOPES = {
   "commands:write": "lock and unlock for a booking",
   "commands:operate": "lock and unlock without a booking, as the operator's own staff",
   "feed:read": "follow what changes (ids only)",
+  self: "see and change what is kept of oneself",
+  "people:read": "see people and what they agreed to",
+  "people:write": "make and change people, their cards and consents",
+  "people:erase": "suspend and erase people, and hold what must not be erased",
+  "accounts:write": "make, lock, unlock and close accounts",
+  "support:request": "ask for access to a tenant's data, by ticket",
+  "support:approve": "approve or refuse such access",
+  "support:query": "read what an approved ticket allows",
+  "audit:read": "read who did what",
   "platform:admin": "read the platform's metrics",
 } as const;
 export type Scope = keyof typeof SCOPES;
