@@ -19,9 +19,13 @@ export type DebianPackage = keyof typeof PACKAGES;
 
 type Register = (name: string, body: () => Promise<void> | void) => void;
 
+export function missingPackages(...packages: readonly DebianPackage[]): DebianPackage[] {
+  return packages.filter((name) => !existsSync(PACKAGES[name]));
+}
+
 /** `test` itself, or what registers a skip (a failure under KERBSIDE_TEST_ALL=1) naming what is missing. */
 export function needs(...packages: readonly DebianPackage[]): Register {
-  const missing = packages.filter((name) => !existsSync(PACKAGES[name]));
+  const missing = missingPackages(...packages);
   if (missing.length === 0) return (name, body) => test(name, body);
   const why = `needs ${missing.join(", ")}`;
   if (process.env["KERBSIDE_TEST_ALL"] === "1") {

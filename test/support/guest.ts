@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const SCRIPT = fileURLToPath(new URL("./vcan.sh", import.meta.url));
@@ -10,30 +11,42 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url)).replace(/\/$/, ""
 /** Seconds after which the guest is ended. */
 const LIFE_S = 110;
 
+export type GuestOptions = {
+  readonly lifeS?: number;
+  /** Called with each line as it comes, and with the process that is the guest's ancestor here. */
+  readonly onLine?: (line: string, pid: number) => void;
+};
+
 export type GuestResult = { readonly status: number | null; readonly lines: readonly string[] };
 
 /** Runs a command in the guest, in an empty folder. Status 125: the guest died. */
-export async function inGuest(command: string, ...args: readonly string[]): Promise<GuestResult> {
+export async function inGuest(
+  command: string,
+  args: readonly string[],
+  { lifeS = LIFE_S, onLine = () => undefined }: GuestOptions = {},
+): Promise<GuestResult> {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-guest-"));
   try {
     const child = spawn(SCRIPT, [command, ...args], {
       cwd: folder,
       env: {
         PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-        VCAN_TIMEOUT: String(LIFE_S),
+        VCAN_TIMEOUT: String(lifeS),
         VCAN_MOUNTS: `${ROOT}:${dirname(realpathSync(process.execPath))}`,
       },
       stdio: ["ignore", "pipe", "inherit"],
     });
-    let text = "";
-    child.stdout.on("data", (chunk) => {
-      text += String(chunk);
+    const lines: string[] = [];
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      if (line === "") return;
+      lines.push(line);
+      onLine(line, child.pid ?? 0);
     });
     const status = await new Promise<number | null>((resolve, reject) => {
       child.once("error", reject);
       child.once("close", resolve);
     });
-    return { status, lines: text.split("\n").filter((line) => line !== "") };
+    return { status, lines };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -44,7 +57,7 @@ export async function runScenarios(...names: readonly string[]): Promise<Map<str
   const program = fileURLToPath(
     new URL("../device/can/socketcan-guest-process.ts", import.meta.url),
   );
-  const { status, lines } = await inGuest(realpathSync(process.execPath), program, ...names);
+  const { status, lines } = await inGuest(realpathSync(process.execPath), [program, ...names]);
   const results = new Map<string, unknown>();
   for (const line of lines.filter((text) => text.startsWith("{"))) {
     const { scenario, value, error } = JSON.parse(line);

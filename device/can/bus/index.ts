@@ -1,5 +1,6 @@
 /**
- * Buses: one interface (`CanBus`), and its drivers: the simulator's socket with both its ends, and recorded logs.
+ * Buses: one interface (`CanBus`), and its drivers: SocketCAN interfaces, the simulator's socket with both its ends, and
+ * recorded logs.
  */
 export {
   BUS_STATES,
@@ -15,12 +16,21 @@ export {
 } from "./bus.ts";
 export { SILENT_MS_DEFAULT } from "./feed.ts";
 export { type CanFilter, FILTERS_MAX, filtersFor } from "./filters.ts";
+export { deliveredIn } from "./linux-interfaces.ts";
 export { createReplayBus, type ReplayBusOptions } from "./replay-bus.ts";
 export { type BusServer, type ServeBusOptions, serveBus } from "./serve-bus.ts";
 export { createSocketBus, type SocketBusOptions } from "./socket-bus.ts";
 export { createSocketCanBus, type SocketCanBusOptions } from "./socketcan-bus.ts";
 export {
+  type Channel,
+  type Interfaces,
+  type Message,
+  Receiver,
+  type ReceiverOptions,
+} from "./socketcan-receiver.ts";
+export {
   encodeFrameRecord,
+  encodeRefusedRecord,
   encodeStateRecord,
   GREETING,
   WireDecoder,

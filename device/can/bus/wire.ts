@@ -14,7 +14,7 @@
  *    20       data
  */
 import { type CanFrame, CLASSIC_BYTES_MAX, EXTENDED_ID_MAX, STANDARD_ID_MAX } from "../frame.ts";
-import { BUS_STATES, type BusState } from "./bus.ts";
+import { BUS_STATES, type BusFrame, type BusState } from "./bus.ts";
 
 export const GREETING: Uint8Array = new TextEncoder().encode("KBCAN/1\n");
 export const HEADER_BYTES = 20;
@@ -32,7 +32,7 @@ export const RECORD_BYTES_MAX: number = HEADER_BYTES + DATA_BYTES_MAX;
 const SEQUENCE_MODULUS = 0x1_0000_0000;
 
 export type WireRecord =
-  | { readonly type: "frame"; readonly frame: CanFrame; readonly sequence: number }
+  | { readonly type: "frame"; readonly frame: BusFrame; readonly sequence: number }
   | { readonly type: "state"; readonly state: BusState; readonly reason: string }
   | { readonly type: "refused"; readonly reason: string };
 
@@ -41,25 +41,36 @@ export class WireError extends Error {
   override readonly name = "WireError";
 }
 
-type WireFrame = Pick<CanFrame, "id" | "ext" | "data" | "kind" | "fd" | "timeUs">;
+export type WireFrame = Pick<CanFrame, "id" | "ext" | "data" | "kind" | "fd" | "timeUs">;
 
 /** The frame must be a valid one: see `frameProblem`. */
 export function encodeFrameRecord(frame: WireFrame, sequence: number): Uint8Array {
-  const { data, kind } = frame;
-  const out = new Uint8Array(HEADER_BYTES + data.length);
-  const view = new DataView(out.buffer);
-  out[0] = TYPE_FRAME;
-  out[1] =
-    (frame.ext ? FLAG_EXTENDED : 0) |
+  const out = new Uint8Array(HEADER_BYTES + frame.data.length);
+  writeFrameRecord(out, new DataView(out.buffer), 0, frame, sequence);
+  return out;
+}
+
+/** As `encodeFrameRecord`, to `out` from `at` on (`view` is of the same bytes). Returns where it ends. */
+export function writeFrameRecord(
+  out: Uint8Array,
+  view: DataView,
+  at: number,
+  { data, kind, ext, fd, id, timeUs }: WireFrame,
+  sequence: number,
+): number {
+  out[at] = TYPE_FRAME;
+  out[at + 1] =
+    (ext ? FLAG_EXTENDED : 0) |
     (kind === "remote" ? FLAG_REMOTE : 0) |
     (kind === "error" ? FLAG_ERROR : 0) |
-    (frame.fd ? FLAG_FD : 0);
-  out[2] = data.length;
-  view.setUint32(4, frame.id);
-  view.setUint32(8, sequence % SEQUENCE_MODULUS);
-  view.setFloat64(12, frame.timeUs ?? Number.NaN);
-  out.set(data, HEADER_BYTES);
-  return out;
+    (fd ? FLAG_FD : 0);
+  out[at + 2] = data.length;
+  out[at + 3] = 0;
+  view.setUint32(at + 4, id);
+  view.setUint32(at + 8, sequence % SEQUENCE_MODULUS);
+  view.setFloat64(at + 12, timeUs ?? Number.NaN);
+  out.set(data, at + HEADER_BYTES);
+  return at + HEADER_BYTES + data.length;
 }
 
 export function encodeStateRecord(state: BusState, reason: string): Uint8Array {
@@ -87,11 +98,20 @@ export function missedBetween(last: number, next: number): number {
   return (next - last - 1 + SEQUENCE_MODULUS) % SEQUENCE_MODULUS;
 }
 
+/**
+ * When what is read arrived. With `monotonicUs`, now on the monotonic clock that all processes of a machine share, a
+ * frame's own time is read on it too, and says how long ago it came.
+ */
+export type Arrival = { readonly bootMs: number; readonly monotonicUs?: number };
+const UNTIMED: Arrival = { bootMs: 0 };
+
 /** Bytes to records. Holds at most one unfinished record; the data of frames are copies. */
 export class WireDecoder {
   readonly #bus: string;
   #rest: Uint8Array = new Uint8Array(0);
   #greeted = false;
+  /** Of the latest frame: rounding shall not make time go back. */
+  #lastMs = Number.NEGATIVE_INFINITY;
 
   /** `bus` names the frames it makes. */
   constructor(bus: string) {
@@ -104,7 +124,7 @@ export class WireDecoder {
   }
 
   /** Throws WireError; after that it is of no more use. */
-  push(chunk: Uint8Array): WireRecord[] {
+  push(chunk: Uint8Array, arrival: Arrival = UNTIMED): WireRecord[] {
     // A plain array even of a Buffer, whose slices would keep the whole chunk alive.
     const plain = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
     const bytes = this.#rest.length === 0 ? plain : joined(this.#rest, plain);
@@ -115,7 +135,7 @@ export class WireDecoder {
       while (bytes.length - at >= HEADER_BYTES) {
         const length = HEADER_BYTES + dataLength(bytes, at);
         if (bytes.length - at < length) break;
-        records.push(this.#record(bytes, view, at, length));
+        records.push(this.#record(bytes, view, at, length, arrival));
         at += length;
       }
     }
@@ -131,7 +151,13 @@ export class WireDecoder {
     return GREETING.length;
   }
 
-  #record(bytes: Uint8Array, view: DataView, at: number, length: number): WireRecord {
+  #record(
+    bytes: Uint8Array,
+    view: DataView,
+    at: number,
+    length: number,
+    arrival: Arrival,
+  ): WireRecord {
     const type = bytes[at];
     const flags = bytes[at + 1] ?? 0;
     const data = bytes.slice(at + HEADER_BYTES, at + length);
@@ -141,35 +167,46 @@ export class WireDecoder {
       return { type: "state", state, reason: new TextDecoder().decode(data) };
     }
     if (type === TYPE_REFUSED) return { type: "refused", reason: new TextDecoder().decode(data) };
-    const ext = (flags & FLAG_EXTENDED) !== 0;
-    const fd = (flags & FLAG_FD) !== 0;
-    const id = view.getUint32(at + 4);
+    const frame = frameOf(this.#bus, flags, view.getUint32(at + 4), data);
     const timeUs = view.getFloat64(at + 12);
-    const kind =
-      (flags & FLAG_ERROR) !== 0 ? "error" : (flags & FLAG_REMOTE) !== 0 ? "remote" : "data";
-    if (flags > FLAGS_ALL) throw new WireError(`unknown flags ${flags}`);
-    if (id > (ext || kind === "error" ? EXTENDED_ID_MAX : STANDARD_ID_MAX)) {
-      throw new WireError(`id ${id} is out of range`);
+    const { bootMs, monotonicUs } = arrival;
+    const own = Number.isFinite(timeUs);
+    if (monotonicUs === undefined) {
+      frame.timeUs = own ? timeUs : null;
+      frame.bootMs = bootMs;
+    } else {
+      const agoMs = own ? Math.round(Math.max(0, monotonicUs - timeUs) / 1000) : 0;
+      this.#lastMs = Math.max(this.#lastMs, bootMs - agoMs);
+      frame.bootMs = this.#lastMs;
     }
-    if (!fd && data.length > CLASSIC_BYTES_MAX) throw new WireError(`${data.length} bytes, not FD`);
-    const frame: CanFrame = {
-      timeUs: Number.isFinite(timeUs) ? timeUs : null,
-      bus: this.#bus,
-      id,
-      ext,
-      kind,
-      fd,
-      data,
-    };
     return { type: "frame", frame, sequence: view.getUint32(at + 8) };
   }
+}
+
+/** Without a time yet. Throws WireError for what no bus carries. */
+function frameOf(
+  bus: string,
+  flags: number,
+  id: number,
+  data: Uint8Array,
+): CanFrame & { bootMs: number } {
+  const ext = (flags & FLAG_EXTENDED) !== 0;
+  const fd = (flags & FLAG_FD) !== 0;
+  const kind =
+    (flags & FLAG_ERROR) !== 0 ? "error" : (flags & FLAG_REMOTE) !== 0 ? "remote" : "data";
+  if (flags > FLAGS_ALL) throw new WireError(`unknown flags ${flags}`);
+  if (id > (ext || kind === "error" ? EXTENDED_ID_MAX : STANDARD_ID_MAX)) {
+    throw new WireError(`id ${id} is out of range`);
+  }
+  if (!fd && data.length > CLASSIC_BYTES_MAX) throw new WireError(`${data.length} bytes, not FD`);
+  return { timeUs: null, bus, id, ext, kind, fd, data, bootMs: 0 };
 }
 
 function dataLength(bytes: Uint8Array, at: number): number {
   const type = bytes[at];
   const length = bytes[at + 2] ?? 0;
   if (
-    (type !== TYPE_FRAME && type !== TYPE_STATE) ||
+    (type !== TYPE_FRAME && type !== TYPE_STATE && type !== TYPE_REFUSED) ||
     length > DATA_BYTES_MAX ||
     bytes[at + 3] !== 0
   ) {

@@ -11,6 +11,7 @@ import {
   createReplayBus,
   createSocketBus,
   encodeFrameRecord,
+  encodeRefusedRecord,
   encodeStateRecord,
   frameProblem,
   GREETING,
@@ -281,18 +282,21 @@ test("records survive any cutting of the stream, and damage never passes in sile
   const bytes = Buffer.concat([
     GREETING,
     ...whole.map((f, i) => encodeFrameRecord(f, i)),
+    encodeRefusedRecord("too late"),
     encodeStateRecord("busOff", "why"),
   ]);
+  const expected = whole.map((f) => ({ ...f, bootMs: 5 }));
   for (let round = 0; round < 50; round++) {
     const decoder = new WireDecoder("sim");
     const records: WireRecord[] = [];
     for (let at = 0; at < bytes.length; ) {
       const end = at + 1 + Math.floor(random() * 40);
-      records.push(...decoder.push(bytes.subarray(at, end)));
+      records.push(...decoder.push(bytes.subarray(at, end), { bootMs: 5 }));
       at = end;
     }
     const frames = records.flatMap((record) => (record.type === "frame" ? [record.frame] : []));
-    assert.equal(frames, whole, `seed ${seed}`);
+    assert.equal(frames, expected, `seed ${seed}`);
+    assert.equal(records.at(-2), { type: "refused", reason: "too late" });
     assert.equal(records.at(-1), { type: "state", state: "busOff", reason: "why" });
   }
   for (let round = 0; round < 2000; round++) {
@@ -309,6 +313,27 @@ test("records survive any cutting of the stream, and damage never passes in sile
       assert.instance(error, WireError, `seed ${seed}, byte ${at}: ${error}`);
     }
   }
+});
+
+test("a frame's moment on the monotonic clock says when it came; rounding never takes time back", () => {
+  const at = (timeUs: number | null): Uint8Array =>
+    encodeFrameRecord(
+      { timeUs, id: 1, ext: false, kind: "data", fd: false, data: new Uint8Array(0) },
+      0,
+    );
+  const decoder = new WireDecoder("can0");
+  const times = (arrival: { bootMs: number; monotonicUs: number }, ...us: (number | null)[]) =>
+    decoder
+      .push(Buffer.concat(us.map(at)), arrival)
+      .map((record) => record.type === "frame" && record.frame.bootMs);
+  decoder.push(GREETING);
+  assert.equal(
+    times({ bootMs: 1000, monotonicUs: 50_000 }, 32_000, 41_600, 50_000),
+    [982, 992, 1000],
+  );
+  assert.equal(times({ bootMs: 1001, monotonicUs: 51_400 }, 50_200), [1000], "0.8 ms later");
+  assert.equal(times({ bootMs: 1002, monotonicUs: 52_000 }, 51_000, 60_000), [1001, 1002]);
+  assert.equal(times({ bootMs: 1003, monotonicUs: 53_000 }, null), [1003], "no time of its own");
 });
 
 const logOf = (...timesMs: (number | null)[]): CanFrame[] =>
