@@ -35,10 +35,11 @@ import { identityDir, joinTenant } from "./enrolment.ts";
 import { Entry } from "./entry.ts";
 import { openEpochNumbers } from "./epoch-numbers.ts";
 import { busFaults } from "./faults.ts";
+import { type FlowRules, startFlowRules } from "./flow-rules.ts";
 import { type Locks, startLocks } from "./locks.ts";
 import { awake, openBooking, startPower } from "./power-parts.ts";
 import { pushTaker } from "./pushes.ts";
-import { keepersOf, openShelves, type Shelves, tellDamaged } from "./shelves.ts";
+import { flowsOf, keepersOf, openShelves, type Shelves, tellDamaged } from "./shelves.ts";
 import { openTripFile, type TripFile } from "./trip-file.ts";
 import { AGENT_VERSION } from "./version.ts";
 import type { Wires } from "./wires.ts";
@@ -129,7 +130,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ...{ emit, car, locks, entry, identity, session, make },
     uplink: () => uplink,
   });
-  const { collector, trips } = await collect({ ...options, car, locks, shelves, emit });
+  const { collector, trips, rules } = await collect({ ...options, car, locks, shelves, emit });
   const { name, version } = car.profile.profile;
   const changed = (): void => {
     buffer.renew(identity.keys.ingestKey());
@@ -153,7 +154,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     onNonce: (nonce) => entry.announced(nonce, session.epoch()),
     other: downTaker({
       ...{ entry, identity, log, changed, clock, emit },
-      keepers: keepersOf(shelves, policy, collector),
+      keepers: keepersOf(shelves, policy, collector, rules),
     }),
     commands: awake(locks, power),
     clock,
@@ -168,7 +169,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     for (const answer of answers) uplink.report(answer);
   });
   const parts = {
-    ...{ collector, trips, car, entry, locks, policy, settled, buffer, uplink, log },
+    ...{ rules, collector, trips, car, entry, locks, policy, settled, buffer, uplink, log },
     stopPower: stop,
     certificate,
   };
@@ -219,19 +220,25 @@ async function collect({
   readonly locks: Locks;
   readonly shelves: Shelves;
   readonly emit: Emit;
-}): Promise<{ readonly collector: Collector; readonly trips: TripFile }> {
+}): Promise<Pick<Parts, "collector" | "trips" | "rules">> {
+  const mountPoint = join(config.dataDir, "cage");
+  const rules = startFlowRules({ mountPoint, store: car.store, clock, emit, log });
+  rules.apply(flowsOf(shelves));
   const trips = await openTripFile(join(config.dataDir, "trip"), clock, log);
   const collector = createCollector({
     profile: car.profile,
     store: car.store,
     clock,
-    emit,
+    emit: (event) => {
+      emit(event);
+      rules.seen(event);
+    },
     lockCause: locks.cause,
     booking: () => openBooking(locks),
     trips: trips.memory,
     schemes: shelves.schemes.schemes(),
   });
-  return { collector, trips };
+  return { collector, trips, rules };
 }
 
 /** What comes down besides commands and acknowledgements: time, keys, policies, grants. */
@@ -258,6 +265,7 @@ function downTaker(parts: {
 }
 
 type Parts = {
+  readonly rules: FlowRules;
   readonly collector: Collector;
   readonly trips: TripFile;
   readonly stopPower: () => void;
@@ -275,6 +283,7 @@ type Parts = {
 async function closeAll(parts: Parts): Promise<void> {
   const { collector, trips, stopPower, certificate, car, entry } = parts;
   const { locks, policy, settled, buffer, uplink, log } = parts;
+  await parts.rules.stop();
   collector.close();
   await trips.close();
   stopPower();

@@ -20,4 +20,5 @@ export * from "./logs/index.ts";
 export * from "./obd/index.ts";
 export * from "./profile/index.ts";
 export * from "./schemes/index.ts";
+export { openShelf, type Shelf, type ShelfRule } from "./shelf.ts";
 export * from "./store/index.ts";

@@ -52,6 +52,14 @@ const fuelPercent = optional(9, real(0, 100), trip("fuel level", "percent"));
 const chargePercent = optional(10, real(0, 100), trip("state of charge", "percent"));
 const bookingId = optional(11, bookingCodec, trip("the booking it belongs to"));
 
+/** One of the three is there. Words are those that the flow file lists: free text could name a person. */
+const flowValue = struct("a value of an event of a flow", {
+  name: field(0, text(32), internal("which one")),
+  number: optional(1, real(-1e15, 1e15), geo("a number")),
+  flag: optional(2, bool, trip("true or false")),
+  word: optional(3, text(64), trip("one of the declared words")),
+});
+
 type KindRow = {
   readonly code: number;
   readonly lane: Lane | "any";
@@ -280,6 +288,15 @@ export const EVENT_KINDS = {
     data: struct("the car braked harshly", {
       decelerationMps2: field(0, real(0, 100), trip("deceleration when it was told", "m/s2")),
       speedKmh: optional(1, real(0, 400), trip("speed then", "km/h")),
+    }),
+  },
+  "flow.reported": {
+    code: 32,
+    lane: "state",
+    data: struct("an operator's own rule reported something", {
+      flow: field(0, text(64), internal("the flow")),
+      event: field(1, text(64), internal("which of the events that the flow declares")),
+      values: field(2, list(flowValue, 16), geo("its data; may tell where the car was")),
     }),
   },
   // track

@@ -67,7 +67,7 @@ async function car(dir: string) {
   const trusted: { key: VerifyKey | undefined } = { key: verifyKey(signer.publicKey) };
   const take = artefactTaker({
     ...{ clock, emit, log, key: () => trusted.key },
-    keepers: keepersOf(shelves, policy, collector),
+    keepers: keepersOf(shelves, policy, collector, { apply: () => undefined }),
   });
   const frames = new CarFrames(profile, clock);
   const drive = (kmh: number): void => {

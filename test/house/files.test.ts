@@ -30,6 +30,8 @@ test("every source file is reached from an entry", () => {
     /\.test\.ts$/.test(path) ||
     /^scripts\/[^/]+$/.test(path) ||
     /\/bin\/[^/]+\.mjs$/.test(path) ||
+    // Node-RED loads what the palette's package.json names.
+    /\/palette\/[^/]+\.js$/.test(path) ||
     /\.(html|d\.ts)$/.test(path);
   const reached = new Set<string>();
   const queue = sources.map(({ path }) => path).filter(isEntry);

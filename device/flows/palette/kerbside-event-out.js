@@ -1,0 +1,14 @@
+"use strict";
+/** Proposes an event: `payload` holds exactly the fields that the flow file declares for it. */
+module.exports = (RED) => {
+  RED.nodes.registerType("kerbside-event-out", function EventOut(config) {
+    RED.nodes.createNode(this, config);
+    let count = 0;
+    this.on("input", (msg, _send, done) => {
+      RED.settings.kerbside.propose(this.id, config.event, msg.payload);
+      count += 1;
+      this.status({ fill: "blue", shape: "dot", text: `${count} proposed` });
+      done();
+    });
+  });
+};
