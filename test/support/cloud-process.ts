@@ -50,9 +50,13 @@ export type ServingCloud = {
 };
 
 /** Starts `serve` and waits for its ready line. */
-export async function serveCloud(dir: string, more: readonly string[] = []): Promise<ServingCloud> {
+export async function serveCloud(
+  dir: string,
+  more: readonly string[] = [],
+  env: Env = {},
+): Promise<ServingCloud> {
   const ports = ["--https-port", "0", "--broker-port", "0"];
-  const child = start(["serve", "--data", dir, "--dev", "--json", ...ports, ...more], {});
+  const child = start(["serve", "--data", dir, "--dev", "--json", ...ports, ...more], env);
   let log = "";
   child.stderr?.on("data", (part: Buffer) => {
     log += part.toString();
