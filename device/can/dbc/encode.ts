@@ -1,5 +1,5 @@
 /** Values to the bytes of a frame. Nothing is clamped: what does not fit is an error that says why. */
-import { type Field, insertRaw, type RawValue, rawLimits } from "./extract.ts";
+import { type Field, insertRaw, NUMBER_BITS_MAX, type RawValue, rawLimits } from "./extract.ts";
 import type { DbcMessage, DbcSignal } from "./model.ts";
 import { type MuxPlan, presenceIn } from "./presence.ts";
 
@@ -40,6 +40,7 @@ export function encodeMessage(
   const raws = rawValues(message, values, options.raw === true);
   inferSelectors(message, plan, raws, options.base !== undefined);
   for (const [i, raw] of raws) write(message, plan, data, i, raw);
+  if (!plan.multiplexed) return data;
   const { present, unknown } = presenceIn(message, plan, data);
   if (unknown >= 0) {
     const name = message.signals[unknown]?.name ?? "";
@@ -61,15 +62,27 @@ function rawValues(
   alreadyRaw: boolean,
 ): Map<number, RawValue> {
   const raws = new Map<number, RawValue>();
-  const left = new Set(Object.keys(values));
   for (const [i, signal] of message.signals.entries()) {
     const value = Object.hasOwn(values, signal.name) ? values[signal.name] : undefined;
     if (value === undefined) continue;
-    left.delete(signal.name);
     raws.set(i, rawOf(message, signal, value, alreadyRaw));
   }
-  for (const name of left) throw new EncodeError(message.name, name, "there is no such signal");
+  for (const name of Object.keys(values)) {
+    if (values[name] === undefined || !namesOf(message).has(name))
+      throw new EncodeError(message.name, name, "there is no such signal");
+  }
   return raws;
+}
+
+const NAMES = new WeakMap<DbcMessage, ReadonlySet<string>>();
+
+function namesOf(message: DbcMessage): ReadonlySet<string> {
+  let names = NAMES.get(message);
+  if (names === undefined) {
+    names = new Set(message.signals.map(({ name }) => name));
+    NAMES.set(message, names);
+  }
+  return names;
 }
 
 function rawOf(
@@ -141,6 +154,11 @@ function unfit(field: Field, raw: RawValue): string | null {
   if (field.float) return null;
   if (typeof raw === "number" && !Number.isInteger(raw)) {
     return `${raw} is no whole number of steps`;
+  }
+  if (typeof raw === "number" && field.length < NUMBER_BITS_MAX) {
+    const half = 2 ** (field.length - 1);
+    const [low, high] = field.signed ? [-half, half - 1] : [0, 2 * half - 1];
+    if (raw >= low && raw <= high) return null;
   }
   const { min, max } = rawLimits(field);
   return raw < min || raw > max ? `the raw value ${raw} is not within ${min} to ${max}` : null;

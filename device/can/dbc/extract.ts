@@ -55,6 +55,10 @@ function extractBits(field: Field, data: Uint8Array): bigint {
 
 /** Writes the low bits of `raw`; other bits of the frame stay. A float field takes a number. */
 export function insertRaw(field: Field, data: Uint8Array, raw: RawValue): void {
+  if (typeof raw === "number" && !field.float && field.length < NUMBER_BITS_MAX) {
+    insertNumber(field, data, raw);
+    return;
+  }
   let bits = field.float
     ? floatToBits(Number(raw), field.length)
     : BigInt.asUintN(field.length, BigInt(raw));
@@ -62,6 +66,16 @@ export function insertRaw(field: Field, data: Uint8Array, raw: RawValue): void {
     const mask = (1 << width) - 1;
     const part = Number(bits & BigInt(mask));
     bits >>= BigInt(width);
+    data[byte] = ((data[byte] ?? 0) & ~(mask << shift)) | (part << shift);
+  }
+}
+
+/** The same without BigInt, which takes many times as long. */
+function insertNumber({ pieces, length }: Field, data: Uint8Array, raw: number): void {
+  const bits = ((raw % 2 ** length) + 2 ** length) % 2 ** length;
+  for (const { byte, shift, width, place } of pieces) {
+    const mask = (1 << width) - 1;
+    const part = Math.floor(bits / 2 ** place) % 2 ** width;
     data[byte] = ((data[byte] ?? 0) & ~(mask << shift)) | (part << shift);
   }
 }
