@@ -2,6 +2,7 @@
 import {
   type BoundMessage,
   type CompiledProfile,
+  type EncodeValues,
   readShippedProfile,
   stampE2e,
 } from "@kerbside/can";
@@ -23,6 +24,8 @@ type Unit = {
   readonly periodMs: number;
   /** Messages of one period do not come in one burst. */
   readonly phaseMs: number;
+  /** The last values of each page, and what they were made into, before counter and checksum. */
+  readonly said: Map<string, { readonly values: EncodeValues; readonly data: Uint8Array }>;
 };
 
 export type ReadSignal = {
@@ -38,7 +41,7 @@ export type ControlUnits = {
   readonly read: (frame: Pick<SpokenFrame, "id" | "ext" | "data">) => readonly ReadSignal[];
 };
 
-/** Pure but for reading the shipped profile once. Throws ProfileError if it does not fit what the car says. */
+/** Of one car. Reads the shipped profile once. Throws ProfileError if it does not fit what the car says. */
 export function createControlUnits(route: Route): ControlUnits {
   const profile = readShippedProfile(PROFILE_NAME);
   const units = profile.dbc.messages.map((compiled, index): Unit => {
@@ -49,7 +52,12 @@ export function createControlUnits(route: Route): ControlUnits {
         `${PROFILE_NAME}: ${name} has no period, or the car does not know what to say in it`,
       );
     }
-    return { message: boundOf(profile, name), periodMs, phaseMs: (index * 3) % periodMs };
+    return {
+      message: boundOf(profile, name),
+      periodMs,
+      phaseMs: (index * 3) % periodMs,
+      said: new Map(),
+    };
   });
   return {
     due: (car, fromMs, toMs) => units.flatMap((unit) => dueOf(unit, car, route, fromMs, toMs)),
@@ -70,12 +78,26 @@ function dueOf(
   const frames: SpokenFrame[] = [];
   for (let count = Math.max(0, first); count <= last; count += 1) {
     const { name, id, ext } = message.compiled.message;
-    const values = SPOKEN[name]?.(car, route, count) ?? {};
-    const data = message.compiled.encode(values);
+    const data = encoded(unit, SPOKEN[name]?.(car, route, count) ?? {});
     stampE2e(message, data, count);
     frames.push({ message: name, id, ext, data });
   }
   return frames;
+}
+
+/** A fresh frame; most say what the one before said (of multiplexed messages, what it said on this page). */
+function encoded({ message, said }: Unit, values: EncodeValues): Uint8Array {
+  const page = Object.keys(values).join();
+  const before = said.get(page);
+  if (before !== undefined && isSame(before.values, values)) return before.data.slice();
+  const data = message.compiled.encode(values);
+  said.set(page, { values, data: data.slice() });
+  return data;
+}
+
+function isSame(one: EncodeValues, other: EncodeValues): boolean {
+  for (const name in one) if (one[name] !== other[name]) return false;
+  return true;
 }
 
 function readFrame(

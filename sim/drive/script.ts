@@ -26,6 +26,7 @@ export type ScriptStep = { readonly words: string } & (
 export type Script = readonly ScriptStep[];
 
 const PAUSE_MS = 400;
+const LOOK_MS = 50;
 const pause: ScriptStep = { do: "wait", ms: PAUSE_MS, words: "pauses" };
 const turn = (position: Ignition): Action => ({ type: "ignition", position });
 const driverDoor = (open: boolean): Action => ({ type: "door", leaf: "driver", open });
@@ -115,9 +116,11 @@ export function nextScript(run: ScriptRun, car: Car, route: Route): ScriptTurn {
       if (CONDITIONS[step.condition](car)) return { run: next };
       return passedMs < step.withinMs ? { run } : { run: tooLong(run.index, step) };
     case "drive":
-      return passedMs >= step.ms
-        ? { run: next }
-        : { run, pedals: pedalsFor(car, route, step.kmhMax) };
+      if (passedMs >= step.ms) return { run: next };
+      // Feet do not follow eyes any faster.
+      return car.timeMs % LOOK_MS === 0
+        ? { run, pedals: pedalsFor(car, route, step.kmhMax) }
+        : { run };
     case "stop":
       if (CONDITIONS.stands(car)) return { run: next, pedals: { accelerator: 0, brake: 0.4 } };
       return passedMs < step.withinMs

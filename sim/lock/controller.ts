@@ -51,7 +51,7 @@ export type Controller = {
   readonly phase: Phase;
   readonly selfTest: LockMessageOf<"statusReport">["selfTest"];
   /** The report last given out, the supply left aside; a new one is sent when it differs. */
-  readonly reported: string;
+  readonly reported: LockMessageOf<"statusReport"> | undefined;
 };
 
 export type ControllerInput =
@@ -85,7 +85,7 @@ export function startController(
     memory: restored.interrupted ? { ...memory, actuations: restored.memory } : memory,
     phase: { value: "starting", untilMs: nowMs + BOOT_MS },
     selfTest: "not_run",
-    reported: "",
+    reported: undefined,
   };
 }
 
@@ -173,6 +173,15 @@ function report(
   };
 }
 
+type Report = LockMessageOf<"statusReport">;
+
+function isSame(now: Report, before: Report | undefined): boolean {
+  if (before === undefined) return false;
+  for (const name of Object.keys(now) as (keyof Report)[])
+    if (name !== "supplyMv" && now[name] !== before[name]) return false;
+  return true;
+}
+
 /** Adds a report if anything in it but the supply has changed. */
 function reporting(
   controller: Controller,
@@ -180,9 +189,8 @@ function reporting(
   context: ControllerContext,
 ): ControllerStep {
   const whole = report(controller, context);
-  const reported = JSON.stringify({ ...whole, supplyMv: 0 });
-  if (reported === controller.reported) return { controller, send };
-  return { controller: { ...controller, reported }, send: [...send, whole] };
+  if (isSame(whole, controller.reported)) return { controller, send };
+  return { controller: { ...controller, reported: whole }, send: [...send, whole] };
 }
 
 function take(
@@ -197,7 +205,7 @@ function take(
   const tested: Controller = message.selfTest
     ? { ...controller, selfTest: works ? "passed" : "failed" }
     : controller;
-  return reporting({ ...tested, reported: "" }, [], context);
+  return reporting({ ...tested, reported: undefined }, [], context);
 }
 
 function actuate(

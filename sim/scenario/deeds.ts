@@ -132,7 +132,7 @@ const command: Done["command"] = async (given, stage, cast) => {
         ...(wake !== undefined && { wakeMs: durationMs(wake) }),
       },
       key: once(cast),
-      asOperator: booking === undefined,
+      asOperator: (given.by ?? (booking === undefined ? "operator" : "backend")) === "operator",
     }),
   );
   const { body } = answer;

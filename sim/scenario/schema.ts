@@ -69,6 +69,7 @@ const command = Type.Object(
     do: Type.String({ description: "an action of the API" }),
     as: Type.Optional(name("how later steps call it")),
     booking: Type.Optional(name("of a step before; without one the operator asks")),
+    by: Type.Optional(oneOf(["backend", "operator"], "who asks (backend, with a booking)")),
     target: Type.Optional(name("the armed command that `cancel` is for")),
     arm: Type.Optional(duration("how long it may stay armed")),
     wake: Type.Optional(duration("how long a sleeping car may take to wake")),
