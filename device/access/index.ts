@@ -4,6 +4,7 @@
  * credential that was used in a rental works until that rental ends. It decides and remembers; bolts are the
  * immobiliser's, events and files those of whoever composes the agent.
  */
+export { type CardProofOptions, proveCard } from "./card-proof.ts";
 export {
   AccessDesk,
   type AccessDeskOptions,
@@ -14,6 +15,8 @@ export {
   type AccessFacts,
   type AccessVerdict,
   evaluate,
+  grantsOfCard,
+  grantsOfPhone,
   type Offer,
   REASONS,
   type Reason,
@@ -21,6 +24,7 @@ export {
 export { GrantStore, type GrantStoreOptions, type GrantsApplied } from "./grant-store.ts";
 export type { KeptFile } from "./kept-file.ts";
 export { type AccessListing, listAccess } from "./listing.ts";
+export { type Heard, hearPhone } from "./phone-proof.ts";
 export {
   type Presentation,
   ReaderDriver,

@@ -17,8 +17,8 @@ export const TEST_MS_MAX = 2_000;
 const SLOW_MS = 150;
 const LOAD_MS = 100;
 /** A limit is this many times what was seen, and so much on top; the parent waits a little longer. */
-const LIMIT_TIMES = 8;
-const LIMIT_MS = 2_000;
+const LIMIT_TIMES = 5;
+const LIMIT_MS = 1_000;
 const HUNG_MS = 2_000;
 const SURVEY_MS_MAX = 600_000;
 const CONTROL_EVERY = 50;

@@ -3,7 +3,7 @@
  * of commands and segments in thousands of small ways, and runs the tests over each. What no test notices must be
  * explained in survivors.ts, and be no more than 2 % of all. Exits 1 otherwise.
  */
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { type Ending, sourceOf, survey, Trials, type Tried } from "./engine.ts";
@@ -16,7 +16,13 @@ const SURVIVORS_MAX = 0.02;
 const BAR_CHARS = 30;
 const USAGE = "npm run mutate -- [--only TEXT] [--sample N] [--workers N] [--json FILE]\n";
 
-type Options = { readonly only: string; readonly sample: number; readonly whole: boolean };
+type Options = {
+  readonly only: string;
+  readonly sample: number;
+  readonly whole: boolean;
+  /** Takes a line of JSON for each mutant as it ends. */
+  readonly json: string | undefined;
+};
 
 function bar(what: string, done: number, all: number, more: string): void {
   if (!process.stderr.isTTY) return;
@@ -70,6 +76,8 @@ async function runTarget(pool: Pool, target: Target, options: Options): Promise<
     done += 1;
     if (ending.kind !== "killed") survived += 1;
     bar(`${name}: mutants`, done, mutants.length, `, ${survived} not killed`);
+    if (options.json !== undefined)
+      appendFileSync(options.json, `${JSON.stringify({ mutant, ending })}\n`);
     return { mutant, ending };
   });
   const all = await Promise.all(tried);
@@ -143,8 +151,9 @@ async function main(args: string[]): Promise<number> {
     return 0;
   }
   const sample = wholeNumber(values.sample, 1);
-  const { only = "" } = values;
-  const options = { only, sample, whole: only === "" && sample === 1 };
+  const { only = "", json } = values;
+  const options = { only, sample, whole: only === "" && sample === 1, json };
+  if (json !== undefined) writeFileSync(json, "");
   const pool = openPool(wholeNumber(values.workers, availableParallelism()));
   const tried: Tried[] = [];
   try {
@@ -156,7 +165,6 @@ async function main(args: string[]): Promise<number> {
   } finally {
     pool.close();
   }
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(tried)}\n`);
   return conclude(tried, options);
 }
 

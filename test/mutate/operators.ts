@@ -71,8 +71,13 @@ const METHODS: Readonly<Record<string, string>> = {
   startsWith: "endsWith",
   endsWith: "startsWith",
 };
-/** Properties whose text is documentation: printed into documents, read by no code. */
-const DOCUMENTATION = new Set(["doc", "unit", "holder", "certifiedBy", "revocation"]);
+/** Properties that describe a field or a key: printed into documents, read by no code that is tried here. */
+const DOCUMENTATION = new Set([
+  ...["class", "tag", "doc", "unit"],
+  ...["holder", "certifiedBy", "revocation"],
+]);
+const isDocumentation = (node: AnyNode): boolean =>
+  node.type === "Property" && node.key.type === "Identifier" && DOCUMENTATION.has(node.key.name);
 
 /** The operator between two operands, as a change to another. */
 function between(
@@ -142,17 +147,22 @@ function unary(node: AnyNode): readonly Change[] {
   return [{ kind, from: start, to: argument.start, text: " " }];
 }
 
-/** Words in an error that is thrown, or of an assertion, are for whoever reads the log. */
-function isForReaders(place: Place): boolean {
-  const inError = place.above.some(
-    (node) =>
-      node.type === "NewExpression" &&
-      node.callee.type === "Identifier" &&
-      node.callee.name.endsWith("Error"),
+/** Words in an error that is thrown are for whoever reads the log; so are the names of schemas. */
+function isForReaders(node: AnyNode, { above }: Place): boolean {
+  const parent = above.at(-1);
+  if (parent === undefined) return false;
+  if (isDocumentation(parent)) return true;
+  if (parent.type === "CallExpression" && parent.callee.type === "Identifier")
+    return parent.callee.name === "struct" && parent.arguments[0] === node;
+  const inError = above.some(
+    (one) =>
+      one.type === "NewExpression" &&
+      one.callee.type === "Identifier" &&
+      one.callee.name.endsWith("Error"),
   );
-  const parent = place.above.at(-1);
-  const key = parent?.type === "Property" ? parent.key : undefined;
-  return inError || (key?.type === "Identifier" && DOCUMENTATION.has(key.name));
+  const text = node.type === "Literal" ? node.raw : "";
+  const words = node.type === "TemplateLiteral" ? node.quasis : [];
+  return inError && (text?.includes(" ") || words.some(({ value }) => value.raw.includes(" ")));
 }
 
 function isName(node: AnyNode, place: Place): boolean {
@@ -171,7 +181,7 @@ function literal(node: AnyNode, place: Place): readonly Change[] {
   if (typeof value === "bigint") return [replace("number", node, `${value + 1n}n`)];
   if (value instanceof RegExp) return anchors(node, value);
   if (typeof value !== "string") return [];
-  if (value.includes(" ") && isForReaders(place)) return [];
+  if (isForReaders(node, place)) return [];
   return [replace("text", node, value === "" ? '"mutant"' : '""')];
 }
 
@@ -183,9 +193,8 @@ function anchors(node: AnyNode, { source, flags }: RegExp): readonly Change[] {
 }
 
 function template(node: AnyNode, place: Place): readonly Change[] {
-  if (node.type !== "TemplateLiteral") return [];
-  const words = node.quasis.some(({ value }) => value.raw.includes(" "));
-  return words && isForReaders(place) ? [] : [replace("text", node, "``")];
+  if (node.type !== "TemplateLiteral" || isForReaders(node, place)) return [];
+  return [replace("text", node, "``")];
 }
 
 /** Emptied, and each row of it left out. */
@@ -203,8 +212,11 @@ function array(node: AnyNode): readonly Change[] {
 }
 
 function object(node: AnyNode): readonly Change[] {
-  const some = node.type === "ObjectExpression" && node.properties.length > 0;
-  return some ? [replace("object", node, "{}")] : [];
+  if (node.type !== "ObjectExpression" || node.properties.length === 0) return [];
+  const isDescription =
+    node.properties.some(isDocumentation) &&
+    node.properties.every((one) => one.type === "SpreadElement" || isDocumentation(one));
+  return isDescription ? [] : [replace("object", node, "{}")];
 }
 
 const isPlain = (node: AnyNode): boolean =>

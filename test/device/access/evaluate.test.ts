@@ -1,5 +1,13 @@
 /** Who may open what, when: each row says why. */
-import { type AccessFacts, evaluate, type Offer, type Reason } from "@kerbside/access";
+import {
+  type AccessFacts,
+  evaluate,
+  grantsOfCard,
+  grantsOfPhone,
+  type Offer,
+  REASONS,
+  type Reason,
+} from "@kerbside/access";
 import type { Grant, GrantAction } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -35,6 +43,7 @@ type Row = {
   readonly time?: AccessFacts["time"];
   readonly rental?: AccessFacts["rental"];
   readonly against?: readonly Reason[];
+  readonly booking?: string;
 };
 const listed = [{ grant: PHONE, from: "listed" }] as const;
 const held = [{ grant: PHONE, from: "held" }] as const;
@@ -150,6 +159,63 @@ const ROWS: readonly Row[] = [
     against: ["not_listed"],
   },
   {
+    why: "the doubt ends where it begins: it may be the very moment",
+    grants: listed,
+    time: at(FROM - 1000),
+    against: ["time_doubtful"],
+  },
+  { why: "certain from its beginning on", grants: listed, time: at(FROM + 1000) },
+  {
+    why: "certain no more as the doubt touches its end",
+    grants: listed,
+    time: at(TO - 1000),
+    against: ["time_doubtful"],
+  },
+  { why: "certain to the moment before", grants: listed, time: at(TO - 1001) },
+  { why: "brought along, in no rental that is lost", grants: listed, rental: LOST },
+  {
+    why: "listed is not held: the time counts in its own rental too",
+    grants: listed,
+    time: UNKNOWN,
+    rental: open("b-1"),
+    against: ["time_unknown"],
+  },
+  {
+    why: "its rental has ended: all that stands against it is told",
+    grants: held,
+    action: "trunk",
+    against: ["action_not_granted", "not_listed"],
+  },
+  {
+    why: "of two the likelier one is told of, the first first",
+    grants: [
+      { grant: { ...PHONE, booking: "b-9", toMs: FROM + 1 }, from: "listed" },
+      { grant: { ...PHONE, booking: "b-8", fromMs: TO }, from: "listed" },
+    ],
+    rental: open("b-8"),
+    against: ["not_yet"],
+    booking: "b-8",
+  },
+  {
+    why: "of two alike the first is told of",
+    grants: [
+      { grant: { ...PHONE, booking: "b-9", toMs: FROM + 1 }, from: "listed" },
+      { grant: { ...PHONE, booking: "b-8", fromMs: TO }, from: "listed" },
+    ],
+    against: ["over"],
+    booking: "b-9",
+  },
+  {
+    why: "of two the likelier one is told of, the second too",
+    grants: [
+      { grant: { ...PHONE, booking: "b-9", toMs: FROM + 1 }, from: "listed" },
+      { grant: { ...PHONE, booking: "b-8", fromMs: TO }, from: "listed" },
+    ],
+    rental: open("b-9"),
+    against: ["over"],
+    booking: "b-9",
+  },
+  {
     why: "one grant that holds is enough",
     grants: [{ grant: { ...PHONE, toMs: FROM + 1 }, from: "listed" }, ...listed],
   },
@@ -160,8 +226,54 @@ for (const row of ROWS) {
     const { grants, shown = "phone", action = "unlock", time = IN, rental = NONE } = row;
     const verdict = evaluate({ grants, shown, action }, { time, rental });
     assert.is(verdict.allowed, row.against === undefined);
-    if (!verdict.allowed) assert.equal(verdict.reasons, row.against);
+    if (verdict.allowed) return;
+    assert.equal(verdict.reasons, row.against);
+    if (row.booking !== undefined) assert.is(verdict.booking, row.booking);
   });
 }
+
+test("who is allowed is told by which grant, and where it stands", () => {
+  const offer: Offer = { grants: [...listed], shown: "phone", action: "unlock" };
+  assert.equal(evaluate(offer, { time: IN, rental: NONE }), {
+    allowed: true,
+    grant: PHONE,
+    from: "listed",
+  });
+});
+
+test("a phone and a card are found by what names them, and by nothing else", () => {
+  const other: Grant = { ...PHONE, phone: { publicKey: new Uint8Array(32).fill(1) } };
+  const CARD = card("never", false);
+  const all = [PHONE, other, CARD];
+  assert.equal(grantsOfPhone(all, new Uint8Array(32)), [PHONE]);
+  assert.equal(grantsOfCard(all, new Uint8Array(16)), [CARD]);
+  assert.equal(grantsOfCard(all, new Uint8Array(16).fill(1)), []);
+});
+
+test("each reason has its words", () => {
+  assert.equal(REASONS, {
+    not_listed: "The car has no grant for this card or phone.",
+    not_yet: "The grant has not begun.",
+    over: "The grant is over.",
+    time_unknown: "The car does not know the time, and opens no new rental until it does.",
+    time_doubtful: "The car cannot tell for certain that the grant is in force.",
+    action_not_granted: "The grant does not allow that.",
+    other_rental: "Somebody else is renting the car.",
+    uid_not_accepted: "The number alone of a card does not open this car.",
+    pin_wanted: "This card needs its PIN.",
+    pin_wrong: "The PIN is wrong.",
+    pin_blocked: "Too many wrong PINs: this grant takes none any more.",
+    wrong_key: "The card could not show that it is itself.",
+    try_later: "Too many failed tries: wait before the next.",
+    not_understood: "The card or phone did not say anything that could be understood.",
+    no_answer: "The card or phone was taken away too soon.",
+    not_this_challenge: "The phone did not answer the question that it was asked.",
+    carried_not_authentic: "The grant that the phone brought is not genuine.",
+    carried_other_car: "The grant that the phone brought is for another car or phone.",
+    carried_superseded:
+      "The car has a newer list, and the grant that the phone brought is not on it.",
+    storage: "The car could not record the try, and takes no PIN without that.",
+  });
+});
 
 test.run();

@@ -10,11 +10,13 @@ import { openTwoCopyFile, readTwoCopyFile } from "@kerbside/immobiliser";
 import {
   cryptoReady,
   type GrantList,
+  type Log,
   randomBytes,
   sealGrantList,
   signGrantList,
   signingKey,
   tenantId,
+  type VerifyKey,
   vehicleId,
   verifyKey,
 } from "@kerbside/protocol";
@@ -34,9 +36,21 @@ function sealed(version: number, change: Partial<GrantList> = {}, key = KEY): Ui
   return sealGrantList(CAR.publicKey, signGrantList(key, plain));
 }
 
-function store(file: KeptFile): GrantStore {
+function store(file: KeptFile, log: Log = silentLog): GrantStore {
   const grantKey = () => verifyKey(KEY.publicKey);
-  return new GrantStore({ address: ADDRESS, seed: SEED, grantKey, file, log: silentLog });
+  return new GrantStore({ address: ADDRESS, seed: SEED, grantKey, file, log });
+}
+
+function memory(content?: Uint8Array, damaged = false): KeptFile {
+  return { content, damaged, write: async () => undefined };
+}
+
+/** What is said to the log, a line each. */
+function written(): { readonly log: Log; readonly lines: string[] } {
+  const lines: string[] = [];
+  const write = (event: string, fields: object = {}): void =>
+    void lines.push(`${event} ${JSON.stringify(fields)}`);
+  return { lines, log: { info: write, warn: write, error: write } };
 }
 
 async function inFolder(work: (path: string) => Promise<void>): Promise<void> {
@@ -115,6 +129,89 @@ test("where the disk fails what was taken away is gone, and nothing is confirmed
   works = true;
   assert.equal(await grants.apply(list), { kind: "applied", version: 2, durable: true });
   assert.is(grants.confirmedVersion(), 2);
+});
+
+test("damage is told: of the file, of what is in it; what is read is in force as it stands", async () => {
+  assert.is(store(memory()).damaged, false, "there was nothing");
+  assert.is(store(memory(undefined, true)).damaged, true);
+  assert.is(store(memory(randomBytes(90))).damaged, true);
+  const list = { ...ADDRESS, version: 4, issuedAtMs: 1, cardIdKey: new Uint8Array(32), grants: [] };
+  const envelope = signGrantList(KEY, list);
+  const grants = store(memory(envelope));
+  assert.is(grants.damaged, false);
+  assert.equal(grants.list(), list);
+  assert.equal([grants.version(), grants.confirmedVersion()], [4, 4]);
+  const same = sealGrantList(CAR.publicKey, envelope);
+  assert.equal(await grants.apply(same), { kind: "unchanged", version: 4 });
+});
+
+test("after damage a list of any version is taken, and none of version 0 is taken for none", async () => {
+  const grants = store(memory(randomBytes(90)));
+  assert.equal(await grants.apply(sealed(0)), { kind: "applied", version: 0, durable: true });
+  assert.equal(await grants.apply(sealed(0, { issuedAtMs: 2 })), {
+    kind: "refused",
+    reason: "conflict",
+  });
+});
+
+test("one list after the other: the second is held against the first, however slow the disk", async () => {
+  const order: string[] = [];
+  const slow: KeptFile = {
+    ...memory(),
+    write: async () => {
+      order.push("begun");
+      await new Promise((resolve) => setImmediate(resolve));
+      order.push("done");
+    },
+  };
+  const grants = store(slow);
+  const both = await Promise.all([grants.apply(sealed(2)), grants.apply(sealed(3))]);
+  assert.equal(order, ["begun", "done", "begun", "done"]);
+  assert.equal(
+    both.map(({ kind }) => kind),
+    ["applied", "applied"],
+  );
+});
+
+test("without a key of the tenant no list is taken; what does not open is told from what is not signed", async () => {
+  const keyless = new GrantStore({
+    ...{ address: ADDRESS, seed: SEED, file: memory(), log: silentLog },
+    grantKey: () => undefined,
+  });
+  assert.equal(await keyless.apply(sealed(1)), { kind: "refused", reason: "no_key" });
+  const noise = sealGrantList(CAR.publicKey, randomBytes(40));
+  assert.equal(await store(memory()).apply(noise), { kind: "refused", reason: "malformed" });
+});
+
+test("refusals and a disk that fails are in the log", async () => {
+  const { log, lines } = written();
+  await store(memory(), log).apply(sealed(1, { vehicle: vehicleId("car-2") }));
+  assert.equal(lines, ['grants.refused {"reason":"other_car"}']);
+  const failing = { ...memory(), write: () => Promise.reject(new Error("EIO")) };
+  await store(failing, log).apply(sealed(1));
+  assert.is(lines.at(-1), "grants.not_kept {}");
+});
+
+test("a bug of ours is taken neither for damage nor for a bad list", async () => {
+  const bug = new TypeError("a bug");
+  const broken = {
+    get: () => {
+      throw bug;
+    },
+  };
+  const bytes = Object.defineProperty(randomBytes(9), "length", broken);
+  const isBug = (error: unknown): boolean => error === bug;
+  assert.throws(() => store(memory(bytes)), isBug);
+  const sound = verifyKey(KEY.publicKey);
+  const key: VerifyKey = Object.defineProperty({ ...sound }, "handle", broken);
+  const grants = new GrantStore({
+    ...{ address: ADDRESS, seed: SEED, file: memory(), log: silentLog },
+    grantKey: () => key,
+  });
+  await grants.apply(sealed(1)).then(
+    () => assert.unreachable(),
+    (error) => assert.ok(isBug(error)),
+  );
 });
 
 test("killed at any moment, a car has one whole list, and never an older one than it confirmed", () =>
