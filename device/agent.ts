@@ -112,7 +112,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const ignitionOn = (): boolean => car.store.read("Vehicle.LowVoltageSystemState").value === "ON";
   const onBusEvent = busFaults(clock, ignitionOn, emit);
   const { profile } = shelves.profile;
-  const car = startCar({ config, profile, clock, random, log, onBusEvent, ...wired });
+  const car = startCar({
+    ...{ config, profile, clock, random, log, onBusEvent, ...wired },
+    onGnssTime: (time) => entry.hintTime(time),
+  });
   const session = createSession(clock, random);
   const epochs = openEpochNumbers(join(config.dataDir, "epoch"), clock);
   const policy = await openPolicyStore(join(config.dataDir, "policy", "rental"), config);

@@ -6,6 +6,7 @@ import {
   type CompiledProfile,
   createSocketBus,
   createSocketCanBus,
+  type GnssTime,
   type SignalStore,
   startGnssReceiver,
   startObdPoller,
@@ -21,11 +22,19 @@ export type InputOptions = {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** What satellites say of the time: a hint, to be judged by whoever keeps it. */
+  readonly onGnssTime: (time: GnssTime) => void;
   readonly wires?: Wires;
 };
 
 /** The kernel passes on only what the profile asks for. */
-export function openBus({ config, profile, clock, random, wires }: InputOptions): CanBus {
+export function openBus({
+  config,
+  profile,
+  clock,
+  random,
+  wires,
+}: Omit<InputOptions, "onGnssTime">): CanBus {
   if (wires !== undefined) return wires.bus();
   const { bus } = config;
   switch (bus.driver) {
@@ -58,6 +67,7 @@ export function startInputs(options: InputOptions, bus: CanBus, store: SignalSto
           store,
           clock,
           random,
+          onTime: options.onGnssTime,
           onState: (state, reason) => log.info("gnss.state", { state, reason }),
         });
   return {

@@ -6,6 +6,7 @@ import {
   type BusEvent,
   type CompiledProfile,
   createSignalStore,
+  type GnssTime,
   type OutgoingFrame,
   type SignalStore,
 } from "@kerbside/can";
@@ -66,6 +67,7 @@ export type CarOptions = {
   readonly random: Random;
   readonly log: Log;
   readonly onBusEvent: (event: BusEvent) => void;
+  readonly onGnssTime: (time: GnssTime) => void;
   readonly wires?: Wires;
 };
 

@@ -14,6 +14,7 @@ import {
   openAccessRecord,
   ReaderDriver,
 } from "@kerbside/access";
+import type { GnssTime } from "@kerbside/can";
 import { openTwoCopyFile, serialLink } from "@kerbside/immobiliser";
 import type { Channel, Clock, EventTime, Log, NewEvent, Push, Random } from "@kerbside/protocol";
 import { type TimeReading, TrustedTime } from "@kerbside/time";
@@ -163,6 +164,11 @@ export class Entry {
 
   announces(): { readonly grantsVersion: number } {
     return { grantsVersion: this.#grants.confirmedVersion() };
+  }
+
+  /** Time from satellites: it counts only within what the cloud has signed. */
+  hintTime({ unixMs, bootMs, doubtMs }: GnssTime): void {
+    this.#time.hint("gnss", unixMs + this.#options.clock.bootMs() - bootMs, doubtMs);
   }
 
   /** The nonce of an announcement, which the cloud's time must name. */

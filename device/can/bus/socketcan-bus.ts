@@ -55,10 +55,14 @@ function spawnReceiver(
   gone: (reason: string) => void,
 ): Line {
   // An empty environment: the child has no use for anybody's secrets.
-  const child = spawn(process.execPath, [CHILD, name, JSON.stringify(filters)], {
-    env: {},
-    stdio: ["ignore", "ignore", "ignore", "pipe"],
-  });
+  const child = spawn(
+    process.execPath,
+    ["--single-threaded", "--max-semi-space-size=1", CHILD, name, JSON.stringify(filters)],
+    {
+      env: {},
+      stdio: ["ignore", "ignore", "ignore", "pipe"],
+    },
+  );
   const stream = child.stdio[3];
   if (!(stream instanceof Duplex)) throw new Error("the fourth pipe is no duplex stream");
   let reason = "";

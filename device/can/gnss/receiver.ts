@@ -26,6 +26,7 @@ export type GnssOptions = {
   readonly clock: Clock;
   readonly random: Pick<Random, "fraction">;
   readonly onFix?: (fix: Fix) => void;
+  /** With the first fix, then once in TIME_EVERY_MS. Of a position that jumped no time is told. */
   readonly onTime?: (time: GnssTime) => void;
   /** On each change. */
   readonly onState?: (state: ReceiverState, reason: string) => void;
@@ -46,6 +47,8 @@ const SILENT_MS = 5000;
 const STALE_MS = 3000;
 /** From the moment of a fix to its sentence's last byte at 9600 baud, at most. */
 const TIME_DOUBT_MS = 1000;
+/** No clock needs it more often, and a receiver that lies is to be warned of, not once a second. */
+const TIME_EVERY_MS = 60_000;
 const POSITION: readonly SignalName[] = [
   "Vehicle.CurrentLocation.Latitude",
   "Vehicle.CurrentLocation.Longitude",
@@ -69,6 +72,7 @@ class Receiver implements GnssReceiver {
   /** Which opening is the present one: what an older one still tells is not heard. */
   #opening = 0;
   #jumps = 0;
+  #toldTimeMs = Number.NEGATIVE_INFINITY;
   #counted = { sentences: 0, refused: 0 };
   #stopped = false;
 
@@ -179,7 +183,8 @@ class Receiver implements GnssReceiver {
       if (values[i] !== undefined) this.#options.store.put(name, values[i], fix.bootMs, STALE_MS);
     }
     this.#options.onFix?.(fix);
-    if (fix.timeMs === undefined) return;
+    if (fix.timeMs === undefined || fix.bootMs - this.#toldTimeMs < TIME_EVERY_MS) return;
+    this.#toldTimeMs = fix.bootMs;
     this.#options.onTime?.({ unixMs: fix.timeMs, bootMs: fix.bootMs, doubtMs: TIME_DOUBT_MS });
   }
 
