@@ -61,7 +61,7 @@ export const TARGETS: readonly Target[] = [
   {
     name: "segments",
     source: [
-      "shared/protocol/{column-check,lanes,segments}.ts",
+      "shared/protocol/{column-check,lanes,segment-message,segments}.ts",
       "cloud/ingest/{log-keys,segment}.ts",
     ],
     tests: [PROTOCOL_TESTS, "test/cloud/ingest/*.test.ts"],
