@@ -83,6 +83,11 @@ export function markErased(sql: Sql, person: string, nowMs: number): void {
     throw new ProtocolError("conflict", "person: is to be suspended before it is erased");
   const hold = sql.get("SELECT 1 FROM holds WHERE person = ? AND released_at_ms IS NULL", person);
   if (hold !== undefined) throw new ProtocolError("conflict", "person: a legal hold names it");
+  tombstone(sql, person, nowMs);
+}
+
+/** What is left of a person whose key is destroyed. */
+export function tombstone(sql: Sql, person: string, nowMs: number): void {
   sql.run(
     "UPDATE people SET state = 'erased', profile = x'', erased_at_ms = coalesce(erased_at_ms, ?) WHERE person = ?",
     nowMs,

@@ -3,6 +3,14 @@
  * vaults as sealed files; the registry of tenants with the platform's own tables; and the cache of a process.
  */
 export type { AuditReport } from "./audit-chain.ts";
+export {
+  BACKUP_SETS,
+  type BackupMade,
+  type BackupOptions,
+  type BackupSet,
+  listBackups,
+  makeBackup,
+} from "./backup.ts";
 export { createCache } from "./cache.ts";
 export {
   type Client,
@@ -31,6 +39,8 @@ export {
   type Tenant,
   type Tenants,
 } from "./registry.ts";
+export { keepReplica, openReplica, type Replica, type ReplicaRound } from "./replica.ts";
+export { type Restored, type RestoreOptions, restoreBackup } from "./restore.ts";
 export {
   type Alarm,
   openTenantStore,

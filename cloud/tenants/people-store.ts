@@ -12,6 +12,7 @@ import {
   INACTIVITY_DAYS_DEFAULT,
   KEY_BACKUP_DAYS_DEFAULT,
   markErased,
+  tombstone,
 } from "./erasure.ts";
 import {
   holdSubject,
@@ -45,6 +46,8 @@ export type Audited = <T>(entry: AuditEntry, change: (sql: Sql) => T) => T;
 export type PeopleTools = {
   /** What is to be done of erasures until then, soonest first (P-81). */
   readonly due: (untilMs: number, inactivityDays?: number) => Promise<readonly Due[]>;
+  /** Marks those as erased whose keys are destroyed, as after a restore of an older store. Returns how many. */
+  readonly eraseDestroyed: (audit: AuditEntry) => Promise<number>;
   /** Throws `conflict` before it may be certified. */
   readonly certifyErasure: (
     person: string,
@@ -130,6 +133,18 @@ function endings(
       audited({ ...audit, outcome: "asked" }, (sql) => markErased(sql, person, nowMs()));
       await destroyKeys(engine, person);
       audited(audit, () => undefined);
+    },
+    eraseDestroyed: async (audit) => {
+      const destroyed = new Set(engine.keys.destroyed("person:"));
+      let count = 0;
+      for (const person of destroyed) {
+        const state = readPerson(engine, person)?.state;
+        if (state === undefined || state === "erased") continue;
+        const entry = { ...audit, action: "person.erase", subject: `person:${person}` };
+        audited(entry, (sql) => tombstone(sql, person, nowMs()));
+        count += 1;
+      }
+      return count;
     },
     due: async (untilMs, inactivityDays = INACTIVITY_DAYS_DEFAULT) =>
       readDue(engine, inactivityDays).filter(({ dueAtMs }) => dueAtMs <= untilMs),

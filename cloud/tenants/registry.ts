@@ -76,6 +76,8 @@ export type Registry = Tenants & {
     audit: AuditEntry,
     change: (vaults: Pick<NewTenant, "vault" | "signerVault">) => Promise<T>,
   ) => Promise<T>;
+  /** The name of a tenant's directory. */
+  readonly directory: (id: TenantId) => string | undefined;
   /** Gives the token issuer what it needs to keep people's accounts in the tenant's store. Safe to be done again. */
   readonly admitIssuer: (id: TenantId, issuerKey: Uint8Array) => Promise<void>;
   /** Takes the tenant away with everything in its directory. Throws `not_found`. */
@@ -133,6 +135,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       createTenant(context, audited, { id, signerKey, audit, provision }),
     rotate: (id, signerKey, audit, change) =>
       rotateKeys(context, audited, { id, signerKey, audit }, change),
+    directory: (id) => directoryOf(context, id),
     admitIssuer: (id, issuerKey) => admitIssuer(context, id, issuerKey),
     remove: async (id, audit) => removeTenant(context, audited, id, audit),
   };

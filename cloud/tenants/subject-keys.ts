@@ -31,6 +31,8 @@ export type SubjectKeyFile = SubjectKeys & {
   readonly key: (subject: Subject) => SubjectKey;
   /** As `key`, but undefined where there is none any more or yet. */
   readonly existing: (subject: Subject) => SubjectKey | undefined;
+  /** What follows `prefix` in the names of subjects whose keys were destroyed. */
+  readonly destroyed: (prefix: "person:") => readonly string[];
 };
 
 type Row = { readonly transit: number; readonly wrapped: Uint8Array; readonly destroyed: number };
@@ -87,6 +89,15 @@ export function subjectKeyFile(
   return {
     key,
     existing,
+    destroyed: (prefix) =>
+      file
+        .read((sql) =>
+          sql.all<{ subject: string }>(
+            "SELECT subject FROM subject_keys WHERE destroyed_at_ms IS NOT NULL AND substr(subject, 1, length(?)) = ?",
+            ...[prefix, prefix],
+          ),
+        )
+        .map(({ subject }) => subject.slice(prefix.length)),
     seal: async (subject, plain, where) => key(subject).seal(plain, where),
     open: async (subject, sealed, where) => {
       const found = existing(subject);

@@ -1,0 +1,188 @@
+/**
+ * A live copy of one SQLite file (P-90), kept by shipping its write-ahead log. A read transaction keeps the log from
+ * being started anew while its frames are copied; what is copied is whole transactions, synchronized to the disk. Now and
+ * then writers wait for a moment, both sides take the log into the file, and it starts again from nothing.
+ *
+ * The copy of the file itself may be made while pages of it are being written: such pages stand in the log too, which is
+ * shipped from its beginning and put over them.
+ */
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { ProtocolError } from "@kerbside/protocol";
+import BetterSqlite3 from "better-sqlite3";
+import { BUSY_MS_MAX } from "./database.ts";
+import { syncDirectory } from "./files.ts";
+import { committed, readWalHeader, WAL_HEADER_BYTES, type WalHead } from "./wal-frames.ts";
+
+/** A longer log is taken into the file. */
+const LOG_BYTES_MAX: number = 8 * 1024 * 1024;
+/** Read at a time; more than the largest frame. */
+const READ_BYTES: number = 4 * 1024 * 1024;
+
+type Shipped = { readonly head: WalHead; readonly bytes: number };
+
+export type WalShipper = {
+  /** Brings the copy up to what was committed before the call. Returns the bytes shipped. Throws `storage_failed`. */
+  readonly step: () => number;
+  readonly close: () => void;
+};
+
+/** Makes a fresh copy at `target` and keeps it. Throws ProtocolError `storage_failed`. */
+export function shipWal(source: string, target: string): WalShipper {
+  const reader = open(source);
+  pin(reader);
+  try {
+    copyWhole(source, target);
+  } catch (error) {
+    reader.close();
+    throw error;
+  }
+  let shipped: Shipped | undefined;
+  /** What the file of the copy holds already of a log that is not there any more, or not yet any further. */
+  let taken: Shipped | undefined;
+  const step = (): number => {
+    const from = openIfThere(`${source}-wal`);
+    if (from === undefined) return 0;
+    try {
+      const head = headOf(from);
+      if (head === undefined) return 0;
+      if (taken !== undefined && isSame(taken.head, head) && fstatSync(from).size <= taken.bytes)
+        return 0;
+      taken = undefined;
+      if (shipped !== undefined && !isSame(shipped.head, head)) shipped = undefined;
+      const before = shipped?.bytes ?? 0;
+      shipped = append(from, `${target}-wal`, shipped ?? { head, bytes: WAL_HEADER_BYTES });
+      return shipped.bytes - before;
+    } finally {
+      closeSync(from);
+    }
+  };
+  /** While no writer is at work. Says whether the log was taken in as a whole. */
+  const fold = (): void => {
+    const writer = open(source);
+    try {
+      writer.exec("BEGIN IMMEDIATE");
+      step();
+      reader.exec("COMMIT");
+      if (takeIn(source)) {
+        takeIn(target);
+        taken = shipped;
+        shipped = undefined;
+      }
+      pin(reader);
+    } finally {
+      writer.close();
+    }
+  };
+  return {
+    step: () => {
+      const bytes = step();
+      if ((shipped?.bytes ?? 0) > LOG_BYTES_MAX) fold();
+      return bytes;
+    },
+    close: () => reader.close(),
+  };
+}
+
+function open(file: string): BetterSqlite3.Database {
+  const db = new BetterSqlite3(file, { timeout: BUSY_MS_MAX, fileMustExist: true });
+  db.pragma("synchronous = FULL");
+  // This side decides when the log is taken in.
+  db.pragma("wal_autocheckpoint = 0");
+  return db;
+}
+
+/** Begins to read, so that nobody starts the log anew. */
+function pin(reader: BetterSqlite3.Database): void {
+  reader.exec("BEGIN");
+  reader.prepare("SELECT count(*) FROM sqlite_schema").get();
+}
+
+function takeIn(file: string): boolean {
+  const db = open(file);
+  try {
+    const [result] = db.pragma("wal_checkpoint(PASSIVE)") as readonly {
+      readonly busy: number;
+      readonly log: number;
+      readonly checkpointed: number;
+    }[];
+    return result?.busy === 0 && result.log === result.checkpointed;
+  } finally {
+    db.close();
+  }
+}
+
+function copyWhole(source: string, target: string): void {
+  const next = `${target}.next`;
+  for (const name of [`${target}-wal`, `${target}-shm`, next]) rmSync(name, { force: true });
+  copyFileSync(source, next);
+  const handle = openSync(next, "r+");
+  fsyncSync(handle);
+  closeSync(handle);
+  renameSync(next, target);
+  syncDirectory(dirname(target));
+}
+
+function openIfThere(file: string): number | undefined {
+  return existsSync(file) ? openSync(file, "r") : undefined;
+}
+
+function headOf(from: number): WalHead | undefined {
+  const bytes = new Uint8Array(WAL_HEADER_BYTES);
+  return readSync(from, bytes, 0, bytes.length, 0) === bytes.length
+    ? readWalHeader(bytes)
+    : undefined;
+}
+
+function isSame(one: WalHead, other: WalHead): boolean {
+  return one.salts[0] === other.salts[0] && one.salts[1] === other.salts[1];
+}
+
+/** Appends what was committed since. A log that begins anew takes the place of the one before. */
+function append(from: number, target: string, shipped: Shipped): Shipped {
+  const begins = shipped.bytes === WAL_HEADER_BYTES;
+  const to = openSync(target, begins ? "w" : "r+", 0o600);
+  try {
+    let { head, bytes } = shipped;
+    if (begins) {
+      const header = new Uint8Array(WAL_HEADER_BYTES);
+      readSync(from, header, 0, header.length, 0);
+      writeSync(to, header, 0, header.length, 0);
+    }
+    // What an attempt that failed may have left.
+    ftruncateSync(to, bytes);
+    const buffer = new Uint8Array(READ_BYTES);
+    for (let room = buffer; ; ) {
+      const length = readSync(from, room, 0, room.length, bytes);
+      const good = committed(head, room.subarray(0, length));
+      if (good.length === 0) {
+        // One transaction that is longer than what was read.
+        if (length < room.length) break;
+        room = new Uint8Array(2 * room.length);
+        continue;
+      }
+      for (let at = 0; at < good.length; )
+        at += writeSync(to, room, at, good.length - at, bytes + at);
+      bytes += good.length;
+      head = good.head;
+    }
+    fsyncSync(to);
+    return { head, bytes };
+  } catch (cause) {
+    throw new ProtocolError("storage_failed", `${target}: cannot be written`, { cause });
+  } finally {
+    closeSync(to);
+  }
+}
