@@ -59,11 +59,7 @@ export async function startCar(options: {
     memoryLine(clock),
     memoryLine(clock),
   ];
-  let modem: Peer | undefined;
-  await modemLine.open((peer) => {
-    modem = peer;
-    return { data: () => undefined, closed: () => undefined };
-  });
+  const ring = await openModem(modemLine);
   let frames = 0;
   let unplugged = false;
   let isWaiting = false;
@@ -105,8 +101,7 @@ export async function startCar(options: {
     lock: lockLine,
     reader: readerLine,
     modem: modemLine,
-    // 3GPP TS 27.005 clause 3.4.1.
-    ring: () => modem?.write(utf8('\r\n+CMTI: "SM",1\r\n')),
+    ring,
     tap: (what) => reader.tap(what),
     frames: () => frames,
     view: () =>
@@ -117,26 +112,37 @@ export async function startCar(options: {
         lock,
         reader,
         bus: { clients: () => 1 },
-        modem: { message: () => 0 },
       }),
     act: (action) => {
       const outcome = simulation.act(action);
       return outcome.done ? undefined : outcome.why;
     },
-    drive: async (ms, kmhMax) => {
-      const end = await (simulation.runScript(bookingScript(ms, kmhMax)) ??
-        Promise.resolve(undefined));
-      if (end === undefined) return { done: false, why: "another drive goes on" };
-      if (end.value === "finished") return { done: true };
-      return {
-        done: false,
-        why: end.value === "failed" ? `${end.words}: ${end.why}` : "interrupted",
-      };
-    },
+    drive: (ms, kmhMax) => driven(simulation, ms, kmhMax),
     close: async () => {
       simulation.stop();
       await reader.close();
       await lock.close();
     },
+  };
+}
+
+/** A modem that only rings. */
+async function openModem(line: MemoryLine): Promise<() => void> {
+  let peer: Peer | undefined;
+  await line.open((connected) => {
+    peer = connected;
+    return { data: () => undefined, closed: () => undefined };
+  });
+  // 3GPP TS 27.005 clause 3.4.1.
+  return () => peer?.write(utf8('\r\n+CMTI: "SM",1\r\n'));
+}
+
+async function driven(simulation: Simulation, ms: number, kmhMax: number): Promise<DriveEnd> {
+  const end = await (simulation.runScript(bookingScript(ms, kmhMax)) ?? Promise.resolve(undefined));
+  if (end === undefined) return { done: false, why: "another drive goes on" };
+  if (end.value === "finished") return { done: true };
+  return {
+    done: false,
+    why: end.value === "failed" ? `${end.words}: ${end.why}` : "interrupted",
   };
 }

@@ -1,6 +1,7 @@
 /** Plays scenario files on stages of one kind, one after the other. */
 import { readFileSync } from "node:fs";
 import { loadScenario, type Played, play, type Stage, type StepResult } from "@kerbside/sim";
+import { realStage } from "./real-stage.ts";
 import { simulatedStage } from "./simulated-stage.ts";
 import { makeTemplate, type Template } from "./template.ts";
 
@@ -14,7 +15,7 @@ export type Runner = {
 export function createRunner(kind: StageKind, seed?: number): Runner {
   let template: Promise<Template> | undefined;
   const open = async (given: number | undefined): Promise<Stage> => {
-    if (kind === "real") throw new Error("not here yet");
+    if (kind === "real") return await realStage();
     template ??= makeTemplate();
     return await simulatedStage(await template, seed ?? given);
   };

@@ -185,9 +185,10 @@ class World implements SimulatedStage {
       module.loadDisk(kept);
       await this.#boot(module);
     } else {
-      const clone = module.cloneTo(join(this.#dir, "clone"), kept);
-      this.#clone = clone;
-      await this.#boot(clone);
+      // A second time: whoever has it starts it again.
+      await this.#clone?.stop();
+      this.#clone ??= module.cloneTo(join(this.#dir, "clone"), kept);
+      await this.#boot(this.#clone);
     }
   }
 

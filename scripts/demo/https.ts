@@ -10,7 +10,7 @@ export class ConnectionLost extends DemoError {}
 
 export type Answer = { readonly status: number; readonly body: unknown };
 export type Ask = {
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PATCH";
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON; a string is sent as it is, as a form. */
   readonly body?: unknown;

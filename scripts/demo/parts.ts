@@ -98,10 +98,11 @@ export type Sim = {
   readonly key: string;
 };
 
-/** Starts the car's body, engine and lock controller with the cockpit. */
+/** Starts the car's body, engine and lock controller with the cockpit. `more` are further words of its command line. */
 export function startSim(
   paths: Paths,
   port: number,
+  more: readonly string[] = [],
 ): { readonly program: Program; readonly up: Promise<Sim> } {
   if (!existsSync(paths.pairingKey)) {
     writeFileSync(paths.pairingKey, randomBytes(32).toString("hex"), { mode: 0o600 });
@@ -113,6 +114,7 @@ export function startSim(
       ...["drive", "--data", join(paths.data, "sim"), "--port", `${port}`, "--json"],
       ...["--tls-cert", join(tls, "server.pem"), "--tls-key", join(tls, "server.key")],
       ...["--pairing-key", paths.pairingKey],
+      ...more,
     ],
     paths.log("sim"),
   );

@@ -22,8 +22,8 @@ export type Io = {
 export type Command = {
   readonly usage: string;
   readonly words: string;
-  /** How many positional arguments it takes. */
-  readonly positionals: number;
+  /** How many positional arguments it takes: just so many, or at least. */
+  readonly positionals: number | { readonly min: number };
   readonly options: Readonly<Record<string, Option>>;
   /** Resolves with the exit status. Rejects with UsageError or with what went wrong, for people. */
   readonly run: (given: Given, io: Io) => Promise<0 | 1>;

@@ -48,6 +48,10 @@ export const driveCommand: Command = {
       value: "MIN-MAX",
       words: `how long bolts take (${TRAVEL.minMs}-${TRAVEL.maxMs})`,
     },
+    network: {
+      value: "HOST:PORT",
+      words: "where the mobile network leads that the module is to connect through",
+    },
     "bus-awake-s": {
       value: "N",
       words: "how long the bus of a car at rest stays awake (for ever)",
@@ -56,7 +60,11 @@ export const driveCommand: Command = {
   run: async (given, io) => {
     const drive = await startDrive({ ...optionsFrom(given), clock: io.clock, random: io.random });
     const { canPath, lockPath, readerPath, modemPath, cockpitPort, cockpitKeyFile } = drive;
-    const cockpit = cockpitPort === undefined ? {} : { https: cockpitPort, cockpitKeyFile };
+    const { networkPort } = drive;
+    const cockpit = {
+      ...(cockpitPort !== undefined && { https: cockpitPort, cockpitKeyFile }),
+      ...(networkPort !== undefined && { network: networkPort }),
+    };
     if (given.json)
       io.out(
         `${JSON.stringify({ ready: true, can: canPath, lock: lockPath, reader: readerPath, modem: modemPath, ...cockpit })}\n`,
@@ -65,6 +73,7 @@ export const driveCommand: Command = {
       io.out(
         `The car is ready.\n  bus       ${canPath}\n  lock      ${lockPath}\n  reader    ${readerPath}\n  modem     ${modemPath}\n`,
       );
+      if (networkPort !== undefined) io.out(`  network   localhost:${networkPort}\n`);
       if (cockpitPort !== undefined) {
         io.out(
           `  cockpit   https://localhost:${cockpitPort}/  (its key is in ${cockpitKeyFile})\n`,
@@ -91,6 +100,7 @@ function optionsFrom(given: Given): Omit<DriveOptions, "clock" | "random"> {
     ...(readerKeyFile !== undefined && { readerKeyFile }),
     ...(isSleeper && { busAwakeMs }),
     ...(cockpit !== undefined && { cockpit }),
+    ...networkFrom(given.options["network"]),
   };
 }
 
@@ -101,6 +111,14 @@ function cockpitFrom(given: Given): DriveOptions["cockpit"] {
   if (certificate === undefined || key === undefined)
     throw new UsageError("--tls-cert and --tls-key go together");
   return { port, certificate: readFileSync(certificate, "utf8"), key: readFileSync(key, "utf8") };
+}
+
+function networkFrom(text: string | undefined): Pick<DriveOptions, "network"> {
+  if (text === undefined) return {};
+  const [, host, port] = /^([a-z0-9.-]{1,253}):(\d{1,5})$/i.exec(text) ?? [];
+  if (host === undefined || !(Number(port) <= PORT_MAX))
+    throw new UsageError(`--network ${text}: expected HOST:PORT`);
+  return { network: { host, port: Number(port) } };
 }
 
 function travelFrom(text: string | undefined): Travel {

@@ -3,8 +3,13 @@ import { parseArgs } from "node:util";
 import { type Command, type Given, type Io, UsageError } from "./command.ts";
 import { driveCommand } from "./drive-command.ts";
 import { replayCommand } from "./replay-command.ts";
+import { scenarioCommand } from "./scenario-command.ts";
 
-const COMMANDS: Readonly<Record<string, Command>> = { drive: driveCommand, replay: replayCommand };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  drive: driveCommand,
+  scenario: scenarioCommand,
+  replay: replayCommand,
+};
 const PROGRAM = "kerbside-sim";
 const NAME_WIDTH = 22;
 
@@ -58,10 +63,13 @@ function given(command: Command, args: readonly string[]): Given {
       allowPositionals: true,
       strict: true,
     });
-    if (positionals.length !== command.positionals)
-      throw new Error(`expected ${command.positionals} arguments, got ${positionals.length}`);
-    const texts = Object.entries(values).filter(
-      (entry): entry is [string, string] => typeof entry[1] === "string",
+    const { positionals: wanted } = command;
+    const fits =
+      typeof wanted === "number" ? positionals.length === wanted : positionals.length >= wanted.min;
+    const words = typeof wanted === "number" ? `${wanted}` : `at least ${wanted.min}`;
+    if (!fits) throw new Error(`expected ${words} arguments, got ${positionals.length}`);
+    const texts = Object.entries(values).flatMap(([name, value]): [string, string][] =>
+      typeof value === "string" ? [[name, value]] : value === true ? [[name, ""]] : [],
     );
     return { positionals, options: Object.fromEntries(texts), json: values["json"] === true };
   } catch (error) {

@@ -4,6 +4,7 @@ import { type Check, isObject, numberIn, oneOf, problemIn } from "../car/fields.
 import { TOWN_MAP } from "../car/town.ts";
 import { bookingScript } from "../drive/script.ts";
 import { SPEED_MAX } from "../drive/simulation.ts";
+import { COVERAGES, type Coverage } from "../network/mobile-network.ts";
 import { parseTap } from "../reader/parse-tap.ts";
 import { framesView, stateView, type ViewParts } from "./view.ts";
 
@@ -48,6 +49,13 @@ export const ROUTES: Readonly<Record<string, Handler>> = {
     if (!wanted.ok) return malformed(wanted.problem);
     parts.simulation.resetController();
     return state(parts);
+  },
+  "POST /api/network": ({ network }, body) => {
+    const wanted = read<{ coverage: Coverage }>({ coverage: oneOf(COVERAGES) }, body);
+    if (!wanted.ok) return malformed(wanted.problem);
+    if (network === undefined) return refused("no network of ours is between module and cloud");
+    network.setCoverage(wanted.value.coverage);
+    return ok({ coverage: network.coverage(), ...network.counts() });
   },
   "POST /api/tap": tap,
   // The whole of an SMS gateway: whoever it is for, this car's modem gets it.

@@ -9,6 +9,7 @@ import { allLocked } from "../car/step.ts";
 import type { Simulation } from "../drive/simulation.ts";
 import type { LockEndpoint } from "../lock/endpoint.ts";
 import type { Modem } from "../modem/modem.ts";
+import type { MobileNetwork } from "../network/mobile-network.ts";
 import type { Reader } from "../reader/reader.ts";
 import type { Surroundings } from "../world.ts";
 
@@ -20,6 +21,7 @@ export type ViewParts = {
   readonly lock: Pick<LockEndpoint, "state">;
   readonly reader: Pick<Reader, "state" | "shown" | "tap">;
   readonly modem: Pick<Modem, "message">;
+  readonly network?: MobileNetwork | undefined;
 };
 
 /** Everything but the frames. Numbers are rounded to what can be read off a dial. */

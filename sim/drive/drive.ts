@@ -11,6 +11,7 @@ import { type Cockpit, serveCockpit } from "../cockpit/server.ts";
 import { isAwake, NEW_MEMORY } from "../lock/controller.ts";
 import { type LockEndpoint, serveLock } from "../lock/endpoint.ts";
 import { type Modem, serveModem } from "../modem/modem.ts";
+import { type MobileNetwork, openNetwork } from "../network/mobile-network.ts";
 import { type Reader, serveReader } from "../reader/reader.ts";
 import { newWorld, type Surroundings, type Travel, type World } from "../world.ts";
 import { readKey, readOrMakeKey } from "./keys.ts";
@@ -30,8 +31,10 @@ export type DriveOptions = {
   readonly busAwakeMs?: number;
   /** The cockpit opens only with a certificate: there is no plaintext form of it. */
   readonly cockpit?: { readonly port: number; readonly certificate: string; readonly key: string };
+  /** Where the mobile network leads that the module's connection goes through; left out, there is none of ours. */
+  readonly network?: { readonly host: string; readonly port: number };
   readonly clock: Clock;
-  readonly random: Pick<Random, "bytes">;
+  readonly random: Random;
 };
 
 export type Drive = {
@@ -44,6 +47,8 @@ export type Drive = {
   readonly message: Modem["message"];
   readonly cockpitKeyFile: string;
   readonly cockpitPort: number | undefined;
+  /** Where the module connects to instead of the broker. */
+  readonly networkPort: number | undefined;
   /** Saves the car and closes everything. */
   readonly close: () => Promise<void>;
 };
@@ -83,6 +88,8 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
     open.push(reader);
     const modem = await serveModem(modemPath);
     open.push(modem);
+    const network = await openMobileNetwork(options);
+    if (network !== undefined) open.push(network);
     const simulation = new Simulation({
       world: newWorld(saved.car, saved.memory),
       around,
@@ -102,7 +109,7 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
     });
     open.push(diagnosis);
     const page = await openCockpit(cockpit, {
-      ...{ simulation, bus, lock, reader, modem, units, around, clock },
+      ...{ simulation, bus, lock, reader, modem, units, around, clock, network },
       key: cockpitKey,
     });
     if (page !== undefined) open.push(page);
@@ -116,6 +123,7 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       message: modem.message,
       cockpitKeyFile: at("cockpit.key"),
       cockpitPort: page?.port,
+      networkPort: network?.port,
       close: async () => {
         simulation.stop();
         await closeAll(open);
@@ -145,6 +153,14 @@ function openReader(
 ): Promise<Reader> {
   const pairingKey = keyAt(readerKeyFile, at("reader.key"));
   return serveReader({ path: at("reader.sock"), pairingKey, clock, random });
+}
+
+async function openMobileNetwork({
+  network,
+  clock,
+  random,
+}: DriveOptions): Promise<MobileNetwork | undefined> {
+  return network === undefined ? undefined : await openNetwork({ to: network, clock, random });
 }
 
 async function closeAll(open: readonly { close: () => Promise<void> }[]): Promise<void> {

@@ -3,7 +3,7 @@ import { ACTIONS, EVENT_KINDS } from "@kerbside/protocol";
 import { Compile } from "typebox/compile";
 import { type Document, isNode, LineCounter, parseDocument } from "yaml";
 import { parseAction } from "../car/actions.ts";
-import { durationMs } from "./duration.ts";
+import { DURATION_PATTERN, durationMs } from "./duration.ts";
 import { DEED_NAMES, deedOf, type Expectation, type Scenario, ScenarioSchema } from "./schema.ts";
 
 export type Problem = { readonly line: number; readonly message: string };
@@ -64,7 +64,11 @@ function schemaProblems(value: unknown, where: Where): Problem[] {
     const more =
       error.keyword === "additionalProperties" ? ` (${JSON.stringify(error.params)})` : "";
     const place = path.join(".") || "the file";
-    const message = `${place}: ${error.message}${more}`;
+    // Alternatives and unknown names say so themselves.
+    if (error.keyword === "anyOf" || error.keyword === "boolean") continue;
+    const isTime = error.keyword === "pattern" && String(error.params.pattern) === DURATION_PATTERN;
+    const words = isTime ? "expected a time such as 90s or 1h30m, or seconds" : error.message;
+    const message = `${place}: ${words}${more}`;
     if (seen.has(message) || problems.length >= PROBLEMS_MAX) continue;
     seen.add(message);
     problems.push({ line, message });

@@ -24,9 +24,10 @@ export function playedText(played: Played, all: boolean): string {
   return [head, ...told.map(stepLine), ...more].join("\n");
 }
 
-export function summaryText(all: readonly Played[]): string {
+/** `asked`: how many were to be played. */
+export function summaryText(all: readonly Played[], asked: number): string {
   const held = all.filter((one) => one.held).length;
-  return `${held} of ${all.length} scenarios held`;
+  return `${held} of ${asked} scenarios held`;
 }
 
 function escaped(text: string): string {
