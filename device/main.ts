@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { runBuffer } from "@kerbside/buffer";
 import { ProfileError, runCan, runProfile } from "@kerbside/can";
+import { runFlow } from "@kerbside/flows";
 import { type Clock, ProtocolError, systemClock, systemRandom } from "@kerbside/protocol";
 import { loadIdentity } from "@kerbside/uplink";
 import { accessLines, accessListing } from "./access-list.ts";
@@ -104,6 +105,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     usage: "profile check FILE…",
     words: "check vehicle profiles",
     run: async (args) => runProfile(args, CAN_IO),
+  },
+  flow: {
+    usage: "flow check FILE…",
+    words: "check operators' own rules",
+    run: async (args) => runFlow(args, BUFFER_IO),
   },
   lock: {
     usage: "lock status --config FILE",

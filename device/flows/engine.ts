@@ -1,6 +1,6 @@
 /**
  * Runs inside the cage: Node-RED without editor, network nodes or files, fed over one pipe and heard over another. It
- * is not trusted with anything, and imports nothing of ours at run time: there is nothing of ours in the cage.
+ * is not trusted with anything, and imports no other package of ours: they are not in the cage.
  */
 import { EventEmitter } from "node:events";
 import { createRequire } from "node:module";
@@ -8,6 +8,7 @@ import { Socket } from "node:net";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ToCage } from "./lines.ts";
+import { EXCLUDED_NODES } from "./node-types.ts";
 
 /** What the runtime and its helper offer, as far as it is used here. */
 type NodeRed = {
@@ -27,12 +28,6 @@ export type Kerbside = {
 
 const AGENT_FD = 3;
 const NODES_MAX = 2000;
-/** Core nodes that have no place in a car; Node-RED does not load them. */
-const EXCLUDED = [
-  ...["90-exec.js", "80-template.js", "10-file.js", "23-watch.js", "05-tls.js", "10-mqtt.js"],
-  ...["06-httpproxy.js", "21-httpin.js", "21-httprequest.js", "22-websocket.js", "31-tcpin.js"],
-  ...["32-udp.js", "70-CSV.js", "70-HTML.js", "70-XML.js", "70-YAML.js", "91-global-config.js"],
-];
 
 const require = createRequire(import.meta.url);
 const agent = new Socket({ fd: AGENT_FD, readable: false, writable: true });
@@ -79,7 +74,7 @@ function settingsFor(nodes: readonly unknown[], kerbside: Kerbside): object {
     storageModule: storageOf(nodes),
     coreNodesDir: dirname(require.resolve("@node-red/nodes")),
     nodesDir: fileURLToPath(palette()),
-    nodesExcludes: EXCLUDED,
+    nodesExcludes: EXCLUDED_NODES,
     userDir: home,
     logging: { console: { level: "off", metrics: false, audit: false } },
     functionExternalModules: false,

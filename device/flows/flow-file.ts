@@ -5,6 +5,7 @@
 import { isSignalName, ProtocolError, type SignalName } from "@kerbside/protocol";
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
+import { EVENT_OUT, NODE_TYPES, SIGNAL_IN } from "./node-types.ts";
 
 /** What one message to a car may carry, and some room for its envelope. */
 export const FLOW_BYTES_MAX: number = 252 * 1024;
@@ -83,24 +84,6 @@ export type FlowFile = Omit<Static<typeof flowSchema>, "signals"> & {
 export type FlowEvent = FlowFile["events"][number];
 export type FlowField = Static<typeof fieldSchema>;
 export type FlowNode = FlowFile["nodes"][number];
-
-/** Our own nodes, as the palette names them. */
-export const SIGNAL_IN = "kerbside-signal-in";
-export const EVENT_OUT = "kerbside-event-out";
-
-/**
- * The node types a flow may be made of. Nodes for files, processes and the network are not among them: they could do
- * nothing in the cage, and whoever draws a rule should hear that before it is in a car.
- */
-export const NODE_TYPES: ReadonlySet<string> = new Set([
-  SIGNAL_IN,
-  EVENT_OUT,
-  "kerbside-geofence",
-  "kerbside-trip",
-  ...["tab", "group", "comment", "junction", "inject", "debug", "complete", "catch", "status"],
-  ...["link in", "link out", "link call", "function", "switch", "change", "range", "delay"],
-  ...["trigger", "rbe", "split", "join", "sort", "batch", "json"],
-]);
 
 const validator = Compile(flowSchema);
 const isDocument = (value: unknown): value is Static<typeof flowSchema> => validator.Check(value);

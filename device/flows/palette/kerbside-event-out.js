@@ -5,9 +5,10 @@ module.exports = (RED) => {
     RED.nodes.createNode(this, config);
     let count = 0;
     this.on("input", (msg, _send, done) => {
-      RED.settings.kerbside.propose(this.id, config.event, msg.payload);
+      // The editor says what a car would do with it; in a car nobody is there to read that.
+      const said = RED.settings.kerbside.propose(this.id, config.event, msg.payload);
       count += 1;
-      this.status({ fill: "blue", shape: "dot", text: `${count} proposed` });
+      this.status({ fill: "blue", shape: "dot", text: said ?? `${count} proposed` });
       done();
     });
   });

@@ -1,7 +1,6 @@
-import { type FlowFile, parseFlow } from "@kerbside/flows";
+import { EVENTS_PER_MINUTE_MAX, type FlowFile, Judge, parseFlow } from "@kerbside/flows";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { EVENTS_PER_MINUTE_MAX, Judge } from "../../../device/flows/proposals.ts";
 import { bytesOf, flowOf } from "./support.ts";
 
 const flow = (perHourMax: number, name = "f"): FlowFile =>
