@@ -56,7 +56,6 @@ export class CanLockDriver implements LockPort {
           break;
         }
       }
-      this.#gate.close();
       return await this.#watch(action);
     } finally {
       this.#gate.close();

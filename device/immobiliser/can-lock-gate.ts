@@ -41,12 +41,9 @@ export function crc8J1850(bytes: Iterable<number>): number {
 
 /** The frame as it goes out with this count. Pure. */
 export function canLockFrame(row: CanLockFrame, count: number): CanLockSend {
-  const data = Uint8Array.from(row.data);
   const { counter, checksum, id, ext } = row;
-  if (counter !== undefined) {
-    const value = (count % 2 ** counter.bits) << counter.shift;
-    data[counter.byte] = (data[counter.byte] ?? 0) | value;
-  }
+  const value = counter === undefined ? 0 : (count % 2 ** counter.bits) << counter.shift;
+  const data = row.data.map((byte, at) => (at === counter?.byte ? byte | value : byte));
   if (checksum !== undefined) {
     const others = data.filter((_, at) => at !== checksum.byte);
     data[checksum.byte] =
@@ -71,9 +68,10 @@ export class CanLockGate {
   /** Throws RangeError where counter or checksum of a row lie outside its bytes: it would go out without them. */
   constructor(locking: CanLocking) {
     for (const { data, counter, checksum } of Object.values(locking.actions)) {
-      const last = Math.max(counter?.byte ?? 0, checksum?.byte ?? 0);
-      const bits = (counter?.shift ?? 0) + (counter?.bits ?? 0);
-      if (last >= data.length || bits > 8) {
+      const isOutside = [counter, checksum].some(
+        (at) => at !== undefined && at.byte >= data.length,
+      );
+      if (isOutside || (counter !== undefined && counter.shift + counter.bits > 8)) {
         throw new RangeError(`locking by CAN: counter or checksum outside of ${data.length} bytes`);
       }
     }
@@ -97,15 +95,18 @@ export class CanLockGate {
   /** The next frame of the open row; undefined while it is closed. */
   next(): CanLockSend | undefined {
     const opened = this.#opened;
-    return opened && canLockFrame(opened.row, this.#counts.get(opened.row) ?? 0);
+    return opened && this.#nextOf(opened.row);
+  }
+
+  #nextOf(row: CanLockFrame): CanLockSend {
+    return canLockFrame(row, this.#counts.get(row) ?? 0);
   }
 
   /** Judges a frame about to be sent, and counts it where it is allowed. */
   pass(frame: CanLockSend, nowMs: number): GateVerdict {
     const opened = this.#opened;
-    const expected = this.next();
-    if (opened === undefined || expected === undefined) return { allowed: false, reason: "closed" };
-    if (!isSame(frame, expected)) return { allowed: false, reason: "not_listed" };
+    if (opened === undefined) return { allowed: false, reason: "closed" };
+    if (!isSame(frame, this.#nextOf(opened.row))) return { allowed: false, reason: "not_listed" };
     if (opened.left === 0) return { allowed: false, reason: "spent" };
     if (nowMs < opened.notBeforeMs) return { allowed: false, reason: "too_soon" };
     opened.left -= 1;

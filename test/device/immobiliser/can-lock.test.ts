@@ -52,6 +52,12 @@ test("counter and checksum go where the row says, and the count wraps", () => {
   const unlock = LOCKING.actions.unlock;
   assert.ok(unlock !== undefined);
   assert.equal(canLockFrame(unlock, 3).data, Uint8Array.of(2, 2));
+  const low = { ...unlock, counter: { byte: 0, shift: 1, bits: 3 } };
+  assert.equal(
+    [0, 1, 7, 8, 9].map((count) => canLockFrame(low, count).data[0]),
+    [2, 2, 14, 2, 2],
+    "what the row has there stays",
+  );
 });
 
 test("the gate: closed, not listed, too soon, spent, and every flipped bit", () => {
@@ -72,6 +78,7 @@ test("the gate: closed, not listed, too soon, spent, and every flipped bit", () 
     { ...first, id: 0x2a1 },
     { ...first, ext: true },
     { ...first, data: first.data.subarray(1) },
+    { ...first, data: first.data.subarray(0, 3) },
     { ...first, data: Uint8Array.of(...first.data, 0) },
     canLockFrame(row, 1),
   ];
@@ -102,6 +109,7 @@ type Bench = {
   readonly sent: { readonly atMs: number; readonly frame: CanLockSend }[];
   sensed: LockSensed;
   taken: boolean;
+  readonly logged: string[];
 };
 function bench(): Bench {
   const clock = manualClock();
@@ -111,6 +119,7 @@ function bench(): Bench {
     sent,
     sensed: UNLOCKED,
     taken: true,
+    logged: [],
     driver: new CanLockDriver({
       locking: LOCKING,
       send: (frame) => {
@@ -119,7 +128,7 @@ function bench(): Bench {
       },
       sensed: () => b.sensed,
       clock,
-      log: silentLog,
+      log: { ...silentLog, warn: (event) => b.logged.push(event) },
     }),
   };
   return b;
@@ -153,12 +162,20 @@ test("a lock: the row's frames in their period, then what the car shows", async 
   assert.is(verdictOf("lock", actuated).status, "executed");
   assert.is(b.sent.length, 4);
   assert.equal(b.driver.report(), LOCKED);
+  assert.equal(b.logged, [], "nothing was tried that the gate refuses");
 });
 
 test("a car that shows nothing new was not locked", async () => {
   const b = bench();
-  const done = b.driver.actuate("lock");
-  await pass(b.clock, 2000);
+  let ended = false;
+  const done = b.driver.actuate("lock").then((actuated) => {
+    ended = true;
+    return actuated;
+  });
+  await pass(b.clock, 150 + 1490);
+  assert.is(ended, false, "looked at until the end of its time");
+  await pass(b.clock, 10);
+  assert.is(ended, true);
   const actuated = await done;
   assert.is(actuated.outcome, "no_travel");
   assert.is(verdictOf("lock", actuated).status, "refused");
@@ -198,8 +215,10 @@ test("stopped in mid-burst it sends nothing more", async () => {
   const done = b.driver.actuate("lock");
   await pass(b.clock, 60);
   b.driver.stop();
-  await pass(b.clock, 2000);
+  await pass(b.clock, 50);
   assert.is((await done).outcome, "no_answer");
+  assert.equal(b.logged, []);
+  await pass(b.clock, 2000);
   assert.is(b.sent.length, 2);
   assert.is((await b.driver.actuate("lock")).outcome, "not_sent");
 });
@@ -231,15 +250,23 @@ test("a row whose counter or checksum lies outside its bytes is no rule", () => 
   for (const bad of [
     { ...row, counter: { byte: 1, shift: 0, bits: 4 } },
     { ...row, counter: { byte: 0, shift: 5, bits: 4 } },
+    { ...row, checksum: { byte: 1, kind: "xor8" as const } },
     { ...row, checksum: { byte: 8, kind: "xor8" as const } },
   ]) {
     assert.throws(() => new CanLockGate({ sensedWithinMs: 1, actions: { lock: bad } }), /outside/);
-    assert.is(canLockFrame(bad, 1).data.length, 1);
   }
+  const counter = { byte: 0, shift: 4, bits: 4 };
+  for (const good of [
+    row,
+    { ...row, counter },
+    { ...row, checksum: { byte: 0, kind: "xor8" } as const },
+  ])
+    new CanLockGate({ sensedWithinMs: 1, actions: { lock: good } });
 });
 
 test("a clock that stands still lets no second frame out: the gate has the last word", async () => {
   const sent: CanLockSend[] = [];
+  const logged: string[] = [];
   const driver = new CanLockDriver({
     locking: LOCKING,
     send: (frame) => sent.push(frame) > 0,
@@ -252,10 +279,14 @@ test("a clock that stands still lets no second frame out: the gate has the last 
         return { cancel: () => undefined };
       },
     },
-    log: silentLog,
+    log: {
+      ...silentLog,
+      warn: (event, fields) => logged.push(`${event} ${JSON.stringify(fields)}`),
+    },
   });
   await driver.actuate("lock");
   assert.is(sent.length, 1);
+  assert.equal(logged, ['lock.frame_refused {"reason":"too_soon"}'], "and is not asked again");
 });
 
 test.run();
