@@ -18,15 +18,20 @@ export const DBC_TEXT: string = `VERSION ""\n\nNS_ :\n\nBS_:\n\nBU_: A\n\n${Arra
 
 export type BenchFrame = { readonly id: number; readonly data: Uint8Array };
 
-/** The same frames on every run: a linear congruential generator (Numerical Recipes). */
-export function benchFrames(): BenchFrame[] {
-  let state = 1;
+/** The same bytes on every run: a linear congruential generator (Numerical Recipes), its upper bits. */
+export function payloadsOf(seed: number): (length: number) => Uint8Array {
+  let state = seed;
   const next = (): number => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state >>> 24;
   };
+  return (length) => Uint8Array.from({ length }, next);
+}
+
+export function benchFrames(): BenchFrame[] {
+  const payload = payloadsOf(1);
   return Array.from({ length: FRAMES }, (_, i) => ({
     id: FIRST_ID + (i % MESSAGES),
-    data: Uint8Array.from({ length: 8 }, next),
+    data: payload(8),
   }));
 }

@@ -1,5 +1,12 @@
 /** What the signal store adds to decoding: quality, change detection, subscribers. */
-import { type BusFrame, compileDbc, createSignalStore, loadProfile, parseDbc } from "@kerbside/can";
+import {
+  type BusFrame,
+  type CompiledProfile,
+  compileDbc,
+  createSignalStore,
+  loadProfile,
+  parseDbc,
+} from "@kerbside/can";
 import { systemClock } from "@kerbside/protocol";
 import { type Row, takeTurns } from "../benchmark.ts";
 import { benchFrames, FIRST_ID } from "./frames.ts";
@@ -69,6 +76,12 @@ const PROFILE: string = JSON.stringify({
   limits: {},
 });
 
+/** A car of four messages, all of whose signals are leaves. */
+export function benchProfile(): CompiledProfile {
+  const bytes = Buffer.from(DBC_TEXT);
+  return loadProfile({ file: "bench", json: PROFILE, dbc: () => bytes });
+}
+
 const BATCH_FRAMES = 64;
 
 function batchesOf(frames: readonly BusFrame[]): BusFrame[][] {
@@ -104,14 +117,15 @@ function payloads(allNew: boolean): Uint8Array[] {
  * looks at each change also pays for the objects that are then built.
  */
 export async function storeAgainstDecoding(allNew: boolean): Promise<Row> {
-  const bytes = Buffer.from(DBC_TEXT);
-  const profile = loadProfile({ file: "bench", json: PROFILE, dbc: () => bytes });
-  const store = createSignalStore({ profile, clock: systemClock(() => performance.now()) });
+  const store = createSignalStore({
+    profile: benchProfile(),
+    clock: systemClock(() => performance.now()),
+  });
   let changes = 0;
   store.subscribe((some) => {
     changes += some.size;
   });
-  const dbc = compileDbc(parseDbc(bytes));
+  const dbc = compileDbc(parseDbc(DBC_TEXT));
   const frames = payloads(allNew).map(
     (data, i): BusFrame => ({
       timeUs: i,
