@@ -87,18 +87,18 @@ export async function openTwoCopyFile(
   // "a+" never truncates; "r+" then writes in place.
   for (const suffix of SUFFIXES) await (await open(path + suffix, "a+", 0o600)).close();
   await syncFolder(dirname(path));
-  const handles = await Promise.all(SUFFIXES.map((suffix) => open(path + suffix, "r+")));
+  const [a, b] = SUFFIXES;
+  const handles = await Promise.all([open(path + a, "r+"), open(path + b, "r+")]);
   let sequence = newest?.sequence ?? 0;
-  let turn = newest === undefined ? 0 : 1 - copies.indexOf(newest);
+  let turn: 0 | 1 = newest !== undefined && newest === copies[0] ? 1 : 0;
   let last: Promise<unknown> = Promise.resolve();
   const writeNow = async (content: Uint8Array): Promise<void> => {
     const handle = handles[turn];
-    if (handle === undefined) throw new Error("two copies, two handles");
     const bytes = frame({ sequence: sequence + 1, content });
     await handle.write(bytes, 0, bytes.length, 0);
     await handle.datasync();
     sequence += 1;
-    turn = 1 - turn;
+    turn = turn === 0 ? 1 : 0;
   };
   return {
     content: newest?.content,
