@@ -192,10 +192,12 @@ function lineOf(
     dir: identityDir(config),
     ...{ identity, url: config.enrolment.url, clock, random, log },
     latestMs: () => entry.latestMs(),
+    judge: entry.judge,
   });
   const { tls, doubted: onFailed } = certificate;
+  const { judge } = entry;
   const make = (keepaliveS: number): Transport =>
-    mqttTransport({ address, ...broker, tls, onFailed, clock, keepaliveS });
+    mqttTransport({ address, ...broker, tls, judge, onFailed, clock, keepaliveS });
   return { make, certificate };
 }
 

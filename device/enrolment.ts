@@ -2,8 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, type Log, ProtocolError, type Random } from "@kerbside/protocol";
+import { type CertificateLife, type CertificateVerdict, judgeCertificate } from "@kerbside/time";
 import { enrol, type Identity, loadIdentity } from "@kerbside/uplink";
 import type { AgentConfig } from "./config.ts";
+import { AGENT_BUILT_MS } from "./version.ts";
 
 const RETRY_MS_MIN = 1000;
 const RETRY_MS_MAX = 60_000;
@@ -32,7 +34,8 @@ export async function joinTenant(options: JoinOptions): Promise<Identity> {
   for (let pauseMs = RETRY_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, RETRY_MS_MAX)) {
     signal.throwIfAborted();
     try {
-      const identity = await enrol({ dir, address, url: config.enrolment.url, ca, token });
+      const { url } = config.enrolment;
+      const identity = await enrol({ dir, address, url, ca, token, judge: firstContact });
       log.info("enrolment.done", {});
       return identity;
     } catch (error) {
@@ -41,6 +44,14 @@ export async function joinTenant(options: JoinOptions): Promise<Identity> {
       await pause(options, pauseMs);
     }
   }
+}
+
+/**
+ * At first contact no time is trusted yet, and the module may have booted in 1970: only what ended before this version
+ * was made is certainly over.
+ */
+function firstContact(life: CertificateLife): CertificateVerdict {
+  return judgeCertificate(life, { value: "unknown", floorMs: AGENT_BUILT_MS });
 }
 
 /** Where the car's keys and certificates are. */

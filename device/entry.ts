@@ -17,7 +17,13 @@ import {
 import type { GnssTime } from "@kerbside/can";
 import { openTwoCopyFile, serialLink } from "@kerbside/immobiliser";
 import type { Channel, Clock, EventTime, Log, NewEvent, Push, Random } from "@kerbside/protocol";
-import { type TimeReading, TrustedTime } from "@kerbside/time";
+import {
+  type CertificateLife,
+  type CertificateVerdict,
+  judgeCertificate,
+  type TimeReading,
+  TrustedTime,
+} from "@kerbside/time";
 import type { Identity } from "@kerbside/uplink";
 import type { AgentConfig } from "./config.ts";
 import { moduleIdOf, readPairingKey } from "./lock-hardware.ts";
@@ -144,6 +150,10 @@ export class Entry {
     const reading = this.#time.read();
     return reading.value === "known" ? reading.wallMs - reading.doubtMs : reading.floorMs;
   }
+
+  /** Whether a server's certificate is in force, by the time that the car trusts. */
+  readonly judge = (life: CertificateLife): CertificateVerdict =>
+    judgeCertificate(life, this.#time.read());
 
   /** When the next booking begins that the car knows of, on the boot clock, but for the one whose rental is open. */
   nextBookingMs(open: string | undefined): number | undefined {

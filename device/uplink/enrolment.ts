@@ -27,6 +27,7 @@ import {
   SEED_FILE,
   TLS_KEY_FILE,
 } from "./identity.ts";
+import type { JudgeLife } from "./server-trust.ts";
 
 export type EnrolmentConfig = {
   readonly dir: string;
@@ -37,6 +38,8 @@ export type EnrolmentConfig = {
   readonly ca: string;
   /** One-time, secret. */
   readonly token: string;
+  /** Whether the server's certificates are in force now; left out, the machine's clock judges. */
+  readonly judge?: JudgeLife;
 };
 
 const SEED_BYTES = 32;
@@ -63,8 +66,8 @@ export async function enrol(config: EnrolmentConfig): Promise<Identity> {
     signingKeyProof: base64url(provePossession(key, address, csr)),
   };
   const what = "enrolment";
-  const { url, ca } = config;
-  const said = await post({ url, path: "enrol", what, tls: { ca }, body: request });
+  const { url, ca, judge } = config;
+  const said = await post({ url, path: "enrol", what, tls: { ca }, body: request, judge });
   const answer = readResponse(parseJson(said, what), what);
   writeDurably(join(dir, IDENTITY_FILE), identityDocument(address, answer));
   const identity = loadIdentity(dir);

@@ -1,6 +1,7 @@
 /** One JSON request over TLS 1.3, bounded in time and in what it takes in. */
 import { request as requestHttps } from "node:https";
 import { ProtocolError } from "@kerbside/protocol";
+import { type JudgeLife, openServer } from "./server-trust.ts";
 
 export type Post = {
   /** Base URL of the cloud's API; `path` is added. */
@@ -10,29 +11,40 @@ export type Post = {
   readonly what: string;
   readonly tls: { readonly ca: string; readonly cert?: string; readonly key?: string };
   readonly body: object;
+  /** Whether the server's certificates are in force now; left out, the machine's clock judges. */
+  readonly judge?: JudgeLife | undefined;
 };
 
 const ANSWER_BYTES_MAX = 64 * 1024;
 const ANSWER_MS_MAX = 20_000;
+const HTTPS_PORT = 443;
 
 /**
  * The body of a 2xx answer. Rejects with ProtocolError `unavailable` where asking again may help (nobody there, 429, 5xx),
  * else `forbidden`.
  */
-export function post({ url, path, what, tls, body }: Post): Promise<string> {
+export async function post({ url, path, what, tls, body, judge }: Post): Promise<string> {
+  const target = new URL(path, url.endsWith("/") ? url : `${url}/`);
+  const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+  const at = {
+    host: target.hostname.replace(/^\[|\]$/g, ""),
+    port: Number(target.port || HTTPS_PORT),
+  };
+  const socket = await openServer({ ...at, tls, judge, signal }).catch((error: unknown) => {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new ProtocolError("unavailable", `${what} at ${target.host}: ${detail}`);
+  });
   return new Promise((resolve, reject) => {
-    const target = new URL(path, url.endsWith("/") ? url : `${url}/`);
     const fail = (code: "unavailable" | "forbidden", detail: string): void =>
       reject(new ProtocolError(code, `${what} at ${target.host}: ${detail}`));
     const request = requestHttps(
       target,
       {
         method: "POST",
-        ...tls,
-        minVersion: "TLSv1.3",
+        // Without an agent, which would connect by itself.
+        createConnection: () => socket,
         headers: { "content-type": "application/json" },
         timeout: ANSWER_MS_MAX,
-        agent: false,
       },
       (response) => {
         const chunks: Buffer[] = [];

@@ -20,6 +20,7 @@ export type { KeyRing } from "./key-ring.ts";
 export { UPLINK_LIMITS, type UplinkLimits } from "./limits.ts";
 export { type MqttTransportOptions, mqttTransport } from "./mqtt-transport.ts";
 export { type Certificate, type CertificateOptions, keepCertificate } from "./renewal.ts";
+export { againstChain, type JudgeLife, openServer, type ServerOptions } from "./server-trust.ts";
 export { createSession, type Session } from "./session.ts";
 export { startUplink } from "./uplink.ts";
 export { type CommandContext, type CommandVerdict, verifyCommand } from "./verify-command.ts";

@@ -2,7 +2,7 @@
  * `Transport` over MQTT 3.1.1, mutual TLS 1.3 and a clean session, on mqtt.js. Of that library only the protocol is
  * used: it never reconnects, never stores and never queues; all of that is the uplink's and the buffer's.
  */
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import {
   type Address,
   CHANNELS,
@@ -17,6 +17,7 @@ import {
   topicOf,
 } from "@kerbside/protocol";
 import { type IClientOptions, MqttClient } from "mqtt";
+import { type JudgeLife, openServer } from "./server-trust.ts";
 
 export type MqttTransportOptions = {
   readonly address: Address;
@@ -24,6 +25,8 @@ export type MqttTransportOptions = {
   readonly port: number;
   /** PEM: who may vouch for the server, and this car's certificate chain and key. Read anew for each connection. */
   readonly tls: () => { readonly ca: string; readonly cert: string; readonly key: string };
+  /** Whether the server's certificates are in force now; left out, the machine's clock judges. */
+  readonly judge?: JudgeLife;
   readonly clock: Clock;
   /** Silence after which a ping is sent, in seconds; a connection that answers none within 1.5 times it is ended. */
   readonly keepaliveS?: number;
@@ -53,48 +56,55 @@ async function connect(
   signal: AbortSignal,
 ): Promise<TransportConnection> {
   if (signal.aborted) throw unavailable("stopped before it began");
-  const socket = openSocket(options);
-  const client = new MqttClient(() => socket, clientOptions(options, will));
-  // The library emits `error` also after the end of a connection; an unheard one would end the process.
-  client.on("error", () => undefined);
-  const link = watchLink(client, socket);
-  const giveUp = (reason: string) => (): void => link.end(reason);
-  const timer = options.clock.after(
-    options.connectMsMax ?? CONNECT_MS_MAX,
-    giveUp("connecting took too long"),
+  const late = new AbortController();
+  const timer = options.clock.after(options.connectMsMax ?? CONNECT_MS_MAX, () =>
+    late.abort("connecting took too long"),
   );
-  const aborted = giveUp("stopped");
-  signal.addEventListener("abort", aborted, { once: true });
+  const ending = AbortSignal.any([signal, late.signal]);
   try {
-    deliver(client, options.address, events);
-    await link.orEnd((done, failed) => {
-      client.once("connect", () => done());
-      client.once("error", (error) => failed(error));
-    });
-    await link.orEnd((done, failed) => subscribe(client, options.address, done, failed));
+    return await connectBy(options, events, will, ending);
   } catch (error) {
-    link.end("connecting failed");
     if (!signal.aborted) options.onFailed?.();
     throw error;
   } finally {
     timer.cancel();
-    signal.removeEventListener("abort", aborted);
+  }
+}
+
+/** `ending` cuts it in whatever it is doing. */
+async function connectBy(
+  options: MqttTransportOptions,
+  events: TransportEvents,
+  will: Will,
+  ending: AbortSignal,
+): Promise<TransportConnection> {
+  const { host, port, tls, judge, address } = options;
+  const socket = await openServer({ host, port, tls: tls(), judge, signal: ending }).catch(
+    (error: unknown) => {
+      throw unavailable(error instanceof Error ? error.message : String(error));
+    },
+  );
+  const client = new MqttClient(() => socket, clientOptions(options, will));
+  // The library emits `error` also after the end of a connection; an unheard one would end the process.
+  client.on("error", () => undefined);
+  const link = watchLink(client, socket);
+  const aborted = (): void => link.end(String(ending.reason));
+  ending.addEventListener("abort", aborted, { once: true });
+  try {
+    deliver(client, address, events);
+    await link.orEnd((done, failed) => {
+      client.once("connect", () => done());
+      client.once("error", (error) => failed(error));
+    });
+    await link.orEnd((done, failed) => subscribe(client, address, done, failed));
+  } catch (error) {
+    link.end("connecting failed");
+    throw error;
+  } finally {
+    ending.removeEventListener("abort", aborted);
   }
   link.onEnd(events.closed);
   return connection(options, client, link);
-}
-
-function openSocket({ host, port, tls }: MqttTransportOptions): TLSSocket {
-  const socket = connectTls({
-    host,
-    port,
-    ...tls(),
-    minVersion: "TLSv1.3",
-    // A name is asked for where there is one; an address is checked against the certificate as it is.
-    ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
-  });
-  socket.setNoDelay(true);
-  return socket;
 }
 
 function clientOptions({ address, keepaliveS }: MqttTransportOptions, will: Will): IClientOptions {

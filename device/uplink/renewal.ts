@@ -10,6 +10,7 @@ import { certificateRequest } from "./certificate-request.ts";
 import { writeDurably } from "./files.ts";
 import { post } from "./https-post.ts";
 import { IDENTITY_FILE, type Identity, parseJson, renewedDocument } from "./identity.ts";
+import type { JudgeLife } from "./server-trust.ts";
 
 export type CertificateOptions = {
   /** Of the identity's files. */
@@ -19,6 +20,8 @@ export type CertificateOptions = {
   readonly url: string;
   /** The latest that it may be now by trusted time, or what it is certainly after; Unix time in milliseconds. */
   readonly latestMs: () => number;
+  /** Whether the server's certificates are in force now. */
+  readonly judge?: JudgeLife;
   readonly clock: Pick<Clock, "after" | "bootMs">;
   readonly random: Random;
   readonly log: Log;
@@ -131,12 +134,12 @@ function reasonOf(error: unknown): string {
 
 /** Asks, judges, keeps. Throws ProtocolError, and what the disk throws; then the old one is still in force. */
 async function renewed(
-  { dir, identity: { address }, url }: CertificateOptions,
+  { dir, identity: { address }, url, judge: judgeLife }: CertificateOptions,
   tls: Identity["tls"],
 ): Promise<Identity["tls"]> {
   const csr = await certificateRequest(address, tls.key);
   const answer = parseJson(
-    await post({ url, path: "renew", what: "renewal", tls, body: { csr } }),
+    await post({ url, path: "renew", what: "renewal", tls, body: { csr }, judge: judgeLife }),
     "renewal",
   );
   const { certificateChain, serverCa } = answer;

@@ -31,7 +31,7 @@ export function stateView({
   bus,
   lock,
   reader,
-}: Omit<ViewParts, "modem">): Readonly<Record<string, unknown>> {
+}: ViewParts): Readonly<Record<string, unknown>> {
   const { car, controller } = simulation.world;
   const place = placeOn(around.route, car.motion.routeM);
   const position = gnss(car, around.route);
