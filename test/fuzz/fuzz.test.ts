@@ -6,7 +6,7 @@ import { TARGETS } from "./targets.ts";
 
 /** A few thousand inputs a target, or what there is time for; `npm run fuzz` runs a million. */
 const INPUTS = 3000;
-const TARGET_MS_MAX = 8000;
+const TARGET_MS_MAX = 5000;
 
 for (const target of TARGETS) {
   test(`fuzz ${target.name}: ${target.why}`, async () => {

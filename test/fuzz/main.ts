@@ -13,7 +13,7 @@ const COUNT_DEFAULT = 1_000_000;
 const INPUT_MS_MAX = 30_000;
 const WATCH_MS = 1000;
 const USAGE = `npm run fuzz -- [--count N] [--seed S] [--target T]\n\nTargets:\n${TARGETS.map(
-  ({ name, why }) => `  ${name.padEnd(10)} ${why}\n`,
+  ({ name, why }) => `  ${name.padEnd(15)} ${why}\n`,
 ).join("")}`;
 
 type Job = { readonly target: string; readonly seed: number; readonly count: number };

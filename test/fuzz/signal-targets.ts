@@ -8,6 +8,7 @@ import {
   createIsoTpLink,
   ExpressionError,
   encodeFrameRecord,
+  encodeRefusedRecord,
   encodeStateRecord,
   frameProblem,
   GREETING,
@@ -135,6 +136,7 @@ const WIRE = Buffer.concat([
     0,
   ),
   encodeStateRecord("busOff", "why"),
+  encodeRefusedRecord("late"),
   encodeFrameRecord(
     { timeUs: null, id: 0x18fef31c, ext: true, kind: "data", fd: true, data: new Uint8Array(64) },
     1,
@@ -142,7 +144,7 @@ const WIRE = Buffer.concat([
 ]);
 
 function fuzzWire(random: Random): void {
-  const bytes = spoil(random, WIRE, ["F", "S", "\0", "KBCAN/1\n"]);
+  const bytes = spoil(random, WIRE, ["F", "S", "R", "\0", "KBCAN/1\n"]);
   const decoder = new WireDecoder("f");
   try {
     for (let at = 0; at < bytes.length; ) {
