@@ -34,7 +34,7 @@ function writtenBytes(): number {
 }
 
 /** Time that goes on when it is told to. */
-function steppedClock(): Clock & { readonly advance: (ms: number) => void } {
+export function steppedClock(): Clock & { readonly advance: (ms: number) => void } {
   let nowMs = 1_000_000;
   let timers: { readonly atMs: number; readonly run: () => void }[] = [];
   const step = (untilMs: number): boolean => {

@@ -34,6 +34,10 @@ const TRACK_WINDOW_MS = 1000;
 const FLUSH_DELAY_MS = 1000;
 /** Losses of one moment are reported together. */
 const FAULT_DELAY_MS = 200;
+/** How often it is seen whether the file is mostly empty, and what is too old; the latter goes on soon where there is more. */
+const COMPACT_MS = 60_000;
+const AGE_MS = 3_600_000;
+const AGE_MORE_MS = 50;
 const NO_SEGMENTS: Readonly<Record<Lane, number>> = { critical: 0, state: 0, track: 0 };
 
 type Waiting = {
@@ -76,6 +80,8 @@ class BufferShell implements Buffer {
   #microtask = false;
   #online = false;
   #lost = 0;
+  #upkeepMs: number | undefined;
+  #ageMs = 0;
   readonly #packer: Packer;
   readonly #atExit = (): void => this.#finish();
 
@@ -157,8 +163,7 @@ class BufferShell implements Buffer {
   }
 
   status(): BufferStatus {
-    const common = { bytesMax: this.#limits.bytesMax, lost: this.#lost };
-    const state = this.#state;
+    const [common, state] = [{ bytesMax: this.#limits.bytesMax, lost: this.#lost }, this.#state];
     if (state.kind === "working") {
       const { log, depth, bytes } = state.engine;
       return { ...common, state: "working", log: toHex(log), segments: depth(), bytes: bytes() };
@@ -228,8 +233,9 @@ class BufferShell implements Buffer {
     for (const fault of this.#faults.take()) this.#waiting.push(this.#own(fault));
     const batch = this.#waiting;
     this.#waiting = [];
+    const { closeAfterMs, openMsMax } = this.#limits;
     const due = (lane: Lane, openedAtMs: number): boolean =>
-      also(lane) || (this.#online && nowMs - openedAtMs >= this.#limits.closeAfterMs[lane]);
+      also(lane) || nowMs - openedAtMs >= (this.#online ? closeAfterMs[lane] : openMsMax);
     const closable = LANES.some((lane) => {
       const openedAtMs = engine.openedAtMs(lane);
       return openedAtMs !== undefined && due(lane, openedAtMs);
@@ -237,6 +243,7 @@ class BufferShell implements Buffer {
     try {
       if (batch.length === 0 && !closable) {
         engine.flush();
+        this.#upkeep(nowMs);
         this.#later();
         return;
       }
@@ -247,6 +254,7 @@ class BufferShell implements Buffer {
       if (closed > 0) this.#tell();
       if (engine.segmentsInLane() >= this.#limits.logSegmentsMax) this.#nextLog(engine);
       this.#packer.soon();
+      this.#upkeep(nowMs);
       this.#later();
     } catch (error) {
       this.#lost += batch.length;
@@ -254,6 +262,26 @@ class BufferShell implements Buffer {
       this.#fail(engine, error);
       for (const { failed } of batch) failed(storageFailed(error));
     }
+  }
+
+  /** After a commit, when it is time: nobody waits then. Throws what the disk throws. */
+  #upkeep(nowMs: number): void {
+    this.#upkeepMs ??= nowMs + COMPACT_MS;
+    if (nowMs < this.#upkeepMs || this.#state.kind !== "working") return;
+    this.#upkeepMs = nowMs + COMPACT_MS;
+    const { age, compact } = this.#state.engine.upkeep;
+    const { time, log } = this.#options;
+    if (time !== undefined && nowMs >= this.#ageMs) {
+      const { dropped, more } = age(time());
+      if (dropped > 0) this.#reportLost("buffer.old", dropped);
+      if (more) {
+        this.#upkeepMs = nowMs + AGE_MORE_MS;
+        this.#wake(AGE_MORE_MS);
+        return;
+      }
+      this.#ageMs = nowMs + AGE_MS;
+    }
+    if (compact()) log.info("buffer.compacted", {});
   }
 
   /** Ends the log under way in order and begins another. */

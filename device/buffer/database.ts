@@ -30,6 +30,8 @@ const MIGRATIONS: readonly string[] = [
      place INTEGER PRIMARY KEY, first INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL,
      state INTEGER NOT NULL, hash BLOB NOT NULL, replaced BLOB, header BLOB NOT NULL, body BLOB) STRICT;
    CREATE TABLE rows (place INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT;`,
+  // All segments of a lane up to a place were there at a time, Unix time in milliseconds.
+  "CREATE TABLE marks (place INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;",
 ];
 
 /** Whether the file is unusable as it is: what is wrong with it, without opening it. */

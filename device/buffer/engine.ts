@@ -31,6 +31,7 @@ import { laneRange, placeOf } from "./place.ts";
 import { dropSegment, type Room, room } from "./room.ts";
 import { setAside } from "./set-aside.ts";
 import { LOG_END, prepare, type Statements } from "./statements.ts";
+import { type Upkeep, upkeep } from "./upkeep.ts";
 import { walDamage } from "./wal-check.ts";
 
 /** The content of the database is not what was written. */
@@ -80,6 +81,7 @@ export type Engine = {
   readonly tookOver: (from: Engine) => void;
   /** Keys of the segments that were handed over to be sent and are still held. */
   readonly sent: ReadonlySet<number>;
+  readonly upkeep: Upkeep;
   /** Ends the log in order. */
   readonly end: () => void;
   /** Marks that the file is closed by SQLite although the log did not end in order. Best effort. */
@@ -234,6 +236,7 @@ function engineOf(db: Handle, statements: Statements, settings: LogSettings, log
       dropped = 0;
       return count;
     },
+    upkeep: upkeep(db, statements, settings.limits, space, shared),
     ...ending(db, statements, shared, log),
   };
 }

@@ -5,7 +5,12 @@ import type { Clock, NewEvent } from "@kerbside/protocol";
 const INTERVAL_MS = 60_000;
 const DETAIL_CHARS_MAX = 200;
 
-export type FaultCode = "buffer.storage" | "buffer.set_aside" | "buffer.full" | "buffer.damaged";
+export type FaultCode =
+  | "buffer.storage"
+  | "buffer.set_aside"
+  | "buffer.full"
+  | "buffer.old"
+  | "buffer.damaged";
 
 export type FaultReports = {
   readonly count: (code: FaultCode, times: number, detail?: string) => void;

@@ -127,6 +127,8 @@ export function forgetEmptyLogs(statements: Statements, currentSlot: number): vo
       );
     });
     if (!lanes) continue;
+    for (const lane of LANES)
+      statements.deleteMarks.run(placeKey(lane, slot, 0), placeKey(lane, slot, NUMBER_MAX));
     statements.deleteLanes.run(slot);
     statements.deleteLog.run(slot);
   }

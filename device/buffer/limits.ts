@@ -6,12 +6,16 @@ export type BufferLimits = {
   readonly bytesMax: number;
   /** Of those, what only `critical` may use. */
   readonly criticalReserveBytes: number;
+  /** How old what is held may become by trusted time, in milliseconds. Beyond it, it is declared as gone. */
+  readonly ageMsMax: Readonly<Record<Lane, number>>;
   /** Events in a segment; at most SEGMENT_EVENTS_MAX. The segment is closed. */
   readonly segmentEventsMax: number;
   /** Sealed bytes in a segment. The segment is closed. */
   readonly segmentBytesMax: number;
   /** While somebody sends: the age at which an open segment is closed, in milliseconds. */
   readonly closeAfterMs: Readonly<Record<Lane, number>>;
+  /** The age at which it is closed whoever sends or not, in milliseconds: its keys are in memory as long. */
+  readonly openMsMax: number;
   /** Events that wait for one commit; reaching it commits at once. */
   readonly pendingEventsMax: number;
   /** Segments in a lane of one log; the log is ended in order and another begins. A store keeps as many hashes. */
@@ -20,12 +24,15 @@ export type BufferLimits = {
   readonly setAsideMax: number;
 };
 
+const DAY_MS = 86_400_000;
 export const BUFFER_LIMITS: BufferLimits = {
   bytesMax: 64 * 1024 * 1024,
   criticalReserveBytes: 4 * 1024 * 1024,
+  ageMsMax: { critical: 730 * DAY_MS, state: 365 * DAY_MS, track: 90 * DAY_MS },
   segmentEventsMax: 1024,
   segmentBytesMax: SEGMENT_BODY_BYTES_MAX - 32 * 1024,
   closeAfterMs: { critical: 0, state: 1000, track: 10_000 },
+  openMsMax: 6 * 3_600_000,
   pendingEventsMax: 512,
   logSegmentsMax: 1_000_000,
   setAsideMax: 2,

@@ -32,6 +32,8 @@ export type Room = {
   readonly bytes: () => number;
   readonly grew: (bytes: number) => void;
   readonly shrank: (bytes: number) => void;
+  /** Declares a segment as gone, inside the caller's transaction. */
+  readonly drop: (victim: SegmentRecord) => void;
   /** Counts again, from the database. */
   readonly recount: () => void;
   /**
@@ -65,6 +67,7 @@ export function room(statements: Statements, signer: Signer, limits: BufferLimit
     shrank: (bytes) => {
       held -= bytes;
     },
+    drop,
     recount,
     make: (lane, bytes) => {
       const max = limits.bytesMax - (lane === "critical" ? 0 : limits.criticalReserveBytes);

@@ -63,6 +63,14 @@ export type Statements = {
     [{ place: number; header: Uint8Array; hash: Uint8Array; replaced: Uint8Array; bytes: number }]
   >;
   readonly oldestWhole: Statement<Range, SegmentRecord>;
+  readonly lastMark: Statement<Range, { readonly place: number }>;
+  /** The last one that is as old as `atMs`. */
+  readonly lastOldMark: Statement<
+    [first: number, last: number, atMs: number],
+    { readonly place: number }
+  >;
+  readonly putMark: Statement<[place: number, atMs: number]>;
+  readonly deleteMarks: Statement<Range>;
   readonly setStored: Statement<[place: number]>;
   readonly deleteSegments: Statement<Range>;
   readonly rows: Statement<Range, RowRecord>;
@@ -116,6 +124,14 @@ export function prepare(db: Handle): Statements {
       `SELECT * FROM segments WHERE place BETWEEN ? AND ? AND state = ${SEGMENT_STATE.held} AND replaced IS NULL
        ORDER BY place LIMIT 1`,
     ),
+    lastMark: db.prepare(
+      "SELECT place FROM marks WHERE place BETWEEN ? AND ? ORDER BY place DESC LIMIT 1",
+    ),
+    lastOldMark: db.prepare(
+      "SELECT place FROM marks WHERE place BETWEEN ? AND ? AND at_ms <= ? ORDER BY place DESC LIMIT 1",
+    ),
+    putMark: db.prepare("INSERT INTO marks (place, at_ms) VALUES (?, ?)"),
+    deleteMarks: db.prepare("DELETE FROM marks WHERE place BETWEEN ? AND ?"),
     setStored: db.prepare(
       `UPDATE segments SET state = ${SEGMENT_STATE.stored}, header = x'', body = NULL, bytes = 0
        WHERE place = ?`,

@@ -35,7 +35,7 @@ function traced(
   const traceFile = join(dir, "trace.txt");
   const ran = spawnSync(
     "strace",
-    ["-f", "-y", "-s", "200", "-o", traceFile, ...options, process.execPath, ...args],
+    ["-f", "-y", "-s", "100000", "-o", traceFile, ...options, process.execPath, ...args],
     {
       encoding: "utf8",
       maxBuffer: 1 << 28,
@@ -46,7 +46,9 @@ function traced(
 }
 
 const FLUSH = /f(?:data)?sync\(\d+<[^>]*agent\.sqlite-wal>\) += 0/;
-const PRINTED = /write\(1<.*?seq\\":(\d+)/;
+/** A pipe that is read slowly gets several lines at once. */
+const PRINTS = /writev?\(1</;
+const PRINTED = /seq\\":\d+/g;
 
 /** For each number printed, in order, the flushes of the write-ahead log since the one before. */
 function flushesBefore(trace: string): number[] {
@@ -54,16 +56,21 @@ function flushesBefore(trace: string): number[] {
   let flushes = 0;
   for (const line of trace.split("\n")) {
     if (FLUSH.test(line)) flushes += 1;
-    if (!PRINTED.test(line)) continue;
-    counts.push(flushes);
-    flushes = 0;
+    if (!PRINTS.test(line)) continue;
+    for (const _ of line.matchAll(PRINTED)) {
+      counts.push(flushes);
+      flushes = 0;
+    }
   }
   return counts;
 }
 
 withStrace("each critical event is flushed before anybody is told, one by one", () => {
   const args = ["append", "--data", join(dir, "data"), "--lane", "critical", "--count", "100"];
-  const { trace } = traced(["-e", "trace=fsync,fdatasync,write"], [script("appender.ts"), ...args]);
+  const { trace } = traced(
+    ["-e", "trace=fsync,fdatasync,write,writev"],
+    [script("appender.ts"), ...args],
+  );
   const flushes = flushesBefore(trace);
   assert.is(flushes.length, 100);
   assert.ok(
@@ -78,7 +85,10 @@ withStrace("each critical event is flushed before anybody is told, one by one", 
 
 withStrace("events of state share commits, and are flushed before anybody is told", () => {
   const args = ["append", "--data", join(dir, "data"), "--lane", "state", "--count", "400"];
-  const { trace } = traced(["-e", "trace=fsync,fdatasync,write"], [script("appender.ts"), ...args]);
+  const { trace } = traced(
+    ["-e", "trace=fsync,fdatasync,write,writev"],
+    [script("appender.ts"), ...args],
+  );
   const flushes = flushesBefore(trace);
   assert.is(flushes.length, 400);
   const [first, ...rest] = flushes;
