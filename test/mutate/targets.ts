@@ -43,19 +43,19 @@ export const TARGETS: readonly Target[] = [
   {
     name: "commands",
     source: [
-      "shared/protocol/{bytes,commands,cose,crypto,grants,ids,key-push,keys,schema,session}.ts",
-      "device/uplink/{intake,key-ring,verify-command}.ts",
+      "shared/protocol/{commands,cose,crypto,grants,key-push,keys,session}.ts",
+      "device/uplink/{intake,verify-command}.ts",
       "cloud/commands/command-check.ts",
     ],
     tests: [
       PROTOCOL_TESTS,
-      "test/device/uplink/command.test.ts",
+      "test/device/uplink/{command,intake}.test.ts",
       "test/cloud/commands/{actions,attacks,booking-rules,commands,signer}.test.ts",
     ],
     plant: {
       file: "shared/protocol/cose.ts",
-      from: "if (!mine || ",
-      to: "if (!mine && ",
+      from: "if (!mine || !verifySignature(",
+      to: "if (!mine && !verifySignature(",
     },
   },
   {
