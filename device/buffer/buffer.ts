@@ -1,6 +1,5 @@
 /** The buffer as its users see it: events in, durable; segments out, until the tenant's store has them. */
 import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import {
   cryptoReady,
   EVENT_BYTES_MAX,
@@ -22,7 +21,7 @@ import { BUFFER_LIMITS, type BufferLimits, commitDelayMs } from "./limits.ts";
 import type { IngestKey, LostNumbers } from "./log-start.ts";
 import type { NextOptions, OutgoingSegment } from "./outgoing.ts";
 import { type Packer, packer } from "./packer.ts";
-import { syncDirectory } from "./set-aside.ts";
+import { syncMade } from "./set-aside.ts";
 import { lockForWriting, type WriterLock } from "./writer-lock.ts";
 
 /** No trusted time says more: nothing proves a wall clock, but one set by a network is seldom a minute off. */
@@ -361,7 +360,7 @@ class BufferShell implements Buffer {
     const { dir, log } = this.#options;
     try {
       const made = mkdirSync(dir, { recursive: true, mode: 0o700 });
-      if (made !== undefined) syncDirectory(dirname(made));
+      if (made !== undefined) syncMade(dir, made);
       this.#lock ??= lockForWriting(dir);
       const opened = openEngine(dir, { ...this.#options, limits: this.#limits }, lost, damage);
       old?.release();

@@ -49,29 +49,36 @@ export function walIsThere(dir: string): boolean {
 
 /**
  * Opens (and makes, and migrates) the database in `dir`. Throws ProtocolError `conflict` where the content is not
- * what it should be, and whatever SQLite throws where the disk fails.
+ * what it should be, and whatever SQLite throws where the disk fails. `made` is told of the handle before anything can
+ * fail with it: it is the caller's to close, as closing the last handle of an intact file deletes its write-ahead log.
  */
-export function openDatabase(dir: string): Handle {
+export function openDatabase(dir: string, made: (db: Handle) => void): Handle {
   const file = join(dir, DATABASE_FILE);
   const fresh = !existsSync(file);
   // Before SQLite opens it: the write-ahead log gets the mode of the file.
   forOwnerOnly(file);
   const db = new Database(file);
-  try {
-    if (fresh) db.pragma(`page_size = ${PAGE_BYTES}`);
-    db.pragma("journal_mode = WAL");
-    setSynchronous(db);
-    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    db.pragma("temp_store = MEMORY");
-    db.pragma("foreign_keys = OFF");
-    migrate(db);
-    const problem = db.pragma("quick_check(1)", { simple: true });
-    if (problem !== "ok") throw new ProtocolError("conflict", `database: ${String(problem)}`);
-    return db;
-  } catch (error) {
-    db.close();
-    throw error;
-  }
+  made(db);
+  if (fresh) db.pragma(`page_size = ${PAGE_BYTES}`);
+  db.pragma("journal_mode = WAL");
+  setSynchronous(db);
+  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  db.pragma("temp_store = MEMORY");
+  db.pragma("foreign_keys = OFF");
+  migrate(db);
+  const problem = db.pragma("quick_check(1)", { simple: true });
+  if (problem !== "ok") throw unsound(String(problem));
+  return db;
+}
+
+/** Of SQLite's result codes, in the lowest byte: the disk failed. */
+const IOERR = 10;
+
+/** What the check says; of a page that it cannot read it tells in words only, and then the content may be whole. */
+function unsound(problem: string): ProtocolError {
+  const [, code] = /error code=(\d+)/.exec(problem) ?? [];
+  const disk = code !== undefined && (Number(code) & 255) === IOERR;
+  return new ProtocolError(disk ? "storage_failed" : "conflict", `database: ${problem}`);
 }
 
 /** For looking only: takes no lock that a running agent would notice. Throws where there is no database. */

@@ -124,8 +124,9 @@ export function openEngine(
 
 function begin(dir: string, settings: LogSettings, lost: LostNumbers): Engine {
   const walWasThere = walIsThere(dir);
-  const db = openDatabase(dir);
+  const made: Handle[] = [];
   try {
+    const db = openDatabase(dir, (handle) => made.push(handle));
     const statements = prepare(db);
     const newest = statements.logs.all().at(-1);
     if (newest?.clean === LOG_END.open && !walWasThere)
@@ -138,8 +139,11 @@ function begin(dir: string, settings: LogSettings, lost: LostNumbers): Engine {
     kept.delete(settings.limits);
     return engine;
   } catch (error) {
-    if (damageOf(error) === undefined && !kept.has(settings.limits)) kept.set(settings.limits, db);
-    else db.close();
+    for (const db of made) {
+      if (damageOf(error) === undefined && !kept.has(settings.limits))
+        kept.set(settings.limits, db);
+      else db.close();
+    }
     throw error;
   }
 }

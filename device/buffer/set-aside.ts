@@ -12,7 +12,7 @@ import {
   renameSync,
   rmSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DATABASE_FILE } from "./database.ts";
 
 const PREFIX = "set-aside-";
@@ -25,6 +25,14 @@ export function syncDirectory(dir: string): void {
     fsyncSync(handle);
   } finally {
     closeSync(handle);
+  }
+}
+
+/** Makes a directory durable that was just made, with those above it from `first` on: each name lies in the one above. */
+export function syncMade(dir: string, first: string): void {
+  for (let made = dir; ; made = dirname(made)) {
+    syncDirectory(dirname(made));
+    if (made === first || made === dirname(made)) return;
   }
 }
 
