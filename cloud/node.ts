@@ -32,6 +32,7 @@ import { registerIssuerProxy } from "./issuer-proxy.ts";
 import { serviceLog } from "./log.ts";
 import { issuerSocket, serviceClock, signerSocket } from "./ports.ts";
 import { ensureServerFiles } from "./provisioning.ts";
+import { recently } from "./recent.ts";
 import { registerRenewal } from "./renewal-route.ts";
 import { watchRevocations } from "./revocations.ts";
 import { type AccountOf, serviceVerifier, type TrustedIssuer } from "./trust.ts";
@@ -96,7 +97,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   closing.add(() => registry.close());
   const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
   const tls = await ensureServerFiles(dir, platform, options.names);
-  const tenant = homesOf(registry, platform);
+  const tenant = recently(homesOf(registry, platform), clock);
   const { blocked, stop } = watchBlockList(join(dir, BLOCK_LIST), clock, log);
   closing.add(stop);
   const broker = await startBroker({

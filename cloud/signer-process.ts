@@ -1,10 +1,16 @@
 /** The signer as a service: its own key, its own vaults, the stores, and a Unix socket. No port of any kind. */
-import { type RunningSigner, runSigner } from "@kerbside/commands";
-import { openSignerTenants } from "@kerbside/tenants";
+import { join } from "node:path";
+import { BUCKET_MS_MAX, type RunningSigner, runSigner } from "@kerbside/commands";
+import type { TenantId } from "@kerbside/protocol";
+import { openRateFile, openSignerTenants } from "@kerbside/tenants";
 import { signersIssuerKeys } from "./issuer-keys.ts";
 import { serviceLog } from "./log.ts";
 import { serviceClock, signerSocket } from "./ports.ts";
+import { recently } from "./recent.ts";
 import { serviceVerifier, type TrustedIssuer } from "./trust.ts";
+
+/** In the data directory. */
+const RATES = "signer-rates.sqlite";
 
 export type SignerProcessOptions = {
   readonly dir: string;
@@ -21,9 +27,11 @@ export async function startSigner(options: SignerProcessOptions): Promise<Runnin
   const embedded =
     issuer === undefined ? undefined : { issuer, keys: await signersIssuerKeys(dir, signerKey) };
   const tenants = await openSignerTenants({ dir, signerKey });
+  const ledger = openRateFile(join(dir, RATES), BUCKET_MS_MAX);
   const running = await runSigner({
+    ledger,
     socket: signerSocket(dir),
-    tenant: (id) => tenants.tenant(id),
+    tenant: recently((id: TenantId) => tenants.tenant(id), clock),
     verifyToken: serviceVerifier(embedded, trusted, clock, async (id, person) =>
       (await tenants.tenant(id))?.store.people.account(person),
     ),
@@ -34,6 +42,7 @@ export async function startSigner(options: SignerProcessOptions): Promise<Runnin
     close: async () => {
       await running.close();
       await tenants.close();
+      ledger.close();
     },
   };
 }

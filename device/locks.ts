@@ -193,7 +193,8 @@ function commandsOf({
       const answer = await moving.during(command, executor.execute(command, requestHash));
       if (!answer.replayed) {
         late.expect(command, answer);
-        emit(completed(command, answer));
+        // After the answer is on its way: the buffer's commit is not to stand before it.
+        setImmediate(() => emit(completed(command, answer)));
       }
       const { status } = answer.verdict;
       log.info("command.answered", { id: toHex(command.id), action: command.action, status });

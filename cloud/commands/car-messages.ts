@@ -21,6 +21,7 @@ import {
 } from "@kerbside/protocol";
 import { Keyed } from "./keyed.ts";
 import type { CloudTenant, CommandService } from "./service.ts";
+import { VerifiedCars } from "./verified.ts";
 
 export type CarMessageParts = {
   readonly tenant: (id: SourceMessage["topic"]["tenant"]) => Promise<CloudTenant | undefined>;
@@ -39,13 +40,16 @@ export function carMessageHandler(
   parts: CarMessageParts,
 ): (message: SourceMessage) => Promise<void> {
   const keyed = new Keyed();
+  const cars = new VerifiedCars();
   return (message) => {
     const { tenant, vehicle } = message.topic;
-    return keyed.run(`${tenant} ${vehicle}`, () => handle(parts, message));
+    return keyed.run(`${tenant} ${vehicle}`, () => handle({ ...parts, cars }, message));
   };
 }
 
-async function handle(parts: CarMessageParts, message: SourceMessage): Promise<void> {
+type Parts = CarMessageParts & { readonly cars: VerifiedCars };
+
+async function handle(parts: Parts, message: SourceMessage): Promise<void> {
   const { topic, payload, certificate } = message;
   const store = (await parts.tenant(topic.tenant))?.store;
   if (store === undefined) {
@@ -152,12 +156,12 @@ async function takeGone(store: TenantStore, { topic, payload }: SourceMessage): 
 }
 
 async function takeResult(
-  parts: CarMessageParts,
+  parts: Parts,
   vehicle: VehicleRecord,
   { topic, payload }: SourceMessage,
   aside: (reason: string) => Promise<void>,
 ): Promise<void> {
-  const result = openResult(verifyKey(vehicle.signingKey), payload);
+  const result = openResult(parts.cars.key(vehicle), payload);
   if (!sameCar(result, topic)) {
     throw new ProtocolError("unauthenticated", "result: is of another car");
   }

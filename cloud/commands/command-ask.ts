@@ -30,6 +30,8 @@ export type CommandAsk = {
   readonly digest: string;
   /** Where the request came from, for the audit. */
   readonly from?: string;
+  /** Whether the caller is about to wait for the answer. */
+  readonly awaited?: boolean;
 };
 
 export function newCommand(

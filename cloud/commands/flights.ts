@@ -2,7 +2,7 @@
  * The commands under way in this process: who waits for them, when their time is up, and what a second signing
  * needs. All that matters is in the store; losing this in a crash costs the second signing and nothing else.
  */
-import type { Clock, CommandRecord, TenantId, Timer } from "@kerbside/protocol";
+import type { Clock, CommandRecord, CommandStep, TenantId, Timer } from "@kerbside/protocol";
 
 /** Commands under way at a time in one process; beyond it new ones are refused. */
 export const FLIGHTS_MAX = 10_000;
@@ -15,6 +15,8 @@ export type FlightAsk = {
   readonly armMs?: number;
   readonly target?: string;
   readonly wakeMs?: number;
+  /** Somebody waits for the answer: what is passed on the way is recorded with it, or a little later. */
+  readonly awaited?: boolean;
 };
 export type Flight = {
   readonly tenant: TenantId;
@@ -25,6 +27,9 @@ export type Flight = {
   /** What was asked beyond the record, for the same. */
   readonly ask: FlightAsk;
   epoch?: Uint8Array;
+  /** Passed on the way and not yet in the store, which is a little behind then: see `CommandService`. */
+  passed: readonly CommandStep[];
+  flush: Timer | undefined;
 };
 
 export class Flights {
@@ -60,6 +65,8 @@ export class Flights {
       id: record.id,
       deadline,
       ask,
+      passed: [],
+      flush: undefined,
       ...(token === undefined ? {} : { token }),
     };
     this.#flights.set(keyOf(tenant, record.id), flight);
@@ -69,6 +76,7 @@ export class Flights {
   end(tenant: TenantId, id: string): void {
     const key = keyOf(tenant, id);
     this.#flights.get(key)?.deadline.cancel();
+    this.#flights.get(key)?.flush?.cancel();
     this.#flights.delete(key);
   }
 
@@ -103,8 +111,15 @@ export class Flights {
     return this.#waiting >= WAITERS_MAX;
   }
 
+  all(): readonly Flight[] {
+    return [...this.#flights.values()];
+  }
+
   close(): void {
-    for (const flight of this.#flights.values()) flight.deadline.cancel();
+    for (const flight of this.#flights.values()) {
+      flight.deadline.cancel();
+      flight.flush?.cancel();
+    }
     this.#flights.clear();
     for (const waiters of this.#waiters.values()) for (const wake of [...waiters]) wake();
   }

@@ -30,6 +30,7 @@ export { type CommandParts, CommandService } from "./service.ts";
 export { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "./session-clock.ts";
 export { connectSigner, type SignerClient } from "./signer/client.ts";
 export type { SignerTenant } from "./signer/core.ts";
+export { BUCKET_MS_MAX, type RateLedger } from "./signer/rate.ts";
 export {
   provisionSigner,
   rotateSigner,

@@ -24,18 +24,10 @@ import {
 import { COMMAND_DEADLINE_MS, type CommandAsk, newCommand } from "./command-ask.ts";
 import { checkAsk } from "./command-check.ts";
 import { Flights } from "./flights.ts";
-import { Keyed } from "./keyed.ts";
-import {
-  isFinal,
-  type LifeChange,
-  type LifeEvent,
-  type LifeStep,
-  lifeOf,
-  next,
-} from "./life-cycle.ts";
+import { isFinal, type LifeChange, type LifeEvent } from "./life-cycle.ts";
 import { openByResult } from "./opening.ts";
-import type { SignerClient } from "./signer/client.ts";
-import { stepAudit } from "./step-audit.ts";
+import type { SignedCommand, SignerClient } from "./signer/client.ts";
+import { CommandSteps, type Stepped } from "./steps.ts";
 
 /** How many of a vehicle's newest commands are looked through after a restart. */
 const PICK_UP_MAX = 100;
@@ -63,7 +55,7 @@ export type CommandParts = {
   readonly deadlineMs?: number;
   readonly log: Log;
 };
-type Extras = Pick<CommandAsk, "armMs" | "target" | "wakeMs">;
+type Extras = Pick<CommandAsk, "armMs" | "target" | "wakeMs" | "awaited">;
 /** A command to be signed and sent. `otherwise` is the error where a second signing does not come about. */
 type Order = {
   readonly tenant: TenantId;
@@ -71,6 +63,8 @@ type Order = {
   readonly token: string;
   readonly ask: Extras;
   readonly otherwise?: ErrorCode;
+  /** The signing where it was asked for already; `not_found` says that the record came too late for it. */
+  readonly early?: Promise<SignedCommand>;
 };
 /** `why` says in words why it failed before it was sent, to the one who asked first. */
 export type Asked = { readonly record: CommandRecord; readonly why?: string };
@@ -78,12 +72,17 @@ export type Asked = { readonly record: CommandRecord; readonly why?: string };
 export class CommandService {
   readonly #parts: CommandParts;
   readonly #flights: Flights;
-  readonly #keyed = new Keyed();
+  readonly #steps: CommandSteps;
   readonly #closing = new AbortController();
 
   constructor(parts: CommandParts) {
     this.#parts = parts;
     this.#flights = new Flights(parts.clock);
+    this.#steps = new CommandSteps({
+      ...parts,
+      flights: this.#flights,
+      armed: (armMs) => this.#armed(armMs),
+    });
   }
 
   /** Takes up what was under way in these tenants when the process ended. */
@@ -107,6 +106,12 @@ export class CommandService {
     if (this.#flights.full)
       throw new ProtocolError("limit_reached", "commands: too many under way");
     const mine = newCommand(caller, ask, this.#parts);
+    const session = await store.session(ask.vehicle);
+    // The signer checks the token while this is recorded, and signs nothing that is not recorded.
+    const early = this.#online(session, caller.tenant, ask.vehicle)
+      ? this.#signed(caller.token, mine, ask)
+      : undefined;
+    early?.catch(() => undefined);
     const record = await store.createCommand(mine, {
       actor: caller.subject,
       action: "command.request",
@@ -122,7 +127,8 @@ export class CommandService {
       return { record };
     }
     this.#watch(caller.tenant, record, caller.token, ask);
-    return this.#drive(store, { tenant: caller.tenant, record, token: caller.token, ask });
+    const order = { tenant: caller.tenant, record, token: caller.token, ask };
+    return this.#drive(store, early === undefined ? order : { ...order, early });
   }
 
   /**
@@ -141,10 +147,8 @@ export class CommandService {
   /** Throws ProtocolError `not_found`. */
   async get(tenant: TenantId, id: string): Promise<CommandRecord> {
     const store = await this.#store(tenant);
-    const record = await store.command(id);
-    if (record === undefined) throw new ProtocolError("not_found", "command: there is none such");
-    const late = this.#parts.clock.wallMs() > record.deadlineMs + SETTLE_MS;
-    return isFinal(record.state) || !late ? record : this.#late(tenant, id);
+    const record = await this.#steps.settled(store, tenant, id);
+    return this.#isLate(record) ? this.#late(tenant, id) : record;
   }
 
   /** The command once nothing more will come of it, or as it stands after `waitMs`. */
@@ -156,14 +160,20 @@ export class CommandService {
   ): Promise<CommandRecord> {
     const untilMs = this.#parts.clock.bootMs() + waitMs;
     const stop = AbortSignal.any([signal, this.#closing.signal]);
+    const store = await this.#store(tenant);
     for (;;) {
-      const record = await this.get(tenant, id);
+      const record = await this.#steps.look(store, tenant, id);
       const leftMs = untilMs - this.#parts.clock.bootMs();
-      if (isFinal(record.state) || leftMs <= 0 || stop.aborted || this.#flights.crowded) {
-        return record;
+      if (isFinal(record.state)) return record;
+      if (leftMs <= 0 || this.#isLate(record) || stop.aborted || this.#flights.crowded) {
+        return this.get(tenant, id);
       }
       await this.#flights.change(tenant, id, leftMs, stop);
     }
+  }
+
+  #isLate({ state, deadlineMs }: CommandRecord): boolean {
+    return !isFinal(state) && this.#parts.clock.wallMs() > deadlineMs + SETTLE_MS;
   }
 
   /**
@@ -180,10 +190,8 @@ export class CommandService {
     const id = toHex(result.id);
     const known = await store.command(id);
     if (known?.vehicle !== vehicle) return "no command of this vehicle has this id";
-    const epoch = this.#flights.get(tenant, id)?.epoch;
-    const session = await store.session(vehicle);
     const newerSession =
-      epoch !== undefined && session !== undefined && !equalBytes(session.session.epoch, epoch);
+      result.status === "stale_session" && (await this.#hasNewerSession(store, tenant, known));
     const event: LifeEvent = { kind: "result", result, newerSession };
     const { step, record } = await this.#apply(tenant, store, id, event, `vehicle:${vehicle}`, () =>
       openByResult(this.#parts, store, known, { result, envelope }),
@@ -196,16 +204,31 @@ export class CommandService {
       if (token === undefined) await this.#apply(tenant, store, id, stale, "kerbside");
       else {
         const ask = flight?.ask ?? {};
+        // What was passed by the first signing is recorded before the second.
+        await this.#steps.settled(store, tenant, id);
         await this.#drive(store, { tenant, record, token, ask, otherwise: "stale_session" });
       }
     }
     return undefined;
   }
 
+  /** Whether the car has announced another epoch than the one that the command was signed for. */
+  async #hasNewerSession(
+    store: TenantStore,
+    tenant: TenantId,
+    { id, vehicle }: CommandRecord,
+  ): Promise<boolean> {
+    const epoch = this.#flights.get(tenant, id)?.epoch;
+    const session = await store.session(vehicle);
+    return (
+      epoch !== undefined && session !== undefined && !equalBytes(session.session.epoch, epoch)
+    );
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
+    await this.#steps.idle((tenant) => this.#store(tenant));
     this.#flights.close();
-    await this.#keyed.idle();
   }
 
   async #store(tenant: TenantId): Promise<TenantStore> {
@@ -224,11 +247,9 @@ export class CommandService {
   }
 
   /** The car ends its waiting by its own clock; one that has not said so by then is not heard of. */
-  #armed(tenant: TenantId, id: string): LifeChange {
-    const armMs = this.#flights.get(tenant, id)?.ask.armMs ?? ARMED_MS_MAX;
+  #armed(armMs: number = ARMED_MS_MAX): LifeChange {
     const { clock, deadlineMs: usualMs = COMMAND_DEADLINE_MS } = this.#parts;
-    const deadlineMs = clock.wallMs() + armMs + usualMs;
-    return { state: "armed", deadlineMs };
+    return { state: "armed", deadlineMs: clock.wallMs() + armMs + usualMs };
   }
 
   async #late(tenant: TenantId, id: string): Promise<CommandRecord> {
@@ -245,9 +266,9 @@ export class CommandService {
   /** Signs and sends. */
   async #drive(
     store: TenantStore,
-    { tenant, record, token, ask, otherwise }: Order,
+    { tenant, record, token, ask, otherwise, early }: Order,
   ): Promise<Asked> {
-    const { id, vehicle, action, booking } = record;
+    const { id, vehicle } = record;
     const fail = async (error: unknown): Promise<Asked> => {
       const code = otherwise ?? codeOf(error);
       const event = { kind: "not_done", code } as const;
@@ -257,27 +278,31 @@ export class CommandService {
         : { record: failed };
     };
     try {
-      if (!(await this.#reachable(store, { tenant, record, ask }))) {
-        return { record: await this.get(tenant, id) };
+      let signed = await early?.catch(unlessTooSoon);
+      if (signed === undefined) {
+        if (!(await this.#reachable(store, { tenant, record, ask }))) {
+          return { record: await this.get(tenant, id) };
+        }
+        signed = await this.#signed(token, record, ask);
       }
-      const signed = await this.#parts.signer.signCommand(token, {
-        id: fromHex(id),
-        vehicle,
-        action,
-        ...(booking === undefined ? {} : { booking }),
-        ...(ask.armMs === undefined ? {} : { armMs: ask.armMs }),
-        ...(ask.target === undefined ? {} : { target: fromHex(ask.target) }),
-      });
       const flight = this.#flights.get(tenant, id);
       if (flight !== undefined) flight.epoch = signed.epoch;
-      const { requestHash, envelope } = signed;
-      const event = { kind: "signed", requestHash } as const;
-      const after = await this.#apply(tenant, store, id, event, "kerbside");
-      if (after.step.kind !== "step") return { record: after.record };
-      return await this.#send(store, tenant, after.record, envelope);
+      return await this.#send(store, { tenant, id, vehicle, signed });
     } catch (error) {
       return fail(error);
     }
+  }
+
+  #signed(token: string, record: CommandRecord, ask: Extras): Promise<SignedCommand> {
+    const { id, vehicle, action, booking } = record;
+    return this.#parts.signer.signCommand(token, {
+      id: fromHex(id),
+      vehicle,
+      action,
+      ...(booking === undefined ? {} : { booking }),
+      ...(ask.armMs === undefined ? {} : { armMs: ask.armMs }),
+      ...(ask.target === undefined ? {} : { target: fromHex(ask.target) }),
+    });
   }
 
   #online(session: SessionRecord | undefined, tenant: TenantId, vehicle: VehicleId): boolean {
@@ -319,26 +344,24 @@ export class CommandService {
   }
 
   /** Nothing else happens to this command between the sending and its record. */
-  async #send(
-    store: TenantStore,
-    tenant: TenantId,
-    record: CommandRecord,
-    envelope: Uint8Array,
-  ): Promise<Asked> {
-    const { id, vehicle } = record;
+  async #send(store: TenantStore, { tenant, id, vehicle, signed }: Sending): Promise<Asked> {
     let why: string | undefined;
-    const sent = await this.#keyed.run(`${tenant} ${id}`, async () => {
+    const record = await this.#steps.inTurn(tenant, id, async () => {
+      // The signer has recorded it as signed. What has ended meanwhile, by its deadline, is not to be sent.
+      if (this.#flights.get(tenant, id) === undefined) {
+        return this.#steps.look(store, tenant, id);
+      }
       let event: LifeEvent = { kind: "sent" };
       try {
-        await this.#parts.downlink.send({ tenant, vehicle }, "command", envelope);
+        await this.#parts.downlink.send({ tenant, vehicle }, "command", signed.envelope);
       } catch (error) {
         const away = error instanceof ProtocolError && error.code === "vehicle_offline";
         event = away ? { kind: "not_done", code: "vehicle_offline" } : { kind: "doubtful" };
         why = away ? error.message : undefined;
       }
-      return this.#step(tenant, store, id, event, "kerbside");
+      return (await this.#steps.step({ tenant, store, id, event, actor: "kerbside" })).record;
     });
-    return why === undefined ? { record: sent.record } : { record: sent.record, why };
+    return why === undefined ? { record } : { record, why };
   }
 
   #apply(
@@ -348,36 +371,22 @@ export class CommandService {
     event: LifeEvent,
     actor: string,
     before?: () => Promise<void>,
-  ): Promise<{ record: CommandRecord; step: LifeStep }> {
-    return this.#keyed.run(`${tenant} ${id}`, () =>
-      this.#step(tenant, store, id, event, actor, before),
-    );
+  ): Promise<Stepped> {
+    const of = { tenant, store, id, event, actor };
+    return this.#steps.apply(before === undefined ? of : { ...of, before });
   }
+}
 
-  /** One step, durable when it resolves. `before` runs after it is recorded and before anybody is told. */
-  async #step(
-    tenant: TenantId,
-    store: TenantStore,
-    id: string,
-    event: LifeEvent,
-    actor: string,
-    before?: () => Promise<void>,
-  ): Promise<{ record: CommandRecord; step: LifeStep }> {
-    const current = await store.command(id);
-    if (current === undefined) throw new ProtocolError("not_found", "command: there is none such");
-    const step = next(lifeOf(current), event);
-    if (step.kind !== "step") return { record: current, step };
-    const audit = stepAudit(id, step.change.state, step.change.error, actor);
-    const change = step.change.state === "armed" ? this.#armed(tenant, id) : step.change;
-    const record = await store.stepCommand(id, change, audit);
-    if (record.state !== step.change.state) {
-      return { record, step: { kind: "ignore", why: `it is ${record.state} already` } };
-    }
-    await before?.();
-    if (isFinal(record.state)) this.#flights.end(tenant, id);
-    this.#flights.changed(tenant, id);
-    return { record, step };
-  }
+type Sending = {
+  readonly tenant: TenantId;
+  readonly id: string;
+  readonly vehicle: VehicleId;
+  readonly signed: SignedCommand;
+};
+
+/** Undefined where the signer had not seen the record yet; rejects with any other error. */
+async function unlessTooSoon(error: unknown): Promise<undefined> {
+  if (!(error instanceof ProtocolError) || error.code !== "not_found") throw error;
 }
 
 function codeOf(error: unknown): ErrorCode {

@@ -3,6 +3,7 @@ import {
   ACTIONS,
   type Action,
   COMMAND_STATES,
+  type CommandChange,
   type CommandRecord,
   type CommandState,
   decode,
@@ -30,9 +31,6 @@ type Row = {
   readonly result: Uint8Array | null;
   readonly error: string | null;
 };
-
-export type CommandChange = Pick<CommandRecord, "state"> &
-  Partial<Pick<CommandRecord, "requestHash" | "result" | "error" | "deadlineMs">>;
 
 /** How far along a state is. All of rank 5 are final. */
 const RANK: Readonly<Record<CommandState, number>> = {

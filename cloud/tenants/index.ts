@@ -30,6 +30,7 @@ export {
 } from "./erasure.ts";
 export { makeDirectory, readIfThere, replaceFile } from "./files.ts";
 export type { EnrolmentGrant, Platform } from "./platform.ts";
+export { openRateFile, RATE_CLASSES, type RateFile } from "./rate-file.ts";
 export {
   type NewTenant,
   openIssuerTenants,

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import {
   type AuditEntry,
+  type CommandRecord,
   deriveKey,
   type FeedEntry,
   ProtocolError,
@@ -39,6 +40,7 @@ import {
   readGrants,
   sealCredential,
 } from "./grants.ts";
+import { LateAnchor } from "./late-anchor.ts";
 import { moveTrackRows } from "./move-track-rows.ts";
 import { type PeopleTools, peopleStore } from "./people-store.ts";
 import { schemaProblems } from "./schema-check.ts";
@@ -123,7 +125,19 @@ export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore 
   const files = { store, subjects };
   moveTrackRows(engine);
   indexHolders(engine);
-  return { ...reading(engine), ...writing(engine, options), ...tools(engine, files, options) };
+  const late = new LateAnchor(({ seq, hash }) =>
+    options.anchor.keep({ seq, hash }, options.auditKey.sign(headBytes(tenant, { seq, hash }))),
+  );
+  const { close, ...rest } = tools(engine, files, options);
+  return {
+    ...reading(engine),
+    ...writing(engine, options, late),
+    ...rest,
+    close: () => {
+      late.settle();
+      return close();
+    },
+  };
 }
 
 /** A store names its tenant, so that a file put into another's place is found before anything of it is used. */
@@ -171,14 +185,16 @@ function reading(engine: Engine) {
   } satisfies Partial<TenantStore>;
 }
 
-function writing(engine: Engine, options: TenantStoreOptions) {
+function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) {
   const { store, nowMs } = engine;
   const { anchor, auditKey } = options;
   const record = (sql: Sql, entry: AuditEntry): AuditHead =>
     appendAudit(sql, options.tenant, nowMs(), entry);
   /** Holds the head outside the store before the action is answered (P-51). */
-  const anchored = (head: AuditHead): void =>
+  const anchored = (head: AuditHead): void => {
+    late.stoodFor();
     anchor.keep(head, auditKey.sign(headBytes(options.tenant, head)));
+  };
   const audited = <T>(entry: AuditEntry, change: (sql: Sql) => T): T => {
     const done = store.write((sql) => ({ value: change(sql), head: record(sql, entry) }));
     anchored(done.head);
@@ -211,6 +227,21 @@ function writing(engine: Engine, options: TenantStoreOptions) {
       audited(audit, (sql) => putGrant(engine, sql, grant, sealed));
     },
     putGrantList: async (list, audit) => audited(audit, (sql) => putGrantList(sql, list, nowMs())),
+    ...commandWriting(engine, { record, anchored, late }),
+    audit: async (entry) => audited(entry, () => undefined),
+    people: peopleStore(engine, audited, auditKey, (booking) => readBooking(engine, booking)),
+  } satisfies Partial<SqliteTenantStore>;
+}
+
+/** How what is written gets into the audit, and its heads out of the store. */
+type Trail = {
+  readonly record: (sql: Sql, entry: AuditEntry) => AuditHead;
+  readonly anchored: (head: AuditHead) => void;
+  readonly late: LateAnchor;
+};
+
+function commandWriting({ store, nowMs }: Engine, { record, anchored, late }: Trail) {
+  return {
     createCommand: async (command, audit) => {
       const done = store.write((sql) => {
         const { record: stored, created } = createCommand(sql, command, nowMs());
@@ -220,21 +251,37 @@ function writing(engine: Engine, options: TenantStoreOptions) {
       // and the request is not answered before one of them.
       return done.stored;
     },
-    stepCommand: async (id, change, audit) => {
+    stepCommand: async (id, steps) => {
       const done = store.write((sql) => {
-        const { record: stored, changed } = stepCommand(sql, id, change, nowMs());
-        return { stored, head: changed ? record(sql, audit) : undefined };
+        let stored: CommandRecord | undefined;
+        let end: AuditHead | undefined;
+        for (const { change, atMs, audit } of steps) {
+          const stepped = stepCommand(sql, id, change, atMs);
+          stored = stepped.record;
+          const head = stepped.changed ? record(sql, audit) : undefined;
+          if (isEnd(change.state)) end = head;
+        }
+        return { stored: stored ?? readCommand(sql, id), end };
       });
+      if (done.stored === undefined)
+        throw new ProtocolError("not_found", `command ${id}: is not there`);
       // A step on the way is answered to nobody; the head of the end stands for it.
-      if (done.head !== undefined && isEnd(change.state)) anchored(done.head);
+      if (done.end !== undefined) anchored(done.end);
       return done.stored;
     },
-    nextCounter: async (vehicle, audit) =>
-      audit === undefined
-        ? store.write((sql) => nextCounter(sql, vehicle, nowMs()))
-        : audited(audit, (sql) => nextCounter(sql, vehicle, nowMs())),
-    audit: async (entry) => audited(entry, () => undefined),
-    people: peopleStore(engine, audited, auditKey, (booking) => readBooking(engine, booking)),
+    signCommand: async (id, audit, sign) => {
+      const head = store.write((sql) => {
+        const command = readCommand(sql, id);
+        if (command === undefined)
+          throw new ProtocolError("not_found", "command: there is none such");
+        const requestHash = sign(nextCounter(sql, command.vehicle, nowMs()));
+        const signed = { state: "signed", requestHash } as const;
+        const { changed } = stepCommand(sql, id, signed, nowMs());
+        if (!changed) throw new ProtocolError("conflict", `command: is ${command.state} already`);
+        return record(sql, audit);
+      });
+      late.anchor(head);
+    },
   } satisfies Partial<SqliteTenantStore>;
 }
 

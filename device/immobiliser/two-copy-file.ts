@@ -2,6 +2,7 @@
  * A small record that outlives power cuts: two files written in turn, each with a sequence number and a hash over all
  * of it. A write touches only the older copy and is on the disk before it resolves, so one whole copy is always there.
  */
+import { constants } from "node:fs";
 import { mkdir, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { concatBytes, equalBytes, sha256, uint64 } from "@kerbside/protocol";
@@ -84,19 +85,20 @@ export async function openTwoCopyFile(
   const raw = await Promise.all(SUFFIXES.map((suffix) => read(path + suffix)));
   const copies = raw.map((bytes) => unframe(bytes, bytesMax));
   const newest = newestOf(copies);
-  // "a+" never truncates; "r+" then writes in place.
+  // "a+" never truncates; what is opened after it writes in place.
   for (const suffix of SUFFIXES) await (await open(path + suffix, "a+", 0o600)).close();
   await syncFolder(dirname(path));
   const [a, b] = SUFFIXES;
-  const handles = await Promise.all([open(path + a, "r+"), open(path + b, "r+")]);
+  const inPlace = constants.O_RDWR | constants.O_DSYNC;
+  const handles = await Promise.all([open(path + a, inPlace), open(path + b, inPlace)]);
   let sequence = newest?.sequence ?? 0;
   let turn: 0 | 1 = newest !== undefined && newest === copies[0] ? 1 : 0;
   let last: Promise<unknown> = Promise.resolve();
   const writeNow = async (content: Uint8Array): Promise<void> => {
     const handle = handles[turn];
     const bytes = frame({ sequence: sequence + 1, content });
+    // One call: the file is opened so that a write is on the disk when it returns.
     await handle.write(bytes, 0, bytes.length, 0);
-    await handle.datasync();
     sequence += 1;
     turn = turn === 0 ? 1 : 0;
   };

@@ -80,8 +80,11 @@ export function createIntake(options: IntakeOptions): Intake {
           return;
         case "run": {
           const { command, requestHash } = verdict;
-          sign(options, { ...received(command, requestHash) });
-          report(await options.commands.execute(command, requestHash));
+          // Told while the intent is on its way to the disk or the bolts move; what is answered at once needs it not.
+          const said = setImmediate(() => sign(options, received(command, requestHash)));
+          const answer = await options.commands.execute(command, requestHash);
+          clearImmediate(said);
+          report(answer);
           return;
         }
         case "expired":

@@ -163,6 +163,16 @@ export type CommandRecord = {
   readonly error?: string;
 };
 
+/** What a step changes of a command. */
+export type CommandChange = Pick<CommandRecord, "state"> &
+  Partial<Pick<CommandRecord, "requestHash" | "result" | "error" | "deadlineMs">>;
+/** A step and the moment it was taken, Unix time. */
+export type CommandStep = {
+  readonly change: CommandChange;
+  readonly atMs: number;
+  readonly audit: AuditEntry;
+};
+
 /** Ids only (P-33). `cursor` rises in the order of commits. */
 export type FeedEntry = {
   readonly cursor: number;
@@ -261,19 +271,23 @@ export type TenantStore = {
   readonly createCommand: (record: CommandRecord, audit: AuditEntry) => Promise<CommandRecord>;
   readonly command: (id: string) => Promise<CommandRecord | undefined>;
   readonly commands: (vehicle: VehicleId, limit: number) => Promise<readonly CommandRecord[]>;
-  /** Appends a step; final states are never left, except `unknown` for a later signed result. Returns what is stored. */
-  readonly stepCommand: (
-    id: string,
-    change: Pick<CommandRecord, "state"> &
-      Partial<Pick<CommandRecord, "requestHash" | "result" | "error" | "deadlineMs">>,
-    audit: AuditEntry,
-  ) => Promise<CommandRecord>;
   /**
-   * The next value of the vehicle's command counter: never the same twice, whoever asks, and at least the Unix time in
-   * ms, so that a store restored from a backup is not behind what the car has taken. `audit` is written in the same
-   * commit and anchored, where it is given.
+   * Appends steps, all in one commit, each where it may be taken: final states are never left, except `unknown` by a
+   * later signed result. Returns what is stored then.
    */
-  readonly nextCounter: (vehicle: VehicleId, audit?: AuditEntry) => Promise<number>;
+  readonly stepCommand: (id: string, steps: readonly CommandStep[]) => Promise<CommandRecord>;
+  /**
+   * The signing of a command, in one commit: the next value of its vehicle's counter, the step `signed` with the hash
+   * that `sign` makes of that value, and `audit`. The counter is never the same twice, whoever asks, and at least the
+   * Unix time in ms, so that a store restored from a backup is not behind what the car has taken. `sign` has no effect
+   * of its own. Rejects with `not_found`, or `conflict` where the command has ended; then nothing has changed. The
+   * audit's head is anchored right after, and at the latest with the command's end.
+   */
+  readonly signCommand: (
+    id: string,
+    audit: AuditEntry,
+    sign: (counter: number) => Uint8Array,
+  ) => Promise<void>;
 
   readonly feed: (after: number, limit: number) => Promise<readonly FeedEntry[]>;
   readonly audit: (entry: AuditEntry) => Promise<void>;

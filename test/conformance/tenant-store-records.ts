@@ -1,7 +1,9 @@
 /** What every engine of the tenant store must do with records: vehicles, bookings, audit, commands, keys. */
 import {
   type AuditEntry,
+  type CommandChange,
   type OpenedSegment,
+  ProtocolError,
   randomBytes,
   type TenantStore,
   tenantId,
@@ -15,6 +17,7 @@ export function recordConformance(it: It): void {
   recordTests(it);
   trailTests(it);
   commandTests(it);
+  stepTests(it);
   keyTests(it);
 }
 
@@ -101,8 +104,9 @@ function trailTests(it: It): void {
 
   it("counters never give a number twice, whoever asks", async ({ store, again }) => {
     const second = await again();
+    for (let i = 1; i <= 50; i += 1) await store.createCommand(command(i), AUDIT);
     const asked = Array.from({ length: 50 }, (_, i) =>
-      (i % 2 === 0 ? store : second).nextCounter(CAR),
+      counterOf(i % 2 === 0 ? store : second, command(i + 1).id),
     );
     const given = await Promise.all(asked);
     assert.is(new Set(given).size, 50);
@@ -116,10 +120,51 @@ function trailTests(it: It): void {
   it("counters of a store that was restored are above those that a car has taken", async (engine) => {
     const { store } = engine;
     const before = Date.now();
-    const counter = await store.nextCounter(OTHER_CAR);
+    for (const i of [1, 2]) await store.createCommand(command(i), AUDIT);
+    const counter = await counterOf(store, command(1).id);
     assert.ok(counter >= before, "a store without a memory of it begins at the time");
-    assert.ok((await store.nextCounter(OTHER_CAR)) > counter);
+    assert.ok((await counterOf(store, command(2).id)) > counter);
   });
+
+  it("P-51 a signing is its counter, its step and its record, or none of them", async (engine) => {
+    const { store } = engine;
+    const { id } = await store.createCommand(command(1), AUDIT);
+    const requestHash = randomBytes(32);
+    const signing = { ...AUDIT, action: "signer.sign_command" };
+    await store.signCommand(id, signing, () => requestHash);
+    const signed = await store.command(id);
+    assert.equal([signed?.state, signed?.requestHash], ["signed", requestHash]);
+    const trail = await store.auditTrail(0, 10);
+    assert.equal(
+      trail.map(({ action }) => action),
+      [AUDIT.action, "signer.sign_command"],
+    );
+    const counter = await counterOf(store, id);
+    const broken = store.signCommand(id, signing, () => {
+      throw new ProtocolError("unavailable", "no key");
+    });
+    await refuses("unavailable", broken);
+    assert.is((await store.auditTrail(0, 10)).length, 3);
+    await refuses(
+      "not_found",
+      store.signCommand("ff", signing, () => requestHash),
+    );
+    const cancelled = { change: { state: "cancelled" }, atMs: 1, audit: AUDIT } as const;
+    const { id: second } = await store.createCommand(command(2), AUDIT);
+    await store.stepCommand(second, [cancelled]);
+    await refuses("conflict", counterOf(store, second));
+    await store.createCommand(command(3), AUDIT);
+    assert.ok((await counterOf(store, command(3).id)) > counter);
+  });
+}
+
+async function counterOf(store: TenantStore, id: string): Promise<number> {
+  let given = 0;
+  await store.signCommand(id, AUDIT, (counter) => {
+    given = counter;
+    return randomBytes(32);
+  });
+  return given;
 }
 
 function commandTests(it: It): void {
@@ -156,11 +201,7 @@ function commandTests(it: It): void {
     } as const;
     const { id } = await store.createCommand(command(1), AUDIT);
     const requestHash = randomBytes(32);
-    const rows: readonly [
-      why: string,
-      change: Parameters<TenantStore["stepCommand"]>[1],
-      after: string,
-    ][] = [
+    const rows: readonly [why: string, change: CommandChange, after: string][] = [
       ["signed", { state: "signed", requestHash }, "signed"],
       ["sent", { state: "sent" }, "sent"],
       ["a step that comes late", { state: "signed" }, "sent"],
@@ -176,7 +217,11 @@ function commandTests(it: It): void {
       ["signed again, after the end", { state: "signed", requestHash }, "executed"],
     ];
     for (const [why, change, after] of rows)
-      assert.is((await store.stepCommand(id, change, AUDIT)).state, after, why);
+      assert.is(
+        (await store.stepCommand(id, [{ change, atMs: 1, audit: AUDIT }])).state,
+        after,
+        why,
+      );
     const stored = await store.command(id);
     assert.equal(stored?.result, result);
     assert.equal(stored?.requestHash, requestHash);
@@ -184,11 +229,40 @@ function commandTests(it: It): void {
       stored?.steps.map((step) => step.state),
       ["accepted", "signed", "sent", "signed", "received", "unknown", "executed"],
     );
-    const { deadlineMs } = await store.createCommand(command(2), AUDIT);
+  });
+}
+
+function stepTests(it: It): void {
+  it("several steps at once are one commit, each where it may be taken", async ({ store }) => {
+    const requestHash = randomBytes(32);
+    const passed = (["signed", "sent", "received", "sent", "executed"] as const).map(
+      (state, i) => ({
+        change: { state, requestHash },
+        atMs: i,
+        audit: AUDIT,
+      }),
+    );
+    const { id: whole } = await store.createCommand(command(2), AUDIT);
+    assert.equal((await store.stepCommand(whole, passed)).steps.slice(1), [
+      { state: "signed", atMs: 0 },
+      { state: "sent", atMs: 1 },
+      { state: "received", atMs: 2 },
+      { state: "executed", atMs: 4 },
+    ]);
+  });
+
+  it("a command that is armed has a deadline of its own", async ({ store }) => {
+    const { deadlineMs } = await store.createCommand(command(3), AUDIT);
     const armed = { state: "armed", deadlineMs: deadlineMs + 60_000 } as const;
-    assert.is((await store.stepCommand(command(2).id, armed, AUDIT)).deadlineMs, armed.deadlineMs);
-    assert.is((await store.command(command(2).id))?.deadlineMs, armed.deadlineMs, "it is kept");
-    await refuses("not_found", store.stepCommand("ff", { state: "sent" }, AUDIT));
+    const waits = await store.stepCommand(command(3).id, [
+      { change: armed, atMs: 1, audit: AUDIT },
+    ]);
+    assert.is(waits.deadlineMs, armed.deadlineMs);
+    assert.is((await store.command(command(3).id))?.deadlineMs, armed.deadlineMs, "it is kept");
+    await refuses(
+      "not_found",
+      store.stepCommand("ff", [{ change: { state: "sent" }, atMs: 1, audit: AUDIT }]),
+    );
   });
 }
 

@@ -114,9 +114,12 @@ export class TestController {
   }
 
   #step({ messages, bytesOut }: LockLinkStep): void {
+    this.#socket?.cork();
     this.#write(bytesOut);
     this.#write(this.#session.tick(now()).bytesOut);
     for (const message of messages) this.#take(message);
+    // What belongs together goes out together, as from a controller's own buffer.
+    this.#socket?.uncork();
   }
 
   #write(bytes: Uint8Array): void {

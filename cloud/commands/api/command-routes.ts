@@ -41,6 +41,7 @@ async function ask(call: Call): Promise<Answer> {
     idempotencyKey: call.idempotencyKey,
     digest,
     from: call.from,
+    awaited: waitMs > 0,
   });
   if (waitMs === 0 || isFinal(record.state)) return answerOf(call, record, why);
   const { tenant } = call.caller;

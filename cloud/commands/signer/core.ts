@@ -4,12 +4,13 @@
  */
 import {
   ACTION_DOMAIN,
+  type AuditEntry,
   type BookingRecord,
   type Clock,
+  type CommandRecord,
   decode,
   equalBytes,
   openResult,
-  openSession,
   ProtocolError,
   parseSign1,
   requestHashOf,
@@ -24,7 +25,6 @@ import {
   toHex,
   type Vault,
   type VehicleRecord,
-  verifyKey,
 } from "@kerbside/protocol";
 import {
   type BookingFields,
@@ -35,10 +35,12 @@ import {
   checkScopes,
   OPENING_ACTIONS,
 } from "../booking-rules.ts";
+import { lifeOf, next } from "../life-cycle.ts";
 import { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "../session-clock.ts";
+import { VerifiedCars } from "../verified.ts";
 import { GrantDesk } from "./grant-desk.ts";
 import { enrolled, type SignerHome } from "./home.ts";
-import { Rates, SIGNER_RATES, type SignerRates } from "./rate.ts";
+import { memoryLedger, type RateLedger, Rates, SIGNER_RATES, type SignerRates } from "./rate.ts";
 import { checkBookingMac, macBooking } from "./records.ts";
 import { SignerSecrets } from "./secrets.ts";
 import type { CommandOrder, SignerAnswer, SignerRequest } from "./wire.ts";
@@ -52,12 +54,17 @@ export type SignerParts = {
   /** How long a signed command lives; at most 30 s. */
   readonly commandLifeMs?: number;
   readonly rates?: SignerRates;
+  /** Where the rates are kept; without it in memory. */
+  readonly ledger?: RateLedger;
   /** How far this machine's clock may be off. */
   readonly timeDoubtMs?: number;
 };
 
 /** What a server that keeps its clock by NTP stays within, with much to spare. */
 const TIME_DOUBT_MS = 1000;
+/** How often a command that is to be signed is looked for again, and how long after each look. */
+const RECORD_LOOKS_MAX = 20;
+const RECORD_LOOK_MS = 1;
 /** Versions of bookings seen, so that an older record put back into the store is noticed. */
 const SEEN_BOOKINGS_MAX = 20_000;
 
@@ -67,11 +74,12 @@ export class Signer {
   readonly #limits: SignerRates;
   readonly #seen = new Map<string, number>();
   readonly #secrets = new WeakMap<Vault, SignerSecrets>();
+  readonly #cars = new VerifiedCars();
   readonly #grants: GrantDesk;
 
   constructor(parts: SignerParts) {
     this.#parts = parts;
-    this.#rates = new Rates(parts.clock);
+    this.#rates = new Rates(parts.clock, parts.ledger ?? memoryLedger());
     this.#limits = parts.rates ?? SIGNER_RATES;
     this.#grants = new GrantDesk({
       verifyToken: parts.verifyToken,
@@ -118,11 +126,11 @@ export class Signer {
     const { store, secrets } = await this.#tenant(tenant);
     const named = decode(sessionCodec, parseSign1(envelope).payload);
     const vehicle = await enrolled(store, named.vehicle);
-    const session = openSession(verifyKey(vehicle.signingKey), envelope);
+    const session = this.#cars.session(vehicle, envelope);
     if (session.tenant !== tenant) {
       throw new ProtocolError("unauthenticated", "session: was announced to another tenant");
     }
-    this.#rates.take(`n ${tenant} ${session.vehicle}`, this.#limits.vehicle);
+    await this.#rates.take(`n ${tenant} ${session.vehicle}`, this.#limits.vehicle);
     const key = await secrets.key("time", session.keyVersions?.time);
     return signTime(key, {
       tenant,
@@ -139,7 +147,7 @@ export class Signer {
     if (!caller.scopes.has("bookings:write")) {
       throw new ProtocolError("forbidden", "bookings: the token has no scope for it");
     }
-    this.#rates.take(`t ${caller.tenant}`, this.#limits.tenant);
+    await this.#rates.take(`t ${caller.tenant}`, this.#limits.tenant);
     const { store, secrets } = await this.#tenant(caller.tenant);
     const nowMs = this.#parts.clock.wallMs();
     const current = await store.booking(fields.booking);
@@ -170,8 +178,9 @@ export class Signer {
     checkScopes(caller.scopes, action, order.booking !== undefined);
     checkExtras(action, { armMs, hasTarget: target !== undefined });
     const { store, secrets } = await this.#tenant(caller.tenant);
-    this.#rates.take(`t ${caller.tenant}`, this.#limits.tenant);
-    this.#rates.take(`v ${caller.tenant} ${order.vehicle}`, this.#limits.vehicle);
+    await this.#recorded(store, order);
+    await this.#rates.take(`t ${caller.tenant}`, this.#limits.tenant);
+    await this.#rates.take(`v ${caller.tenant} ${order.vehicle}`, this.#limits.vehicle);
     const vehicle = await enrolled(store, order.vehicle);
     const nowMs = this.#parts.clock.wallMs();
     if (order.booking !== undefined) {
@@ -182,27 +191,49 @@ export class Signer {
     const session = await this.#session(store, caller.tenant, vehicle);
     const lifeMs = this.#parts.commandLifeMs ?? COMMAND_LIFE_MS_DEFAULT;
     const key = await secrets.key("command", session.keyVersions?.command);
-    const counter = await store.nextCounter(order.vehicle, {
+    const audit: AuditEntry = {
       actor: caller.subject,
       action: "signer.sign_command",
       subject: `command:${toHex(order.id)}`,
       outcome: "done",
       reason: `${action} ${order.vehicle}`,
-    });
-    const envelope = signCommand(key, {
-      id: order.id,
-      tenant: caller.tenant,
-      vehicle: order.vehicle,
-      domain: ACTION_DOMAIN[action],
-      action,
-      ...(order.booking === undefined ? {} : { booking: order.booking }),
-      epoch: session.epoch,
-      counter,
-      expiresAtMs: expiryOnSessionClock(session, nowMs, lifeMs),
-      ...(armMs === undefined ? {} : { waitMs: armMs }),
-      ...(target === undefined ? {} : { target }),
+    };
+    const sign = (counter: number): Uint8Array =>
+      signCommand(key, {
+        id: order.id,
+        tenant: caller.tenant,
+        vehicle: order.vehicle,
+        domain: ACTION_DOMAIN[action],
+        action,
+        ...(order.booking === undefined ? {} : { booking: order.booking }),
+        epoch: session.epoch,
+        counter,
+        expiresAtMs: expiryOnSessionClock(session, nowMs, lifeMs),
+        ...(armMs === undefined ? {} : { waitMs: armMs }),
+        ...(target === undefined ? {} : { target }),
+      });
+    // Signed within the commit of its record, and handed out after it.
+    let envelope: Uint8Array = new Uint8Array();
+    await store.signCommand(toHex(order.id), audit, (counter) => {
+      envelope = sign(counter);
+      return requestHashOf(envelope);
     });
     return { envelope, requestHash: requestHashOf(envelope), epoch: session.epoch };
+  }
+
+  /** Only what is recorded as asked is signed. The API records it while the token is checked, and may be a little later. */
+  async #recorded(store: TenantStore, order: CommandOrder): Promise<void> {
+    const { clock } = this.#parts;
+    for (let looks = 0; ; looks += 1) {
+      const record = await store.command(toHex(order.id));
+      if (record !== undefined) return checkRecorded(record, order);
+      if (looks === RECORD_LOOKS_MAX) {
+        throw new ProtocolError("not_found", "command: none such is recorded");
+      }
+      await new Promise<void>((done) => {
+        clock.after(RECORD_LOOK_MS, done);
+      });
+    }
   }
 
   /** Opens a reserved booking on the word of the car: its signed result says that the unlocking was executed. */
@@ -216,7 +247,7 @@ export class Signer {
       throw new ProtocolError("not_found", "result: no unlocking for a booking has this id");
     }
     const vehicle = await enrolled(store, command.vehicle);
-    const result = openResult(verifyKey(vehicle.signingKey), envelope);
+    const result = openResult(this.#cars.key(vehicle), envelope);
     const fits =
       result.status === "executed" &&
       result.tenant === tenant &&
@@ -278,11 +309,25 @@ export class Signer {
     if (record === undefined) {
       throw new ProtocolError("vehicle_offline", "vehicle: has not announced a session");
     }
-    const session = openSession(verifyKey(vehicle.signingKey), record.envelope);
+    const session = this.#cars.session(vehicle, record.envelope);
     if (session.tenant !== tenant || session.vehicle !== vehicle.vehicle) {
       throw new ProtocolError("unauthenticated", "session: was announced by another vehicle");
     }
     return { ...session, receivedAtMs: record.receivedAtMs };
+  }
+}
+
+/** Just what was asked, and not more often than a command may be signed. Throws ProtocolError `conflict`. */
+function checkRecorded(record: CommandRecord, order: CommandOrder): void {
+  const same =
+    record.vehicle === order.vehicle &&
+    record.action === order.action &&
+    record.booking === order.booking;
+  if (!same) throw new ProtocolError("conflict", "command: another one was asked under this id");
+  const step = next(lifeOf(record), { kind: "signed", requestHash: new Uint8Array() });
+  if (step.kind !== "step") {
+    const why = step.kind === "ignore" ? step.why : "cannot be signed";
+    throw new ProtocolError("conflict", `command: ${why}`);
   }
 }
 

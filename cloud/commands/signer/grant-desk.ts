@@ -48,8 +48,8 @@ export type GrantDeskParts = {
   readonly home: (tenant: TenantId) => Promise<SignerHome>;
   /** A booking whose MAC verified. Throws ProtocolError. */
   readonly booking: (home: SignerHome, tenant: TenantId, id: string) => Promise<BookingRecord>;
-  /** Throws ProtocolError `limit_reached`. */
-  readonly takeRate: (tenant: TenantId) => void;
+  /** Rejects with ProtocolError `limit_reached`. */
+  readonly takeRate: (tenant: TenantId) => Promise<void>;
 };
 type Answered = Omit<SignerAnswer, "id">;
 
@@ -76,7 +76,7 @@ export class GrantDesk {
     if (!caller.scopes.has(SCOPE)) {
       throw new ProtocolError("forbidden", "grants: the token has no scope for it");
     }
-    this.#parts.takeRate(caller.tenant);
+    await this.#parts.takeRate(caller.tenant);
     return caller;
   }
 

@@ -25,8 +25,8 @@ export type SignerPublicKey = { readonly version: number; readonly publicKey: Ui
 
 const BOOKING_MAC = "booking-mac";
 const CARD_ID = "card-id/1";
-/** What was read of the vault's file is used for so long: a rotated key is taken up within it. */
-const READ_MS_MAX = 1000;
+/** What was read of the vault's file is read again after the first of these, and not used past the second. */
+const READ_MS = { again: 1000, max: 5000 } as const;
 
 function versionsIn(names: readonly string[], name: string): readonly number[] {
   const pattern = new RegExp(`^${name}/([1-9][0-9]{0,8})$`);
@@ -82,7 +82,7 @@ export async function rotateSigner(
 
 type Read<T> = { readonly value: Promise<T>; readonly atMs: number };
 
-/** The secrets of one tenant, read from the vault's file at most once a second. */
+/** The secrets of one tenant, read from the vault's file at most once a second: a rotated key is taken up by then. */
 export class SignerSecrets {
   readonly #vault: Vault;
   readonly #clock: Clock;
@@ -137,9 +137,21 @@ export class SignerSecrets {
   #fresh<T>(what: string, read: () => Promise<T>): Promise<T> {
     const nowMs = this.#clock.bootMs();
     const known = this.#read.get(what) as Read<T> | undefined;
-    if (known !== undefined && nowMs - known.atMs < READ_MS_MAX) return known.value;
+    if (known === undefined || nowMs - known.atMs >= READ_MS.max) return this.#readNow(what, read);
+    const { value, atMs } = known;
+    if (nowMs - atMs >= READ_MS.again) {
+      // Whoever asks now is answered first.
+      this.#read.set(what, { value, atMs: nowMs - READ_MS.again / 2 });
+      setImmediate(() => {
+        this.#readNow(what, read).catch(() => undefined);
+      });
+    }
+    return value;
+  }
+
+  #readNow<T>(what: string, read: () => Promise<T>): Promise<T> {
     const value = read();
-    this.#read.set(what, { value, atMs: nowMs });
+    this.#read.set(what, { value, atMs: this.#clock.bootMs() });
     value.catch(() => this.#read.delete(what));
     return value;
   }

@@ -348,7 +348,6 @@ it("P-51 each command and its result stand in the audit, with who, what and the 
     [
       ["backend", "command.request", "asked"],
       ["backend", "signer.sign_command", "done"],
-      ["kerbside", "command.signed", "asked"],
       ["kerbside", "command.sent", "asked"],
       ["vehicle:car-1", "command.received", "asked"],
       ["vehicle:car-1", "command.executed", "done"],

@@ -112,7 +112,7 @@ async function serverCertificate(): Promise<{ readonly key: string; readonly cer
   return { key, cert: made.toString("pem") };
 }
 
-async function spawnSigner(config: string): Promise<ChildProcess> {
+export async function spawnSigner(config: string): Promise<ChildProcess> {
   const script = fileURLToPath(new URL("./signer-child.ts", import.meta.url));
   const child = spawn(process.execPath, [script, config], { stdio: ["ignore", "pipe", "ignore"] });
   const ready = once(child.stdout, "data", { signal: AbortSignal.timeout(START_MS_MAX) });

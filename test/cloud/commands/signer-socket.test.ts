@@ -5,6 +5,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  BUCKET_MS_MAX,
   connectSigner,
   provisionSigner,
   type RunningSigner,
@@ -19,18 +20,26 @@ import {
   signSession,
   systemRandom,
 } from "@kerbside/protocol";
-import { openRegistry, openSignerTenants, type Registry, type Tenants } from "@kerbside/tenants";
+import {
+  openRateFile,
+  openRegistry,
+  openSignerTenants,
+  type Registry,
+  type Tenants,
+} from "@kerbside/tenants";
 import { jwtVerify } from "jose";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DEMO } from "./car.ts";
-import { CAR, clock, log } from "./rig.ts";
+import { record } from "./recorded.ts";
+import { CAR, clock, log, spawnSigner } from "./rig.ts";
 import { type Issuer, issuer, tokenVerifierOf } from "./tokens.ts";
 
 const audit = { actor: "test", action: "test", subject: "test", outcome: "done" } as const;
 type Fixture = {
   dir: string;
   socket: string;
+  signerKey: Uint8Array;
   registry: Registry;
   tenants: Tenants;
   signer: RunningSigner;
@@ -39,6 +48,8 @@ type Fixture = {
 };
 const it = suite<Fixture>("signer's socket");
 
+/** A clock on which no bucket fills. */
+const stopped = { ...clock, bootMs: () => 1000, wallMs: () => 1_790_000_000_000 };
 const order = () => ({ id: randomBytes(16), vehicle: CAR, action: "unlock" }) as const;
 const verifierOf = (tokens: Issuer) =>
   tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
@@ -57,6 +68,7 @@ it.before(async (f) => {
   f.dir = mkdtempSync(join(tmpdir(), "kb-signer-"));
   f.socket = join(f.dir, "signer.sock");
   const signerKey = randomBytes(32);
+  f.signerKey = signerKey;
   f.registry = await openRegistry({ dir: f.dir, masterKey: randomBytes(32), create: true });
   const car = signingKey(randomBytes(32));
   await f.registry.create(DEMO, signerKey, audit, async ({ store, signerVault }) => {
@@ -109,17 +121,86 @@ it("a car and a tenant have a rate", async (f) => {
     socket,
     tenant: f.tenants.tenant,
     verifyToken: verifierOf(f.tokens),
-    clock: { ...clock, bootMs: () => 1000 },
+    clock: stopped,
     log,
   });
   const client = connectSigner({ socket, clock });
-  const staff = await f.tokens.mint({ scope: "commands:operate" });
-  const codes: string[] = [];
-  for (let i = 0; i < 11; i += 1) codes.push(await codeOf(client.signCommand(staff, order())));
-  assert.equal(codes, [...Array.from({ length: 10 }, () => "ok"), "limit_reached"]);
+  assert.equal(await asked(f, client, 11), [...ok(10), "limit_reached"]);
   await client.close();
   await slow.close();
 });
+
+it("signers share their rates, and a new one does not begin anew", async (f) => {
+  const file = join(f.dir, "rates.sqlite");
+  const start = async (name: string) => {
+    const socket = join(f.dir, name);
+    const ledger = openRateFile(file, BUCKET_MS_MAX);
+    const verifyToken = verifierOf(f.tokens);
+    const { tenant } = f.tenants;
+    const signer = await runSigner({ socket, tenant, verifyToken, clock: stopped, log, ledger });
+    const client = connectSigner({ socket, clock });
+    return {
+      client,
+      close: async () => {
+        await client.close();
+        await signer.close();
+        ledger.close();
+      },
+    };
+  };
+  const [one, two] = [await start("one.sock"), await start("two.sock")];
+  const codes = [...(await asked(f, one.client, 5)), ...(await asked(f, two.client, 6))];
+  const signed = codes.filter((code) => code === "ok").length;
+  // What one of them has taken ahead and not used, the other cannot use.
+  assert.ok(signed >= 8 && signed <= 10, `a burst, of both together: ${signed}`);
+  await one.close();
+  await two.close();
+  const third = await start("three.sock");
+  assert.equal(await asked(f, third.client, 1), ["limit_reached"]);
+  await third.close();
+});
+
+it("a signer that is killed gains nothing by it", async (f) => {
+  const config = join(f.dir, "child.json");
+  const socket = join(f.dir, "child.sock");
+  const { dir, tokens } = f;
+  const signerKey = Buffer.from(f.signerKey).toString("hex");
+  const rateFile = join(dir, "killed.sqlite");
+  const options = { dir, socket, signerKey, jwk: tokens.jwk, rateFile };
+  writeFileSync(config, JSON.stringify(options), { mode: 0o600 });
+  const startedMs = Date.now();
+  let signed = 0;
+  for (let life = 0; life < 4; life += 1) {
+    const child = await spawnSigner(config);
+    const client = connectSigner({ socket, clock });
+    const codes = await asked(f, client, 6);
+    signed += codes.filter((code) => code === "ok").length;
+    await client.close();
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+  }
+  const refilled = Math.ceil((Date.now() - startedMs) / 1000);
+  assert.ok(signed >= 6, "it did sign");
+  assert.ok(signed <= 10 + refilled, `${signed} signed in ${refilled} s and four lives`);
+});
+
+/** Asks for one command after another, each recorded before. */
+async function asked(f: Fixture, client: SignerClient, count: number): Promise<string[]> {
+  const staff = await f.tokens.mint({ scope: "commands:operate" });
+  const store = (await f.registry.tenant(DEMO))?.store;
+  const codes: string[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const one = order();
+    if (store !== undefined) await record(store, one);
+    codes.push(await codeOf(client.signCommand(staff, one)));
+  }
+  return codes;
+}
+
+function ok(count: number): readonly string[] {
+  return Array.from({ length: count }, () => "ok");
+}
 
 it("its socket is for this user alone, and for one signer alone", async (f) => {
   assert.is(statSync(f.socket).mode & 0o777, 0o600);

@@ -33,6 +33,7 @@ import { jwtVerify } from "jose";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DEMO } from "./car.ts";
+import { type Order, record } from "./recorded.ts";
 import { CAR, clock, log, OTHER } from "./rig.ts";
 import { type Issuer, issuer, tokenVerifierOf } from "./tokens.ts";
 
@@ -110,6 +111,12 @@ const order = (booking?: string, action: "lock" | "unlock" | "immobilise" = "unl
   ...(booking === undefined ? {} : { booking }),
 });
 
+/** Asks for a signature of a command that is recorded as asked, as the API does. */
+async function sign(f: Fixture, token: string, asked: Order) {
+  await record(f.store, asked);
+  return f.client.signCommand(token, asked);
+}
+
 async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | "ok"> {
   try {
     await promise;
@@ -174,7 +181,7 @@ it("signs what a live token, a sealed booking and the car's own announcement all
   const before = (await f.store.session(CAR))?.receivedAtMs ?? 0;
   const { booking } = await book(f);
   const asked = order(booking);
-  const signed = await f.client.signCommand(f.token, asked);
+  const signed = await sign(f, f.token, asked);
   const command = openCommand(verifyKey(f.commandKey), signed.envelope);
   assert.equal(
     [toHex(command.id), command.tenant, command.vehicle, command.booking, command.domain],
@@ -199,7 +206,7 @@ it("checks the caller's token itself", async (f) => {
     "",
   ];
   for (const token of bad) {
-    assert.is(await codeOf(f.client.signCommand(token, order(booking))), "unauthenticated");
+    assert.is(await codeOf(sign(f, token, order(booking))), "unauthenticated");
     const { mac: _, ...fields } = await book(f);
     assert.is(await codeOf(f.client.sealBooking(token, fields)), "unauthenticated");
   }
@@ -208,19 +215,19 @@ it("checks the caller's token itself", async (f) => {
 it("a token of another tenant reaches neither this tenant's bookings nor its keys", async (f) => {
   const { booking } = await book(f);
   const stranger = await f.tokens.mint({ tenant: "other" });
-  assert.is(await codeOf(f.client.signCommand(stranger, order(booking))), "not_found");
+  assert.is(await codeOf(sign(f, stranger, order(booking))), "not_found");
   const nobody = await f.tokens.mint({ tenant: "nobody" });
-  assert.is(await codeOf(f.client.signCommand(nobody, order(booking))), "not_found");
+  assert.is(await codeOf(sign(f, nobody, order(booking))), "not_found");
 });
 
 it("checks scopes, action and the need of a booking itself", async (f) => {
   const { booking } = await book(f);
   const reader = await f.tokens.mint({ scope: "commands:read bookings:read" });
-  assert.is(await codeOf(f.client.signCommand(reader, order(booking))), "forbidden");
-  assert.is(await codeOf(f.client.signCommand(f.token, order())), "forbidden");
-  assert.is(await codeOf(f.client.signCommand(f.token, order(booking, "immobilise"))), "forbidden");
+  assert.is(await codeOf(sign(f, reader, order(booking))), "forbidden");
+  assert.is(await codeOf(sign(f, f.token, order())), "forbidden");
+  assert.is(await codeOf(sign(f, f.token, order(booking, "immobilise"))), "forbidden");
   const staff = await f.tokens.mint({ scope: "commands:operate" });
-  assert.is(await codeOf(f.client.signCommand(staff, order())), "ok");
+  assert.is(await codeOf(sign(f, staff, order())), "ok");
   const { mac: _, ...fields } = await book(f);
   const next = { ...fields, state: "cancelled" as const, version: 2 };
   assert.is(await codeOf(f.client.sealBooking(staff, next)), "forbidden");
@@ -247,9 +254,9 @@ function tamper(f: Fixture, sql: string, booking: string): void {
 for (const { why, sql } of TAMPERINGS) {
   it(`a booking in the database with ${why} opens nothing`, async (f) => {
     const { booking } = await book(f);
-    assert.is(await codeOf(f.client.signCommand(f.token, order(booking))), "ok");
+    assert.is(await codeOf(sign(f, f.token, order(booking))), "ok");
     tamper(f, sql, booking);
-    assert.is(await codeOf(f.client.signCommand(f.token, order(booking))), "unauthenticated");
+    assert.is(await codeOf(sign(f, f.token, order(booking))), "unauthenticated");
   });
 }
 
@@ -258,11 +265,11 @@ it("a booking of another car, or an older version put back, opens nothing", asyn
   const ended = { ...first, state: "ended" as const, toMs: Date.now(), version: 2 };
   const sealed = await f.client.sealBooking(f.token, ended);
   await f.store.putBooking({ ...ended, mac: sealed }, audit);
-  assert.is(await codeOf(f.client.signCommand(f.token, order(first.booking))), "forbidden");
-  assert.is(await codeOf(f.client.signCommand(f.token, order(first.booking, "lock"))), "ok");
+  assert.is(await codeOf(sign(f, f.token, order(first.booking))), "forbidden");
+  assert.is(await codeOf(sign(f, f.token, order(first.booking, "lock"))), "ok");
   const back = `UPDATE bookings SET state = 'reserved', version = 1, to_ms = ${first.toMs}, mac = x'${toHex(mac)}' WHERE booking = ?`;
   tamper(f, back, first.booking);
-  assert.is(await codeOf(f.client.signCommand(f.token, order(first.booking))), "unauthenticated");
+  assert.is(await codeOf(sign(f, f.token, order(first.booking))), "unauthenticated");
 });
 
 it("seals only what follows from the version before", async (f) => {
@@ -286,34 +293,17 @@ it("believes the car's announcement only under the car's enrolled key", async (f
   ];
   for (const [key, more] of forgeries) {
     await announce(f.store, key, more);
-    assert.is(await codeOf(f.client.signCommand(f.token, order(booking))), "unauthenticated");
+    assert.is(await codeOf(sign(f, f.token, order(booking))), "unauthenticated");
   }
   await announce(f.store, f.car);
-  assert.is(await codeOf(f.client.signCommand(f.token, order(booking))), "ok");
+  assert.is(await codeOf(sign(f, f.token, order(booking))), "ok");
 });
 
 it("opens a booking on the car's signed word alone, and only for an executed unlocking", async (f) => {
   const record = await book(f);
   const asked = order(record.booking);
-  const signed = await f.client.signCommand(f.token, asked);
-  const id = toHex(asked.id);
-  await f.store.createCommand(
-    {
-      id,
-      vehicle: CAR,
-      action: "unlock",
-      booking: record.booking,
-      requestedBy: "backend",
-      idempotencyKey: id,
-      requestDigest: "00",
-      state: "accepted",
-      steps: [],
-      deadlineMs: Date.now() + 10_000,
-    },
-    audit,
-  );
+  const signed = await sign(f, f.token, asked);
   const { requestHash } = signed;
-  await f.store.stepCommand(id, { state: "signed", requestHash }, audit);
   const word = (more: object = {}, key = f.car): Uint8Array =>
     signResult(key, {
       tenant: DEMO,
@@ -345,14 +335,39 @@ it("a revoked car gets nothing signed", async (f) => {
   const record = await f.store.vehicle(CAR);
   if (record === undefined) throw new Error("the car is missing");
   await f.store.putVehicle({ ...record, revokedAtMs: Date.now() }, audit);
-  assert.is(await codeOf(f.client.signCommand(f.token, order(booking))), "not_found");
+  assert.is(await codeOf(sign(f, f.token, order(booking))), "not_found");
   await f.store.putVehicle(record, audit);
+});
+
+it("signs only what is recorded as asked, just that, and twice at most", async (f) => {
+  const { booking } = await book(f);
+  const ask = (asked: Order) => codeOf(f.client.signCommand(f.token, asked));
+  const asked = order(booking);
+  assert.is(await ask(asked), "not_found", "nobody recorded it");
+  await record(f.store, asked);
+  assert.is(await ask({ ...asked, action: "lock" }), "conflict", "another action");
+  const other = await book(f);
+  assert.is(await ask({ ...asked, booking: other.booking }), "conflict", "another booking");
+  assert.is(await ask(asked), "ok");
+  const counters = (await f.store.command(toHex(asked.id)))?.steps.map(({ state }) => state);
+  assert.equal(counters, ["signed"], "recorded with the signature");
+  assert.is(await ask(asked), "ok", "anew, for a newer session");
+  assert.is(await ask(asked), "conflict", "and no more");
+  const cancelled = order(booking);
+  await record(f.store, cancelled);
+  const step = { change: { state: "cancelled" }, atMs: Date.now(), audit } as const;
+  await f.store.stepCommand(toHex(cancelled.id), [step]);
+  assert.is(await ask(cancelled), "conflict", "taken back before it was signed");
+  const late = order(booking);
+  const asking = ask(late);
+  await record(f.store, late);
+  assert.is(await asking, "ok", "recorded while the token was checked");
 });
 
 it("P-51 writes the audit before it hands out a signature", async (f) => {
   const { booking } = await book(f);
   const asked = order(booking);
-  await f.client.signCommand(f.token, asked);
+  await sign(f, f.token, asked);
   const trail = await f.store.auditTrail(0, 1000);
   const mine = trail.filter((entry) => entry.subject === `command:${toHex(asked.id)}`);
   assert.equal(

@@ -97,7 +97,7 @@ for (const { action, pulses, ...booking } of COMMANDS)
   }
 
 const FAILURES = [
-  { why: "EIO on every sync", inject: "fdatasync:error=EIO" },
+  { why: "EIO on every write", inject: "pwrite64:error=EIO" },
   { why: "no space left", inject: "pwrite64:error=ENOSPC" },
 ];
 for (const { why, inject } of FAILURES)
