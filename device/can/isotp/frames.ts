@@ -6,7 +6,13 @@ export const MESSAGE_BYTES_MAX = 4095;
 export type FlowStatus = "continue" | "wait" | "overflow";
 export type IsoTpFrame =
   | { readonly type: "single"; readonly data: Uint8Array }
-  | { readonly type: "first"; readonly length: number; readonly data: Uint8Array }
+  | {
+      readonly type: "first";
+      readonly length: number;
+      readonly data: Uint8Array;
+      /** Of this frame, and so of all that follow but the last (§9.5.3: RX_DL is told by the first frame). */
+      readonly frameBytes: number;
+    }
   | { readonly type: "consecutive"; readonly index: number; readonly data: Uint8Array }
   | {
       readonly type: "flow";
@@ -61,10 +67,11 @@ function parseFirst(bytes: Uint8Array, short: number): IsoTpFrame | undefined {
   if (short > 0) {
     // What would fit a single frame is no first frame.
     if (short <= bytes.length - 1 && short < CLASSIC_BYTES) return undefined;
-    return { type: "first", length: short, data: bytes.slice(2) };
+    return { type: "first", length: short, data: bytes.slice(2), frameBytes: bytes.length };
   }
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(2);
-  return length <= MESSAGE_BYTES_MAX ? undefined : { type: "first", length, data: bytes.slice(6) };
+  if (length <= MESSAGE_BYTES_MAX) return undefined;
+  return { type: "first", length, data: bytes.slice(6), frameBytes: bytes.length };
 }
 
 function separationOf(code: number): number {

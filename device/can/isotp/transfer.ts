@@ -123,6 +123,8 @@ export type ReceiveState =
       readonly got: number;
       readonly index: number;
       readonly untilMs: number;
+      /** Of all frames but the last. */
+      readonly frameBytes: number;
       /** Frames until we owe a flow control. */
       readonly left: number;
     };
@@ -160,8 +162,9 @@ export function frameForReceive(
   message.set(data);
   const untilMs = nowMs + ANSWER_MS_MAX;
   const left = offer.blockSize;
+  const { frameBytes } = frame;
   return {
-    state: { value: "receiving", message, got: data.length, index: 1, untilMs, left },
+    state: { value: "receiving", message, got: data.length, index: 1, untilMs, left, frameBytes },
     frames: [encodeFlow("continue", offer.blockSize, offer.separationMs, framing)],
     ...broken,
   };
@@ -181,7 +184,7 @@ function consecutive(
   const { message } = state;
   const missing = message.length - state.got;
   // Only the last frame may be shorter than the others.
-  if (frame.data.length < Math.min(missing, framing.frameBytes - 1)) {
+  if (frame.data.length < Math.min(missing, state.frameBytes - 1)) {
     return { state, frames: [] };
   }
   const data = frame.data.subarray(0, missing);
