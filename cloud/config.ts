@@ -17,6 +17,7 @@ export const SECRET_NAMES = {
     variable: "KERBSIDE_ISSUER_KEY",
     doc: "seals the token issuer's vault and its clients",
   },
+  "backup-key": { variable: "KERBSIDE_BACKUP_KEY", doc: "encrypts backups" },
 } as const;
 export type SecretName = keyof typeof SECRET_NAMES;
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,9 @@
 /** `kerbside-cloud`: the table of its commands, and the door to the terminal. */
 import { ACCOUNT_COMMANDS } from "./cli/account-commands.ts";
+import { BACKUP_COMMANDS } from "./cli/backup-commands.ts";
 import type { Command } from "./cli/command.ts";
 import { DATA_COMMANDS } from "./cli/data-commands.ts";
+import { ERASE_COMMANDS } from "./cli/erase-commands.ts";
 import { KEY_COMMANDS } from "./cli/key-commands.ts";
 import { runCli } from "./cli/run.ts";
 import { SEND_COMMANDS } from "./cli/send-command.ts";
@@ -18,6 +20,8 @@ const COMMANDS: readonly Command[] = [
   ...KEY_COMMANDS,
   ...SEND_COMMANDS,
   ...DATA_COMMANDS,
+  ...ERASE_COMMANDS,
+  ...BACKUP_COMMANDS,
 ];
 
 const stop = new AbortController();

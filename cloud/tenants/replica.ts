@@ -32,16 +32,18 @@ export function openReplica(source: string, target: string): Replica {
   makeDirectory(target);
   const shippers = new Map<string, WalShipper>();
   const seen = new Map<string, string>();
+  const shipperOf = (path: string): WalShipper => {
+    const shipper = shippers.get(path) ?? shipWal(join(source, path), join(target, path));
+    shippers.set(path, shipper);
+    return shipper;
+  };
   const copy = ({ path, kind }: DataFile): number => {
     const [from, to] = [join(source, path), join(target, path)];
     mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
     switch (kind) {
       case "log":
-      case "store": {
-        const shipper = shippers.get(path) ?? shipWal(from, to);
-        shippers.set(path, shipper);
-        return shipper.step();
-      }
+      case "store":
+        return shipperOf(path).step();
       case "sealed":
       case "keys":
         return copyChanged(path, kind === "keys" ? [from, `${from}-wal`] : [from], () =>
@@ -71,13 +73,31 @@ export function openReplica(source: string, target: string): Replica {
       dropRemoved(source, target);
       let bytes = 0;
       const failed: string[] = [];
-      for (const file of files)
+      const attempt = (path: string, run: () => number): void => {
         try {
-          bytes += copy(file);
+          bytes += run();
         } catch {
           // Removed meanwhile, busy, or no room: said by name, and begun anew.
-          failed.push(file.path);
-          drop(file.path);
+          failed.push(path);
+          drop(path);
+        }
+      };
+      const others = files.filter(({ kind }) => kind !== "log");
+      const copyOthers = (): void => {
+        for (const file of others) attempt(file.path, () => copy(file));
+      };
+      // An anchor speaks of what its trail has already. So how far anchors go is looked at before the trails are copied,
+      // and they are copied after them: whenever this ends, no anchor is there without its entry.
+      const logs = files.flatMap(({ path, kind }) =>
+        kind === "log" && shippers.has(path) ? [{ path, until: shipperOf(path).mark() }] : [],
+      );
+      copyOthers();
+      for (const { path, until } of logs)
+        attempt(path, () => shipperOf(path).step(until, copyOthers));
+      for (const file of files)
+        if (file.kind === "log" && !shippers.has(file.path)) {
+          attempt(file.path, () => copy(file));
+          copyOthers();
         }
       return { files: files.length, bytes, failed };
     },

@@ -33,9 +33,16 @@ const READ_BYTES: number = 4 * 1024 * 1024;
 
 type Shipped = { readonly head: WalHead; readonly bytes: number };
 
+/** How far the log goes at a moment. */
+export type WalMark = { readonly salts: WalHead["salts"]; readonly bytes: number } | undefined;
+
 export type WalShipper = {
-  /** Brings the copy up to what was committed before the call. Returns the bytes shipped. Throws `storage_failed`. */
-  readonly step: () => number;
+  /**
+   * Brings the copy up to what was committed before the call, or before `until`. `first` is run before the log is taken
+   * into the file, while nobody writes to this one. Returns the bytes shipped. Throws `storage_failed`.
+   */
+  readonly step: (until?: WalMark, first?: () => void) => number;
+  readonly mark: () => WalMark;
   readonly close: () => void;
 };
 
@@ -52,29 +59,37 @@ export function shipWal(source: string, target: string): WalShipper {
   let shipped: Shipped | undefined;
   /** What the file of the copy holds already of a log that is not there any more, or not yet any further. */
   let taken: Shipped | undefined;
-  const step = (): number => {
+  const withLog = <T>(use: (from: number, head: WalHead) => T): T | undefined => {
     const from = openIfThere(`${source}-wal`);
-    if (from === undefined) return 0;
+    if (from === undefined) return undefined;
     try {
       const head = headOf(from);
-      if (head === undefined) return 0;
-      if (taken !== undefined && isSame(taken.head, head) && fstatSync(from).size <= taken.bytes)
-        return 0;
-      taken = undefined;
-      if (shipped !== undefined && !isSame(shipped.head, head)) shipped = undefined;
-      const before = shipped?.bytes ?? 0;
-      shipped = append(from, `${target}-wal`, shipped ?? { head, bytes: WAL_HEADER_BYTES });
-      return shipped.bytes - before;
+      return head === undefined ? undefined : use(from, head);
     } finally {
       closeSync(from);
     }
   };
-  /** While no writer is at work. Says whether the log was taken in as a whole. */
-  const fold = (): void => {
+  const mark = (): WalMark =>
+    withLog((from, { salts }) => ({ salts, bytes: fstatSync(from).size }));
+  const ship = (until: WalMark): number =>
+    withLog((from, head) => {
+      // A log that began anew since is for the next round.
+      if (until === undefined || !isSame(until, head)) return 0;
+      if (taken !== undefined && isSame(taken.head, head) && until.bytes <= taken.bytes) return 0;
+      taken = undefined;
+      if (shipped !== undefined && !isSame(shipped.head, head)) shipped = undefined;
+      const before = shipped?.bytes ?? 0;
+      const soFar = shipped ?? { head, bytes: WAL_HEADER_BYTES };
+      shipped = append(from, `${target}-wal`, soFar, until.bytes);
+      return shipped.bytes - before;
+    }) ?? 0;
+  /** While no writer is at work. */
+  const fold = (first: () => void): void => {
     const writer = open(source);
     try {
       writer.exec("BEGIN IMMEDIATE");
-      step();
+      first();
+      ship(mark());
       reader.exec("COMMIT");
       if (takeIn(source)) {
         takeIn(target);
@@ -87,11 +102,12 @@ export function shipWal(source: string, target: string): WalShipper {
     }
   };
   return {
-    step: () => {
-      const bytes = step();
-      if ((shipped?.bytes ?? 0) > LOG_BYTES_MAX) fold();
+    step: (until = mark(), first = () => undefined) => {
+      const bytes = ship(until);
+      if ((shipped?.bytes ?? 0) > LOG_BYTES_MAX) fold(first);
       return bytes;
     },
+    mark,
     close: () => reader.close(),
   };
 }
@@ -146,12 +162,12 @@ function headOf(from: number): WalHead | undefined {
     : undefined;
 }
 
-function isSame(one: WalHead, other: WalHead): boolean {
+function isSame(one: Pick<WalHead, "salts">, other: Pick<WalHead, "salts">): boolean {
   return one.salts[0] === other.salts[0] && one.salts[1] === other.salts[1];
 }
 
-/** Appends what was committed since. A log that begins anew takes the place of the one before. */
-function append(from: number, target: string, shipped: Shipped): Shipped {
+/** Appends what was committed since, up to a place. A log that begins anew takes the place of the one before. */
+function append(from: number, target: string, shipped: Shipped, until: number): Shipped {
   const begins = shipped.bytes === WAL_HEADER_BYTES;
   const to = openSync(target, begins ? "w" : "r+", 0o600);
   try {
@@ -165,7 +181,7 @@ function append(from: number, target: string, shipped: Shipped): Shipped {
     ftruncateSync(to, bytes);
     const buffer = new Uint8Array(READ_BYTES);
     for (let room = buffer; ; ) {
-      const length = readSync(from, room, 0, room.length, bytes);
+      const length = readSync(from, room, 0, Math.min(room.length, until - bytes), bytes);
       const good = committed(head, room.subarray(0, length));
       if (good.length === 0) {
         // One transaction that is longer than what was read.

@@ -11,14 +11,14 @@ type Env = Readonly<Record<string, string>>;
 export type Ran = { readonly code: number | null; readonly out: string; readonly err: string };
 
 /** With nothing of the caller's environment but what is given. */
-function start(args: readonly string[], env: Env): ChildProcess {
+export function startCloud(args: readonly string[], env: Env = {}): ChildProcess {
   const own = { PATH: "/usr/bin:/bin", USER: "tester", ...env };
   return spawn(process.execPath, [MAIN, ...args], { env: own, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 /** Runs a command to its end. */
 export async function runCloud(args: readonly string[], env: Env = {}): Promise<Ran> {
-  const child = start(args, env);
+  const child = startCloud(args, env);
   let out = "";
   let err = "";
   child.stdout?.on("data", (part: Buffer) => {
@@ -56,7 +56,7 @@ export async function serveCloud(
   env: Env = {},
 ): Promise<ServingCloud> {
   const ports = ["--https-port", "0", "--broker-port", "0"];
-  const child = start(["serve", "--data", dir, "--dev", "--json", ...ports, ...more], env);
+  const child = startCloud(["serve", "--data", dir, "--dev", "--json", ...ports, ...more], env);
   let log = "";
   child.stderr?.on("data", (part: Buffer) => {
     log += part.toString();

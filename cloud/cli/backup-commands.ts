@@ -1,0 +1,164 @@
+/** `backup`, `backup list`, `restore`, `replicate`: copies of a data directory, and the way back (P-90). */
+import { resolve } from "node:path";
+import { ProtocolError } from "@kerbside/protocol";
+import {
+  BACKUP_SETS,
+  keepReplica,
+  listBackups,
+  makeBackup,
+  openReplica,
+  type ReplicaRound,
+  restoreBackup,
+} from "@kerbside/tenants";
+import { dataDirectory, readSecret } from "../config.ts";
+import { serviceLog } from "../log.ts";
+import { serviceClock } from "../ports.ts";
+import { type Command, DATA_OPTION, DEV_OPTION, type Input, JSON_OPTION } from "./command.ts";
+import { byOperator } from "./open.ts";
+
+const OFFSITE_OPTION = {
+  value: "DIR",
+  required: true,
+  doc: "where the backups are, off this site",
+};
+const KEYS_DAYS_MAX = 365;
+const EVERY_MS_MAX = 60_000;
+/** Progress is told this often, in milliseconds. */
+const TOLD_MS = 1000;
+
+export const BACKUP_COMMANDS: readonly Command[] = [
+  {
+    name: "backup",
+    summary: "Adds an encrypted backup of everything, while the cloud runs.",
+    options: {
+      data: DATA_OPTION,
+      dev: DEV_OPTION,
+      json: JSON_OPTION,
+      to: OFFSITE_OPTION,
+      "keys-only": { doc: "only the subject keys: often, so that an erasure is never undone" },
+      "keys-days": { value: "N", default: "30", doc: "how long a backup of subject keys lives" },
+    },
+    run: backup,
+  },
+  {
+    name: "backup list",
+    summary: "Lists the backups that are whole, oldest first.",
+    options: { json: JSON_OPTION, from: OFFSITE_OPTION },
+    run: async (input) => {
+      for (const set of BACKUP_SETS)
+        for (const { name, atMs } of listBackups(resolve(input.text("from")), set)) {
+          const at = new Date(atMs).toISOString();
+          input.print({ set, name, at }, `${set.padEnd(6)}  ${name}  ${at}`);
+        }
+      return 0;
+    },
+  },
+  {
+    name: "restore",
+    summary: "Brings a backup into an empty data directory, and verifies its audit trails.",
+    options: {
+      data: { ...DATA_OPTION, doc: "the empty data directory" },
+      json: JSON_OPTION,
+      from: OFFSITE_OPTION,
+      set: { value: "NAME", doc: "which set of stores; default: the newest" },
+    },
+    run: restore,
+  },
+  {
+    name: "replicate",
+    summary: "Keeps a live replica of a data directory, until it is stopped.",
+    options: {
+      data: DATA_OPTION,
+      json: JSON_OPTION,
+      to: { value: "DIR", required: true, doc: "the replica: a data directory itself" },
+      "every-ms": { value: "N", default: "1000", doc: "from one round to the next" },
+    },
+    run: replicate,
+  },
+];
+
+/** On standard error, a line a second: standard output is for the result. */
+function progressOf(input: Input, what: string) {
+  let toldMs = performance.now();
+  return ({ path, bytes, of }: { path: string; bytes: number; of: number }): void => {
+    const now = performance.now();
+    if (now - toldMs < TOLD_MS) return;
+    toldMs = now;
+    const share = of === 0 ? "" : ` of ${megabytes(of)}`;
+    input.err(`${what}: ${megabytes(bytes)}${share} (${path})\n`);
+  };
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+async function backup(input: Input): Promise<number> {
+  const keysDays = input.integer("keys-days", 1, KEYS_DAYS_MAX);
+  const dir = dataDirectory(input.text("data"));
+  const backupKey = readSecret("backup-key", { dir, dev: input.flag("dev"), env: input.env });
+  const startMs = performance.now();
+  const made = await makeBackup({
+    ...{ dir, to: resolve(input.text("to")), backupKey, nowMs: Date.now(), keysDays },
+    keysOnly: input.flag("keys-only"),
+    told: progressOf(input, "backup"),
+  });
+  const tookMs = Math.round(performance.now() - startMs);
+  input.print(
+    { ...made, tookMs },
+    `stores ${made.stores ?? "left out"}, keys ${made.keys}: ${megabytes(made.bytes)} in ${tookMs} ms; ${made.keysRemoved} old sets of keys removed`,
+  );
+  return 0;
+}
+
+async function restore(input: Input): Promise<number> {
+  const dir = resolve(input.text("data"));
+  const from = resolve(input.text("from"));
+  // Not in the directory, which is empty.
+  const secret = (name: "master-key" | "backup-key") =>
+    readSecret(name, { dir: from, dev: false, env: input.env });
+  const set = input.optional("set");
+  const startMs = performance.now();
+  const done = await restoreBackup({
+    ...{ from, dir, backupKey: secret("backup-key"), masterKey: secret("master-key") },
+    ...(set === undefined ? {} : { set }),
+    audit: byOperator(input, "restore", "platform"),
+    told: progressOf(input, "restore"),
+  });
+  const tookMs = Math.round(performance.now() - startMs);
+  const problems = done.trails.flatMap(({ trail, problems: of }) =>
+    of.map((p) => `${trail}: ${p}`),
+  );
+  input.print(
+    { ...done, at: new Date(done.atMs).toISOString(), ok: problems.length === 0, tookMs },
+    [
+      `restored ${done.set} in ${tookMs} ms, with keys ${done.keys}`,
+      `${done.erasedAgain} people and ${done.removedAgain} tenants had been erased since, and are again`,
+      `audit trails: ${problems.length === 0 ? "ok" : problems.join("; ")}`,
+    ].join("\n"),
+  );
+  return problems.length === 0 ? 0 : 1;
+}
+
+async function replicate(input: Input): Promise<number> {
+  const everyMs = input.integer("every-ms", 1, EVERY_MS_MAX);
+  const source = dataDirectory(input.text("data"));
+  const replica = openReplica(source, resolve(input.text("to")));
+  let isFirst = true;
+  const told = (round: ReplicaRound): void => {
+    if (isFirst && round.files === 0)
+      throw new ProtocolError("not_found", `${source}: is no data directory of a cloud`);
+    if (isFirst)
+      input.print({ ready: true, ...round }, `replica is up to date: ${round.files} files`);
+    isFirst = false;
+  };
+  const stop = keepReplica(replica, everyMs, {
+    clock: serviceClock(),
+    log: serviceLog("replica"),
+    told,
+  });
+  if (!input.stop.aborted)
+    await new Promise<void>((done) =>
+      input.stop.addEventListener("abort", () => done(), { once: true }),
+    );
+  stop();
+  return 0;
+}
