@@ -81,7 +81,7 @@ test("P-90 a machine that dies loses less than a minute of what it had committed
   const ready = keeper.stdout && createInterface({ input: keeper.stdout });
   if (ready === null) throw new Error("its output is piped");
   await once(ready, "line");
-  for (let life = 0; life < 3; life += 1) {
+  for (let life = 0; life < 2; life += 1) {
     const before = writers.map(({ stored }) => stored());
     await until("both have written more", () =>
       writers.every(({ stored }, i) => stored() > (before[i] ?? 0) + 100),
