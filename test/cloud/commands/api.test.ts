@@ -182,6 +182,13 @@ const BAD_REQUESTS: readonly {
     status: 400,
     says: /from/,
   },
+  ...["2026-02-30T08:00:00Z", "2026-13-01T08:00:00Z", "2026-11-21T24:00:00Z"].map((from) => ({
+    why: `a time that no calendar has: ${from}`,
+    path: "/bookings",
+    body: aBooking({ from }),
+    status: 400,
+    says: /from/,
+  })),
   {
     why: "an end before its begin",
     path: "/bookings",

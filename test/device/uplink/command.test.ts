@@ -1,4 +1,5 @@
 /** Which commands are handed on: a table over the pure check, then the whole way over a real broker. */
+import { setTimeout as delay } from "node:timers/promises";
 import {
   COMMAND_LIFE_MS_MAX,
   type Command,
@@ -122,11 +123,15 @@ function fresh(change: Partial<Command> = {}): Command {
   return command({ epoch: session.epoch(), expiresAtMs: session.sessionMs() + 10_000, ...change });
 }
 
-async function startCar(): Promise<ReturnType<Line["start"]>> {
+/** `bolts` resolves when they have moved. */
+async function startCar(
+  bolts: () => Promise<unknown> = () => delay(5),
+): Promise<ReturnType<Line["start"]>> {
   const commands = {
-    execute: (asked: Command, requestHash: Uint8Array) => {
+    execute: async (asked: Command, requestHash: Uint8Array) => {
       ran.push(asked);
-      return Promise.resolve(executed(asked, requestHash));
+      await bolts();
+      return executed(asked, requestHash);
     },
   };
   const uplink = l.start(await l.openBuffer(), { commands });
@@ -146,6 +151,13 @@ whole("is received, run and answered, bound to its request", async () => {
   for (const { requestHash } of results())
     assert.is(toHex(requestHash), toHex(requestHashOf(envelope)));
   assert.is(ran.length, 1);
+});
+
+whole("answered at once, it need not be told to be received", async () => {
+  await startCar(() => Promise.resolve());
+  await l.broker.downlink.send(ADDRESS, "command", signCommand(l.commandKey, fresh()));
+  await until("the answer", () => results().length > 0);
+  assert.is(results()[0]?.status, "executed");
 });
 
 whole("of an epoch that is over is answered as stale, and not run", async () => {
