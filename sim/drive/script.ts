@@ -77,6 +77,8 @@ export type ScriptRun =
       readonly script: Script;
       readonly index: number;
       readonly sinceMs: number;
+      /** When the driver last looked at the road. */
+      readonly lookedMs: number;
     }
   | { readonly value: "finished" }
   | {
@@ -94,7 +96,8 @@ export type ScriptTurn = {
 };
 
 export function beginScript(script: Script, car: Car): ScriptRun {
-  return { value: "running", script, index: 0, sinceMs: car.timeMs };
+  const { timeMs } = car;
+  return { value: "running", script, index: 0, sinceMs: timeMs, lookedMs: timeMs - LOOK_MS };
 }
 
 /** One look at the car. The caller applies the action, and calls `refuseStep` if the car does not let it. */
@@ -118,9 +121,12 @@ export function nextScript(run: ScriptRun, car: Car, route: Route): ScriptTurn {
     case "drive":
       if (passedMs >= step.ms) return { run: next };
       // Feet do not follow eyes any faster.
-      return car.timeMs % LOOK_MS === 0
-        ? { run, pedals: pedalsFor(car, route, step.kmhMax) }
-        : { run };
+      return car.timeMs - run.lookedMs < LOOK_MS
+        ? { run }
+        : {
+            run: { ...run, lookedMs: car.timeMs },
+            pedals: pedalsFor(car, route, step.kmhMax),
+          };
     case "stop":
       if (CONDITIONS.stands(car)) return { run: next, pedals: { accelerator: 0, brake: 0.4 } };
       return passedMs < step.withinMs

@@ -51,7 +51,6 @@ class Endpoint<M extends { readonly type: string }> implements LinkEndpoint<M> {
 
   async listen(): Promise<void> {
     this.#line = await this.#options.line((peer) => this.#connect(peer));
-    this.#tick();
   }
 
   state(): LinkState["value"] {
@@ -86,6 +85,8 @@ class Endpoint<M extends { readonly type: string }> implements LinkEndpoint<M> {
     }
     this.#peer?.hangUp();
     this.#peer = peer;
+    this.#timer?.cancel();
+    this.#tick();
     return {
       data: (bytes) => {
         const { isAwake, clock } = this.#options;
@@ -111,6 +112,8 @@ class Endpoint<M extends { readonly type: string }> implements LinkEndpoint<M> {
 
   #tick(): void {
     this.#step(this.#session.tick(this.#options.clock.bootMs()));
+    // With nobody at the other end there is nothing to keep alive: the session ends by its silence.
+    if (this.#peer === undefined && this.#session.state.value !== "ready") return;
     this.#timer = this.#options.clock.after(TICK_MS, () => this.#tick());
   }
 }

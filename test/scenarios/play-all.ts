@@ -12,7 +12,7 @@ export const SCENARIOS: readonly string[] = readdirSync(FOLDER)
   .filter((name) => name.endsWith(".yaml"))
   .sort()
   .map((name) => join(FOLDER, name));
-export const SHARDS = 4;
+export const SHARDS = 6;
 
 /** Registers a test for each of this shard's scenarios, and runs them. */
 export function playShard(shard: number): void {
