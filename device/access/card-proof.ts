@@ -31,7 +31,7 @@ export type CardProofOptions = {
 
 type CardProof =
   | { readonly proven: true; readonly shown: CardShown }
-  | { readonly proven: false; readonly reasons: readonly Reason[]; readonly grants: number };
+  | { readonly proven: false; readonly reasons: readonly Reason[] };
 
 const RND_BYTES = 16;
 /** Bare numbers are guessed together, whichever is tried. */
@@ -46,7 +46,7 @@ export async function proveCard(options: CardProofOptions): Promise<CardProof> {
   const keyed = cards.find(({ card }) => card.key !== undefined);
   if (keyed?.card.key !== undefined && presentation.keyed)
     return proveKey(options, keyed.card, keyed.card.key);
-  if (isSlowed(options, NUMBERS)) return refused(options, "try_later");
+  if (isSlowed(options, NUMBERS)) return refused("try_later");
   if (cards.some(({ card }) => card.uidRule === "alone")) return { proven: true, shown: "uid" };
   const withPin = cards.find(({ card }) => card.uidRule === "with_pin");
   if (withPin?.card.pin !== undefined) return provePin(options, withPin.grant, withPin.card.pin);
@@ -54,8 +54,8 @@ export async function proveCard(options: CardProofOptions): Promise<CardProof> {
   return { proven: true, shown: "uid" };
 }
 
-function refused({ offered }: CardProofOptions, ...reasons: readonly Reason[]): CardProof {
-  return { proven: false, reasons, grants: offered.length };
+function refused(...reasons: readonly Reason[]): CardProof {
+  return { proven: false, reasons };
 }
 
 function isSlowed({ limits, nowMs }: CardProofOptions, what: string): boolean {
@@ -65,9 +65,9 @@ function isSlowed({ limits, nowMs }: CardProofOptions, what: string): boolean {
 /** Somebody tries numbers: the next ones wait, the keyed cards and phones of others do not. */
 async function unlisted(options: CardProofOptions): Promise<CardProof> {
   const { limits, nowMs, keepTries } = options;
-  if (isSlowed(options, NUMBERS)) return refused(options, "not_listed", "try_later");
+  if (isSlowed(options, NUMBERS)) return refused("not_listed", "try_later");
   await keepTries(limits.count(NUMBERS, nowMs()));
-  return refused(options, "not_listed");
+  return refused("not_listed");
 }
 
 async function proveKey(
@@ -77,11 +77,11 @@ async function proveKey(
 ): Promise<CardProof> {
   const { limits, nowMs, keepTries, reader, random, presentation } = options;
   const what = `card:${toHex(card.cardId)}`;
-  if (isSlowed(options, what)) return refused(options, "try_later");
+  if (isSlowed(options, what)) return refused("try_later");
   let step: CardStep = askCard(key, random.bytes(RND_BYTES));
   while (step.value === "say") {
     const answer = await reader.exchange(presentation.id, step.data);
-    if (answer === undefined) return refused(options, "no_answer");
+    if (answer === undefined) return refused("no_answer");
     step = heardCard(step.next, answer);
   }
   if (step.value === "authentic") {
@@ -90,7 +90,7 @@ async function proveKey(
     return { proven: true, shown: "key" };
   }
   await keepTries(limits.count(what, nowMs()));
-  return refused(options, step.reason === "wrong_key" ? "wrong_key" : "not_understood");
+  return refused(step.reason === "wrong_key" ? "wrong_key" : "not_understood");
 }
 
 async function provePin(
@@ -100,14 +100,13 @@ async function provePin(
 ): Promise<CardProof> {
   const { limits, nowMs, keepTries, reader, presentation } = options;
   const what = `pin:${toHex(grant.id)}`;
-  if (limits.failures(what) >= PIN_FAILURES_MAX) return refused(options, "pin_blocked");
-  if (isSlowed(options, what)) return refused(options, "try_later");
+  if (limits.failures(what) >= PIN_FAILURES_MAX) return refused("pin_blocked");
+  if (isSlowed(options, what)) return refused("try_later");
   const entered = await reader.askPin(presentation.id);
-  if (entered === undefined) return refused(options, "pin_wanted");
+  if (entered === undefined) return refused("pin_wanted");
   // Counted first: pulling the fuse before the answer wins no try. What cannot be counted is not tried.
-  if (!(await keepTries(limits.count(what, nowMs())))) return refused(options, "storage");
-  if (!sameMac(pinHash(entered, pin.salt), pin.hash)) return refused(options, "pin_wrong");
-  const cleared = limits.clear(what);
-  if (cleared !== undefined) await keepTries(cleared);
+  if (!(await keepTries(limits.count(what, nowMs())))) return refused("storage");
+  if (!sameMac(pinHash(entered, pin.salt), pin.hash)) return refused("pin_wrong");
+  await keepTries(limits.retain((one) => one !== what));
   return { proven: true, shown: "uid_and_pin" };
 }

@@ -72,7 +72,7 @@ export type Proven =
       /** Of a card: what its number was hashed with. */
       readonly cardIdKey?: Uint8Array;
     }
-  | { readonly proven: false; readonly reasons: readonly Reason[]; readonly grants: number };
+  | { readonly proven: false; readonly reasons: readonly Reason[] };
 
 export class AccessDesk {
   readonly #options: AccessDeskOptions;
@@ -197,7 +197,7 @@ export class AccessDesk {
       time: time(),
       grantKey,
     });
-    if (!heard.heard) return { result: { proven: false, reasons: [heard.reason], grants: 0 } };
+    if (!heard.heard) return { result: { proven: false, reasons: [heard.reason] } };
     const { publicKey, action, carried } = heard;
     const credential = toHex(sha256(publicKey));
     const listed = grantsOfPhone(grants.list()?.grants ?? [], publicKey);
@@ -209,9 +209,9 @@ export class AccessDesk {
       ...held.map((grant): OfferedGrant => ({ grant, from: "held" })),
       ...listed.map((grant): OfferedGrant => ({ grant, from: "listed" })),
     ];
-    const brought = this.#brought(carried, listed);
+    const brought = this.#brought(carried);
     if (typeof brought === "string" && offered.length === 0)
-      return { result: { proven: false, reasons: [brought], grants: 0 }, credential };
+      return { result: { proven: false, reasons: [brought] }, credential };
     if (typeof brought === "object") offered.push({ grant: brought, from: "carried" });
     const proof = typeof brought === "object" && offered.length === 1 ? "carried" : "phone";
     return {
@@ -223,13 +223,10 @@ export class AccessDesk {
   /** A carried grant counts where the car's list cannot have known of it; else the list decides. */
   #brought(
     carried: Extract<Awaited<ReturnType<typeof hearPhone>>, { heard: true }>["carried"],
-    listed: readonly Grant[],
   ): Grant | Reason | undefined {
     if (carried === undefined || typeof carried === "string") return carried;
     const { grant, listVersion } = carried;
-    if (listVersion >= this.#options.grants.version()) return grant;
-    const isListed = listed.some(({ id }) => toHex(id) === toHex(grant.id));
-    return isListed ? undefined : "carried_superseded";
+    return listVersion >= this.#options.grants.version() ? grant : "carried_superseded";
   }
 
   async #do(

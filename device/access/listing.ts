@@ -53,14 +53,13 @@ const NAME_CHARS = 12;
 
 function rowOf(grant: Grant): Omit<AccessListing["grants"][number], "inRental"> {
   const { id, booking, phone, card, actions, fromMs, toMs } = grant;
-  const name = phone === undefined ? toHex(card?.cardId ?? id) : toHex(sha256(phone.publicKey));
-  const proof =
-    phone === undefined ? `${card?.proof ?? "none"}, uid ${card?.uidRule}` : "signature";
+  const name = toHex(phone === undefined ? (card?.cardId ?? id) : sha256(phone.publicKey));
+  const cardProof = card === undefined ? "none" : `${card.proof}, uid ${card.uidRule}`;
   return {
     grant: toHex(id).slice(0, NAME_CHARS),
     booking,
     credential: `${phone === undefined ? "card" : "phone"} ${name.slice(0, NAME_CHARS)}`,
-    proof,
+    proof: phone === undefined ? cardProof : "signature",
     actions: actions.join(" "),
     from: new Date(fromMs).toISOString(),
     to: new Date(toMs).toISOString(),

@@ -59,7 +59,7 @@ export async function survey(
 ): Promise<SurveyOf> {
   const byFile = Map.groupBy(mutants, ({ file }) => file);
   const points = Object.fromEntries(
-    [...byFile].map(([file, list]) => [file, list.map(({ from }) => from)]),
+    [...byFile].map(([file, list]) => [file, list.map(({ point }) => point)]),
   );
   const reaching = new Map<Mutant, Reaching[]>();
   const left: string[] = [];

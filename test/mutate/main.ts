@@ -41,6 +41,7 @@ function plantOf({ name, plant }: Target): Mutant {
     file: plant.file,
     from: before.length,
     to: before.length + plant.from.length,
+    point: before.length,
     text: plant.to,
     line: before.split("\n").length,
     inLine: plant.from,

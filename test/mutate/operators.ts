@@ -10,6 +10,8 @@ export type Change = {
   readonly from: number;
   readonly to: number;
   readonly text: string;
+  /** Whoever comes here comes to the change; V8 counts an operator to what it leads to, which may be skipped. */
+  readonly point: number;
 };
 /** Where a node stands: those above it, the nearest last. */
 export type Place = { readonly source: string; readonly above: readonly AnyNode[] };
@@ -20,6 +22,7 @@ const replace = (kind: string, node: AnyNode, text: string): Change => ({
   from: node.start,
   to: node.end,
   text,
+  point: node.start,
 });
 
 const BOUNDARY: Readonly<Record<string, string>> = { "<": "<=", "<=": "<", ">": ">=", ">=": ">" };
@@ -89,7 +92,8 @@ function between(
   if (other === undefined) return [];
   const at = source.slice(node.left.end, node.right.start).indexOf(node.operator);
   const from = node.left.end + at;
-  return at < 0 ? [] : [{ kind, from, to: from + node.operator.length, text: other }];
+  const change = { kind, from, to: from + node.operator.length, text: other, point: node.start };
+  return at < 0 ? [] : [change];
 }
 
 const isText = (node: AnyNode): boolean =>
@@ -144,7 +148,7 @@ function unary(node: AnyNode): readonly Change[] {
   const { operator, start, argument } = node;
   if (operator !== "!" && operator !== "-" && operator !== "~") return [];
   const kind = operator === "!" ? "negation" : "arithmetic";
-  return [{ kind, from: start, to: argument.start, text: " " }];
+  return [{ kind, from: start, to: argument.start, text: " ", point: start }];
 }
 
 /** Words in an error that is thrown are for whoever reads the log; so are the names of schemas. */
@@ -206,7 +210,8 @@ function array(node: AnyNode): readonly Change[] {
     const next = all[i + 1];
     const before = all[i - 1];
     const from = next ? element.start : (before?.end ?? element.start);
-    return [{ kind: "row", from, to: next ? next.start : element.end, text: "" }];
+    const to = next ? next.start : element.end;
+    return [{ kind: "row", from, to, text: "", point: node.start }];
   });
   return [replace("array", node, "[]"), ...rows];
 }
@@ -260,7 +265,7 @@ function chain(node: AnyNode, { source }: Place): readonly Change[] {
   const at = source.indexOf("?.", end);
   const after = source.charAt(at + 2);
   const text = after === "(" || after === "[" ? "" : ".";
-  return [{ kind: "optional", from: at, to: at + 2, text }];
+  return [{ kind: "optional", from: at, to: at + 2, text, point: node.start }];
 }
 
 function method(node: AnyNode): readonly Change[] {
@@ -274,13 +279,14 @@ function assignment(node: AnyNode, { source }: Place): readonly Change[] {
   if (node.type === "UpdateExpression") {
     const from = node.prefix ? node.start : node.argument.end;
     const text = node.operator === "++" ? "--" : "++";
-    return [{ kind: "assignment", from, to: from + 2, text }];
+    return [{ kind: "assignment", from, to: from + 2, text, point: node.start }];
   }
   if (node.type !== "AssignmentExpression") return [];
   const other = ASSIGNED[node.operator];
   if (other === undefined) return [];
   const from = source.indexOf(node.operator, node.left.end);
-  return [{ kind: "assignment", from, to: from + node.operator.length, text: other }];
+  const to = from + node.operator.length;
+  return [{ kind: "assignment", from, to, text: other, point: node.start }];
 }
 
 /** What is done in one case of a switch, left out; it then falls through to the next. */
@@ -288,7 +294,7 @@ function switchCase(node: AnyNode): readonly Change[] {
   const [first, last] =
     node.type === "SwitchCase" ? [node.consequent[0], node.consequent.at(-1)] : [];
   if (first === undefined || last === undefined) return [];
-  return [{ kind: "case", from: first.start, to: last.end, text: "" }];
+  return [{ kind: "case", from: first.start, to: last.end, text: "", point: first.start }];
 }
 
 const tests: Operator = (node) =>

@@ -220,6 +220,17 @@ test("a phone is named by its key; held and listed grants count, and what it bro
   });
 });
 
+test("before there is any list a phone opens by what it brings, and by nothing else", async () => {
+  const rig = new Rig();
+  const refused = await rig.present(TAPPED);
+  assert.ok(refused?.kind === "access.refused");
+  assert.equal(refused.data.reasons, ["not_listed"]);
+  rig.carried = carried(0);
+  const used = await rig.present(TAPPED);
+  assert.ok(used?.kind === "access.used");
+  assert.is(used.data.proof, "carried");
+});
+
 function carried(listVersion: number, grant = phoneGrant(5), change: Partial<CarriedGrant> = {}) {
   return signCarriedGrant(GRANT_KEY, {
     ...ADDRESS,

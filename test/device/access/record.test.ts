@@ -9,11 +9,15 @@ import {
 import {
   cardIdOf,
   cryptoReady,
+  encode,
+  GRANT_DOMAINS,
   type Grant,
   type GrantList,
+  grantListCodec,
   pinHash,
   randomBytes,
   sha256,
+  sign1,
   signGrantList,
   signingKey,
   tenantId,
@@ -239,6 +243,22 @@ test("a bug of ours is not taken for damage", () => {
     () => openAccessRecord(memory(broken)),
     (error: unknown) => error === bug,
   );
+});
+
+test("a grant that is for nobody is listed as that", () => {
+  const { card: _card, ...nobody } = CARD;
+  const list = {
+    tenant: tenantId("demo"),
+    vehicle: vehicleId("car-1"),
+    version: 7,
+    issuedAtMs: FROM,
+    cardIdKey: bytesOf(5, 32),
+    grants: [nobody],
+  };
+  const key = signingKey(randomBytes(32));
+  const envelope = sign1(key, GRANT_DOMAINS.list, encode(grantListCodec, list));
+  const [row] = listAccess(envelope, undefined).grants;
+  assert.equal([row?.credential, row?.proof], ["card abababababab", "none"]);
 });
 
 test("a technician is told where there is no list, and where it cannot be read", () => {
