@@ -47,7 +47,7 @@ export type CarSeen =
   /** Some signal came with a good value: an armed command may look again. */
   | { readonly type: "signals" };
 
-type KnownFacts = Omit<CarFacts, "storageWorks" | "openRental" | "armed">;
+type KnownFacts = Omit<CarFacts, "storageWorks" | "openRental" | "armed" | "abilities">;
 export type Car = {
   readonly store: SignalStore;
   readonly profile: CompiledProfile;

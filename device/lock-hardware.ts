@@ -1,5 +1,6 @@
 /** The lock behind one interface, whichever hardware the configuration names, and its faults as events. */
 import { readFileSync } from "node:fs";
+import type { CompiledProfile } from "@kerbside/can";
 import {
   CanLockDriver,
   CanLockGate,
@@ -13,10 +14,12 @@ import {
   serialLink,
 } from "@kerbside/immobiliser";
 import {
+  type Action,
   type Clock,
   fromHex,
   KEY_BYTES,
   LOCK_ACTIONS,
+  type LockAction,
   type Log,
   type NewEvent,
   type Random,
@@ -92,6 +95,30 @@ export function canLockingOf({ profile }: Car["profile"]): CanLocking {
     throw new ConfigError(`profile ${name}: ${error instanceof Error ? error.message : error}`);
   }
   return rule;
+}
+
+/** What of the lock each action needs, where a profile says that the car can do it. */
+const ABILITIES: Readonly<Partial<Record<Action, readonly LockAction[]>>> = {
+  lock: ["lock"],
+  unlock: ["unlock"],
+  trunk: ["trunk"],
+  find: ["horn_lights"],
+  immobilise: ["inhibit_start"],
+  release: ["allow_start"],
+  unlock_and_release: ["unlock", "allow_start"],
+  lock_and_immobilise: ["lock", "inhibit_start"],
+};
+
+/** What the lock of a car can be asked to do: what its model can, and by CAN only what there is a frame for. */
+export function abilitiesOf(
+  { profile }: CompiledProfile,
+  driver: AgentConfig["lock"]["driver"],
+): ReadonlySet<LockAction> {
+  const all = new Set(profile.capabilities.actions.flatMap((action) => ABILITIES[action] ?? []));
+  const { locking } = profile;
+  return driver === "can"
+    ? new Set([...all].filter((action) => locking?.actions[action] !== undefined))
+    : all;
 }
 
 export type LockHardwareOptions = {

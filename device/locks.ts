@@ -9,6 +9,7 @@ import {
   type CarFacts,
   type CarRecord,
   Executor,
+  type Journal,
   type LockSeen,
   type Opener,
   openCarRecord,
@@ -36,7 +37,7 @@ import {
 import type { CommandExecutor } from "@kerbside/uplink";
 import type { Car, CarSeen } from "./car.ts";
 import type { AgentConfig } from "./config.ts";
-import { lockFaultEvents, startLockHardware } from "./lock-hardware.ts";
+import { abilitiesOf, lockFaultEvents, startLockHardware } from "./lock-hardware.ts";
 import type { Wires } from "./wires.ts";
 
 /** A controller that has not reported by then is not waited for: commands are answered without it. */
@@ -86,13 +87,21 @@ export type Locks = {
   readonly stop: () => Promise<void>;
 };
 
-export async function startLocks(options: LocksOptions): Promise<Locks> {
-  const { config, clock, log, car, policy, emit, sessionMs } = options;
+async function openRecords({ config, emit }: LocksOptions): Promise<{
+  readonly journal: Journal;
+  readonly record: CarRecord;
+}> {
   const at = (name: string): string => join(config.dataDir, "commands", name);
   const journal = await openJournal(at("journal"));
   const record = await openCarRecord(at("car"));
   if (journal.damaged) emit({ kind: "fault.raised", data: { code: "commands.journal_damaged" } });
   if (record.damaged) emit({ kind: "fault.raised", data: { code: "commands.record_damaged" } });
+  return { journal, record };
+}
+
+export async function startLocks(options: LocksOptions): Promise<Locks> {
+  const { config, clock, log, car, policy, emit, sessionMs } = options;
+  const { journal, record } = await openRecords(options);
   const moving = new Movement(clock);
   const contacts = new ContactsWatch(record, moving, emit);
   const faults = lockFaultEvents(emit);
@@ -120,6 +129,7 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
     rental,
     facts: (): Omit<CarFacts, "armed"> => ({
       ...car.facts(policy.policy().zones),
+      abilities: abilitiesOf(car.profile, config.lock.driver),
       openRental: rental.openRental(),
       storageWorks: journal.works() && record.works(),
     }),

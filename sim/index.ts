@@ -4,6 +4,7 @@
  * the script); sockets, files and pages are shells around it.
  */
 
+export { type BodyComputer, type BodyRequest, createBodyComputer } from "./can/body-computer.ts";
 export { type ControlUnits, createControlUnits, type SpokenFrame } from "./can/control-units.ts";
 export { vinOf } from "./can/signals.ts";
 export { type Action, act, parseAction } from "./car/actions.ts";

@@ -2,7 +2,12 @@
  * What the interlocks look at. Each fact is a reading with its quality; a reading that is not `good` is not a value,
  * and what that means is for the row of the action to say.
  */
-import { END_CONDITIONS, type EndCondition, type Quality } from "@kerbside/protocol";
+import {
+  END_CONDITIONS,
+  type EndCondition,
+  type LockAction,
+  type Quality,
+} from "@kerbside/protocol";
 
 export type Reading<T> =
   | { readonly quality: "good"; readonly value: T }
@@ -24,6 +29,8 @@ export const STANDSTILL_MS_MIN = 2000;
 
 /** Built anew from live signals for each command. */
 export type CarFacts = {
+  /** What this car's lock can be asked to do, by its model and by how it is wired. */
+  readonly abilities: ReadonlySet<LockAction>;
   /** Of this car model. */
   readonly limits: Pick<InterlockParameters, "standstillMs" | "standstillKmhMax">;
   /** km/h, from the wheels. */

@@ -133,6 +133,8 @@ export type InterlockVerdict =
   | {
       readonly kind: "allowed";
       readonly pulses: readonly LockAction[];
+      /** The action whose outcome the contacts are asked for: what is left of it on a car without an immobiliser. */
+      readonly senses: Action;
       readonly disarms: boolean;
       readonly afterwards: Afterwards | undefined;
       /** End conditions that could not be told, where the tenant's policy lets the rental end all the same. */
@@ -146,6 +148,29 @@ const NOTHING_ARMED: UnmetCondition = {
   condition: "nothing_armed",
   words: "No other command may be waiting for the car to stand.",
 };
+
+const NOT_ABLE: Missing = {
+  condition: "not_available",
+  words: "This car cannot do that.",
+  comes: false,
+};
+
+/**
+ * What of a row this car can do. Where nothing can inhibit the start there is nothing to release either: unlocking then
+ * is all there is to do. Everything else that the car lacks refuses the action.
+ */
+function able(
+  { pulses }: Row,
+  action: Action,
+  { abilities }: CarFacts,
+): { readonly pulses: readonly LockAction[]; readonly senses: Action; readonly lacks: boolean } {
+  const isFree = !abilities.has("inhibit_start") && !abilities.has("allow_start");
+  if (isFree && action === "unlock_and_release") {
+    const rest = pulses.filter((pulse) => pulse !== "allow_start");
+    return { pulses: rest, senses: "unlock", lacks: !rest.every((one) => abilities.has(one)) };
+  }
+  return { pulses, senses: action, lacks: !pulses.every((pulse) => abilities.has(pulse)) };
+}
 
 type Missing = UnmetCondition & { readonly comes: boolean };
 
@@ -195,11 +220,12 @@ export function judgeAction(
     return { kind: "refused", unmet: [{ condition: "not_available", words }] };
   }
   const end = row.endPolicy === true ? endMissing(policy, facts) : { unmet: [], flagged: [] };
-  const unmet = [...carMissing(row, facts, ask), ...end.unmet];
+  const { pulses, senses, lacks } = able(row, ask.action, facts);
+  const unmet = [...(lacks ? [NOT_ABLE] : []), ...carMissing(row, facts, ask), ...end.unmet];
   if (unmet.length === 0) {
-    const { pulses, afterwards } = row;
+    const { afterwards } = row;
     const disarms = row.disarms === true;
-    return { kind: "allowed", pulses, afterwards, disarms, flagged: end.flagged };
+    return { kind: "allowed", pulses, senses, afterwards, disarms, flagged: end.flagged };
   }
   const plainly = unmet.map(plain);
   const asksToWait = row.mayWait === true && (ask.waitMs ?? 0) > 0;

@@ -157,7 +157,7 @@ function judge(
       effects: [{ type: "record_armed" }],
     };
   }
-  const { disarms, afterwards, flagged } = ruling;
+  const { disarms, afterwards, flagged, senses } = ruling;
   const [current, ...rest] = ruling.pulses;
   const then = { afterwards, flagged };
   if (current === undefined) {
@@ -165,7 +165,7 @@ function judge(
   }
   const pulse: OrderEffect = { type: "pulse", action: current };
   return {
-    state: { value: "pulsing", action: command.action, current, rest, then, durable },
+    state: { value: "pulsing", action: senses, current, rest, then, durable },
     effects: disarms ? [{ type: "disarm" }, pulse] : [pulse],
   };
 }

@@ -37,6 +37,8 @@ export type Action =
   | { readonly type: "lowBeam"; readonly on: boolean }
   | { readonly type: "lockButton"; readonly locked: boolean }
   | { readonly type: "holder"; readonly what: Holder; readonly present: boolean }
+  /** By the body computer: the remote control, or a module that asks it by the bus. */
+  | { readonly type: "remoteLock"; readonly locked: boolean }
   | { readonly type: "refuel" }
   | { readonly type: "fault"; readonly fault: CarFault; readonly on: boolean };
 export type ActionType = Action["type"];
@@ -54,6 +56,7 @@ const FIELDS: { readonly [T in ActionType]: FieldChecks<ActionOf<T>> } = {
   parkingBrake: { engaged: yesNo },
   lowBeam: { on: yesNo },
   lockButton: { locked: yesNo },
+  remoteLock: { locked: yesNo },
   holder: { what: oneOf(HOLDERS), present: yesNo },
   refuel: {},
   fault: { fault: oneOf(CAR_FAULT_NAMES), on: yesNo },
@@ -105,7 +108,8 @@ const ROWS: { readonly [T in ActionType]: Row<T> } = {
     apply: (car, { engaged }) => ({ ...car, parkingBrake: engaged }),
   },
   lowBeam: { against: nothing, apply: (car, { on }) => ({ ...car, lowBeam: on }) },
-  lockButton: { against: fromInside, apply: pressLockButton },
+  lockButton: { against: fromInside, apply: moveBolts },
+  remoteLock: { against: nothing, apply: moveBolts },
   holder: {
     against: fromInside,
     apply: (car, { what, present }) => ({ ...car, holders: { ...car.holders, [what]: present } }),
@@ -167,7 +171,7 @@ function whyNotSelected(car: Car, position: Car["selector"]): string | undefined
   return position === "N" || standing(car) ? undefined : "the car is moving";
 }
 
-function pressLockButton(car: Car, { locked }: ActionOf<"lockButton">): Car {
+function moveBolts(car: Car, { locked }: ActionOf<"lockButton" | "remoteLock">): Car {
   const bolts = { ...car.bolts };
   for (const bolt of BOLTS) {
     if (car.faults.lockDead || car.faults.lockJam || (locked && car.open[bolt])) continue;

@@ -24,6 +24,9 @@ export type ViewParts = {
   readonly network?: MobileNetwork | undefined;
 };
 
+/** All but the modem is shown. */
+export type StateParts = Omit<ViewParts, "modem">;
+
 /** Everything but the frames. Numbers are rounded to what can be read off a dial. */
 export function stateView({
   simulation,
@@ -31,7 +34,7 @@ export function stateView({
   bus,
   lock,
   reader,
-}: ViewParts): Readonly<Record<string, unknown>> {
+}: StateParts): Readonly<Record<string, unknown>> {
   const { car, controller } = simulation.world;
   const place = placeOn(around.route, car.motion.routeM);
   const position = gnss(car, around.route);

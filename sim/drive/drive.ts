@@ -1,8 +1,9 @@
 /** One simulated car as a whole: its files, its bus and lock sockets, its cockpit; what `kerbside-sim drive` runs. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type BusServer, serveBus } from "@kerbside/can";
+import { type BusServer, type CanFrame, serveBus } from "@kerbside/can";
 import { type Clock, type Random, toHex } from "@kerbside/protocol";
+import { createBodyComputer } from "../can/body-computer.ts";
 import { createControlUnits } from "../can/control-units.ts";
 import { type DiagnosisUnit, openDiagnosis } from "../can/diagnosis.ts";
 import { makeRoute } from "../car/route.ts";
@@ -73,7 +74,12 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
   const open: { close: () => Promise<void> }[] = [];
   try {
     let diagnosis: DiagnosisUnit | undefined;
-    const bus = await serveBus({ path: canPath, onFrame: (frame) => diagnosis?.take(frame) });
+    const body = lockByBus(clock, () => simulation);
+    const onFrame = (frame: CanFrame): void => {
+      diagnosis?.take(frame);
+      body(frame);
+    };
+    const bus = await serveBus({ path: canPath, onFrame });
     open.push(bus);
     const lock = await serveLock({
       path: lockPath,
@@ -102,11 +108,8 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       onStep: followPlug(lock),
       ...(options.busAwakeMs !== undefined && { busAwakeMs: options.busAwakeMs }),
     });
-    diagnosis = openDiagnosis({
-      car: () => simulation.world.car,
-      send: (frame) => bus.send(frame),
-      clock,
-    });
+    const car = (): World["car"] => simulation.world.car;
+    diagnosis = openDiagnosis({ car, send: (frame) => bus.send(frame), clock });
     open.push(diagnosis);
     const page = await openCockpit(cockpit, {
       ...{ simulation, bus, lock, reader, modem, units, around, clock, network },
@@ -133,6 +136,17 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
     await closeAll(open);
     throw error;
   }
+}
+
+/** The body computer, where the connector of the bus is in and the bus carries frames. */
+function lockByBus(clock: Clock, simulation: () => Simulation): (frame: CanFrame) => void {
+  const body = createBodyComputer();
+  return (frame) => {
+    const { faults } = simulation().world.car;
+    if (faults.canUnplugged || faults.busOff) return;
+    const asked = body.take(frame, clock.bootMs());
+    if (asked !== undefined) simulation().act({ type: "remoteLock", locked: asked === "lock" });
+  };
 }
 
 /** The longest of the paths: what it has room for, the others have. */

@@ -18,6 +18,7 @@ import {
   type Clock,
   type Command,
   DEFAULT_RENTAL_POLICY,
+  LOCK_ACTIONS,
   type LockSensed,
   type RentalPolicy,
   randomBytes,
@@ -28,6 +29,7 @@ import {
 import { silentLog } from "./runtime.ts";
 
 export const PARKED: CarFacts = {
+  abilities: new Set(LOCK_ACTIONS),
   limits: { standstillMs: 2000, standstillKmhMax: 0.5 },
   speedKmh: { quality: "good", value: 0 },
   gnssSpeedKmh: { quality: "unknown" },

@@ -12,10 +12,11 @@ import {
   DEFAULT_RENTAL_POLICY,
   END_CONDITIONS,
   type EndCondition,
+  type LockAction,
 } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { PARKED } from "../../support/lock-rig.ts";
+import { DRIVING, PARKED } from "../../support/lock-rig.ts";
 
 const NEEDED_MS = 3000;
 const LIMITS = { standstillMs: NEEDED_MS, standstillKmhMax: 0.5 };
@@ -58,6 +59,7 @@ function* everyCar(): Generator<CarFacts> {
                 for (const armed of [undefined, TARGET, "bb"])
                   for (const storageWorks of both)
                     yield {
+                      abilities: PARKED.abilities,
                       limits: LIMITS,
                       speedKmh,
                       gnssSpeedKmh,
@@ -165,6 +167,74 @@ for (const action of ACTIONS) {
     assert.is(waits > 0, mayWait);
   });
 }
+
+/** Lists of what the lock of a car can do, and what is left of each action there. */
+const CARS: readonly {
+  readonly why: string;
+  readonly can: readonly LockAction[];
+  readonly does: Readonly<Partial<Record<Action, readonly LockAction[]>>>;
+}[] = [
+  {
+    why: "a body computer that locks and unlocks",
+    can: ["lock", "unlock"],
+    does: { lock: ["lock"], unlock: ["unlock"], unlock_and_release: ["unlock"] },
+  },
+  {
+    why: "a start that can be inhibited and not be allowed again",
+    can: ["lock", "unlock", "inhibit_start"],
+    does: { lock: ["lock"], unlock: ["unlock"], immobilise: ["inhibit_start"] },
+  },
+  {
+    why: "a start that can be allowed",
+    can: ["unlock", "allow_start"],
+    does: {
+      unlock: ["unlock"],
+      release: ["allow_start"],
+      unlock_and_release: ["allow_start", "unlock"],
+    },
+  },
+  { why: "nothing", can: [], does: {} },
+];
+for (const { why, can, does } of CARS) {
+  test(`an action that a car has not is refused with its own reason: ${why}`, () => {
+    for (const action of ACTIONS) {
+      const pulses = INTERLOCKS[action]?.pulses ?? [];
+      if (pulses.length === 0 || action === "lock_and_immobilise") continue;
+      const facts: CarFacts = {
+        ...PARKED,
+        abilities: new Set(can),
+        openRental: good<string | undefined>(action === "end_rental" ? OURS : undefined),
+      };
+      const ruling = judgeAction(ask(action), facts, {
+        ...DEFAULT_RENTAL_POLICY,
+        endConditions: [],
+      });
+      const wanted = action === "end_rental" ? does.lock : does[action];
+      if (wanted === undefined) {
+        assert.equal(
+          ruling.kind === "refused" ? ruling.unmet.map(({ condition }) => condition) : ruling,
+          ["not_available"],
+          action,
+        );
+        continue;
+      }
+      assert.ok(ruling.kind === "allowed", action);
+      assert.equal(ruling.pulses, wanted, action);
+      const isLess = wanted.length < pulses.length;
+      assert.is(ruling.senses, isLess ? "unlock" : action);
+    }
+  });
+}
+
+test("what a car cannot do is named beside all else that is unmet, and is not waited for", () => {
+  const facts: CarFacts = { ...DRIVING, abilities: new Set(["lock"]) };
+  const wished = { ...ask("lock_and_immobilise"), waitMs: 60_000 };
+  const ruling = judgeAction(wished, facts, DEFAULT_RENTAL_POLICY);
+  assert.is(ruling.kind, "refused");
+  const unmet = ruling.kind === "allowed" ? [] : ruling.unmet.map(({ condition }) => condition);
+  assert.is(unmet[0], "not_available");
+  assert.ok(unmet.includes("standstill"));
+});
 
 test("only the rows of immobilising inhibit the start", () => {
   const inhibiting = ACTIONS.filter((action) =>
