@@ -17,6 +17,7 @@ import {
   utf8,
   type VehicleId,
 } from "@kerbside/protocol";
+import { accessStore } from "./access.ts";
 import {
   type Anchor,
   type AuditHead,
@@ -229,6 +230,7 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     putGrantList: async (list, audit) => audited(audit, (sql) => putGrantList(sql, list, nowMs())),
     ...commandWriting(engine, { record, anchored, late }),
     audit: async (entry) => audited(entry, () => undefined),
+    access: accessStore(store, audited, nowMs),
     people: peopleStore(engine, audited, auditKey, (booking) => readBooking(engine, booking)),
   } satisfies Partial<SqliteTenantStore>;
 }

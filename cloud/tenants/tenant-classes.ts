@@ -1,4 +1,5 @@
 /** P-20: the class and personal tags of every column of a tenant's files. */
+import { ACCESS_CLASSES } from "./access-schema.ts";
 import { FINDER_CLASSES, PEOPLE_CLASSES } from "./people-schema.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { AUDIT_CLASSES } from "./tenant-schema.ts";
@@ -151,6 +152,7 @@ export const TENANT_CLASSES: ColumnClasses = {
   feed: { cursor: internal, at_ms: internal, topic: internal, id: internal },
   audit: AUDIT_CLASSES,
   ...PEOPLE_CLASSES,
+  ...ACCESS_CLASSES,
 };
 
 export const SUBJECT_CLASSES: ColumnClasses = {

@@ -3,6 +3,7 @@
  * segments and acknowledgements, sessions, commands and results, topics, the lock link, keys, enrolment, errors,
  * and the interfaces between the parts. It imports nothing of ours. `protocol.md` says what each byte means.
  */
+export * from "./access.ts";
 export * from "./acks.ts";
 export * from "./artefact.ts";
 export * from "./bytes.ts";

@@ -2,6 +2,7 @@
  * The tenant's store as the cloud's parts see it, whatever engine keeps it. Each tenant has one of its own (P-10).
  * All writes are durable when they resolve. Errors are ProtocolError `storage_failed`, `conflict` or `not_found`.
  */
+import type { AccessStore } from "./access.ts";
 import type { LaneMark } from "./acks.ts";
 import type { CheckedColumns } from "./column-check.ts";
 import type { Action, CommandResult } from "./commands.ts";
@@ -216,6 +217,7 @@ export type TenantStore = {
   readonly tenant: TenantId;
   readonly subjectKeys: SubjectKeys;
   readonly people: PeopleStore;
+  readonly access: AccessStore;
 
   readonly putVehicle: (record: VehicleRecord, audit: AuditEntry) => Promise<void>;
   readonly vehicle: (vehicle: VehicleId) => Promise<VehicleRecord | undefined>;
