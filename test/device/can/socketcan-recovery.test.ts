@@ -12,11 +12,14 @@ guest(
     assert.equal(results.get("coming_and_going"), {
       ids: [1, 2, 3, 4],
       states: ["down", "up", "down", "up", "down", "up", "silent", "up", "stopped"],
+      early: { sent: true },
+      notSent: ["the interface did not take it"],
       sent: { sent: false, reason: "the bus is down" },
     });
     assert.equal(results.get("bus_off"), {
-      states: ["down", "up", "passive", "busOff", "down", "stopped"],
+      states: ["down", "up", "passive", "busOff", "up", "down", "stopped"],
       sent: { sent: false, reason: "the bus is busOff" },
+      again: { sent: true },
     });
   },
 );
