@@ -1,5 +1,7 @@
 /**
- * What is stored of a lane: everything up to a mark, and ranges beyond it. Each new segment touches at most the mark
+ * What is stored of a lane: everything up to a mark, and ranges beyond it. A mark and a range stand for a chain: two
+ * neighbours belong together only where the second names the first, because of two cars that claim one log the one would
+ * else be told that its own is stored where it was the other's. Each new segment touches at most the mark
  * and its two neighbours, so the cost of one does not grow with the log, and the order of arrival does not matter.
  */
 import {
@@ -14,9 +16,12 @@ import {
 import type { Sql } from "./database.ts";
 
 type Mark = { readonly upTo: number; readonly hash: Uint8Array };
-/** What the store knows around a number. */
+/** Whether a segment follows one that is stored, and whether one that is stored follows it. */
+export type Links = { readonly follows: boolean; readonly followed: boolean };
+/** What the store knows around a number, as far as it belongs together with it. */
 export type Neighbours = {
-  readonly mark: Mark;
+  /** Undefined where the number does not go on from it. */
+  readonly mark: Mark | undefined;
   /** The range that ends just before the number. */
   readonly before: SegmentRange | undefined;
   /** The range that begins just after it. */
@@ -38,11 +43,13 @@ export function place(
 ): Placement {
   const end = after ?? { from: number, to: number, hash };
   const drop = [before, after].filter((range) => range !== undefined);
-  if (number === mark.upTo + 1)
+  if (number === (mark?.upTo ?? number) + 1)
     return { drop, put: { what: "mark", mark: { upTo: end.to, hash: end.hash } } };
   const range = { from: before?.from ?? number, to: end.to, hash: end.hash };
   return { drop, put: { what: "range", range } };
 }
+
+const NO_MARK: Mark = { upTo: 0, hash: ZERO_HASH };
 
 type RangeRow = { readonly first: number; readonly last: number; readonly hash: Uint8Array };
 
@@ -88,7 +95,7 @@ export class Tips {
       ...[logId, lane],
     );
     if (beyond !== undefined) return undefined;
-    const mark = markOf(this.#sql, logId, lane) ?? { upTo: 0, hash: ZERO_HASH };
+    const mark = markOf(this.#sql, logId, lane) ?? NO_MARK;
     return { logId, lane, mark, changed: false };
   }
 
@@ -122,18 +129,49 @@ export function advance(
   sql: Sql,
   logId: number,
   lane: number,
-  number: number,
-  hash: Uint8Array,
+  { number, hash }: { readonly number: number; readonly hash: Uint8Array },
+  { follows, followed }: Links,
 ): void {
-  const select = "SELECT first, last, hash FROM ranges WHERE log_id = ? AND lane = ? AND";
-  const before = sql.get<RangeRow>(`${select} last = ?`, logId, lane, number - 1);
-  const after = sql.get<RangeRow>(`${select} first = ?`, logId, lane, number + 1);
-  const mark = markOf(sql, logId, lane) ?? { upTo: 0, hash: ZERO_HASH };
+  const range = rangesOf(sql, logId, lane);
   const { drop, put } = place(number, hash, {
-    mark,
-    before: rangeOf(before),
-    after: rangeOf(after),
+    mark: follows ? (markOf(sql, logId, lane) ?? NO_MARK) : undefined,
+    before: follows ? range("last", number - 1) : undefined,
+    after: followed ? range("first", number + 1) : undefined,
   });
+  change(sql, logId, lane, { drop, put });
+}
+
+/** Another segment of a number that is stored, which the one after it names: now that one belongs to what is before. */
+export function rejoin(sql: Sql, logId: number, lane: number, number: number): void {
+  const range = rangesOf(sql, logId, lane);
+  const after = range("first", number + 1);
+  const before = range("last", number);
+  const mark = markOf(sql, logId, lane);
+  if (after === undefined) return;
+  const { to, hash } = after;
+  if (mark?.upTo === number) {
+    change(sql, logId, lane, { drop: [after], put: { what: "mark", mark: { upTo: to, hash } } });
+  } else if (before !== undefined) {
+    const joined = { from: before.from, to, hash };
+    change(sql, logId, lane, { drop: [before, after], put: { what: "range", range: joined } });
+  }
+}
+
+function rangesOf(
+  sql: Sql,
+  logId: number,
+  lane: number,
+): (end: "first" | "last", number: number) => SegmentRange | undefined {
+  return (end, number) =>
+    rangeOf(
+      sql.get<RangeRow>(
+        `SELECT first, last, hash FROM ranges WHERE log_id = ? AND lane = ? AND ${end} = ?`,
+        ...[logId, lane, number],
+      ),
+    );
+}
+
+function change(sql: Sql, logId: number, lane: number, { drop, put }: Placement): void {
   for (const range of drop)
     sql.run(
       "DELETE FROM ranges WHERE log_id = ? AND lane = ? AND first = ?",

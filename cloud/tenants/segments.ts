@@ -17,7 +17,7 @@ import {
 import { Batch, logId } from "./batch.ts";
 import type { Sql } from "./database.ts";
 import { type Engine, raiseAlarm } from "./engine.ts";
-import { advance, readMarks } from "./marks.ts";
+import { advance, type Links, readMarks, rejoin } from "./marks.ts";
 import { pruneLatest } from "./prune-latest.ts";
 import { hasContent, putEvents } from "./put-events.ts";
 import { openedBeside } from "./rivals.ts";
@@ -176,10 +176,13 @@ function commitOutOfOrder(
   const fork = known.length > 0;
   const id = putSegment(batch, segment, log, lane, fork);
   batch.heard(header.vehicle, log);
-  if (fork) alarm(engine, sql, header, "fork", "has two different headers");
-  else {
-    advance(sql, log, lane, header.number, headerHash);
-    checkChain(engine, sql, segment, log, lane);
+  const links = linksOf(sql, segment, log, lane);
+  if (fork) {
+    alarm(engine, sql, header, "fork", "has two different headers");
+    if (links.followed) rejoin(sql, log, lane, header.number);
+  } else {
+    if (links.broken !== undefined) alarm(engine, sql, header, "chain", links.broken);
+    advance(sql, log, lane, { number: header.number, hash: headerHash }, links);
   }
   putEvents(batch, { segment, log, lane, id, key, current: !fork });
   return fork ? "fork" : "stored";
@@ -213,13 +216,12 @@ function putSegment(
 }
 
 /** The chain over headers, checked as neighbours meet: until then a segment's place in it is pending. */
-function checkChain(
-  engine: Engine,
+function linksOf(
   sql: Sql,
   { header, headerHash }: OpenedSegment,
   log: number,
   lane: number,
-): void {
+): Links & { readonly broken: string | undefined } {
   const at = (
     number: number,
   ): readonly Pick<Known & { previous: Uint8Array }, "hash" | "previous" | "replaces">[] =>
@@ -234,10 +236,18 @@ function checkChain(
   const follows = (row: Pick<Known, "hash" | "replaces">, previous: Uint8Array): boolean =>
     equalBytes(row.hash, previous) || isHash(row.replaces, previous);
   const here = { hash: headerHash, replaces: header.replaces ?? null };
-  if (before.length > 0 && !before.some((row) => follows(row, header.previousHash)))
-    alarm(engine, sql, header, "chain", "does not follow the one before it");
-  if (after.length > 0 && !after.some((row) => follows(here, row.previous)))
-    alarm(engine, sql, header, "chain", "is not the one that the next follows");
+  const first = header.number === 1;
+  const links = {
+    follows: first || before.some((row) => follows(row, header.previousHash)),
+    followed: after.some((row) => follows(here, row.previous)),
+  };
+  const broken =
+    before.length > 0 && !links.follows
+      ? "does not follow the one before it"
+      : after.length > 0 && !links.followed
+        ? "is not the one that the next follows"
+        : undefined;
+  return { ...links, broken };
 }
 
 function alarm(

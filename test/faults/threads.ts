@@ -63,7 +63,11 @@ export async function runThreads(
 }
 
 function runThread(job: Job, take: (report: Report) => void): Promise<void> {
-  const worker = new Worker(new URL("worker.ts", import.meta.url), { workerData: job });
+  const worker = new Worker(new URL("worker.ts", import.meta.url), {
+    workerData: job,
+    // Worlds make much that is soon thrown away.
+    resourceLimits: { maxYoungGenerationSizeMb: 64 },
+  });
   return new Promise((resolve, reject) => {
     worker.on("message", take);
     worker.on("error", reject);

@@ -5,10 +5,75 @@
 import { loadSqlite, VFS_NAME } from "./vfs.ts";
 
 const sqlite = await loadSqlite();
-const { capi, oo1 } = sqlite;
-type Db = InstanceType<typeof oo1.DB>;
-type Prepared = ReturnType<Db["prepare"]>;
+const { capi, wasm } = sqlite;
+const { heap8u } = wasm;
 type Row = Record<string, unknown>;
+
+/**
+ * SQLite's functions as the module exports them: the library's own wrappers allocate and convert at each call, which is
+ * most of the time of a world. Pointers and codes are numbers.
+ */
+type Call = (...args: (number | bigint)[]) => number;
+const api: Readonly<Record<string, Call>> = Object.fromEntries(
+  Object.entries(wasm.exports).filter(
+    (entry): entry is [string, Call] => typeof entry[1] === "function",
+  ),
+);
+const fn = (name: string): Call => {
+  const found = api[`sqlite3_${name}`];
+  if (found === undefined) throw new Error(`SQLite exports no ${name}`);
+  return found;
+};
+const bind = {
+  double: fn("bind_double"),
+  int: fn("bind_int"),
+  int64: fn("bind_int64"),
+  text: fn("bind_text"),
+  blob: fn("bind_blob"),
+  null: fn("bind_null"),
+  zeroblob: fn("bind_zeroblob"),
+};
+const column = {
+  count: fn("column_count"),
+  type: fn("column_type"),
+  double: fn("column_double"),
+  text: fn("column_text"),
+  blob: fn("column_blob"),
+  bytes: fn("column_bytes"),
+  name: fn("column_name"),
+};
+const [step, reset, finalize, execute] = [fn("step"), fn("reset"), fn("finalize"), fn("exec")];
+const [prepare, errorCode, allocate, release] = [
+  fn("prepare_v2"),
+  fn("extended_errcode"),
+  fn("malloc"),
+  fn("free"),
+];
+const [parameterCount, parameterName, changed, autocommit] = [
+  fn("bind_parameter_count"),
+  fn("bind_parameter_name"),
+  fn("changes"),
+  fn("get_autocommit"),
+];
+/** Of `sqlite3_bind_*`: SQLite makes a copy before it returns. */
+const TRANSIENT = -1;
+const INT32 = 2 ** 31;
+
+/** One piece of SQLite's memory for what is handed over; grown as need be. */
+let scratch = 0;
+let scratchBytes = 0;
+
+function lend(bytes: Uint8Array): number {
+  if (bytes.length + 1 > scratchBytes) {
+    if (scratch !== 0) release(scratch);
+    scratchBytes = 2 * bytes.length + 4096;
+    scratch = allocate(scratchBytes);
+  }
+  const heap = heap8u();
+  heap.set(bytes, scratch);
+  heap[scratch + bytes.length] = 0;
+  return scratch;
+}
 
 export class SqliteError extends Error {
   override readonly name = "SqliteError";
@@ -19,19 +84,10 @@ export class SqliteError extends Error {
   }
 }
 
-function translated(error: unknown): unknown {
-  if (!(error instanceof sqlite.SQLite3Error)) return error;
-  const { resultCode } = error;
-  const name = capi.sqlite3_js_rc_str(resultCode) ?? capi.sqlite3_js_rc_str(resultCode & 0xff);
-  return new SqliteError(error.message, name ?? `SQLITE_${resultCode}`);
-}
-
-function guarded<T>(step: () => T): T {
-  try {
-    return step();
-  } catch (error) {
-    throw translated(error);
-  }
+function failure(db: number, code: number = errorCode(db)): SqliteError {
+  const name = capi.sqlite3_js_rc_str(code) ?? capi.sqlite3_js_rc_str(code & 0xff);
+  const words = db === 0 ? "" : capi.sqlite3_errmsg(db);
+  return new SqliteError(words, name ?? `SQLITE_${code}`);
 }
 
 /** Databases that are open, so that those of a machine that went down can be let go. */
@@ -49,13 +105,27 @@ function isNamed(value: unknown): value is object {
 }
 
 class Statement {
-  readonly #statement: Prepared;
-  readonly #database: Database;
+  readonly #statement: number;
+  readonly #db: number;
+  readonly #names: readonly (string | undefined)[];
+  readonly #columns: readonly string[];
   #pluck = false;
 
-  constructor(database: Database, statement: Prepared) {
-    this.#database = database;
-    this.#statement = statement;
+  constructor(db: number, text: string) {
+    this.#db = db;
+    const out = allocate(8);
+    const code = prepare(db, lend(Buffer.from(text)), -1, out, 0);
+    this.#statement = wasm.peekPtr(out);
+    release(out);
+    if (code !== capi.SQLITE_OK) throw failure(db);
+    const words = (pointer: number): string => wasm.cstrToJs(pointer) ?? "";
+    this.#names = Array.from({ length: parameterCount(this.#statement) }, (_, i) => {
+      const name = parameterName(this.#statement, i + 1);
+      return name === 0 ? undefined : words(name).slice(1);
+    });
+    this.#columns = Array.from({ length: column.count(this.#statement) }, (_, i) =>
+      words(column.name(this.#statement, i)),
+    );
   }
 
   pluck(): this {
@@ -64,43 +134,67 @@ class Statement {
   }
 
   #bind(values: readonly unknown[]): void {
-    const statement = this.#statement;
-    statement.reset();
     const named = values.find(isNamed) ?? {};
     const placed = values.filter((value) => !isNamed(value)).flat();
-    for (let i = 1; i <= statement.parameterCount; i += 1) {
-      const name = capi.sqlite3_bind_parameter_name(statement.pointer ?? 0, i)?.slice(1);
-      const value = name === undefined ? placed.shift() : Reflect.get(named, name);
-      statement.bind(i, value as never);
+    let next = 0;
+    for (const [i, name] of this.#names.entries()) {
+      const value = name === undefined ? placed[next++] : Reflect.get(named, name);
+      if (this.#put(i + 1, value) !== capi.SQLITE_OK) throw failure(this.#db);
     }
+  }
+
+  /** Numbers as better-sqlite3 binds them. */
+  #put(place: number, value: unknown): number {
+    const statement = this.#statement;
+    if (typeof value === "number") {
+      const small = Number.isInteger(value) && value >= -INT32 && value < INT32;
+      return small ? bind.int(statement, place, value) : bind.double(statement, place, value);
+    }
+    if (value === null) return bind.null(statement, place);
+    if (typeof value === "bigint") return bind.int64(statement, place, value);
+    if (typeof value === "string") {
+      const bytes = Buffer.from(value);
+      return bind.text(statement, place, lend(bytes), bytes.length, TRANSIENT);
+    }
+    if (!(value instanceof Uint8Array)) throw new TypeError("SQLite cannot take this value");
+    if (value.length === 0) return bind.zeroblob(statement, place, 0);
+    return bind.blob(statement, place, lend(value), value.length, TRANSIENT);
+  }
+
+  #value(at: number): unknown {
+    const statement = this.#statement;
+    const type = column.type(statement, at);
+    if (type === capi.SQLITE_INTEGER || type === capi.SQLITE_FLOAT)
+      return column.double(statement, at);
+    if (type === capi.SQLITE_NULL) return null;
+    const isText = type === capi.SQLITE_TEXT;
+    const from = isText ? column.text(statement, at) : column.blob(statement, at);
+    const bytes = Buffer.from(heap8u().slice(from, from + column.bytes(statement, at)));
+    return isText ? bytes.toString() : bytes;
   }
 
   #row(): unknown {
-    const statement = this.#statement;
+    if (this.#pluck) return this.#value(0);
     const row: Row = {};
-    for (let i = 0; i < statement.columnCount; i += 1) {
-      const value: unknown = statement.get(i);
-      const own = value instanceof Uint8Array ? Buffer.from(value) : value;
-      if (this.#pluck) return own;
-      row[statement.getColumnName(i) ?? String(i)] = own;
-    }
+    for (let i = 0; i < this.#columns.length; i += 1) row[this.#columns[i] ?? ""] = this.#value(i);
     return row;
   }
 
-  #done(): void {
-    // The error of a step is thrown by the step; resetting repeats it.
-    capi.sqlite3_reset(this.#statement.pointer ?? 0);
+  #step(): boolean {
+    const code = step(this.#statement);
+    if (code === capi.SQLITE_ROW) return true;
+    if (code === capi.SQLITE_DONE) return false;
+    throw failure(this.#db);
   }
 
   get(...values: unknown[]): unknown {
-    return guarded(() => {
-      try {
-        this.#bind(values);
-        return this.#statement.step() ? this.#row() : undefined;
-      } finally {
-        this.#done();
-      }
-    });
+    try {
+      this.#bind(values);
+      return this.#step() ? this.#row() : undefined;
+    } finally {
+      // The error of a step is thrown by the step; resetting repeats it.
+      reset(this.#statement);
+    }
   }
 
   all(...values: unknown[]): unknown[] {
@@ -110,24 +204,24 @@ class Statement {
   *iterate(...values: unknown[]): Generator<unknown> {
     try {
       this.#bind(values);
-      while (this.#statement.step()) yield this.#row();
-    } catch (error) {
-      throw translated(error);
+      while (this.#step()) yield this.#row();
     } finally {
-      this.#done();
+      reset(this.#statement);
     }
   }
 
   run(...values: unknown[]): { readonly changes: number } {
-    return guarded(() => {
-      try {
-        this.#bind(values);
-        while (this.#statement.step());
-      } finally {
-        this.#done();
-      }
-      return { changes: this.#database.changes() };
-    });
+    try {
+      this.#bind(values);
+      while (this.#step());
+    } finally {
+      reset(this.#statement);
+    }
+    return { changes: changed(this.#db) };
+  }
+
+  finalize(): void {
+    finalize(this.#statement);
   }
 }
 
@@ -140,62 +234,66 @@ type Transaction<A extends unknown[], R> = ((...args: A) => R) & {
 // biome-ignore lint/style/noDefaultExport: the package that it stands in for has one.
 export default class Database {
   static readonly SqliteError = SqliteError;
-  readonly #db: Db;
-  readonly #prepared: Prepared[] = [];
+  readonly #db: number;
+  readonly #prepared: Statement[] = [];
   #closed = false;
 
   constructor(
     file: string,
     options: { readonly readonly?: boolean; readonly timeout?: number } = {},
   ) {
-    const flags = options.readonly === true ? "r" : "c";
-    this.#db = guarded(() => new oo1.DB({ filename: file, flags, vfs: VFS_NAME }));
+    const flags =
+      options.readonly === true
+        ? capi.SQLITE_OPEN_READONLY
+        : capi.SQLITE_OPEN_READWRITE | capi.SQLITE_OPEN_CREATE;
+    const out = allocate(8);
+    const code = capi.sqlite3_open_v2(file, out, flags, VFS_NAME);
+    this.#db = wasm.peekPtr(out);
+    release(out);
+    if (code !== capi.SQLITE_OK) {
+      const error = failure(this.#db, code);
+      capi.sqlite3_close_v2(this.#db);
+      throw error;
+    }
     open.add(this);
-    capi.sqlite3_extended_result_codes(this.#pointer(), 1);
+    capi.sqlite3_extended_result_codes(this.#db, 1);
     if (options.readonly !== true) this.#quietly("PRAGMA synchronous = NORMAL");
-  }
-
-  #pointer(): number {
-    return this.#db.pointer ?? 0;
   }
 
   /** better-sqlite3 does this at compile time, so it cannot fail. */
   #quietly(text: string): void {
-    try {
-      this.#db.exec(text);
-    } catch {
-      // A file that cannot be read yet has nothing to set.
-    }
+    // A file that cannot be read yet has nothing to set.
+    this.#execute(text);
+  }
+
+  #execute(text: string): number {
+    return execute(this.#db, lend(Buffer.from(text)), 0, 0, 0);
   }
 
   /** Whether the machine that opened it is down. */
   orphaned(): boolean {
-    try {
-      this.#db.exec("PRAGMA schema_version");
-      return false;
-    } catch {
-      return true;
-    }
-  }
-
-  changes(): number {
-    return Number(this.#db.changes());
+    return this.#execute("PRAGMA schema_version") !== capi.SQLITE_OK;
   }
 
   prepare(text: string): Statement {
-    const statement = guarded(() => this.#db.prepare(text));
+    const statement = new Statement(this.#db, text);
     this.#prepared.push(statement);
-    return new Statement(this, statement);
+    return statement;
   }
 
   exec(text: string): this {
-    guarded(() => this.#db.exec(text));
+    if (this.#execute(text) !== capi.SQLITE_OK) throw failure(this.#db);
     return this;
   }
 
   pragma(text: string, options: { readonly simple?: boolean } = {}): unknown {
-    const rows = guarded(() => this.#db.selectObjects(`PRAGMA ${text}`));
-    return options.simple === true ? Object.values(rows[0] ?? {})[0] : rows;
+    const statement = new Statement(this.#db, `PRAGMA ${text}`);
+    try {
+      const rows = statement.all();
+      return options.simple === true ? Object.values(rows[0] ?? {})[0] : rows;
+    } finally {
+      statement.finalize();
+    }
   }
 
   transaction<A extends unknown[], R>(run: (...args: A) => R): Transaction<A, R> {
@@ -211,7 +309,7 @@ export default class Database {
   }
 
   get inTransaction(): boolean {
-    return capi.sqlite3_get_autocommit(this.#pointer()) === 0;
+    return autocommit(this.#db) === 0;
   }
 
   #transact<R>(begin: string, run: () => R): R {
@@ -235,7 +333,7 @@ export default class Database {
     this.#closed = true;
     open.delete(this);
     for (const statement of this.#prepared) statement.finalize();
-    this.#db.close();
+    capi.sqlite3_close_v2(this.#db);
     return this;
   }
 }

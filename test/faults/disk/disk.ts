@@ -143,6 +143,13 @@ export class Disk {
   dead = false;
   /** Rises with each start of the machine; what was opened before is of no use after. */
   generation = 0;
+  /** Whether the next reading fails. */
+  blind: () => boolean = () => false;
+  /**
+   * Names last in the order they were made, whatever is flushed (a journalling file system); else a flush makes last
+   * only the names that lie in the same directory.
+   */
+  journalled = true;
   /** Decides about each operation. */
   fault: (operation: DiskOperation, path: string) => DiskFault | undefined = () => undefined;
   /** Called as the machine dies in the middle of an operation. */
@@ -168,6 +175,11 @@ export class Disk {
   node(path: string): Node | undefined {
     if (this.dead) throw new DiskError("EIO", path);
     return this.#names.get(path);
+  }
+
+  /** Throws DiskError where it cannot be read. */
+  read(path: string): void {
+    if (this.dead || this.blind()) throw new DiskError("EIO", path);
   }
 
   names(directory: string): string[] {
@@ -215,6 +227,10 @@ export class Disk {
     }
     if (part === "part") return;
     node.flush();
+    if (!this.journalled) {
+      this.#flushNames(node.directory ? path : dirname(path));
+      return;
+    }
     // The journal of names is one: what came before goes with it.
     const wanted = node.directory
       ? (named: string) => dirname(named) === path
@@ -223,6 +239,23 @@ export class Disk {
       (change) => wanted(pathOf(change)) || (change.kind === "rename" && wanted(change.from)),
     );
     for (const change of this.#pendingNames.splice(0, last + 1)) rename(this.#durableNames, change);
+  }
+
+  /** SQLite flushes the directory of a file that it makes, so a file's flush stands for that too. */
+  #flushNames(directory: string): void {
+    const inside = (change: NameChange): boolean =>
+      dirname(pathOf(change)) === directory ||
+      (change.kind === "rename" && dirname(change.from) === directory);
+    for (const change of this.#pendingNames) if (inside(change)) rename(this.#durableNames, change);
+    this.#pendingNames = this.#pendingNames.filter((change) => !inside(change));
+  }
+
+  /** Nothing is there without the directories that lead to it. */
+  #reachable(): Map<string, Node> {
+    const there = this.#durableNames;
+    const holds = (path: string): boolean =>
+      path === "/" || dirname(path) === "/" || (there.has(dirname(path)) && holds(dirname(path)));
+    return new Map([...there].filter(([path]) => holds(path)));
   }
 
   remove(path: string): void {
@@ -252,6 +285,7 @@ export class Disk {
     for (const change of this.#pendingNames.slice(0, keep === 0 ? 0 : kept))
       rename(this.#durableNames, change);
     this.#pendingNames = [];
+    this.#durableNames = this.#reachable();
     this.#names = new Map(this.#durableNames);
     for (const node of new Set(this.#names.values())) {
       for (const change of node.pending) tear(node.durable, change, chance, keep);

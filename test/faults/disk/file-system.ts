@@ -1,7 +1,9 @@
 /**
  * Stands in for `node:fs` in the packages under test: what lies on a simulated disk goes there, everything else to the
- * real one. Only what those packages call is here; more is refused by the import itself.
+ * real one. Only what worlds call is here; the rest is the real one's, which has no simulated path.
  */
+export * from "node:fs";
+
 import * as real from "node:fs";
 import { dirname } from "node:path";
 import { type Disk, DiskError, type Node } from "./disk.ts";
@@ -40,6 +42,7 @@ export function readFileSync(file: string, encoding?: "utf8"): Buffer | string {
   const there = locate(file);
   if (there === undefined)
     return encoding === undefined ? real.readFileSync(file) : real.readFileSync(file, encoding);
+  there.disk.read(there.path);
   const bytes = Buffer.from(need(there.disk, there.path).bytes);
   return encoding === undefined ? bytes : bytes.toString(encoding);
 }

@@ -95,7 +95,8 @@ class Vfs {
     return {
       xClose: (file) => this.#close(file),
       xRead: (file, to, count, at) =>
-        this.#with(file, capi.SQLITE_IOERR_READ, ({ node }) => {
+        this.#with(file, capi.SQLITE_IOERR_READ, ({ disk, path, node }) => {
+          disk.read(path);
           const found = node.bytes.subarray(Number(at), Number(at) + count);
           const heap = wasm.heap8u();
           heap.set(found, to);

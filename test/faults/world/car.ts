@@ -27,6 +27,8 @@ export type Told = Place & { readonly tookMs: number; readonly calm: boolean };
 
 export type CarOptions = {
   readonly name: string;
+  /** In which directory of its disk the agent keeps its own. */
+  readonly home: string;
   readonly address: Address;
   readonly signingKey: SigningKey;
   readonly commandKey: VerifyKey;
@@ -67,7 +69,7 @@ export class Car {
 
   constructor(options: CarOptions) {
     this.options = options;
-    this.dir = `${mount(options.name, this.disk)}/agent`;
+    this.dir = `${mount(options.name, this.disk)}${options.home}`;
     this.disk.died = () => {
       if (this.boot !== undefined) this.boot.alive = false;
     };

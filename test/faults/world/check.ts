@@ -1,5 +1,5 @@
 /** What must hold when a world has come to rest, whatever befell it. */
-import { COMMIT_WITHIN_MS, type DeclaredGap, type StoredEvent } from "@kerbside/protocol";
+import { COMMIT_WITHIN_MS, type DeclaredGap, type StoredEvent, toHex } from "@kerbside/protocol";
 import type { Store } from "./cloud.ts";
 import type { World } from "./world.ts";
 
@@ -16,6 +16,9 @@ async function readAll(store: Store): Promise<(StoredEvent | DeclaredGap)[]> {
   } while (after !== undefined);
   return all;
 }
+
+/** What may be said of a car whose write-ahead log was cut off: what is left is an older state of its disk. */
+const OF_AN_OLD_STATE: ReadonlySet<string> = new Set(["chain", "fork", "successors"]);
 
 type Lanes = Map<string, { events: StoredEvent[]; gaps: (readonly [number, number])[] }>;
 
@@ -61,8 +64,10 @@ function presence(world: World, lanes: Lanes): string[] {
       if (number === undefined) continue;
       const before = found.get(number);
       // An old disk that comes back may give a segment with the same numbers another end: both are kept, as a fork.
-      const fork =
-        world.snapshot !== undefined && before !== undefined && placeOf(before) === placeOf(event);
+      // So may one whose write-ahead log was cut off: it is an older state too.
+      const old = world.snapshot !== undefined || excuses.damaged.has(number);
+      const twin = old || world.clone !== undefined;
+      const fork = twin && before !== undefined && placeOf(before) === placeOf(event);
       if (before !== undefined && !fork) problems.push(`event ${number} is stored twice`);
       found.set(number, event);
       if (refused.get(number) === "limit_reached")
@@ -89,7 +94,7 @@ function presence(world: World, lanes: Lanes): string[] {
   return problems;
 }
 
-function promises({ told, excuses }: World): string[] {
+function promises({ told, excuses, clone }: World): string[] {
   const within = { ...COMMIT_WITHIN_MS, track: { min: 0, max: TRACK_WINDOW_MS } };
   const places = new Set([...told.values()].map(({ log, lane, seq }) => `${log}/${lane}/${seq}`));
   const problems = [...told].flatMap(([number, { lane, tookMs, calm }]) =>
@@ -97,7 +102,8 @@ function promises({ told, excuses }: World): string[] {
       ? [`event ${number} of ${lane} was confirmed after ${tookMs} ms`]
       : [],
   );
-  if (places.size < told.size && excuses.restored.size === 0)
+  // A clone wraps what was open when it was copied under a number that the car may still give another end.
+  if (places.size < told.size && excuses.restored.size === 0 && clone === undefined)
     problems.push("a number was given out twice");
   return problems;
 }
@@ -111,18 +117,30 @@ function openings({ car, openings: seen }: World): string[] {
   });
 }
 
+/** Whether two logs were opened that follow the same one. One in which nothing happened is never sent. */
+function parted({ openings: seen, clone }: World): boolean {
+  if (clone === undefined) return false;
+  const followed = [...seen.values()].flatMap(({ previousLog }) =>
+    previousLog === undefined ? [] : toHex(previousLog),
+  );
+  return new Set(followed).size < followed.length;
+}
+
 export async function problemsOf(world: World): Promise<string[]> {
   const { store } = world.cloud;
   const { restored, damaged } = world.excuses;
   const lanes = byLane(await readAll(store));
   const problems = [...world.witness.problems, ...presence(world, lanes), ...promises(world)];
   problems.push(...openings(world));
-  const old = world.snapshot !== undefined || restored.size > 0;
+  const old = world.snapshot !== undefined || restored.size > 0 || world.clone !== undefined;
   if (!old && damaged.size === 0) problems.push(...contiguity(lanes));
   if (!old) {
     for (const { kind, detail } of store.alarms(0, PAGE))
-      if (kind !== "chain" || damaged.size === 0) problems.push(`alarm ${kind}: ${detail}`);
+      if (damaged.size === 0 || !OF_AN_OLD_STATE.has(kind))
+        problems.push(`alarm ${kind}: ${detail}`);
   }
+  if (parted(world) && store.alarms(0, 1).length === 0)
+    problems.push("two logs follow the same one, and nothing says so");
   for (const { reason } of store.quarantined(0, PAGE))
     if (!world.spoilt && damaged.size === 0) problems.push(`quarantined: ${reason}`);
   return problems;

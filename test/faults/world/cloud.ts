@@ -48,6 +48,41 @@ function open(
   });
 }
 
+/** A file behind the package's door: only there is what earlier releases made of a store. */
+const inside = (file: string): string =>
+  new URL(file, import.meta.resolve("@kerbside/tenants")).href;
+const { openDatabase }: typeof import("../../../cloud/tenants/database.ts") = await import(
+  inside("database.ts")
+);
+const schema: typeof import("../../../cloud/tenants/tenant-schema.ts") = await import(
+  inside("tenant-schema.ts")
+);
+
+/** The same as an earlier release left it, whose schema had so many of the steps of today. */
+export function oldTenantImage(
+  tenant: Address["tenant"],
+  car: { readonly vehicle: VehicleId; readonly signingKey: SigningKey },
+  steps: number,
+): DiskImage {
+  const disk = new Disk();
+  const directory = mount("template", disk);
+  const shared = { create: true, nowMs: () => WALL_MS };
+  const { SUBJECT_MIGRATIONS, TENANT_MIGRATIONS } = schema;
+  const migrations = TENANT_MIGRATIONS.slice(0, 1 + (steps % (TENANT_MIGRATIONS.length - 1)));
+  const store = openDatabase({ ...shared, file: `${directory}/store.sqlite`, migrations });
+  store.write((sql) => {
+    sql.run("INSERT INTO meta (tenant) VALUES (?)", tenant);
+    sql.run(
+      "INSERT INTO vehicles (vehicle, profile, signing_key, certificate_serial, enrolled_at_ms) VALUES (?, 'test', ?, '00', 1)",
+      ...[car.vehicle, car.signingKey.publicKey],
+    );
+  });
+  store.close();
+  const file = `${directory}/subjects.sqlite`;
+  openDatabase({ ...shared, file, migrations: SUBJECT_MIGRATIONS, secureDelete: true }).close();
+  return disk.image();
+}
+
 /** The disk of a tenant that has just been made, with these cars. */
 export async function tenantImage(
   tenant: Address["tenant"],

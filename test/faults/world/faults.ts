@@ -1,10 +1,18 @@
-/** What can befall a world, as a table. Each row is applied at a random moment; schedules have one to three. */
+/**
+ * What can befall a world, as a table. Each row is applied at a random moment; schedules have one to three of them. From
+ * `SEEDS_OF_MORE` on a schedule may have one more, of the other table; the worlds below it stay as they were when they
+ * found something. The last seeds of all are the pairs: each fault followed by each.
+ */
+import { type Random, randomOf } from "../../fuzz/random.ts";
+import { MORE_FAULTS } from "./more-faults.ts";
 import type { Weather } from "./network.ts";
 import type { End, World } from "./world.ts";
 
 export type Fault = {
   readonly name: string;
   readonly weight: number;
+  /** Before anything is started. */
+  readonly atStart?: true;
   readonly apply: (world: World) => void;
 };
 
@@ -189,9 +197,56 @@ const FAULTS_MAX = 3;
 const MOMENT_MS_MAX = 38_000;
 const WEIGHTS = FAULTS.reduce((sum, { weight }) => sum + weight, 0);
 
+export const SEEDS_OF_MORE = 1_000_000;
+export const ALL_FAULTS: readonly Fault[] = [...FAULTS, ...MORE_FAULTS];
+/** The first seed of the pairs, which go on to the last seed there is. */
+export const SEEDS_OF_PAIRS: number = 2 ** 32 - ALL_FAULTS.length ** 2;
+/** At most so long between the two of a pair, so that the second meets what the first left. */
+const PAIR_MS_MAX = 4000;
+
+/** Chance apart from the world's own, which it leaves as it is. */
+function besides(seed: number): Random {
+  return randomOf(seed ^ 0x5eed);
+}
+
+/** Whether the disks of this world keep names as a journalling file system does. */
+export function isJournalled(seed: number): boolean {
+  return seed < SEEDS_OF_MORE || besides(seed).bool();
+}
+
+function put(world: World, fault: Fault, atMs: number): string {
+  if (fault.atStart === true) {
+    fault.apply(world);
+    return fault.name;
+  }
+  world.timeline.after(atMs, () => {
+    if (world.busy) world.inFlight += 1;
+    fault.apply(world);
+  });
+  return `${fault.name} (${atMs} ms)`;
+}
+
 /** Draws a schedule and puts it on the timeline; gives the names of its faults. */
 export function schedule(world: World): readonly string[] {
-  const { random, timeline } = world;
+  const { seed, int } = world.random;
+  if (seed < SEEDS_OF_MORE) return drawn(world);
+  if (seed < SEEDS_OF_PAIRS) {
+    const own = besides(seed);
+    const more = own.bool() ? [put(world, own.pick(MORE_FAULTS), own.int(MOMENT_MS_MAX))] : [];
+    return [...drawn(world), ...more];
+  }
+  const pair = seed - SEEDS_OF_PAIRS;
+  const [one, other] = [Math.floor(pair / ALL_FAULTS.length), pair % ALL_FAULTS.length];
+  const atMs = int(MOMENT_MS_MAX);
+  const moments = [atMs, atMs + int(PAIR_MS_MAX)];
+  return [one, other].flatMap((row, i) => {
+    const fault = ALL_FAULTS[row];
+    return fault === undefined ? [] : put(world, fault, moments[i] ?? 0);
+  });
+}
+
+function drawn(world: World): readonly string[] {
+  const { random } = world;
   const names: string[] = [];
   for (let count = 1 + random.int(FAULTS_MAX); count > 0; count -= 1) {
     let left = random.int(WEIGHTS);
@@ -200,12 +255,7 @@ export function schedule(world: World): readonly string[] {
       return left < 0;
     });
     if (fault === undefined) continue;
-    const atMs = random.int(MOMENT_MS_MAX);
-    names.push(`${fault.name} (${atMs} ms)`);
-    timeline.after(atMs, () => {
-      if (world.busy) world.inFlight += 1;
-      fault.apply(world);
-    });
+    names.push(put(world, fault, random.int(MOMENT_MS_MAX)));
   }
   return names;
 }

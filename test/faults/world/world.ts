@@ -22,7 +22,8 @@ import type { Disk, DiskFault, DiskImage, DiskOperation } from "../disk/disk.ts"
 import { unmountAll } from "../disk/mounts.ts";
 import { seedSqlite } from "../disk/vfs.ts";
 import { Car, type Told } from "./car.ts";
-import { Cloud, type CloudKeys, tenantImage } from "./cloud.ts";
+import { Cloud, type CloudKeys, oldTenantImage, tenantImage } from "./cloud.ts";
+import { isJournalled } from "./faults.ts";
 import { FAIR, Network, type Weather } from "./network.ts";
 import { watchEncryption } from "./sodium.ts";
 import { settle, Timeline } from "./timeline.ts";
@@ -36,6 +37,7 @@ const END_MS = 3_600_000;
 /** Longer than any segment stays open while a line stands. */
 const REST_MS = 12_000;
 const DOWN_MS_MAX = 3000;
+const CLONE_EVENTS = 8;
 
 await cryptoReady();
 const fixed = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
@@ -75,6 +77,8 @@ export class World {
   readonly openings: Map<string, LogOpening> = new Map();
   readonly excuses: Excuses = { full: false, damaged: new Set(), restored: new Set() };
   readonly bytesMax: number | undefined;
+  /** Another module with this car's identity, and a copy of its disk. */
+  clone: Car | undefined;
   snapshot: Snapshot | undefined;
   ingestVersion = 1;
   /** Messages were spoilt on their way, so some are in quarantine. */
@@ -102,15 +106,19 @@ export class World {
     this.network.ackKey = (log) => this.#ackKey(log);
     this.excuses.full = random.bool(0.1);
     this.bytesMax = this.excuses.full ? 4000 + random.int(8000) : undefined;
-    this.car = this.#makeCar();
+    this.car = this.#makeCar("car");
     this.witness.watch(this.car.disk);
+    const journalled = isJournalled(seed);
+    this.car.disk.journalled = journalled;
+    this.cloud.disk.journalled = journalled;
   }
 
-  #makeCar(): Car {
+  #makeCar(name: string): Car {
     const { random } = this;
     const small = { bytesMax: this.bytesMax ?? 0, criticalReserveBytes: (this.bytesMax ?? 0) / 4 };
     return new Car({
-      name: "car",
+      name,
+      home: isJournalled(random.seed) ? "/agent" : "/var/lib/agent",
       address: ADDRESS,
       signingKey: carKey,
       commandKey,
@@ -185,9 +193,32 @@ export class World {
     this.timeline.after(this.random.int(DOWN_MS_MAX), () => this.job(() => this.car.start()));
   }
 
+  /** Puts a copy of the car's disk into another module, which goes on with events of its own. */
+  async startClone(): Promise<void> {
+    const clone = this.#makeCar("clone");
+    this.clone = clone;
+    clone.disk.journalled = this.car.disk.journalled;
+    clone.disk.load(this.car.disk.image());
+    clone.endedInOrder = undefined;
+    this.witness.watch(clone.disk);
+    await clone.start();
+    const workMs = Math.max(1, HEAL_MS - this.timeline.nowMs);
+    for (let event = 0; event < CLONE_EVENTS; event += 1)
+      this.timeline.after(this.random.int(workMs), () => {
+        this.#appended += 1;
+        clone.append(this.#appended, this.random.pick<Lane>(LANES));
+      });
+  }
+
+  /** The cloud begins with a store as an earlier release left it. */
+  oldStore(steps: number): void {
+    const { vehicle, tenant } = ADDRESS;
+    this.cloud.disk.load(oldTenantImage(tenant, { vehicle, signingKey: carKey }, steps));
+  }
+
   async carStop(): Promise<void> {
     const inOrder = await this.car.stop();
-    if (inOrder) this.witness.keysInMemory(0, "after an orderly end");
+    if (inOrder && this.clone === undefined) this.witness.keysInMemory(0, "after an orderly end");
     this.timeline.after(this.random.int(DOWN_MS_MAX), () => this.job(() => this.car.start()));
   }
 
@@ -258,6 +289,8 @@ export class World {
     this.network.weather = FAIR;
     this.car.disk.fault = () => undefined;
     this.cloud.disk.fault = () => undefined;
+    this.car.disk.blind = () => false;
+    this.cloud.disk.blind = () => false;
     this.#keepUp();
   }
 
@@ -272,11 +305,15 @@ export class World {
     const status = this.car.boot?.buffer?.status();
     if (status?.state !== "working" || !this.cloud.up || this.network.busy) return false;
     if (this.timeline.nowMs < HEAL_MS + REST_MS + this.#lastAppendMs / 1000) return false;
-    return Object.values(status.segments).every((count) => count === 0);
+    const left = [status, this.clone?.boot?.buffer?.status()].flatMap((each) =>
+      Object.values(each?.segments ?? {}),
+    );
+    return left.every((count) => count === 0);
   }
 
   async close(): Promise<void> {
     await this.car.goDown("kill", this.chance, 1);
+    await this.clone?.goDown("kill", this.chance, 1);
     await this.cloud.close();
   }
 }

@@ -1,0 +1,25 @@
+/** Each fault followed by each: a world for every pair, as far as there is time. */
+import { availableParallelism } from "node:os";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { SEED_MAX } from "../fuzz/random.ts";
+import { runThreads } from "./threads.ts";
+
+/** A little under the square of the rows of both tables of faults, which are counted where the worlds are. */
+const PAIRS = 35 ** 2;
+const MS_MAX = 50_000;
+
+test("any fault, and any other soon after: nothing is lost, doubled or readable", async () => {
+  const threads = availableParallelism();
+  const from = SEED_MAX + 1 - PAIRS;
+  const { failures, worlds } = await runThreads({ from, count: PAIRS, threads, msMax: MS_MAX });
+  process.stdout.write(`${worlds} of ${PAIRS} pairs\n`);
+  assert.equal(
+    failures.map(({ seed, faults, problems }) => ({ seed, faults, problems })),
+    [],
+    "again: npm run faults -- --seed N",
+  );
+  assert.ok(worlds > 20, `${worlds} worlds`);
+});
+
+test.run();
