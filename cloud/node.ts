@@ -113,13 +113,14 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const signer = connectSigner({ socket: signerSocket(dir), clock });
   closing.add(() => signer.close());
   const { downlink, connected } = broker;
+  const grants = new GrantService({ tenant, signer, downlink, log });
+  closing.add(() => grants.close());
   const commands = new CommandService({
     ...{ tenant, signer, downlink, connected, clock, log, ...wakeOf(options, clock, log) },
     random: systemRandom,
+    bookingChanged: (id, booking) => grants.bookingChanged(id, booking),
   });
   closing.add(() => commands.close());
-  const grants = new GrantService({ tenant, signer, downlink, log });
-  closing.add(() => grants.close());
   const ingest = await createIngest({ tenant, downlink, clock, log });
   closing.add(() => ingest.close());
 

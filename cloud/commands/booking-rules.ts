@@ -131,10 +131,17 @@ export function checkBooking(
 }
 
 /** The actions whose first success opens a reserved booking. */
-export const OPENING_ACTIONS: ReadonlySet<Action> = new Set<Action>([
-  "unlock",
-  "unlock_and_release",
-]);
+const OPENING_ACTIONS: ReadonlySet<Action> = new Set<Action>(["unlock", "unlock_and_release"]);
+
+/** The actions whose success ends a booking, however late it is. */
+const ENDING_ACTIONS: ReadonlySet<Action> = new Set<Action>(["end_rental", "terminate"]);
+
+/** What a booking becomes by an action that the car says it has carried out; undefined where it stays as it is. */
+export function moveByCar(action: Action, state: BookingState): BookingState | undefined {
+  if (OPENING_ACTIONS.has(action) && state === "reserved") return "open";
+  const alive = state === "reserved" || state === "open";
+  return ENDING_ACTIONS.has(action) && alive ? "ended" : undefined;
+}
 
 /** Everything of a booking but its MAC. */
 export type BookingFields = Omit<BookingRecord, "mac">;
@@ -161,9 +168,32 @@ export function checkNewBooking(next: BookingFields, nowMs: number): void {
   if (next.toMs <= nowMs) throw new ProtocolError("malformed", "booking: its end lies in the past");
 }
 
-/** Throws ProtocolError `conflict` unless `next` follows `current` by a row of CALLER_MOVES and changes nothing else. */
+/** Throws ProtocolError `conflict` or `malformed` unless a booking in this state may end then instead. */
+export function checkNewEnd(
+  { state, fromMs }: Pick<BookingFields, "state" | "fromMs">,
+  toMs: number,
+  nowMs: number,
+): void {
+  if (state !== "reserved" && state !== "open") {
+    throw new ProtocolError("conflict", `booking: is ${state}, its end stays`);
+  }
+  if (toMs <= nowMs || toMs <= fromMs || toMs - fromMs > BOOKING_MS_MAX) {
+    throw new ProtocolError(
+      "malformed",
+      "booking: expected an end in the future, after its begin, within 366 days of it",
+    );
+  }
+}
+
+/**
+ * Throws ProtocolError `conflict` unless `next` follows `current` by a row of CALLER_MOVES, or by another end, and
+ * changes nothing else.
+ */
 export function checkBookingMove(current: BookingRecord, next: BookingFields, nowMs: number): void {
-  const moved = CALLER_MOVES.some((row) => row.from === current.state && row.to === next.state);
+  const stays = next.state === current.state;
+  if (stays) checkNewEnd(current, next.toMs, nowMs);
+  const moved =
+    stays || CALLER_MOVES.some((row) => row.from === current.state && row.to === next.state);
   if (!moved) {
     throw new ProtocolError("conflict", `booking: is ${current.state}, cannot be ${next.state}`);
   }
@@ -176,7 +206,7 @@ export function checkBookingMove(current: BookingRecord, next: BookingFields, no
   const timesFit =
     next.state === "ended"
       ? Math.abs(next.toMs - nowMs) <= END_SKEW_MS_MAX && next.toMs >= next.fromMs
-      : next.toMs === current.toMs;
+      : stays || next.toMs === current.toMs;
   if (!same || !timesFit) {
     throw new ProtocolError("conflict", "booking: has changed meanwhile");
   }

@@ -14,7 +14,7 @@ import {
   utf8,
   type VehicleId,
 } from "@kerbside/protocol";
-import { type BookingFields, CALLER_MOVES, checkNewBooking } from "./booking-rules.ts";
+import { type BookingFields, CALLER_MOVES, checkNewBooking, checkNewEnd } from "./booking-rules.ts";
 import type { CloudTenant } from "./service.ts";
 import type { SignerClient } from "./signer/client.ts";
 
@@ -83,6 +83,23 @@ export class BookingService {
     return this.#move(caller, booking, "cancelled", from);
   }
 
+  /** Another end, earlier or later, in the future. Idempotent. Throws `not_found`, `malformed` or `conflict`. */
+  async reschedule(
+    caller: Caller,
+    booking: string,
+    toMs: number,
+    from?: string,
+  ): Promise<BookingRecord> {
+    const store = await this.#store(caller);
+    const current = await store.booking(booking);
+    if (current === undefined) throw new ProtocolError("not_found", "booking: there is none such");
+    if (current.toMs === toMs) return current;
+    checkNewEnd(current, toMs, this.#parts.clock.wallMs());
+    const { mac: _, ...fields } = current;
+    const next = { ...fields, toMs, version: current.version + 1 };
+    return this.#put(store, caller, next, "reschedule", from);
+  }
+
   async #move(
     caller: Caller,
     booking: string,
@@ -120,7 +137,7 @@ export class BookingService {
     store: TenantStore,
     caller: Caller,
     fields: BookingFields,
-    verb: "create" | "end" | "cancel",
+    verb: "create" | "end" | "cancel" | "reschedule",
     from: string | undefined,
   ): Promise<BookingRecord> {
     const mac = await this.#parts.signer.sealBooking(caller.token, fields);
@@ -159,7 +176,8 @@ function sameBooking(record: BookingRecord, ask: BookingAsk): BookingRecord {
     record.vehicle === ask.vehicle &&
     record.holder === ask.holder &&
     record.fromMs === ask.fromMs &&
-    (record.state === "ended" || record.toMs === ask.toMs);
+    // Its end may have been moved since.
+    (record.version > 1 || record.toMs === ask.toMs);
   if (!same) throw new ProtocolError("conflict", "Idempotency-Key: was used for another booking");
   return record;
 }

@@ -1,37 +1,54 @@
-/** A booking becomes `open` by the car's own signed answer, never by a caller's word. */
+/** What a booking becomes by the car's own signed answer: `open` never by anything else, `ended` also by a caller's word. */
 import {
+  type BookingRecord,
   type CommandRecord,
   type CommandResult,
   type Log,
   ProtocolError,
+  type TenantId,
   type TenantStore,
 } from "@kerbside/protocol";
-import { OPENING_ACTIONS } from "./booking-rules.ts";
+import { moveByCar } from "./booking-rules.ts";
 import type { SignerClient } from "./signer/client.ts";
 
-/** The first unlocking of a reserved booking opens it. A failure leaves it reserved; the next one opens it. */
-export async function openByResult(
-  parts: { readonly signer: Pick<SignerClient, "openBooking">; readonly log: Log },
+export type CarMoveParts = {
+  readonly signer: Pick<SignerClient, "movedBooking">;
+  /** Told of the change, once it is stored. Never rejects. */
+  readonly bookingChanged?:
+    | ((tenant: TenantId, booking: BookingRecord) => Promise<void>)
+    | undefined;
+  readonly log: Log;
+};
+
+/**
+ * The first unlocking of a reserved booking opens it, and the end of the rental ends it. A failure leaves it as it was:
+ * the next unlocking opens it, and a caller can end it.
+ */
+export async function moveByResult(
+  parts: CarMoveParts,
   store: TenantStore,
   command: CommandRecord,
   answer: { readonly result: CommandResult; readonly envelope: Uint8Array },
 ): Promise<void> {
   const { result, envelope } = answer;
   const { action, booking, vehicle } = command;
-  if (result.status !== "executed" || !OPENING_ACTIONS.has(action) || booking === undefined) return;
-  if ((await store.booking(booking))?.state !== "reserved") return;
+  if (result.status !== "executed" || booking === undefined) return;
+  const state = (await store.booking(booking))?.state;
+  if (state === undefined || moveByCar(action, state) === undefined) return;
   try {
-    const opened = await parts.signer.openBooking(store.tenant, envelope);
-    if (opened === undefined) return;
-    await store.putBooking(opened, {
+    const moved = await parts.signer.movedBooking(store.tenant, envelope);
+    if (moved === undefined) return;
+    await store.putBooking(moved, {
       actor: `vehicle:${vehicle}`,
-      action: "booking.open",
+      action: moved.state === "open" ? "booking.open" : "booking.end",
       subject: `booking:${booking}`,
       outcome: "done",
       reason: `command ${command.id} was executed`,
     });
+    // Nobody who waits for the command waits for what follows in the car's list.
+    void parts.bookingChanged?.(store.tenant, moved);
   } catch (error) {
-    parts.log.warn("booking.open_failed", {
+    parts.log.warn("booking.not_moved", {
       code: error instanceof ProtocolError ? error.code : "unavailable",
     });
   }

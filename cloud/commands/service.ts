@@ -21,11 +21,11 @@ import {
   toHex,
   type VehicleId,
 } from "@kerbside/protocol";
+import { type CarMoveParts, moveByResult } from "./car-moves.ts";
 import { COMMAND_DEADLINE_MS, type CommandAsk, newCommand } from "./command-ask.ts";
 import { checkAsk } from "./command-check.ts";
 import { Flights } from "./flights.ts";
 import { isFinal, type LifeChange, type LifeEvent } from "./life-cycle.ts";
-import { openByResult } from "./opening.ts";
 import type { SignedCommand, SignerClient } from "./signer/client.ts";
 import { CommandSteps, type Stepped } from "./steps.ts";
 
@@ -53,6 +53,7 @@ export type CommandParts = {
   readonly clock: Clock;
   readonly random: Random;
   readonly deadlineMs?: number;
+  readonly bookingChanged?: CarMoveParts["bookingChanged"];
   readonly log: Log;
 };
 type Extras = Pick<CommandAsk, "armMs" | "target" | "wakeMs" | "awaited">;
@@ -194,7 +195,7 @@ export class CommandService {
       result.status === "stale_session" && (await this.#hasNewerSession(store, tenant, known));
     const event: LifeEvent = { kind: "result", result, newerSession };
     const { step, record } = await this.#apply(tenant, store, id, event, `vehicle:${vehicle}`, () =>
-      openByResult(this.#parts, store, known, { result, envelope }),
+      moveByResult(this.#parts, store, known, { result, envelope }),
     );
     if (step.kind === "ignore") return step.why;
     if (step.kind === "resign") {

@@ -7,7 +7,14 @@ import {
   vehicleId,
 } from "@kerbside/protocol";
 import { type Answer, type Call, limitOf, type Route, timeOf } from "./route.ts";
-import { type BookingBody, BookingBodySchema, BookingSchema, pageOf } from "./schemas.ts";
+import {
+  type BookingBody,
+  BookingBodySchema,
+  type BookingChange,
+  BookingChangeSchema,
+  BookingSchema,
+  pageOf,
+} from "./schemas.ts";
 import { bookingView } from "./views.ts";
 
 function bookingParam(call: Call): string {
@@ -62,6 +69,15 @@ async function show(call: Call): Promise<Answer> {
   return { status: 200, body: bookingView(record) };
 }
 
+async function reschedule(call: Call): Promise<Answer> {
+  // By the row's schema.
+  const { to } = call.body as BookingChange;
+  const toMs = timeOf("to", to);
+  const booking = bookingParam(call);
+  const record = await call.parts.bookings.reschedule(call.caller, booking, toMs, call.from);
+  return { status: 200, body: bookingView(record) };
+}
+
 async function end(call: Call): Promise<Answer> {
   const record = await call.parts.bookings.end(call.caller, bookingParam(call), call.from);
   return { status: 200, body: bookingView(record) };
@@ -106,6 +122,17 @@ export const BOOKING_ROUTES: readonly Route[] = [
     scopes: ["bookings:read"],
     answers: { 200: BookingSchema },
     handle: show,
+  },
+  {
+    ...common,
+    method: "PATCH",
+    path: "/bookings/:booking",
+    operation: "rescheduleBooking",
+    summary: "Let a booking end later or earlier; rights of cards and phones follow",
+    scopes: ["bookings:write"],
+    body: BookingChangeSchema,
+    answers: { 200: BookingSchema },
+    handle: reschedule,
   },
   {
     ...common,

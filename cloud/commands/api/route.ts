@@ -82,14 +82,14 @@ export type Answer =
   | "taken";
 
 export type Route = {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH";
   /** Under `/v1/tenants/:tenant`. */
   readonly path: string;
   readonly operation: string;
   readonly summary: string;
   /** One of these is needed. */
   readonly scopes: readonly Scope[];
-  readonly tag: "vehicles" | "events" | "bookings" | "commands" | "feed";
+  readonly tag: "vehicles" | "events" | "bookings" | "commands" | "feed" | "audit";
   readonly query?: readonly QueryName[];
   readonly body?: TSchema;
   /** An Idempotency-Key is needed. */

@@ -31,9 +31,15 @@ const digits = (description: string): TUnsafe<string> =>
   Type.Unsafe<string>({ type: "string", pattern: "^[0-9]{1,15}$", description });
 
 /** Names of the query's parts, with what each says. All are optional. */
-export type QueryName = "vehicle" | "from" | "to" | "after" | "limit" | "wait";
+export type QueryName = "vehicle" | "kind" | "from" | "to" | "after" | "limit" | "wait";
 const QUERY: Readonly<Record<QueryName, TSchema>> = {
   vehicle: id("only this vehicle"),
+  kind: Type.Unsafe<string>({
+    type: "string",
+    pattern: "^[a-z.]{1,40}(,[a-z.]{1,40}){0,7}$",
+    description: "only these kinds of events, with commas between them",
+    examples: ["trip.started,trip.ended"],
+  }),
   from: time("only what happened then or later"),
   to: time("only what happened then or earlier"),
   after: Type.Unsafe<string>({
@@ -78,6 +84,9 @@ export const BookingBodySchema: TSchema = Type.Object(
   },
   strict,
 );
+
+export type BookingChange = { readonly to: string };
+export const BookingChangeSchema: TSchema = Type.Object({ to: time("to") }, strict);
 
 export type CommandBody = {
   readonly action: Action;

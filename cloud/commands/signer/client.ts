@@ -41,8 +41,8 @@ export type SignerClient = {
   /** The MAC of a booking in its next version. */
   readonly sealBooking: (token: string, booking: BookingFields) => Promise<Uint8Array>;
   readonly signCommand: (token: string, order: CommandOrder) => Promise<SignedCommand>;
-  /** The booking as the car's signed result opened it; undefined where it is open already. */
-  readonly openBooking: (
+  /** The booking as the car's signed result opened or ended it; undefined where it is so already. */
+  readonly movedBooking: (
     tenant: TenantId,
     result: Uint8Array,
   ) => Promise<BookingRecord | undefined>;
@@ -85,7 +85,7 @@ export function connectSigner(options: {
       }
       return { envelope, requestHash, epoch };
     },
-    openBooking: async (openTenant, openResult) => {
+    movedBooking: async (openTenant, openResult) => {
       const { opened, mac } = await link.ask({ openTenant, openResult });
       return opened === undefined || mac === undefined ? undefined : { ...opened, mac };
     },

@@ -33,7 +33,7 @@ import {
   checkExtras,
   checkNewBooking,
   checkScopes,
-  OPENING_ACTIONS,
+  moveByCar,
 } from "../booking-rules.ts";
 import { lifeOf, next } from "../life-cycle.ts";
 import { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "../session-clock.ts";
@@ -100,7 +100,7 @@ export class Signer {
       return { id, ...(await this.#sign(token, sign)) };
     }
     if (openTenant !== undefined && result !== undefined && token === undefined) {
-      return { id, ...(await this.#open(openTenant, result)) };
+      return { id, ...(await this.#moved(openTenant, result)) };
     }
     if (openTenant !== undefined && request.session !== undefined && token === undefined) {
       return { id, envelope: await this.#time(openTenant, request.session) };
@@ -236,15 +236,15 @@ export class Signer {
     }
   }
 
-  /** Opens a reserved booking on the word of the car: its signed result says that the unlocking was executed. */
-  async #open(
+  /** Opens or ends a booking on the word of the car: its signed result says what was executed. */
+  async #moved(
     tenant: TenantId,
     envelope: Uint8Array,
   ): Promise<Pick<SignerAnswer, "mac" | "opened">> {
     const { store, secrets } = await this.#tenant(tenant);
     const command = await store.command(commandIdIn(envelope));
-    if (command?.booking === undefined || !OPENING_ACTIONS.has(command.action)) {
-      throw new ProtocolError("not_found", "result: no unlocking for a booking has this id");
+    if (command?.booking === undefined) {
+      throw new ProtocolError("not_found", "result: no command for a booking has this id");
     }
     const vehicle = await enrolled(store, command.vehicle);
     const result = openResult(this.#cars.key(vehicle), envelope);
@@ -255,19 +255,22 @@ export class Signer {
       toHex(result.id) === command.id &&
       command.requestHash !== undefined &&
       equalBytes(result.requestHash, command.requestHash);
-    if (!fits) throw new ProtocolError("forbidden", "result: does not open a booking");
+    if (!fits) throw new ProtocolError("forbidden", "result: does not move a booking");
     const current = await this.#booking(store, secrets, tenant, command.booking);
-    if (current.vehicle !== vehicle.vehicle || current.state !== "reserved") return {};
+    const state = moveByCar(command.action, current.state);
+    if (current.vehicle !== vehicle.vehicle || state === undefined) return {};
     const { mac: _, ...fields } = current;
-    const opened = { ...fields, state: "open" as const, version: current.version + 1 };
+    const nowMs = this.#parts.clock.wallMs();
+    const toMs = state === "ended" ? Math.max(nowMs, fields.fromMs) : fields.toMs;
+    const moved = { ...fields, state, toMs, version: current.version + 1 };
     await store.audit({
       actor: `vehicle:${vehicle.vehicle}`,
-      action: "signer.open_booking",
+      action: state === "open" ? "signer.open_booking" : "signer.end_booking",
       subject: `booking:${current.booking}`,
       outcome: "done",
       reason: `command ${command.id} was executed`,
     });
-    return { opened, mac: await macBooking(secrets, tenant, opened) };
+    return { opened: moved, mac: await macBooking(secrets, tenant, moved) };
   }
 
   async #booking(

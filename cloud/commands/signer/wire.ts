@@ -179,7 +179,7 @@ const requestCodec: Codec<SignerRequest> = struct("request to the signer", {
   openTenant: optional(4, tenantCodec, { ...internal, doc: "tenant of `openResult`" }),
   openResult: optional(5, bytes(1, 16_384), {
     ...internal,
-    doc: "a car's signed result that opens the booking of its command",
+    doc: "a car's signed result that opens or ends the booking of its command",
   }),
   session: optional(6, bytes(1, 4096), { ...internal, doc: "answer this announcement's nonce" }),
   listVehicle: optional(7, vehicleCodec, { ...internal, doc: "make this car's grant list" }),
@@ -191,7 +191,7 @@ const answerCodec: Codec<SignerAnswer> = struct("answer of the signer", {
   error: optional(1, text(32), { ...internal, doc: "a code of the table of errors" }),
   words: optional(2, text(500), { ...internal, doc: "what was wrong" }),
   mac: optional(3, bytes(32), { ...internal, doc: "the booking's MAC" }),
-  opened: optional(4, bookingFieldsCodec, { ...internal, doc: "the opened booking" }),
+  opened: optional(4, bookingFieldsCodec, { ...internal, doc: "the booking as it was moved" }),
   envelope: optional(5, bytes(1, 4096), { ...internal, doc: "the signed command" }),
   requestHash: optional(6, hash256, { ...internal, doc: "SHA-256 of the envelope" }),
   epoch: optional(7, random128, { ...internal, doc: "the epoch it is bound to" }),

@@ -227,7 +227,7 @@ it("describes itself in OpenAPI 3.1, each route with its scopes, and has a page 
   const described = Object.entries(body.paths).flatMap(([path, methods]) =>
     Object.entries(methods as object).map(([method, row]) => ({ path, method, row })),
   );
-  assert.is(described.length, 18);
+  assert.ok(described.length >= 19, `${described.length} routes`);
   for (const { path, row } of described) {
     for (const scope of row.security[0].oauth2) assert.ok(Object.hasOwn(SCOPES, scope), path);
   }

@@ -39,6 +39,7 @@ const REQUESTS: readonly {
   { method: "POST", path: "/bookings", scope: "bookings:write" },
   { method: "GET", path: "/bookings", scope: "bookings:read" },
   { method: "GET", path: "/bookings/b-1", scope: "bookings:read" },
+  { method: "PATCH", path: "/bookings/b-1", scope: "bookings:write" },
   { method: "POST", path: "/bookings/b-1/end", scope: "bookings:write" },
   { method: "POST", path: "/bookings/b-1/cancel", scope: "bookings:write" },
   { method: "POST", path: "/vehicles/car-1/commands", scope: "commands:write" },

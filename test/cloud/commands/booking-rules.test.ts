@@ -132,6 +132,42 @@ const MOVES: readonly {
     next: { state: "open", version: 2 },
     gives: "conflict",
   },
+  ...(["reserved", "open"] as const).map((state) => ({
+    why: `longer, while it is ${state}`,
+    current: booking({ state }),
+    next: { version: 2, toMs: TO + 1 },
+    gives: "ok" as const,
+  })),
+  {
+    why: "shorter, to what is still to come",
+    current: booking({ state: "open" }),
+    next: { version: 2, toMs: NOW + 1 },
+    gives: "ok",
+  },
+  {
+    why: "shorter, into the past",
+    current: booking({ state: "open" }),
+    next: { version: 2, toMs: NOW },
+    gives: "malformed",
+  },
+  {
+    why: "longer than a year",
+    current: booking(),
+    next: { version: 2, toMs: FROM + 367 * 86_400_000 },
+    gives: "malformed",
+  },
+  {
+    why: "longer, after it has ended",
+    current: booking({ state: "ended" }),
+    next: { version: 2, toMs: TO + 1 },
+    gives: "conflict",
+  },
+  {
+    why: "longer, and another begin",
+    current: booking(),
+    next: { version: 2, toMs: TO + 1, fromMs: FROM + 1 },
+    gives: "conflict",
+  },
   {
     why: "another car",
     current: booking(),

@@ -89,6 +89,40 @@ it("unlocks for a booking, which is open then, and shows every step with its tim
   assert.is(again.status, 403);
 });
 
+it("the end of the rental on the car ends the booking, and a refused one does not", async ({
+  rig,
+  token,
+}) => {
+  const booking = await book(rig, token);
+  await command(rig, token, { action: "unlock", booking });
+  const path = `/v1/tenants/demo/bookings/${booking}`;
+  const seen = async () => (await rig.ask({ path, token })).body;
+  const before = await seen();
+  assert.is(before.state, "open");
+  rig.car.conduct = ["received", "refused"];
+  rig.car.unmet = [{ condition: "doors_closed", words: "a door is open" }];
+  const refused = await command(rig, token, { action: "end_rental", booking });
+  assert.is(refused.body.state, "refused", refused.text);
+  assert.is((await seen()).state, "open");
+  rig.car.conduct = ["received", "executed"];
+  const ended = await command(rig, token, { action: "end_rental", booking });
+  assert.is(ended.body.state, "executed", ended.text);
+  const after = await seen();
+  assert.is(after.state, "ended");
+  assert.ok(Date.parse(after.to) < Date.parse(before.to), "it ended when the car said so");
+  const trail = await (await rig.store()).auditTrail(0, 1000);
+  const said = trail.filter(
+    ({ subject, actor }) => subject === `booking:${booking}` && actor === "vehicle:car-1",
+  );
+  assert.equal(
+    said.slice(-2).map(({ actor, action }) => [actor, action]),
+    [
+      ["vehicle:car-1", "signer.end_booking"],
+      ["vehicle:car-1", "booking.end"],
+    ],
+  );
+});
+
 it("signs for the car's own epoch, with a rising counter and a life the car accepts", async ({
   rig,
   token,

@@ -121,6 +121,32 @@ it("a car that was away gets its list when it announces itself, again until it c
   assert.is(listOf(rig)?.version, 1, "the same list");
 });
 
+it("a booking that ends later takes its grants along, and one that is over stays over", async ({
+  rig,
+  token,
+  booking,
+}) => {
+  await rig.car.announce({ grantsVersion: 0 });
+  await post(rig, token, `/bookings/${booking}/grants`, PHONE);
+  await until("the list", () => listOf(rig)?.grants.length === 1);
+  const path = `/v1/tenants/demo/bookings/${booking}`;
+  const change = (to: string) => rig.ask({ method: "PATCH", path, token, body: { to } });
+  const later = new Date(Date.now() + 5 * 3_600_000).toISOString();
+  const moved = await change(later);
+  assert.equal([moved.status, moved.body.to], [200, later], moved.text);
+  await until(
+    "a list with the later end",
+    () => listOf(rig)?.grants[0]?.toMs === Date.parse(later),
+  );
+  assert.is((await change(later)).body.version, moved.body.version, "the same again is nothing");
+  assert.is((await change(new Date(Date.now() - 1000).toISOString())).status, 400);
+  assert.is((await change("2026-02-30T00:00:00Z")).status, 400);
+  await post(rig, token, `/bookings/${booking}/cancel`);
+  assert.is((await change(later)).status, 200, "as it is");
+  const more = new Date(Date.now() + 6 * 3_600_000).toISOString();
+  assert.is((await change(more)).status, 409, "and not otherwise");
+});
+
 it("the end of a booking takes its grants out of the list", async ({ rig, token, booking }) => {
   await rig.car.announce({ grantsVersion: 0 });
   await post(rig, token, `/bookings/${booking}/grants`, PHONE);

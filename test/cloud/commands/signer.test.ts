@@ -318,16 +318,16 @@ it("opens a booking on the car's signed word alone, and only for an executed unl
       sessionMs: 1,
       ...more,
     });
-  const open = (result: Uint8Array) => codeOf(f.client.openBooking(DEMO, result));
+  const open = (result: Uint8Array) => codeOf(f.client.movedBooking(DEMO, result));
   assert.is(await open(word({}, signingKey(randomBytes(32)))), "unauthenticated");
   assert.is(await open(word({ status: "refused" })), "forbidden");
   assert.is(await open(word({ requestHash: randomBytes(32) })), "forbidden");
   assert.is(await open(word({ id: randomBytes(16) })), "not_found");
   assert.is(await open(randomBytes(50)), "malformed");
-  const opened = await f.client.openBooking(DEMO, word());
+  const opened = await f.client.movedBooking(DEMO, word());
   assert.equal([opened?.state, opened?.version], ["open", 2]);
   if (opened !== undefined) await f.store.putBooking(opened, audit);
-  assert.is(await f.client.openBooking(DEMO, word()), undefined, "it is open already");
+  assert.is(await f.client.movedBooking(DEMO, word()), undefined, "it is open already");
 });
 
 it("a revoked car gets nothing signed", async (f) => {
