@@ -30,6 +30,7 @@ export class SchemeCar {
   terminal = "OFF";
   lock = "locked";
   doors: Record<string, string> = {};
+  windows: Record<string, number> = { WindowDriver: 0 };
   odometerM = 5000;
   latitude = 48.1;
   fuel = 50;
@@ -96,7 +97,7 @@ export class SchemeCar {
       THERMAL: { BatteryVoltage: this.volts },
       GNSS_POSITION: { Latitude: this.latitude, Longitude: 11.5 },
       GNSS_MOTION: { Heading: 90 },
-      COMFORT: { WindowDriver: 0 },
+      COMFORT: this.windows,
     };
   }
 }
