@@ -79,5 +79,5 @@ export function isBusAsleep(
   nowMs: number,
   { asleepAfterMs }: Pick<InterlockParameters, "asleepAfterMs">,
 ): boolean {
-  return lastFrameMs !== undefined && nowMs - lastFrameMs >= asleepAfterMs;
+  return nowMs - (lastFrameMs ?? Number.POSITIVE_INFINITY) >= asleepAfterMs;
 }

@@ -62,17 +62,16 @@ function nextByIgnition(
   nowMs: number,
   limits: CarFacts["limits"],
 ): Motion {
-  const isOff = off.quality === "good" && off.value;
-  const isOn = off.quality === "good" && !off.value;
+  const known = off.quality === "good" ? off.value : undefined;
+  const ignition = known === undefined ? "unknown" : known ? "off" : "on";
   if (state.value === "parked") {
-    return isOn ? { value: "standing", sinceMs: state.sinceMs, ignition: "on" } : state;
+    return ignition === "on" ? { value: "standing", sinceMs: state.sinceMs, ignition } : state;
   }
   if (state.value !== "standing") return state;
-  if (isOn) return { ...state, ignition: "on" };
   const neededMs = Math.max(STANDSTILL_MS_MIN, limits.standstillMs);
-  const wentOff = isOff && state.ignition === "on" && nowMs - state.sinceMs >= neededMs;
-  if (wentOff) return { value: "parked", sinceMs: state.sinceMs };
-  return { ...state, ignition: isOff ? "off" : "unknown" };
+  const isLongEnough = nowMs - state.sinceMs >= neededMs;
+  const wentOff = ignition === "off" && state.ignition === "on" && isLongEnough;
+  return wentOff ? { value: "parked", sinceMs: state.sinceMs } : { ...state, ignition };
 }
 
 /**

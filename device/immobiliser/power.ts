@@ -156,12 +156,11 @@ export function nextPower(
     row: POWER_TABLE[state],
   };
   const { nextBookingMs } = seen;
-  const sleeps = state === "deep_sleep" && nextBookingMs !== undefined;
-  const wakeMs = Math.max(nowMs, (nextBookingMs ?? 0) - limits.rentalSoonMs);
-  return {
-    power: { ...seen, state },
-    effects: sleeps ? [{ type: "wake_at", bootMs: wakeMs }, enter] : [enter],
-  };
+  const next = { ...seen, state };
+  if (state !== "deep_sleep" || nextBookingMs === undefined)
+    return { power: next, effects: [enter] };
+  const bootMs = Math.max(nowMs, nextBookingMs - limits.rentalSoonMs);
+  return { power: next, effects: [{ type: "wake_at", bootMs }, enter] };
 }
 
 function see(power: Power, input: PowerInput, nowMs: number, { wokenMs }: PowerLimits): Power {
@@ -192,15 +191,17 @@ function stateOf(
   nowMs: number,
   limits: PowerLimits,
 ): { readonly state: PowerState; readonly reason: string } {
-  const { ignitionOn, voltageV, rentalOpen, nextBookingMs, idleSinceMs, awakeUntilMs } = power;
+  const { ignitionOn, rentalOpen, idleSinceMs, awakeUntilMs } = power;
+  // What is not known is not low, and not soon.
+  const { voltageV = Number.POSITIVE_INFINITY, nextBookingMs = Number.POSITIVE_INFINITY } = power;
   if (ignitionOn) return { state: "driving", reason: "ignition" };
-  const below = (limit: number): boolean => voltageV !== undefined && voltageV < limit;
+  const below = (limit: number): boolean => voltageV < limit;
   const isWoken = nowMs < awakeUntilMs;
   // Somebody who has just woken it is in front of it: even then it opens, and sleeps after.
   if (below(limits.criticalV) && !isWoken)
     return { state: "deep_sleep", reason: "voltage_critical" };
-  const soon = nextBookingMs !== undefined && nextBookingMs - nowMs <= limits.rentalSoonMs;
-  if (soon) return { state: "rental_soon", reason: "booking" };
+  if (nextBookingMs - nowMs <= limits.rentalSoonMs)
+    return { state: "rental_soon", reason: "booking" };
   if (isWoken) return { state: "parked", reason: "woken" };
   if (below(limits.lowV)) return { state: "deep_sleep", reason: "voltage_low" };
   if (!rentalOpen && nowMs - idleSinceMs >= limits.parkedMsMax) {

@@ -66,13 +66,13 @@ export function nextRental(rental: Rental, input: RentalInput, policy: RentalPol
     case "tick":
       return tick(rental, input.idleMs, policy);
     case "ignition":
-      if (input.on) return toPhase(rental, "driving");
+      if (input.on) return toPhase(rental, "driving", ["unstarted", "parked"]);
       // An ignition that goes off before anybody used the car begins no trip.
-      return isIn(rental, "driving") ? toPhase(rental, "parked") : { rental, effects: [] };
+      return toPhase(rental, "parked", ["driving"]);
     case "moved":
-      return toPhase(rental, "driving");
+      return toPhase(rental, "driving", ["unstarted", "parked"]);
     case "door_opened":
-      return isIn(rental, "unstarted") ? toPhase(rental, "parked") : { rental, effects: [] };
+      return toPhase(rental, "parked", ["unstarted"]);
   }
 }
 
@@ -92,9 +92,8 @@ function open(rental: Rental, input: Extract<RentalInput, { type: "opened" }>): 
 
 function close(rental: Rental, input: Extract<RentalInput, { type: "closed" }>): RentalStep {
   const { booking, how, flagged } = input;
-  const isThis =
-    rental.value === "unknown" || (rental.value === "open" && rental.booking === booking);
-  if (!isThis) return { rental, effects: [] };
+  const isOther = rental.value === "open" && rental.booking !== booking;
+  if (rental.value === "none" || isOther) return { rental, effects: [] };
   return { rental: NONE, effects: [RECORD, { type: "ended", booking, how, flagged }] };
 }
 
@@ -108,11 +107,11 @@ function tick(rental: Rental, idleMs: number, { unstartedMs }: RentalPolicy): Re
   };
 }
 
-function isIn(rental: Rental, phase: RentalPhase): boolean {
-  return rental.value === "open" && rental.phase === phase;
-}
-
-function toPhase(rental: Rental, phase: "driving" | "parked"): RentalStep {
-  if (rental.value !== "open" || rental.phase === phase) return { rental, effects: [] };
+function toPhase(
+  rental: Rental,
+  phase: "driving" | "parked",
+  from: readonly RentalPhase[],
+): RentalStep {
+  if (rental.value !== "open" || !from.includes(rental.phase)) return { rental, effects: [] };
   return { rental: { ...rental, phase }, effects: [RECORD] };
 }

@@ -33,6 +33,8 @@ function canceled(): Error {
   return Object.assign(new Error("port closed"), { canceled: true });
 }
 
+const unasked = (): Promise<never> => Promise.reject(new Error("a socket has no line settings"));
+
 /** A Unix socket in the shape of a serial port. Line settings mean nothing here. */
 class SocketPort {
   readonly openOptions: PortOptions & typeof LINE_SETTINGS;
@@ -81,25 +83,22 @@ class SocketPort {
     });
   }
 
-  async update(): Promise<void> {}
-  async set(): Promise<void> {}
-  async get(): Promise<{ cts: boolean; dsr: boolean; dcd: boolean }> {
-    return { cts: true, dsr: true, dcd: true };
-  }
-  async getBaudRate(): Promise<{ baudRate: number }> {
-    return { baudRate: this.openOptions.baudRate };
-  }
-  async flush(): Promise<void> {}
-  async drain(): Promise<void> {}
+  // A serial port has these; a socket has no settings, and nobody asks it.
+  readonly set: () => Promise<never> = unasked;
+  readonly get: () => Promise<never> = unasked;
+  readonly update: () => Promise<never> = unasked;
+  readonly getBaudRate: () => Promise<never> = unasked;
+  readonly flush: () => Promise<never> = unasked;
+  readonly drain: () => Promise<never> = unasked;
 }
 
 const socketBinding = {
-  list: async () => [],
+  list: unasked,
   open: async (options: PortOptions): Promise<SocketPort> => {
     const socket = connect(options.path);
     await once(socket, "connect");
-    // Errors end the connection; `read` and `write` report them.
-    socket.on("error", () => socket.destroy());
+    // An error destroys the socket; `read` and `write` report it.
+    socket.on("error", () => undefined);
     socket.setMaxListeners(0);
     return new SocketPort(options, socket);
   },
@@ -128,8 +127,7 @@ export function serialLink(path: string, baudRate: number): SerialLink {
       stream.on("data", (chunk: Buffer) => events.data(chunk));
       stream.on("close", () => end("closed"));
       stream.open((failure) => {
-        if (failure !== null && failure !== undefined) {
-          closed = true;
+        if (failure instanceof Error) {
           reject(new Error(`lock link: ${failure.message}`));
           return;
         }
@@ -142,7 +140,6 @@ export function serialLink(path: string, baudRate: number): SerialLink {
           },
           close: () => {
             if (stream.isOpen) stream.close(() => end("closed"));
-            else end("closed");
           },
         });
       });

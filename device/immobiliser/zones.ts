@@ -10,12 +10,12 @@ function eastOf(a: number, b: number): number {
 function inside(zone: readonly ZonePoint[], at: ZonePoint): boolean {
   let odd = false;
   for (const [i, corner] of zone.entries()) {
-    const before = zone.at(i - 1) ?? corner;
+    const [before = corner] = zone.slice(i - 1);
     const x1 = eastOf(before.longitude, at.longitude);
     const x2 = eastOf(corner.longitude, at.longitude);
     // An edge on the far side of the world crosses no meridian here.
     if (x1 > 0 === x2 > 0 || Math.abs(x1 - x2) > 180) continue;
-    const latitude = before.latitude + ((0 - x1) / (x2 - x1)) * (corner.latitude - before.latitude);
+    const latitude = before.latitude + (x1 / (x1 - x2)) * (corner.latitude - before.latitude);
     if (latitude > at.latitude) odd = !odd;
   }
   return odd;
@@ -23,5 +23,5 @@ function inside(zone: readonly ZonePoint[], at: ZonePoint): boolean {
 
 /** Whether it is inside at least one of the zones. */
 export function insideAny(zones: readonly (readonly ZonePoint[])[], at: ZonePoint): boolean {
-  return zones.some((zone) => zone.length >= 3 && inside(zone, at));
+  return zones.some((zone) => inside(zone, at));
 }

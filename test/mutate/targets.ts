@@ -50,7 +50,7 @@ export const TARGETS: readonly Target[] = [
     tests: [
       PROTOCOL_TESTS,
       "test/device/uplink/{command,intake}.test.ts",
-      "test/cloud/commands/{actions,attacks,booking-rules,commands,signer}.test.ts",
+      "test/cloud/commands/command-check.test.ts",
     ],
     plant: {
       file: "shared/protocol/cose.ts",

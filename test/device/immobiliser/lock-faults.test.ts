@@ -84,6 +84,33 @@ const ROWS: readonly { why: string; seen: readonly LockSeen[]; told: readonly st
     told: ["raised lock.jam", "cleared lock.jam"],
   },
   {
+    why: "what moves no bolt says nothing of a jam",
+    seen: [ended("jam"), ended("done", LOCKED, "inhibit_start")],
+    told: ["raised lock.jam"],
+  },
+  {
+    why: "a self-test that was not run says nothing",
+    seen: [report({ selfTest: "failed" }), report({ selfTest: "not_run" })],
+    told: ["raised lock.self_test"],
+  },
+  {
+    why: "a contact of which nothing is known is as it was",
+    seen: (["unknown", "opened", "unknown", "opened", "intact"] as const).map((tamper) =>
+      report({ tamper }),
+    ),
+    told: ["tamper true", "tamper false"],
+  },
+  {
+    why: "spoilt frames of all kinds are counted together, 16 bytes of noise for one",
+    seen: [counts({ crcErrors: LOCK_NOISE_FRAMES_MIN - 2, macErrors: 1, noiseBytes: 16 })],
+    told: ["raised lock.noise"],
+  },
+  {
+    why: "one byte less",
+    seen: [counts({ crcErrors: LOCK_NOISE_FRAMES_MIN - 2, macErrors: 1, noiseBytes: 15 })],
+    told: [],
+  },
+  {
     why: "no travel behind closed doors",
     seen: [ended("no_travel")],
     told: ["raised lock.no_travel"],
