@@ -7,6 +7,7 @@ import { dirname, resolve } from "node:path";
 import { type TenantId, tenantId, type VehicleId, vehicleId } from "@kerbside/protocol";
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
+import { NTP_FILE } from "./ntp-watch.ts";
 
 const path = (what: string): Type.TString =>
   Type.String({ minLength: 1, maxLength: 4096, description: what });
@@ -128,6 +129,7 @@ export const configSchema = Type.Object(
         },
       ),
     ),
+    ntpFile: Type.Optional(path("touched by the platform when a time server has set its clock")),
     trackWindowMs: Type.Integer({ minimum: 250, maximum: 5000, default: 1000 }),
   },
   { additionalProperties: false },
@@ -144,7 +146,7 @@ export class ConfigError extends Error {
 }
 
 const validator = Compile(configSchema);
-const DEFAULTS = { trackWindowMs: 1000 };
+const DEFAULTS = { trackWindowMs: 1000, ntpFile: NTP_FILE };
 const LOCK_DEFAULTS = { driver: "link", baudRate: 115_200 };
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -179,6 +181,7 @@ export function readConfig(file: string): AgentConfig {
     tenant: tenantId(filled.tenant),
     vehicle: vehicleId(filled.vehicle),
     dataDir: at(filled.dataDir),
+    ...(filled.ntpFile === undefined ? {} : { ntpFile: at(filled.ntpFile) }),
     profile: filled.profile.endsWith(".json") ? at(filled.profile) : filled.profile,
     enrolment: {
       ...filled.enrolment,

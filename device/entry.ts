@@ -28,6 +28,7 @@ import type { Identity } from "@kerbside/uplink";
 import type { AgentConfig } from "./config.ts";
 import { moduleIdOf, readPairingKey } from "./lock-hardware.ts";
 import type { Locks } from "./locks.ts";
+import { watchNtp } from "./ntp-watch.ts";
 import type { Wires } from "./wires.ts";
 
 /** What a push may carry: lists of up to 400 grants. */
@@ -66,6 +67,7 @@ function bootIdOf(random: Random): string {
 type Started = {
   readonly emit: (event: NewEvent) => void;
   readonly changed: () => void;
+  readonly stopNtp: () => void;
   readonly desk?: AccessDesk;
   readonly reader?: ReaderDriver;
 };
@@ -181,6 +183,17 @@ export class Entry {
     this.#time.hint("gnss", unixMs + this.#options.clock.bootMs() - bootMs, doubtMs);
   }
 
+  /** Follows the network's time where the platform keeps it: a hint as that of satellites is. */
+  #watchNtp(): () => void {
+    const { clock } = this.#options;
+    const { ntpFile: file } = this.#options.config;
+    if (file === undefined) return () => undefined;
+    const hint = (wallMs: number, doubtMs: number): void => {
+      this.#time.hint("ntp", wallMs, doubtMs);
+    };
+    return watchNtp({ file, clock, hint });
+  }
+
   /** The nonce of an announcement, which the cloud's time must name. */
   announced(nonce: Uint8Array, epoch: Uint8Array): void {
     this.#time.announced(nonce, epoch);
@@ -215,8 +228,9 @@ export class Entry {
       if (damaged) emit({ kind: "fault.raised", data: { code } });
     }
     const { config, identity, clock, random, log } = this.#options;
+    const stopNtp = this.#watchNtp();
     if (config.reader === undefined) {
-      this.#started = { emit, changed };
+      this.#started = { emit, changed, stopNtp };
       return;
     }
     const { path, baudRate, pairingKeyFile } = config.reader;
@@ -260,12 +274,13 @@ export class Entry {
       random,
       log,
     });
-    this.#started = { emit, changed, desk, reader };
+    this.#started = { emit, changed, stopNtp, desk, reader };
     reader.start();
   }
 
   async close(): Promise<void> {
     const started = this.#started;
+    started?.stopNtp();
     started?.reader?.stop();
     await started?.desk?.settled();
     await this.#close();

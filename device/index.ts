@@ -4,6 +4,7 @@
  */
 export { type Agent, type AgentOptions, startAgent } from "./agent.ts";
 export { type ArtefactParts, artefactTaker } from "./artefacts.ts";
+export { NTP_AGE_MS_MAX, watchNtp } from "./ntp-watch.ts";
 export {
   type Entered,
   PowerCare,

@@ -1,0 +1,39 @@
+/**
+ * The time by the network, where the platform keeps it: systemd-timesyncd touches a file each time that it has set the
+ * clock by an answer of its server (systemd-timesyncd.service(8)). Nobody signed that, so it is no more than a hint,
+ * which counts within what the cloud has signed.
+ */
+import { statSync } from "node:fs";
+import type { Clock } from "@kerbside/protocol";
+import { DRIFT_PARTS_PER_MILLION } from "@kerbside/time";
+
+export const NTP_FILE = "/run/systemd/timesync/synchronized";
+const LOOK_MS = 64_000;
+/** It asks its server at least this often (PollIntervalMaxSec); an older answer says that the network is gone. */
+export const NTP_AGE_MS_MAX: number = 2048_000;
+/** Half of the longest round trip that it takes an answer of (RootDistanceMaxSec is 5 s), and its slewing. */
+const DOUBT_MS = 3000;
+
+export type NtpWatchOptions = {
+  readonly file: string;
+  readonly clock: Clock;
+  readonly hint: (wallMs: number, doubtMs: number) => void;
+};
+
+/** Looks at once, and again now and then. Returns what ends it. Never throws. */
+export function watchNtp({ file, clock, hint }: NtpWatchOptions): () => void {
+  let seenMs: number | undefined;
+  let timer: { readonly cancel: () => void };
+  const look = (): void => {
+    const setMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+    const wallMs = clock.wallMs();
+    const ageMs = setMs === undefined ? Number.NaN : wallMs - setMs;
+    // One that lies ahead was touched before the clock was set back: it vouches for nothing.
+    if (setMs !== seenMs && ageMs >= 0 && ageMs <= NTP_AGE_MS_MAX)
+      hint(wallMs, DOUBT_MS + (ageMs * DRIFT_PARTS_PER_MILLION) / 1e6);
+    seenMs = setMs;
+    timer = clock.after(LOOK_MS, look);
+  };
+  look();
+  return () => timer.cancel();
+}
