@@ -37,6 +37,7 @@ export const ROLES = {
       "commands:write",
       "commands:operate",
       "people:read",
+      "support:ticket",
     ],
   },
   support: {
@@ -55,6 +56,7 @@ export const ROLES = {
       "people:write",
       "people:erase",
       "accounts:write",
+      "support:ticket",
       "support:approve",
       "audit:read",
     ],

@@ -4,12 +4,14 @@
  */
 import { type Caller, ProtocolError, type TokenVerifier } from "@kerbside/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { ACCESS_ROUTES } from "./access-routes.ts";
 import { BOOKING_ROUTES } from "./booking-routes.ts";
 import { COMMAND_ROUTES } from "./command-routes.ts";
 import { registerDocs } from "./docs.ts";
 import { FEED_ROUTES, Streams } from "./feed-routes.ts";
 import { GRANT_ROUTES } from "./grant-routes.ts";
 import { RequestMetrics } from "./metrics.ts";
+import { PEOPLE_ROUTES } from "./people-routes.ts";
 import { handleError, ProblemSchema, problem, sendNotFound, sendProblem } from "./problem.ts";
 import type { Answer, ApiParts, Call, Route } from "./route.ts";
 import { KEY_HEADERS, querySchema } from "./schemas.ts";
@@ -21,6 +23,8 @@ export const ROUTES: readonly Route[] = [
   ...GRANT_ROUTES,
   ...COMMAND_ROUTES,
   ...FEED_ROUTES,
+  ...PEOPLE_ROUTES,
+  ...ACCESS_ROUTES,
 ];
 const URL_CHARS_MAX = 2048;
 const PREFIX = "/v1/tenants/:tenant";
@@ -206,15 +210,17 @@ async function respond(route: Route, call: Call): Promise<unknown> {
 
 /** P-52: whose data was shown to whom, recorded before it is shown. */
 function auditRead(route: Route, call: Call): Promise<void> {
-  const { vehicle, booking } = { ...call.query, ...call.params } as Partial<
-    Record<"vehicle" | "booking", string>
+  const { vehicle, booking, person } = { ...call.query, ...call.params } as Partial<
+    Record<"vehicle" | "booking" | "person", string>
   >;
   const subject =
-    booking !== undefined
-      ? `booking:${booking}`
-      : vehicle !== undefined
-        ? `vehicle:${vehicle}`
-        : `tenant:${call.caller.tenant}`;
+    person !== undefined
+      ? `person:${person}`
+      : booking !== undefined
+        ? `booking:${booking}`
+        : vehicle !== undefined
+          ? `vehicle:${vehicle}`
+          : `tenant:${call.caller.tenant}`;
   return call.store.audit({
     actor: call.caller.subject,
     action: `read.${route.operation}`,

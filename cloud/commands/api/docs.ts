@@ -40,12 +40,21 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
         { name: "bookings", description: "Who may use which car, from when to when" },
         { name: "commands", description: "From the booking to the bolt" },
         { name: "feed", description: "What changed, as ids only" },
+        { name: "people", description: "Who drives, and what is kept of them" },
+        { name: "support", description: "Access that somebody else must agree to" },
       ],
       components: {
         securitySchemes: {
           oauth2: {
             type: "oauth2",
-            flows: { clientCredentials: { tokenUrl: "/oauth/token", scopes: { ...SCOPES } } },
+            flows: {
+              clientCredentials: { tokenUrl: "/oauth/token", scopes: { ...SCOPES } },
+              authorizationCode: {
+                authorizationUrl: "/oauth/authorize",
+                tokenUrl: "/oauth/token",
+                scopes: { ...SCOPES },
+              },
+            },
           },
         },
       },

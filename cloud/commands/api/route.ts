@@ -33,6 +33,7 @@ export const SCOPES = {
   "people:write": "make and change people, their cards and consents",
   "people:erase": "suspend and erase people, and hold what must not be erased",
   "accounts:write": "make, lock, unlock and close accounts",
+  "support:ticket": "open and close tickets, as the tenant's contact",
   "support:request": "ask for access to a tenant's data, by ticket",
   "support:approve": "approve or refuse such access",
   "support:query": "read what an approved ticket allows",
@@ -89,7 +90,15 @@ export type Route = {
   readonly summary: string;
   /** One of these is needed. */
   readonly scopes: readonly Scope[];
-  readonly tag: "vehicles" | "events" | "bookings" | "commands" | "feed" | "audit";
+  readonly tag:
+    | "vehicles"
+    | "events"
+    | "bookings"
+    | "commands"
+    | "feed"
+    | "audit"
+    | "people"
+    | "support";
   readonly query?: readonly QueryName[];
   readonly body?: TSchema;
   /** An Idempotency-Key is needed. */
