@@ -14,6 +14,8 @@ export type Given = {
 export type Io = {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** Whether a person looks at `err`: progress may be drawn there. */
+  readonly isTerminal?: boolean;
   /** Aborted when the program is asked to end. */
   readonly signal: AbortSignal;
   readonly clock: Clock;

@@ -2,12 +2,14 @@
 import { parseArgs } from "node:util";
 import { type Command, type Given, type Io, UsageError } from "./command.ts";
 import { driveCommand } from "./drive-command.ts";
+import { fleetCommand } from "./fleet-command.ts";
 import { replayCommand } from "./replay-command.ts";
 import { scenarioCommand } from "./scenario-command.ts";
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   drive: driveCommand,
   scenario: scenarioCommand,
+  fleet: fleetCommand,
   replay: replayCommand,
 };
 const PROGRAM = "kerbside-sim";
