@@ -13,6 +13,8 @@ import { asked, byOperator, withTenant } from "./open.ts";
 const common = { data: DATA_OPTION, dev: DEV_OPTION, json: JSON_OPTION, tenant: TENANT_OPTION };
 const VEHICLE_OPTION = { value: "VEHICLE", required: true, doc: "id of the car, a pseudonym" };
 const HOURS_MAX = 24 * 30;
+/** Tokens of one call: a fleet that joins. */
+const FLEET_MAX = 20_000;
 const HOUR_MS = 3_600_000;
 
 export const VEHICLE_COMMANDS: readonly Command[] = [
@@ -24,27 +26,34 @@ export const VEHICLE_COMMANDS: readonly Command[] = [
       vehicle: VEHICLE_OPTION,
       profile: { value: "PROFILE", required: true, doc: "the car's vehicle profile" },
       hours: { value: "N", default: "24", doc: `how long the token lives, 1 to ${HOURS_MAX}` },
+      count: { value: "N", default: "1", doc: "of more than one: VEHICLE-1 to VEHICLE-N" },
     },
     run: (input) => {
-      const vehicle = asked(() => vehicleId(input.text("vehicle")));
+      const name = input.text("vehicle");
+      const count = input.integer("count", 1, FLEET_MAX);
+      const names =
+        count === 1 ? [name] : Array.from({ length: count }, (_, i) => `${name}-${i + 1}`);
+      const vehicles = names.map((one) => asked(() => vehicleId(one)));
       const profile = input.text("profile");
       if (!ID_PATTERN.test(profile))
         throw new UsageError("vehicle enrol: --profile expects 1 to 40 of a–z, 0–9 and hyphen");
       const hours = input.integer("hours", 1, HOURS_MAX);
       return withTenant(input, async ({ store }, { platform }) => {
         const { tenant } = store;
-        const known = await store.vehicle(vehicle);
-        if (known !== undefined && known.revokedAtMs === undefined)
-          throw new ProtocolError(
-            "conflict",
-            `vehicle ${vehicle}: is enrolled already; vehicle revoke ends that`,
-          );
-        const audit = byOperator(input, "vehicle.token", `vehicle:${vehicle}`);
-        await store.audit(audit);
-        const grant = { tenant, vehicle, profile, lifeMs: hours * HOUR_MS };
-        const expiresAt = new Date(Date.now() + grant.lifeMs).toISOString();
-        const token = await platform.issueEnrolmentToken(grant, audit);
-        input.print({ tenant, vehicle, profile, token, expiresAt }, token);
+        for (const vehicle of vehicles) {
+          const known = await store.vehicle(vehicle);
+          if (known !== undefined && known.revokedAtMs === undefined)
+            throw new ProtocolError(
+              "conflict",
+              `vehicle ${vehicle}: is enrolled already; vehicle revoke ends that`,
+            );
+          const audit = byOperator(input, "vehicle.token", `vehicle:${vehicle}`);
+          await store.audit(audit);
+          const grant = { tenant, vehicle, profile, lifeMs: hours * HOUR_MS };
+          const expiresAt = new Date(Date.now() + grant.lifeMs).toISOString();
+          const token = await platform.issueEnrolmentToken(grant, audit);
+          input.print({ tenant, vehicle, profile, token, expiresAt }, token);
+        }
         return 0;
       });
     },
