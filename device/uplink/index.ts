@@ -15,7 +15,7 @@ export { type EnrolmentConfig, enrol } from "./enrolment.ts";
 export { writeDurably } from "./files.ts";
 export { createFlight, type Flight } from "./flight.ts";
 export { type Identity, loadIdentity } from "./identity.ts";
-export type { CommandAnswer, CommandExecutor } from "./intake.ts";
+export { type CommandAnswer, type CommandExecutor, createIntake, type Intake } from "./intake.ts";
 export type { KeyRing } from "./key-ring.ts";
 export { UPLINK_LIMITS, type UplinkLimits } from "./limits.ts";
 export { type MqttTransportOptions, mqttTransport } from "./mqtt-transport.ts";

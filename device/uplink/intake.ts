@@ -93,9 +93,6 @@ export function createIntake(options: IntakeOptions): Intake {
           report(
             options.commands.recorded?.(verdict.command, verdict.requestHash) ?? refusal(verdict),
           );
-          return;
-        default:
-          throw new Error(`command: ${JSON.stringify(verdict satisfies never)}`);
       }
     },
   };
