@@ -33,6 +33,11 @@ export {
 } from "./drive/script.ts";
 export { type ScriptEnd, Simulation, type SimulationOptions } from "./drive/simulation.ts";
 export { readState, type Saved, StateFileError, writeState } from "./drive/state-file.ts";
+export { DAYS, type Day, drives, isCut } from "./fleet/day.ts";
+export { Delays, type FleetFigures } from "./fleet/figures.ts";
+export { type FleetOptions, runFleet } from "./fleet/fleet.ts";
+export { readTokens } from "./fleet/identities.ts";
+export { LIGHT_SEGMENTS_MAX, LightBuffer } from "./fleet/light-buffer.ts";
 export { type Contacts, contactsOf } from "./lock/contacts.ts";
 export {
   type Controller,
