@@ -3,6 +3,7 @@ import type { Benchmark } from "./benchmark.ts";
 import { bufferBenchmark } from "./buffer/append.ts";
 import { canBenchmark } from "./can/can.ts";
 import { ingestBenchmark } from "./ingest/ingest.ts";
+import { simBenchmark } from "./sim/sim.ts";
 import { unlockBenchmark } from "./unlock/unlock.ts";
 import { wireBenchmark } from "./wire/wire.ts";
 
@@ -10,6 +11,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   bufferBenchmark,
   canBenchmark,
   ingestBenchmark,
+  simBenchmark,
   unlockBenchmark,
   wireBenchmark,
 ];
