@@ -55,4 +55,5 @@ export { PASSWORD_CHARS, passwordProblem } from "./passwords.ts";
 export { PERSON_SCOPES, type PeopleOptions } from "./people-flows.ts";
 export { certificateUsed, type RenewalPorts, renew } from "./renewal.ts";
 export { verifierByIssuer } from "./several-issuers.ts";
+export { newTenantKey, TENANT_KEY_SCOPES, tenantKeys } from "./tenant-keys.ts";
 export { type TokenVerifierOptions, tokenVerifier } from "./token-verifier.ts";

@@ -31,8 +31,8 @@ import {
 } from "./platform-schema.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { openTenantStore, type SqliteTenantStore } from "./store.ts";
-import type { TransitKeys } from "./subject-keys.ts";
-import { openVault } from "./vault.ts";
+import { addTransit, transitKeys } from "./transit.ts";
+import { type FileVault, openVault } from "./vault.ts";
 
 export const TENANTS_MAX = 1000;
 const PLATFORM = "platform";
@@ -80,6 +80,12 @@ export type Registry = Tenants & {
   readonly directory: (id: TenantId) => string | undefined;
   /** Gives the token issuer what it needs to keep people's accounts in the tenant's store. Safe to be done again. */
   readonly admitIssuer: (id: TenantId, issuerKey: Uint8Array) => Promise<void>;
+  /** A new transit key in the vaults of all services, and every subject key wrapped by it. Returns its version. */
+  readonly rotateTransit: (
+    id: TenantId,
+    keys: { readonly signerKey: Uint8Array; readonly issuerKey: Uint8Array },
+    audit: AuditEntry,
+  ) => Promise<number>;
   /** Takes the tenant away with everything in its directory. Throws `not_found`. */
   readonly remove: (id: TenantId, audit: AuditEntry) => Promise<void>;
 };
@@ -116,8 +122,9 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const auditKey = signingKey(deriveKey(masterKey, "kerbside/v1/platform-audit"));
   const audited = platformAudit(context, auditKey);
   const platform = platformTables(files.platform, nowMs, audited);
+  const tenants = tenantsOf(context);
   return {
-    ...tenantsOf(context),
+    ...tenants,
     platform: {
       ...platform,
       vault,
@@ -137,6 +144,15 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       rotateKeys(context, audited, { id, signerKey, audit }, change),
     directory: (id) => directoryOf(context, id),
     admitIssuer: (id, issuerKey) => admitIssuer(context, id, issuerKey),
+    rotateTransit: async (id, { signerKey, issuerKey }, audit) => {
+      const version = await rotateKeys(context, audited, { id, signerKey, audit }, (vaults) =>
+        addTransit(Object.values(vaults)),
+      );
+      await admitIssuer(context, id, issuerKey);
+      const tenant = await tenants.tenant(id);
+      await tenant?.store.rewrapKeys(version, audit);
+      return version;
+    },
     remove: async (id, audit) => removeTenant(context, audited, id, audit),
   };
 }
@@ -275,7 +291,7 @@ type StorePlace = {
   readonly id: TenantId;
   readonly path: string;
   readonly owner: string;
-  readonly vault: Vault;
+  readonly vault: FileVault;
   readonly create: boolean;
 };
 
@@ -292,16 +308,6 @@ async function openStore(context: Context, place: StorePlace): Promise<SqliteTen
     anchor: anchorOf(context.anchors, place.owner),
     nowMs: context.nowMs,
   });
-}
-
-async function transitKeys(vault: Vault): Promise<TransitKeys> {
-  const keys = new Map<number, Uint8Array>();
-  for (const name of await vault.names()) {
-    const version = /^transit\/(\d{1,3})$/.exec(name)?.[1];
-    const secret = version === undefined ? undefined : await vault.get(name);
-    if (version !== undefined && secret !== undefined) keys.set(Number(version), secret);
-  }
-  return keys;
 }
 
 type Creation = {

@@ -45,8 +45,9 @@ import { LateAnchor } from "./late-anchor.ts";
 import { moveTrackRows } from "./move-track-rows.ts";
 import { type PeopleTools, peopleStore } from "./people-store.ts";
 import { schemaProblems } from "./schema-check.ts";
+import { openWith, sealWith } from "./sealing.ts";
 import { commitSegments, marks, putOpening, readOpening } from "./segments.ts";
-import { openWith, sealWith, subjectKeyFile, type TransitKeys } from "./subject-keys.ts";
+import { subjectKeyFile, type TransitKeys } from "./subject-keys.ts";
 import { SUBJECT_CLASSES, TENANT_CLASSES } from "./tenant-classes.ts";
 import { SUBJECT_MIGRATIONS, TENANT_MIGRATIONS } from "./tenant-schema.ts";
 import {
@@ -94,6 +95,8 @@ export type SqliteTenantStore = TenantStore & {
   readonly takeFromQuarantine: (id: number, audit: AuditEntry) => boolean;
   readonly alarms: (after: number, limit: number) => readonly Alarm[];
   readonly verifyAudit: () => AuditReport;
+  /** Wraps all subject keys by this version of the transit key. Returns how many were by another. */
+  readonly rewrapKeys: (version: number, audit: AuditEntry) => Promise<number>;
   /** P-21, over the live files. */
   readonly schemaProblems: () => readonly string[];
 };
@@ -230,6 +233,11 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     putGrantList: async (list, audit) => audited(audit, (sql) => putGrantList(sql, list, nowMs())),
     ...commandWriting(engine, { record, anchored, late }),
     audit: async (entry) => audited(entry, () => undefined),
+    rewrapKeys: async (version, audit) => {
+      const count = engine.keys.rewrap(version);
+      audited({ ...audit, reason: `${count} keys by transit key ${version}` }, () => undefined);
+      return count;
+    },
     access: accessStore(store, audited, nowMs),
     people: peopleStore(engine, audited, auditKey, (booking) => readBooking(engine, booking)),
   } satisfies Partial<SqliteTenantStore>;

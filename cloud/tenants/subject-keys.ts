@@ -3,10 +3,6 @@
  * apart from the store. Destroying the key erases what was sealed under it, wherever copies of that may be.
  */
 import {
-  AEAD_NONCE_BYTES,
-  AEAD_TAG_BYTES,
-  aeadOpen,
-  aeadSeal,
   KEY_BYTES,
   ProtocolError,
   randomBytes,
@@ -16,6 +12,8 @@ import {
   utf8,
 } from "@kerbside/protocol";
 import type { Database } from "./database.ts";
+import { openWith, sealWith } from "./sealing.ts";
+import { destroyedSubjects, rewrapKeys } from "./subject-key-rows.ts";
 
 /** Seals and opens without waiting, for use inside a transaction of the store. */
 export type SubjectKey = {
@@ -31,6 +29,8 @@ export type SubjectKeyFile = SubjectKeys & {
   readonly key: (subject: Subject) => SubjectKey;
   /** As `key`, but undefined where there is none any more or yet. */
   readonly existing: (subject: Subject) => SubjectKey | undefined;
+  /** Wraps every key that is not yet by this version of the transit key. Returns how many. */
+  readonly rewrap: (version: number) => number;
   /** What follows `prefix` in the names of subjects whose keys were destroyed. */
   readonly destroyed: (prefix: "person:") => readonly string[];
 };
@@ -89,15 +89,8 @@ export function subjectKeyFile(
   return {
     key,
     existing,
-    destroyed: (prefix) =>
-      file
-        .read((sql) =>
-          sql.all<{ subject: string }>(
-            "SELECT subject FROM subject_keys WHERE destroyed_at_ms IS NOT NULL AND substr(subject, 1, length(?)) = ?",
-            ...[prefix, prefix],
-          ),
-        )
-        .map(({ subject }) => subject.slice(prefix.length)),
+    rewrap: (version) => rewrapKeys(file, transit, bound, version),
+    destroyed: (prefix) => destroyedSubjects(file, prefix),
     seal: async (subject, plain, where) => key(subject).seal(plain, where),
     open: async (subject, sealed, where) => {
       const found = existing(subject);
@@ -131,37 +124,4 @@ function sealedBy(secret: Uint8Array): SubjectKey {
     seal: (plain, bound) => sealWith(secret, plain, bound),
     open: (sealed, bound) => openWith(secret, sealed, bound),
   };
-}
-
-/** Nonces are drawn many at a time: one by one they would cost as much as the sealing. They are no secret. */
-const NONCES_AT_ONCE = 512;
-let nonces = new Uint8Array();
-let noncesUsed = 0;
-
-function nextNonce(): Uint8Array {
-  if (noncesUsed === nonces.length) {
-    nonces = new Uint8Array(randomBytes(AEAD_NONCE_BYTES * NONCES_AT_ONCE));
-    noncesUsed = 0;
-  }
-  const at = noncesUsed;
-  noncesUsed += AEAD_NONCE_BYTES;
-  return nonces.subarray(at, noncesUsed);
-}
-
-/** A random nonce, then ciphertext and tag. At 192 bits random nonces do not meet under one key. */
-export function sealWith(key: Uint8Array, plain: Uint8Array, bound: Uint8Array): Uint8Array {
-  const nonce = nextNonce();
-  const sealed = aeadSeal(key, nonce, plain, bound);
-  const out = new Uint8Array(nonce.length + sealed.length);
-  out.set(nonce);
-  out.set(sealed, nonce.length);
-  return out;
-}
-
-/** Throws ProtocolError `unauthenticated`. */
-export function openWith(key: Uint8Array, sealed: Uint8Array, bound: Uint8Array): Uint8Array {
-  if (sealed.length < AEAD_NONCE_BYTES + AEAD_TAG_BYTES)
-    throw new ProtocolError("unauthenticated", "ciphertext: is too short");
-  const nonce = sealed.subarray(0, AEAD_NONCE_BYTES);
-  return aeadOpen(key, nonce, sealed.subarray(AEAD_NONCE_BYTES), bound);
 }

@@ -26,7 +26,7 @@ import {
   type Vault,
 } from "@kerbside/protocol";
 import { errorCode, fileError, readIfThere, replaceFile } from "./files.ts";
-import { openWith, sealWith } from "./subject-keys.ts";
+import { openWith, sealWith } from "./sealing.ts";
 
 export const SECRET_BYTES_MAX: number = 16 * 1024;
 export const SECRETS_MAX = 1024;
@@ -53,12 +53,21 @@ const fileCodec = struct("sealed vault", {
 type Entries = TypeOf<typeof entriesCodec>;
 
 export type VaultMode = "read" | "write";
+export type FileVault = Vault & {
+  /** As `get`, without waiting. The library of ciphers must be ready. */
+  readonly now: (name: string) => Uint8Array | undefined;
+};
 
 /**
  * Opens the vault of `owner`. A missing file is an empty vault. In mode `read`, `put` is `forbidden`. Throws
  * ProtocolError `unauthenticated` where the file is not sealed by this key for this owner, on each use.
  */
-export function openVault(file: string, key: Uint8Array, owner: string, mode: VaultMode): Vault {
+export function openVault(
+  file: string,
+  key: Uint8Array,
+  owner: string,
+  mode: VaultMode,
+): FileVault {
   const secretKey = deriveKey(key, "kerbside/v1/vault", utf8(owner));
   const macKey = deriveKey(key, "kerbside/v1/vault-mac", utf8(owner));
   const bound = (name: string, version: number): Uint8Array =>
@@ -76,11 +85,15 @@ export function openVault(file: string, key: Uint8Array, owner: string, mode: Va
       );
     return entries;
   };
+  const now = (name: string): Uint8Array | undefined => {
+    const entry = load().find((candidate) => candidate.name === name);
+    return entry && openWith(secretKey, entry.sealed, bound(name, entry.version));
+  };
   return {
+    now,
     get: async (name) => {
       await cryptoReady();
-      const entry = load().find((candidate) => candidate.name === name);
-      return entry && openWith(secretKey, entry.sealed, bound(name, entry.version));
+      return now(name);
     },
     names: async () => load().map((entry) => entry.name),
     put: async (name, secret) => {

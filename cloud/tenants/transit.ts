@@ -1,0 +1,54 @@
+/**
+ * The transit keys of a tenant, by version: those there were when the store was opened, and any that was added since,
+ * read when something is met that it wraps. So a rotation needs no service to be started again.
+ */
+import { KEY_BYTES, randomBytes, type Vault } from "@kerbside/protocol";
+import type { TransitKeys } from "./subject-keys.ts";
+import type { FileVault } from "./vault.ts";
+
+const NAME = /^transit\/(\d{1,3})$/;
+
+class LiveTransit extends Map<number, Uint8Array> {
+  readonly #read: (version: number) => Uint8Array | undefined;
+
+  constructor(
+    known: Iterable<readonly [number, Uint8Array]>,
+    read: (version: number) => Uint8Array | undefined,
+  ) {
+    super(known);
+    this.#read = read;
+  }
+
+  override get(version: number): Uint8Array | undefined {
+    const known = super.get(version);
+    if (known !== undefined) return known;
+    const added = this.#read(version);
+    if (added !== undefined) this.set(version, added);
+    return added;
+  }
+}
+
+export async function transitKeys(
+  vault: Pick<FileVault, "get" | "names" | "now">,
+): Promise<TransitKeys> {
+  const known: [number, Uint8Array][] = [];
+  for (const version of await transitVersions(vault)) {
+    const secret = await vault.get(`transit/${version}`);
+    if (secret !== undefined) known.push([version, secret]);
+  }
+  return new LiveTransit(known, (version) => vault.now(`transit/${version}`));
+}
+
+async function transitVersions(vault: Pick<Vault, "names">): Promise<readonly number[]> {
+  const found = (await vault.names()).map((name) => NAME.exec(name)?.[1]);
+  return found.flatMap((version) => (version === undefined ? [] : [Number(version)]));
+}
+
+/** A new key, the same in each vault. Returns its version. */
+export async function addTransit(vaults: readonly Vault[]): Promise<number> {
+  const versions = await Promise.all(vaults.map(transitVersions));
+  const version = Math.max(...versions.flat()) + 1;
+  const secret = randomBytes(KEY_BYTES);
+  for (const vault of vaults) await vault.put(`transit/${version}`, secret);
+  return version;
+}
