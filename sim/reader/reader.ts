@@ -51,6 +51,8 @@ export type ReaderOptions = {
   readonly pairingKey: Uint8Array;
   readonly clock: Clock;
   readonly random: Pick<Random, "bytes">;
+  /** How long something is held there at most; nobody holds a card to a reader for longer than half a minute. */
+  readonly tapMsMax?: number;
 };
 export type Reader = {
   /** Holds it to the reader until the reader has shown something. One at a time. Never rejects. */
@@ -67,7 +69,6 @@ const READER_ID = utf8("KSREAD01");
 const FIRMWARE = { major: 1, minor: 0, patch: 0 } as const;
 const CHALLENGE_BYTES = 16;
 const REPEAT_MS = 1000;
-/** Nobody holds a card to a reader for longer. */
 const TAP_MS_MAX = 30_000;
 
 /** Opens the line. Rejects if somebody else serves it. */
@@ -142,7 +143,8 @@ class SimulatedReader implements Reader {
     this.#presentations += 1;
     const presentation = this.#presentations;
     const ended = Promise.withResolvers<TapOutcome>();
-    const timer = this.#options.clock.after(TAP_MS_MAX, () => ended.resolve("silent"));
+    const { clock, tapMsMax = TAP_MS_MAX } = this.#options;
+    const timer = clock.after(tapMsMax, () => ended.resolve("silent"));
     const chip: CardChip = { value: "idle" };
     this.#held = { presentation, what, parts: new ReaderParts(), over: ended.resolve, chip };
     const uid = new Uint8Array(READER_UID_BYTES_MAX);
