@@ -1,4 +1,6 @@
 /** All benchmarks: a line each. */
+
+import { agentBenchmark } from "./agent/agent.ts";
 import type { Benchmark } from "./benchmark.ts";
 import { bufferBenchmark } from "./buffer/append.ts";
 import { canBenchmark } from "./can/can.ts";
@@ -8,6 +10,7 @@ import { unlockBenchmark } from "./unlock/unlock.ts";
 import { wireBenchmark } from "./wire/wire.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
+  agentBenchmark,
   bufferBenchmark,
   canBenchmark,
   ingestBenchmark,

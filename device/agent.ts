@@ -60,12 +60,13 @@ export type Agent = {
   readonly close: () => Promise<void>;
 };
 
-type Emit = (event: NewEvent & { readonly bootMs?: number }) => void;
+/** `kept` is called once it is on the disk. */
+type Emit = (event: NewEvent & { readonly bootMs?: number }, kept?: () => void) => void;
 
 /** What cannot be kept is counted by the buffer itself; here it is only not an unhandled rejection. */
 function emitter(buffer: EventBuffer, log: Log): Emit {
-  return (event) => {
-    buffer.append(event).catch((error: unknown) => {
+  return (event, kept) => {
+    buffer.append(event).then(kept, (error: unknown) => {
       const code = error instanceof ProtocolError ? error.code : "bug";
       log.error("event.not_kept", { kind: event.kind, code });
     });
@@ -106,8 +107,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const buffer = await openCarBuffer(options, identity, entry);
   const emit = emitter(buffer, log);
   tellDamaged(shelves, emit);
-  const { previousEndedCleanly } = buffer;
-  emit({ kind: "agent.started", data: { version: AGENT_VERSION, previousEndedCleanly } });
+  tellStarted(buffer, emit, log);
   // As it was last seen: of a bus that has fallen silent nothing is fresh.
   const ignitionOn = (): boolean => car.store.read("Vehicle.LowVoltageSystemState").value === "ON";
   const onBusEvent = busFaults(clock, ignitionOn, emit);
@@ -177,6 +177,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     certificate,
   };
   return { close: () => closeAll(parts) };
+}
+
+/** The first event of this run, which says how the one before ended. */
+function tellStarted({ previousEndedCleanly }: EventBuffer, emit: Emit, log: Log): void {
+  const data = { version: AGENT_VERSION, previousEndedCleanly };
+  emit({ kind: "agent.started", data }, () => log.info("agent.first_event"));
 }
 
 /** How the car connects, and what keeps its certificate alive for that. */

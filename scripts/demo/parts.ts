@@ -20,8 +20,10 @@ export type Paths = {
   readonly cloud: string;
   readonly ca: string;
   readonly clientSecret: string;
-  /** Of the client that may act without a booking: for the console. */
+  /** Of the client that may act without a booking. */
   readonly operatorSecret: string;
+  /** Of the account that the console is signed in to with. */
+  readonly operatorPassword: string;
   readonly cockpitKey: string;
   readonly agentConfig: string;
   readonly pairingKey: string;
@@ -39,6 +41,7 @@ export function pathsOf(data: string): Paths {
     ca: join(cloud, "tls", "ca.pem"),
     clientSecret: join(cloud, "secrets", `client-${TENANT}-backend`),
     operatorSecret: join(cloud, "secrets", `client-${TENANT}-operator`),
+    operatorPassword: join(data, "secrets", "operator.password"),
     cockpitKey: join(data, "sim", "cockpit.key"),
     agentConfig: join(data, "agent", "config.json"),
     pairingKey: join(data, "secrets", "pairing.key"),
@@ -162,8 +165,19 @@ export function startAgent(
   ports: Ports,
   more: Readonly<Record<string, unknown>> = {},
 ): Program {
+  const config = { ...agentConfig(paths, ports), ...more };
+  writeFileSync(paths.agentConfig, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 });
+  return startProgram(
+    "kerbside-agent",
+    ["run", "--config", paths.agentConfig, "--json"],
+    paths.log("agent"),
+  );
+}
+
+/** The agent's configuration, with all the hardware that the simulated car has. */
+export function agentConfig(paths: Paths, ports: Ports): Readonly<Record<string, unknown>> {
   const { data } = paths;
-  const config = {
+  return {
     tenant: TENANT,
     vehicle: VEHICLE,
     dataDir: "state",
@@ -181,12 +195,5 @@ export function startAgent(
       pairingKeyFile: join(data, "sim", "reader.key"),
     },
     modem: { path: join(data, "sim", "modem.sock") },
-    ...more,
   };
-  writeFileSync(paths.agentConfig, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 });
-  return startProgram(
-    "kerbside-agent",
-    ["run", "--config", paths.agentConfig, "--json"],
-    paths.log("agent"),
-  );
 }
