@@ -18,5 +18,12 @@ export {
   type IngestTenant,
 } from "./ingest.ts";
 export { INGEST_LIMITS, type IngestLimits } from "./limits.ts";
+export { type LogKeys, logKeys } from "./log-keys.ts";
 export { ingestMetrics } from "./metrics.ts";
 export { type Redriven, redrive } from "./redrive.ts";
+export {
+  type AuthenticSegment,
+  authenticate,
+  readContent,
+  type SegmentContent,
+} from "./segment.ts";

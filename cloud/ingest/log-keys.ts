@@ -6,7 +6,6 @@ import {
   ackKeyOf,
   encode,
   equalBytes,
-  LANES,
   type Lane,
   type LogOpening,
   openingCodec,
@@ -34,34 +33,33 @@ export type LogKeys = {
 };
 
 export function logKeys(opening: LogOpening, root: Uint8Array, ratchetMax: number): LogKeys {
-  const ratchets = new Map<Lane, LaneRatchet>(
-    LANES.map((lane) => [lane, new LaneRatchet(ratchetStart(root, opening, lane), ratchetMax)]),
-  );
-  const ackKey = ackKeyOf(root, opening);
-  const ratchetAt = async (lane: Lane, index: number): Promise<Uint8Array> => {
-    const ratchet = await ratchets.get(lane)?.at(index);
-    if (ratchet === undefined) throw new RangeError(`no lane ${lane}`);
-    return ratchet;
+  const from = (lane: Lane) => new LaneRatchet(ratchetStart(root, opening, lane), ratchetMax);
+  const ratchets: Readonly<Record<Lane, LaneRatchet>> = {
+    critical: from("critical"),
+    state: from("state"),
+    track: from("track"),
   };
+  const ackKey = ackKeyOf(root, opening);
   const encoded = encode(openingCodec, opening);
   return {
     opening,
     ackKey,
-    rowKey: async (lane, index) => rowKeyOf(await ratchetAt(lane, index)),
-    segmentKey: async (lane, index) => segmentKeyOf(await ratchetAt(lane, index)),
+    rowKey: async (lane, index) => rowKeyOf(await ratchets[lane].at(index)),
+    segmentKey: async (lane, index) => segmentKeyOf(await ratchets[lane].at(index)),
     opens: (other) => equalBytes(encode(openingCodec, other), encoded),
   };
 }
 
 class LaneRatchet {
-  /** The ratchet at 0, PLACE_EVERY, 2 × PLACE_EVERY and so on. */
-  readonly #places: Uint8Array[];
+  readonly #start: Uint8Array;
+  /** The ratchet at PLACE_EVERY, 2 × PLACE_EVERY and so on. */
+  readonly #places: Uint8Array[] = [];
   readonly #max: number;
   /** Where it was last: the next segment is most often the one after. */
   #last: { readonly index: number; readonly ratchet: Uint8Array };
 
   constructor(start: Uint8Array, max: number) {
-    this.#places = [start];
+    this.#start = start;
     this.#max = max;
     this.#last = { index: 0, ratchet: start };
   }
@@ -74,7 +72,7 @@ class LaneRatchet {
     for (let steps = 1; index < wanted; steps += 1) {
       ratchet = ratchetNext(ratchet);
       index += 1;
-      if (index === this.#places.length * PLACE_EVERY) this.#places.push(ratchet);
+      if (index === (this.#places.length + 1) * PLACE_EVERY) this.#places.push(ratchet);
       if (steps % STRETCH === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     this.#last = { index, ratchet };
@@ -82,11 +80,9 @@ class LaneRatchet {
   }
 
   #nearest(wanted: number): { readonly index: number; readonly ratchet: Uint8Array } {
-    const at = Math.min(Math.floor(wanted / PLACE_EVERY), this.#places.length - 1);
+    const at = Math.min(Math.floor(wanted / PLACE_EVERY), this.#places.length);
     const index = at * PLACE_EVERY;
     if (this.#last.index <= wanted && this.#last.index >= index) return this.#last;
-    const ratchet = this.#places[at];
-    if (ratchet === undefined) throw new RangeError("a ratchet without a start");
-    return { index, ratchet };
+    return { index, ratchet: this.#places[at - 1] ?? this.#start };
   }
 }

@@ -147,22 +147,17 @@ export class TrustedTime {
     if (!step.taken) return { taken: false, reason: "below_floor" };
     const isFirst = this.#known.signed === undefined;
     this.#known = step.known;
-    this.#keep(isFirst);
+    this.#keep(step.known.floorMs, step.known.signed, isFirst);
     const reading = this.read();
     this.#options.onChange?.(reading, "cloud");
     return { taken: true, reading };
   }
 
-  #keep(always: boolean): void {
+  #keep(floorMs: number, anchor: Interval, always: boolean): void {
     const { file, bootId, log } = this.#options;
-    const { floorMs, signed: anchor } = this.#known;
     if (!always && floorMs - this.#writtenFloorMs < FLOOR_STEP_MS) return;
     this.#writtenFloorMs = floorMs;
-    const content = {
-      floorMs,
-      boot: bootId,
-      ...(anchor === undefined ? {} : { signed: anchor }),
-    };
+    const content = { floorMs, boot: bootId, signed: anchor };
     file.write(encode(floorCodec, content)).catch(() => log.error("time.floor_not_kept", {}));
   }
 }

@@ -57,8 +57,13 @@ export type TimeStep =
   /** Time does not run back: what is known stays. */
   | { readonly taken: false; readonly reason: "below_floor" | "contradicts" | "not_anchored" };
 
+/** As `TimeStep`; what was taken is signed. */
+export type SignedStep =
+  | { readonly taken: true; readonly known: Known & { readonly signed: Interval } }
+  | Extract<TimeStep, { readonly taken: false }>;
+
 /** Takes an answer that verified. It may move what is known forward, never back. */
-export function signed(known: Known, moment: SignedMoment): TimeStep {
+export function signed(known: Known, moment: SignedMoment): SignedStep {
   const { askedMs, heardMs, wallMs, doubtMs } = moment;
   const roundMs = Math.max(0, heardMs - askedMs);
   const said: Interval = {

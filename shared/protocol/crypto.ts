@@ -14,6 +14,7 @@ import {
   timingSafeEqual,
   verify,
 } from "node:crypto";
+import { promisify } from "node:util";
 import sodium from "libsodium-wrappers";
 import { concatBytes, utf8 } from "./bytes.ts";
 import { ProtocolError } from "./errors.ts";
@@ -61,18 +62,15 @@ export function verifySignature(key: VerifyKey, data: Uint8Array, signature: Uin
   return signature.length === SIGNATURE_BYTES && verify(null, data, key.handle, signature);
 }
 
+const verifyAside = promisify(verify);
+
 /** As `verifySignature`, on one of the platform's own threads, so that this one has its hands free. */
 export function verifySignatureAside(
   key: VerifyKey,
   data: Uint8Array,
   signature: Uint8Array,
 ): Promise<boolean> {
-  if (signature.length !== SIGNATURE_BYTES) return Promise.resolve(false);
-  return new Promise((resolve, reject) =>
-    verify(null, data, key.handle, signature, (error, holds) =>
-      error === null ? resolve(holds) : reject(error),
-    ),
-  );
+  return verifyAside(null, data, key.handle, signature);
 }
 
 export function sha256(data: Uint8Array): Uint8Array {
@@ -93,9 +91,9 @@ export function hmac(key: Uint8Array, data: Uint8Array): Uint8Array {
   const short = key.length > HASH_BLOCK_BYTES ? sha256(key) : key;
   const inner = new Uint8Array(HASH_BLOCK_BYTES + data.length).fill(INNER_PAD, 0, HASH_BLOCK_BYTES);
   const outer = new Uint8Array(HASH_BLOCK_BYTES + HASH_BYTES).fill(OUTER_PAD, 0, HASH_BLOCK_BYTES);
-  for (let i = 0; i < short.length; i += 1) {
-    inner[i] = (short[i] ?? 0) ^ INNER_PAD;
-    outer[i] = (short[i] ?? 0) ^ OUTER_PAD;
+  for (const [i, byte] of short.entries()) {
+    inner[i] = byte ^ INNER_PAD;
+    outer[i] = byte ^ OUTER_PAD;
   }
   inner.set(data, HASH_BLOCK_BYTES);
   outer.set(sha256(inner), HASH_BLOCK_BYTES);

@@ -45,13 +45,8 @@ export const TARGETS: readonly Target[] = [
     source: [
       "shared/protocol/{commands,cose,crypto,grants,key-push,keys,session}.ts",
       "device/uplink/{intake,verify-command}.ts",
-      "cloud/commands/command-check.ts",
     ],
-    tests: [
-      PROTOCOL_TESTS,
-      "test/device/uplink/{command,intake}.test.ts",
-      "test/cloud/commands/command-check.test.ts",
-    ],
+    tests: [PROTOCOL_TESTS, "test/device/uplink/{command,intake}.test.ts"],
     plant: {
       file: "shared/protocol/cose.ts",
       from: "if (!mine || !verifySignature(",
@@ -60,10 +55,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: "segments",
-    source: [
-      "shared/protocol/{column-check,lanes,segment-message,segments}.ts",
-      "cloud/ingest/{log-keys,segment}.ts",
-    ],
+    source: ["shared/protocol/{lanes,segments}.ts", "cloud/ingest/{log-keys,segment}.ts"],
     tests: [PROTOCOL_TESTS, "test/cloud/ingest/*.test.ts"],
     plant: {
       file: "cloud/ingest/segment.ts",

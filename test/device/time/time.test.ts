@@ -208,6 +208,105 @@ test("whatever is heard in whatever order: the truth stays within the doubt and 
   }
 });
 
+test("whoever listens is told of each answer, and of the first hint alone", () => {
+  const heard: [string, string][] = [];
+  const clock = manualClock();
+  const time = new TrustedTime({
+    ...{ address: ADDRESS, file: memory(), bootId: "boot-1", clock, log: silentLog },
+    timeKey: () => verifyKey(KEY.publicKey),
+    onChange: (reading, source) => heard.push([source, reading.value]),
+  });
+  assert.is(time.hint("ntp", NOW, 10), false);
+  told(time, { doubtMs: 5000 });
+  time.hint("gnss", NOW, 10);
+  time.hint("gnss", NOW, 10);
+  told(time);
+  assert.equal(heard, [
+    ["cloud", "known"],
+    ["gnss", "known"],
+    ["cloud", "known"],
+  ]);
+});
+
+test("without a key of the tenant no answer is taken", () => {
+  const time = new TrustedTime({
+    ...{ address: ADDRESS, file: memory(), bootId: "boot-1", log: silentLog },
+    clock: manualClock(),
+    timeKey: () => undefined,
+  });
+  assert.equal(told(time), { taken: false, reason: "no_key" });
+});
+
+test("the floor is written at the first answer, then once it has moved by a minute; a failure is logged", async () => {
+  const clock = manualClock();
+  const logged: string[] = [];
+  let writes = 0;
+  let fails = false;
+  const time = new TrustedTime({
+    ...{ address: ADDRESS, bootId: "boot-1", clock, timeKey: () => verifyKey(KEY.publicKey) },
+    file: {
+      content: undefined,
+      write: async () => {
+        writes += 1;
+        if (fails) throw new Error("EIO");
+      },
+    },
+    log: { ...silentLog, error: (event) => logged.push(event) },
+  });
+  told(time);
+  assert.is(writes, 1);
+  for (const [atMs, count] of [
+    [30_000, 1],
+    [61_000, 2],
+    [90_000, 2],
+  ] as const) {
+    clock.pass(atMs - clock.bootMs());
+    told(time, { wallMs: NOW + atMs });
+    assert.is(writes, count, `${atMs} ms`);
+  }
+  fails = true;
+  clock.pass(120_000);
+  told(time, { wallMs: NOW + clock.bootMs() });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(logged, ["time.floor_not_kept"]);
+});
+
+test("an answer keeps what satellites said where both agree, and drops it where they do not", () => {
+  const wide = signed(NOTHING_KNOWN, { askedMs: 0, heardMs: 0, wallMs: NOW, doubtMs: 5000 });
+  assert.ok(wide.taken);
+  const near = hinted(wide.known, { bootMs: 0, wallMs: NOW + 3000, doubtMs: 10 });
+  assert.ok(near.taken);
+  const agreed = signed(near.known, { askedMs: 0, heardMs: 0, wallMs: NOW + 3000, doubtMs: 500 });
+  assert.ok(agreed.taken);
+  assert.equal(agreed.known.narrow, { bootMs: 0, fromMs: NOW + 2990, toMs: NOW + 3010 });
+  const apart = signed(near.known, { askedMs: 0, heardMs: 0, wallMs: NOW - 3000, doubtMs: 500 });
+  assert.ok(apart.taken);
+  assert.is(apart.known.narrow, undefined);
+  // Bounds that have come apart since, as clocks drift: the signed ones count.
+  const torn = { ...agreed.known, narrow: { bootMs: 0, fromMs: NOW + 9000, toMs: NOW + 9001 } };
+  const reading = readTime(torn, 0);
+  assert.ok(reading.value === "known" && Math.abs(reading.wallMs - NOW - 3000) <= 500);
+});
+
+test("a bug of ours is taken neither for a bad answer nor for a damaged floor", () => {
+  const bug = new TypeError("a bug");
+  const broken = {
+    get: () => {
+      throw bug;
+    },
+  };
+  const isBug = (error: unknown): boolean => error === bug;
+  const content = Object.defineProperty(new Uint8Array(9), "length", broken);
+  assert.throws(() => desk(manualClock(), { ...memory(), content }), isBug);
+  const key = Object.defineProperty({ ...verifyKey(KEY.publicKey) }, "handle", broken);
+  const time = new TrustedTime({
+    ...{ address: ADDRESS, file: memory(), bootId: "boot-1", log: silentLog },
+    clock: manualClock(),
+    timeKey: () => key,
+  });
+  assert.throws(() => told(time), isBug);
+});
+
 test("certificates are refused only where they are certainly out of their life", () => {
   const life = { notBeforeMs: NOW, notAfterMs: NOW + YEAR };
   const known = (wallMs: number) => ({ value: "known", wallMs, doubtMs: 1000 }) as const;

@@ -149,7 +149,7 @@ const ROWS: readonly Row[] = [
   },
   {
     why: "a succession of the same version",
-    run: () => succeed(BEFORE, succession({ version: 1 })),
+    run: () => succeed(BEFORE, succession({ version: 1 }), certificate("command", 1, { by: NEXT })),
     code: "conflict",
   },
   {
