@@ -18,9 +18,16 @@ import {
   carGate,
   certificateUsed,
   openPlatformAuthority,
+  tenantKeys,
 } from "@kerbside/identity";
 import { createIngest, ingestMetrics } from "@kerbside/ingest";
-import { type Clock, type Log, type SourceMessage, systemRandom } from "@kerbside/protocol";
+import {
+  type Clock,
+  type Log,
+  type SourceMessage,
+  systemRandom,
+  type TokenVerifier,
+} from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
 import type { FastifyInstance } from "fastify";
 import { watchBlockList } from "./block-list.ts";
@@ -35,7 +42,12 @@ import { ensureServerFiles } from "./provisioning.ts";
 import { recently } from "./recent.ts";
 import { registerRenewal } from "./renewal-route.ts";
 import { watchRevocations } from "./revocations.ts";
-import { type AccountOf, serviceVerifier, type TrustedIssuer } from "./trust.ts";
+import {
+  type AccountOf,
+  type EmbeddedIssuer,
+  serviceVerifier,
+  type TrustedIssuer,
+} from "./trust.ts";
 import { wakeGateway } from "./wake-gateway.ts";
 import { registerConsole, registerEnrolment } from "./web-routes.ts";
 
@@ -137,7 +149,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
       ...{ tenant, signer, clock },
       changed: (id, booking) => grants.bookingChanged(id, booking),
     }),
-    verifyToken: serviceVerifier(embedded, options.trusted, clock, accountsOf(tenant)),
+    verifyToken: verifierOf(options, embedded, tenant, clock),
     clock,
     log,
   });
@@ -160,6 +172,20 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   closing.add(watchKeys({ list, homes: tenant, downlink, clock, log }));
   log.info("node.up", { https: options.httpsPort, broker: broker.port });
   return broker.port;
+}
+
+/** Tokens of either issuer, and keys that a tenant was given to its own data. */
+function verifierOf(
+  { trusted }: NodeOptions,
+  embedded: EmbeddedIssuer | undefined,
+  tenant: Homes,
+  clock: Clock,
+): TokenVerifier {
+  return tenantKeys(
+    serviceVerifier(embedded, trusted, clock, accountsOf(tenant)),
+    async (id, request) => (await tenant(id))?.store.access.request(request),
+    clock,
+  );
 }
 
 function accountsOf(tenant: Homes): AccountOf {

@@ -1,0 +1,25 @@
+/** The table of all commands of `kerbside-cloud`. */
+import { ACCESS_COMMANDS } from "./access-commands.ts";
+import { ACCOUNT_COMMANDS } from "./account-commands.ts";
+import { BACKUP_COMMANDS } from "./backup-commands.ts";
+import type { Command } from "./command.ts";
+import { DATA_COMMANDS } from "./data-commands.ts";
+import { ERASE_COMMANDS } from "./erase-commands.ts";
+import { KEY_COMMANDS } from "./key-commands.ts";
+import { SEND_COMMANDS } from "./send-command.ts";
+import { SERVE_COMMANDS } from "./serve-commands.ts";
+import { TENANT_COMMANDS } from "./tenant-commands.ts";
+import { VEHICLE_COMMANDS } from "./vehicle-commands.ts";
+
+export const COMMANDS: readonly Command[] = [
+  ...SERVE_COMMANDS,
+  ...TENANT_COMMANDS,
+  ...ACCOUNT_COMMANDS,
+  ...ACCESS_COMMANDS,
+  ...VEHICLE_COMMANDS,
+  ...KEY_COMMANDS,
+  ...SEND_COMMANDS,
+  ...DATA_COMMANDS,
+  ...ERASE_COMMANDS,
+  ...BACKUP_COMMANDS,
+];

@@ -1,0 +1,124 @@
+/** P-23, P-60, P-61 at the command line: a key to read with, support with four eyes, a secret for two. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { accountsOf, COMMANDS, callApi, runCli } from "@kerbside/cloud";
+import { type Role, tenantId } from "@kerbside/protocol";
+import { openRegistry } from "@kerbside/tenants";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { AUDIT } from "../../conformance/car-log.ts";
+import { person } from "../../conformance/people-store.ts";
+import { jsonLines, runCloud, type ServingCloud, serveCloud } from "../../support/cloud-process.ts";
+import { realClock } from "../../support/runtime.ts";
+
+const PASSWORD = "tall grass by the canal";
+const test = suite("access at the command line");
+const base = mkdtempSync(join(tmpdir(), "kerbside-access-"));
+const dir = join(base, "cloud");
+const DEMO = tenantId("demo");
+let cloud: ServingCloud;
+
+const secret = (name: string) =>
+  new Uint8Array(Buffer.from(readFileSync(join(dir, "secrets", name), "utf8").trim(), "base64url"));
+
+async function addPerson(user: string, role: Role): Promise<void> {
+  const registry = await openRegistry({ dir, masterKey: secret("master-key") });
+  const accounts = accountsOf({
+    tenants: registry,
+    issuerKey: secret("issuer-key"),
+    clock: realClock,
+  });
+  const record = person();
+  const who = { tenant: DEMO, person: record.person };
+  await (await registry.tenant("demo"))?.store.people.putPerson(record, AUDIT);
+  await accounts.create({ ...who, user, role }, AUDIT);
+  await accounts.setPassword(who, PASSWORD, AUDIT);
+  await registry.close();
+}
+
+async function run(user: string | undefined, words: readonly string[], password = PASSWORD) {
+  const who = user === undefined ? [] : ["--user", user];
+  const env = { KERBSIDE_PASSWORD: password };
+  const args = [...words, "--data", dir, "--tenant", "demo", "--json", ...who];
+  let [out, err] = ["", ""];
+  const code = await runCli(COMMANDS, args, {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    env,
+    stop: AbortSignal.timeout(60_000),
+  });
+  return { code, err, line: jsonLines(out)[0] ?? {} };
+}
+
+test.before(async () => {
+  const made = await runCloud(["tenant", "create", "demo", "--data", dir, "--dev"]);
+  assert.is(made.code, 0, made.err);
+  cloud = await serveCloud(dir);
+  for (const [user, role] of [
+    ["olga", "operator"],
+    ["sam", "support"],
+    ["mia", "manager"],
+    ["max", "manager"],
+  ] as const)
+    await addPerson(user, role);
+});
+test.after(async () => {
+  await cloud.stop();
+  rmSync(base, { recursive: true, force: true });
+});
+
+test("P-60 a key reads the tenant's data over the API, changes nothing, and ends when it is revoked", async () => {
+  const issued = await run(undefined, ["key", "issue", "--for", "olga", "--reason", "a report"]);
+  assert.is(issued.code, 0, issued.err);
+  const ca = readFileSync(join(dir, "tls", "ca.pem"), "utf8");
+  const headers = { authorization: `Bearer ${String(issued.line["key"])}` };
+  const call = async (method: "GET" | "POST", path: string) => {
+    const asked = { method, path: `/v1/tenants/demo${path}`, headers };
+    return (await callApi(new URL(`https://localhost:${cloud.https}`), ca, asked)).status;
+  };
+  assert.is(await call("GET", "/vehicles"), 200);
+  assert.is(await call("GET", "/events"), 200);
+  assert.is(await call("POST", "/bookings"), 403);
+  assert.is(await call("GET", "/people"), 403);
+  const gone = await run(undefined, ["key", "revoke", "--request", String(issued.line["request"])]);
+  assert.is(gone.code, 0, gone.err);
+  assert.is(await call("GET", "/vehicles"), 401);
+});
+
+test("P-61 support: a ticket, a request, another person's approval, a query", async () => {
+  const ticket = await run("olga", ["support", "ticket", "--words", "does not open"]);
+  assert.is(ticket.code, 0, ticket.err);
+  const words = ["--ticket", String(ticket.line["ticket"]), "--vehicle", "car-1", "--reason", "r"];
+  const asked = await run("sam", ["support", "request", ...words]);
+  assert.is(asked.code, 0, asked.err);
+  const request = ["--request", String(asked.line["request"])];
+  assert.is((await run("sam", ["support", "query", ...request])).code, 1, "not approved");
+  assert.is((await run("sam", ["support", "approve", ...request])).code, 1, "not by support");
+  assert.is((await run("mia", ["support", "approve", ...request], "wrong by design")).code, 1);
+  assert.is((await run("mia", ["support", "approve", ...request])).code, 0);
+  assert.is((await run("sam", ["support", "query", ...request])).code, 0);
+});
+
+test("P-23 a secret is read by one manager after another agreed, once", async () => {
+  const asked = await run("mia", ["vault", "request", "--name", "ingest/1", "--reason", "a move"]);
+  assert.is(asked.code, 0, asked.err);
+  const request = ["--request", String(asked.line["request"])];
+  assert.is((await run("mia", ["vault", "approve", ...request])).code, 1, "not by oneself");
+  assert.is((await run("max", ["vault", "approve", ...request])).code, 0);
+  assert.is((await run("max", ["vault", "read", ...request])).code, 1, "by who asked");
+  const read = await run("mia", ["vault", "read", ...request]);
+  assert.is(Buffer.from(String(read.line["secret"]), "base64url").length, 64);
+  assert.is((await run("mia", ["vault", "read", ...request])).code, 1, "once");
+});
+
+test("P-31 the transit key is replaced while the cloud serves", async () => {
+  const rotated = await run(undefined, ["vault", "rotate"]);
+  assert.is(rotated.line["version"], 2, rotated.err);
+});
+
+test.run();
