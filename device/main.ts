@@ -1,4 +1,7 @@
 /** `kerbside-agent`: a table of commands, help printed from it, and exit statuses 0 done, 1 failed, 2 used wrongly. */
+// First of all: it counts for what is made from here on.
+import "./engine.ts";
+
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { runBuffer } from "@kerbside/buffer";

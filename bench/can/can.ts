@@ -2,20 +2,18 @@
 import { missingPackages } from "../../test/support/debian.ts";
 import type { Benchmark, BenchmarkOptions, Row } from "../benchmark.ts";
 import { fullBus } from "./bus-row.ts";
-import { againstCandied, againstCantools, slotsAgainstObjects } from "./decode-rows.ts";
 import { guestBus } from "./guest-row.ts";
-import { scannerAgainstExpression } from "./log-rows.ts";
+import { inItsProcess } from "./in-its-process.ts";
 import { steadyMemory } from "./memory-row.ts";
-import { storeAgainstDecoding } from "./store-rows.ts";
 
 async function* run({ peers }: BenchmarkOptions): AsyncGenerator<Row, void, undefined> {
-  yield await againstCandied();
+  yield await inItsProcess("candied");
   const cantools = peers.get("cantools");
-  if (cantools !== undefined) yield await againstCantools(cantools);
-  yield await slotsAgainstObjects();
-  yield await storeAgainstDecoding(false);
-  yield await storeAgainstDecoding(true);
-  yield await scannerAgainstExpression();
+  if (cantools !== undefined) yield await inItsProcess("cantools", cantools);
+  yield await inItsProcess("slots");
+  yield await inItsProcess("store");
+  yield await inItsProcess("store-all-new");
+  yield await inItsProcess("log");
   yield await fullBus();
   yield* await steadyMemory();
   const missing = missingPackages("user-mode-linux", "can-utils", "iproute2", "kmod");
