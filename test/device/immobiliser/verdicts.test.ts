@@ -1,0 +1,154 @@
+/** Verdicts of interlocks and orders word for word, in the corners that other tests pass over. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  beginOrder,
+  type CarFacts,
+  judgeAction,
+  NOTHING_SENSED,
+  openJournal,
+  openTwoCopyFile,
+  seenDone,
+  stepOrder,
+  verdictOf,
+} from "@kerbside/immobiliser";
+import { DEFAULT_RENTAL_POLICY, type LockSensed, type RentalPolicy } from "@kerbside/protocol";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { commandOf, DRIVING, LOCKED, PARKED, UNLOCKED } from "../../support/lock-rig.ts";
+
+const NOBODY = { booking: undefined, waitMs: undefined, target: undefined };
+const IN_RENTAL: CarFacts = { ...PARKED, openRental: { quality: "good", value: "b-1" } };
+const asksFor = (condition: "windows_closed", unknown: "flag" | "refuse"): RentalPolicy => ({
+  ...DEFAULT_RENTAL_POLICY,
+  endConditions: [{ condition, unknown }],
+});
+
+test("what is missing at the end of a rental never comes by waiting", () => {
+  const ask = { ...NOBODY, action: "end_rental", booking: "b-1", waitMs: 1000 } as const;
+  const verdict = judgeAction(ask, IN_RENTAL, asksFor("windows_closed", "refuse"));
+  assert.equal(verdict, {
+    kind: "refused",
+    unmet: [
+      {
+        condition: "windows_closed_unknown",
+        words: "All windows must be closed. That cannot be told now.",
+      },
+    ],
+  });
+  const terminate = { ...ask, action: "terminate" } as const;
+  const driving = { ...DRIVING, openRental: IN_RENTAL.openRental };
+  assert.is(judgeAction(terminate, driving, DEFAULT_RENTAL_POLICY).kind, "wait");
+});
+
+test("no time to wait is no wait, and beside an armed command all that is missing is told", () => {
+  const ask = { ...NOBODY, action: "immobilise" } as const;
+  const none = judgeAction(ask, DRIVING, DEFAULT_RENTAL_POLICY);
+  assert.is(none.kind, "refused");
+  assert.is(judgeAction({ ...ask, waitMs: 0 }, DRIVING, DEFAULT_RENTAL_POLICY).kind, "refused");
+  const waits = judgeAction({ ...ask, waitMs: 1 }, DRIVING, DEFAULT_RENTAL_POLICY);
+  assert.ok(waits.kind === "wait" && none.kind === "refused");
+  assert.equal(waits.unmet, none.unmet);
+  const beside = judgeAction(
+    { ...ask, waitMs: 1 },
+    { ...DRIVING, armed: "00" },
+    DEFAULT_RENTAL_POLICY,
+  );
+  assert.ok(beside.kind === "refused");
+  assert.equal(beside.unmet.slice(0, -1), waits.unmet);
+  assert.is(beside.unmet.length, waits.unmet.length + 1);
+});
+
+test("the end of a rental by nobody's booking is refused as that", () => {
+  const verdict = judgeAction(
+    { ...NOBODY, action: "end_rental" },
+    IN_RENTAL,
+    DEFAULT_RENTAL_POLICY,
+  );
+  assert.equal(verdict, {
+    kind: "refused",
+    unmet: [
+      {
+        condition: "rental_open",
+        words: "The rental of this booking must be open in the car.",
+      },
+    ],
+  });
+});
+
+test("what was flagged is told beside what was done", () => {
+  const command = commandOf("end_rental", { booking: "b-1" });
+  const judged = stepOrder(beginOrder(command).state, {
+    type: "intent_recorded",
+    durable: true,
+    facts: IN_RENTAL,
+    policy: asksFor("windows_closed", "flag"),
+    sensed: NOTHING_SENSED,
+  });
+  const done = stepOrder(judged.state, {
+    type: "actuated",
+    actuated: { outcome: "done", sensed: LOCKED },
+  });
+  const flagged = [
+    {
+      condition: "windows_closed_unknown",
+      words: "All windows must be closed. That cannot be told now.",
+    },
+  ];
+  assert.equal(done.effects, [{ type: "apply", what: "end_rental", flagged }]);
+  assert.ok(done.state.value === "applying");
+  assert.equal(done.state.verdict.unmet, flagged);
+});
+
+test("a bolt is held by a door only where it did not travel and a door is open", () => {
+  const ajar: LockSensed = { ...UNLOCKED, doorFrontLeft: "open" };
+  const rows = [
+    ["no_travel", ajar, "door_ajar"],
+    ["no_travel", UNLOCKED, "no_travel"],
+    ["jam", ajar, "jam"],
+    ["supply_low", ajar, "supply_low"],
+    ["done", ajar, "not_seen"],
+    ["none", ajar, "not_seen"],
+  ] as const;
+  for (const [outcome, sensed, reason] of rows)
+    assert.is(verdictOf("lock", { outcome, sensed }).reason, reason);
+});
+
+test("of two things both must be seen, and either one that is not is enough for no", () => {
+  const inhibited: LockSensed = { ...LOCKED, immobiliser: "inhibited" };
+  const rows = [
+    ["lock_and_immobilise", inhibited, "yes"],
+    ["lock_and_immobilise", LOCKED, "no"],
+    ["lock_and_immobilise", { ...UNLOCKED, immobiliser: "inhibited" }, "no"],
+    ["lock_and_immobilise", { ...inhibited, boltDriver: "unknown" }, "unknown"],
+    ["lock_and_immobilise", { ...LOCKED, immobiliser: "unknown" }, "unknown"],
+    ["unlock_and_release", UNLOCKED, "yes"],
+    ["unlock_and_release", LOCKED, "no"],
+    ["unlock_and_release", { ...UNLOCKED, immobiliser: "inhibited" }, "no"],
+    ["unlock_and_release", { ...UNLOCKED, boltDriver: "unknown" }, "unknown"],
+  ] as const;
+  for (const [action, sensed, seen] of rows)
+    assert.is(seenDone(action, sensed), seen, `${action} ${JSON.stringify(sensed)}`);
+});
+
+test("a journal that was never written is no damaged one; rubbish in it is", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "kerbside-journal-"));
+  const path = join(folder, "journal");
+  const fresh = await openJournal(path);
+  assert.is(fresh.damaged, false);
+  await fresh.recordIntent(commandOf("lock"), new Uint8Array(32));
+  await fresh.close();
+  const again = await openJournal(path);
+  assert.is(again.damaged, false);
+  await again.close();
+  const file = await openTwoCopyFile(path);
+  await file.write(Uint8Array.of(0xff));
+  await file.close();
+  const damaged = await openJournal(path);
+  assert.is(damaged.damaged, true);
+  await damaged.close();
+  rmSync(folder, { recursive: true });
+});
+
+test.run();
