@@ -5,6 +5,7 @@
 import { Backend } from "./demo/api.ts";
 import { bookAndDrive } from "./demo/booking.ts";
 import { whereThingsAre } from "./demo/guide.ts";
+import { ensureOperator } from "./demo/operator.ts";
 import {
   checkPorts,
   HELP,
@@ -17,9 +18,10 @@ import {
   ensureEnrolment,
   ensureTenant,
   pathsOf,
-  startAgent,
   startCloud,
+  startModule,
   startSim,
+  surroundings,
   TENANT,
   VEHICLE,
 } from "./demo/parts.ts";
@@ -45,13 +47,13 @@ async function startParts(options: Options, started: (program: Program) => void)
     "cloud",
     `up: API and console on port ${cloud.ports.https}, broker on port ${cloud.ports.broker}`,
   );
-  const simStart = startSim(paths, options.ports.cockpit);
+  const simStart = startSim(paths, options.ports.cockpit, surroundings(paths, cloud.ports));
   started(simStart.program);
   const sim = await simStart.up;
   step("car", `its body, engine and lock controller run; cockpit on port ${sim.port}`);
   if (await ensureEnrolment(paths))
     step("enrolment", `a one-time token for ${VEHICLE}; its keys are made in the car`);
-  started(startAgent(paths, cloud.ports));
+  started(startModule(paths, cloud.ports, sim.networkPort ?? cloud.ports.broker));
   return { paths, cloud, sim };
 }
 
@@ -75,6 +77,7 @@ async function demo(
   await watch.tellBeginning();
   const held = await bookAndDrive(running.sim, watch);
   if (options.once) return held ? 0 : 1;
+  await ensureOperator(running.paths, running.cloud);
   lines(...whereThingsAre(running));
   const reason = await Promise.race([ended, watch.follow()]);
   step("end", reason);

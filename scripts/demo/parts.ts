@@ -99,6 +99,8 @@ export type Sim = {
   readonly port: number;
   readonly call: Caller;
   readonly key: string;
+  /** Where the module connects to instead of the broker; undefined where there is no network of the car's. */
+  readonly networkPort: number | undefined;
 };
 
 /** Starts the car's body, engine and lock controller with the cockpit. `more` are further words of its command line. */
@@ -122,13 +124,16 @@ export function startSim(
     paths.log("sim"),
   );
   const up = async (): Promise<Sim> => {
-    const bound = portOf(await program.ready, "https");
+    const ready = await program.ready;
+    const bound = portOf(ready, "https");
+    const { network } = ready;
+    const networkPort = typeof network === "number" ? network : undefined;
     const ca = readFileSync(paths.ca, "utf8");
     const call = httpsCaller(bound, ca);
     const key = readFileSync(paths.cockpitKey, "utf8").trim();
     const gateway = { url: `https://localhost:${bound}/api/sms`, token: key, ca };
     writeFileSync(paths.wakeGateway, `${JSON.stringify(gateway)}\n`, { mode: 0o600 });
-    return { program, port: bound, call, key };
+    return { program, port: bound, call, key, networkPort };
   };
   return { program, up: up() };
 }
@@ -165,13 +170,47 @@ export function startAgent(
   ports: Ports,
   more: Readonly<Record<string, unknown>> = {},
 ): Program {
-  const config = { ...agentConfig(paths, ports), ...more };
-  writeFileSync(paths.agentConfig, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 });
+  writeConfig(paths, { ...agentConfig(paths, ports), ...more });
   return startProgram(
     "kerbside-agent",
     ["run", "--config", paths.agentConfig, "--json"],
     paths.log("agent"),
   );
+}
+
+/** The same, in a module whose power, clock and disk are the cockpit's, behind the car's mobile network. */
+export function startModule(paths: Paths, ports: Ports, networkPort: number): Program {
+  writeConfig(paths, agentConfig(paths, { https: ports.https, broker: networkPort }));
+  return startProgram(
+    "kerbside-sim",
+    [
+      ...["module", "--data", join(paths.data, "sim"), "--"],
+      ...[process.execPath, "device/main.ts", "run", "--config", paths.agentConfig, "--json"],
+    ],
+    paths.log("agent"),
+  );
+}
+
+/** The further words of a simulated car that shows its module, and what the operator's API says of it. */
+export function surroundings(paths: Paths, ports: Ports): readonly string[] {
+  const file = join(paths.data, "secrets", "cockpit-cloud.json");
+  const access = {
+    url: `https://localhost:${ports.https}`,
+    ca: readFileSync(paths.ca, "utf8"),
+    tenant: TENANT,
+    vehicle: VEHICLE,
+    client: `${TENANT}-backend`,
+    secret: readFileSync(paths.clientSecret, "utf8").trim(),
+  };
+  writeFileSync(file, `${JSON.stringify(access)}\n`, { mode: 0o600 });
+  return [
+    ...["--network", `localhost:${ports.broker}`, "--cloud", file],
+    ...["--module", join(paths.data, "agent", "state")],
+  ];
+}
+
+function writeConfig({ agentConfig: file }: Paths, config: object): void {
+  writeFileSync(file, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 });
 }
 
 /** The agent's configuration, with all the hardware that the simulated car has. */

@@ -52,6 +52,11 @@ export const driveCommand: Command = {
       value: "HOST:PORT",
       words: "where the mobile network leads that the module is to connect through",
     },
+    module: { value: "DIR", words: "the agent's data directory: the cockpit shows what it holds" },
+    cloud: {
+      value: "FILE",
+      words: "JSON with url, ca, tenant, vehicle, client, secret: the cockpit shows commands",
+    },
     "bus-awake-s": {
       value: "N",
       words: "how long the bus of a car at rest stays awake (for ever)",
@@ -101,6 +106,8 @@ function optionsFrom(given: Given): Omit<DriveOptions, "clock" | "random"> {
     ...(isSleeper && { busAwakeMs }),
     ...(cockpit !== undefined && { cockpit }),
     ...networkFrom(given.options["network"]),
+    ...(given.options["module"] !== undefined && { moduleDir: given.options["module"] }),
+    ...(given.options["cloud"] !== undefined && { cloudFile: given.options["cloud"] }),
   };
 }
 

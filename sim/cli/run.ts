@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { type Command, type Given, type Io, UsageError } from "./command.ts";
 import { driveCommand } from "./drive-command.ts";
 import { fleetCommand } from "./fleet-command.ts";
+import { moduleCommand } from "./module-command.ts";
 import { replayCommand } from "./replay-command.ts";
 import { scenarioCommand } from "./scenario-command.ts";
 
@@ -11,6 +12,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   scenario: scenarioCommand,
   fleet: fleetCommand,
   replay: replayCommand,
+  module: moduleCommand,
 };
 const PROGRAM = "kerbside-sim";
 const NAME_WIDTH = 22;

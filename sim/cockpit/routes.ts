@@ -1,12 +1,14 @@
 /** The cockpit's API as a table: method and path to what is asked of the simulation. All bodies are JSON. */
 import { parseAction } from "../car/actions.ts";
-import { type Check, isObject, numberIn, oneOf, problemIn } from "../car/fields.ts";
+import { type Check, isObject, numberIn, oneOf, problemIn, yesNo } from "../car/fields.ts";
+import { CAR_FAULT_NAMES, isCarFault } from "../car/state.ts";
 import { TOWN_MAP } from "../car/town.ts";
 import { bookingScript } from "../drive/script.ts";
 import { SPEED_MAX } from "../drive/simulation.ts";
 import { COVERAGES, type Coverage } from "../network/mobile-network.ts";
 import { parseTap } from "../reader/parse-tap.ts";
 import { framesView, stateView, type ViewParts } from "./view.ts";
+import { WORLD_FAULT_NAMES } from "./world-faults.ts";
 
 export type Answer = { readonly status: number; readonly body: unknown };
 type Handler = (parts: ViewParts, body: unknown) => Answer | Promise<Answer>;
@@ -50,7 +52,9 @@ export const ROUTES: Readonly<Record<string, Handler>> = {
     parts.simulation.resetController();
     return state(parts);
   },
-  "POST /api/network": ({ network }, body) => {
+  "POST /api/fault": switchFault,
+  "POST /api/network": ({ outside }, body) => {
+    const network = outside?.network;
     const wanted = read<{ coverage: Coverage }>({ coverage: oneOf(COVERAGES) }, body);
     if (!wanted.ok) return malformed(wanted.problem);
     if (network === undefined) return refused("no network of ours is between module and cloud");
@@ -78,6 +82,24 @@ const PEDALS: { readonly accelerator: Check<number>; readonly brake: Check<numbe
   accelerator: numberIn(0, 1),
   brake: numberIn(0, 1),
 };
+
+/** Any fault, of the body or of the world around it. */
+function switchFault(parts: ViewParts, body: unknown): Answer {
+  const names = [...CAR_FAULT_NAMES, ...WORLD_FAULT_NAMES];
+  const wanted = read<{ fault: string; on: boolean }>({ fault: oneOf(names), on: yesNo }, body);
+  if (!wanted.ok) return malformed(wanted.problem);
+  const { fault, on } = wanted.value;
+  if (isCarFault(fault)) {
+    parts.simulation.act({ type: "fault", fault, on });
+    return state(parts);
+  }
+  const known = WORLD_FAULT_NAMES.find((name) => name === fault);
+  const why =
+    known === undefined || parts.worldFaults === undefined
+      ? "there is no such switch here"
+      : parts.worldFaults.set(known, on);
+  return why === undefined ? state(parts) : refused(why);
+}
 
 /** Holds a card or phone to the reader; answers with what the reader showed. */
 async function tap({ reader }: ViewParts, body: unknown): Promise<Answer> {

@@ -6,12 +6,13 @@ import { fuelPercent, gnss, rangeKm, supplyV, vinOf } from "../can/signals.ts";
 import { placeOn } from "../car/route.ts";
 import { BOLTS, boltContact, CAR_FAULT_NAMES, CAR_FAULTS } from "../car/state.ts";
 import { allLocked } from "../car/step.ts";
+import type { Outside } from "../drive/outside.ts";
 import type { Simulation } from "../drive/simulation.ts";
 import type { LockEndpoint } from "../lock/endpoint.ts";
 import type { Modem } from "../modem/modem.ts";
-import type { MobileNetwork } from "../network/mobile-network.ts";
 import type { Reader } from "../reader/reader.ts";
 import type { Surroundings } from "../world.ts";
+import type { WorldFaults } from "./world-faults.ts";
 
 export type ViewParts = {
   readonly simulation: Simulation;
@@ -21,7 +22,8 @@ export type ViewParts = {
   readonly lock: Pick<LockEndpoint, "state">;
   readonly reader: Pick<Reader, "state" | "shown" | "tap">;
   readonly modem: Pick<Modem, "message">;
-  readonly network?: MobileNetwork | undefined;
+  readonly outside?: Pick<Outside, "network" | "module" | "moduleView" | "cloudView">;
+  readonly worldFaults?: WorldFaults;
 };
 
 /** All but the modem is shown. */
@@ -34,6 +36,8 @@ export function stateView({
   bus,
   lock,
   reader,
+  outside,
+  worldFaults,
 }: StateParts): Readonly<Record<string, unknown>> {
   const { car, controller } = simulation.world;
   const place = placeOn(around.route, car.motion.routeM);
@@ -94,12 +98,25 @@ export function stateView({
     },
     reader: { link: reader.state(), shown: reader.shown() ?? null },
     bus: { listeners: bus.clients(), plugged: !car.faults.canUnplugged },
-    faults: CAR_FAULT_NAMES.map((name) => ({
-      name,
-      on: car.faults[name],
-      words: CAR_FAULTS[name],
-    })),
+    faults: [
+      ...CAR_FAULT_NAMES.map((name) => ({ name, on: car.faults[name], words: CAR_FAULTS[name] })),
+      ...(worldFaults?.shown() ?? []),
+    ],
+    module: moduleShown(outside),
     script: progress ?? null,
+  };
+}
+
+/** What is known of the module and of the cloud; null where nobody looks into them. */
+function moduleShown(outside: ViewParts["outside"]): Readonly<Record<string, unknown>> {
+  const { network, module, moduleView, cloudView } = outside ?? {};
+  return {
+    supply: module?.state() ?? null,
+    network: network === undefined ? null : { coverage: network.coverage(), ...network.counts() },
+    lanes: moduleView?.lanes() ?? null,
+    lanesProblem: moduleView?.problem() ?? null,
+    commands: cloudView?.commands() ?? null,
+    commandsProblem: cloudView?.problem() ?? null,
   };
 }
 

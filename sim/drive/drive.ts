@@ -2,24 +2,25 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type BusServer, type CanFrame, serveBus } from "@kerbside/can";
-import { type Clock, type Random, toHex } from "@kerbside/protocol";
+import { type Clock, toHex } from "@kerbside/protocol";
 import { createBodyComputer } from "../can/body-computer.ts";
 import { createControlUnits } from "../can/control-units.ts";
 import { type DiagnosisUnit, openDiagnosis } from "../can/diagnosis.ts";
 import { makeRoute } from "../car/route.ts";
 import { newCar } from "../car/state.ts";
 import { type Cockpit, serveCockpit } from "../cockpit/server.ts";
+import { WorldFaults } from "../cockpit/world-faults.ts";
 import { isAwake, NEW_MEMORY } from "../lock/controller.ts";
 import { type LockEndpoint, serveLock } from "../lock/endpoint.ts";
 import { type Modem, serveModem } from "../modem/modem.ts";
-import { type MobileNetwork, openNetwork } from "../network/mobile-network.ts";
 import { type Reader, serveReader } from "../reader/reader.ts";
 import { newWorld, type Surroundings, type Travel, type World } from "../world.ts";
 import { readKey, readOrMakeKey } from "./keys.ts";
+import { type OutsideOptions, openOutside } from "./outside.ts";
 import { Simulation } from "./simulation.ts";
 import { readState, writeState } from "./state-file.ts";
 
-export type DriveOptions = {
+export type DriveOptions = OutsideOptions & {
   readonly dataDir: string;
   /** Of a new car; one that is saved in the directory keeps its own. */
   readonly seed: number;
@@ -32,10 +33,6 @@ export type DriveOptions = {
   readonly busAwakeMs?: number;
   /** The cockpit opens only with a certificate: there is no plaintext form of it. */
   readonly cockpit?: { readonly port: number; readonly certificate: string; readonly key: string };
-  /** Where the mobile network leads that the module's connection goes through; left out, there is none of ours. */
-  readonly network?: { readonly host: string; readonly port: number };
-  readonly clock: Clock;
-  readonly random: Random;
 };
 
 export type Drive = {
@@ -94,8 +91,8 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
     open.push(reader);
     const modem = await serveModem(modemPath);
     open.push(modem);
-    const network = await openMobileNetwork(options);
-    if (network !== undefined) open.push(network);
+    const outside = await openOutside(options, at("module.sock"));
+    open.push(outside);
     const simulation = new Simulation({
       world: newWorld(saved.car, saved.memory),
       around,
@@ -105,14 +102,15 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       sendLock: (message) => lock.send(message),
       save: ({ car, controller }) => writeState(statePath, { car, memory: controller.memory }),
       onReset: () => lock.reset(),
-      onStep: followPlug(lock),
+      onStep: followPlugs(lock, bus),
       ...(options.busAwakeMs !== undefined && { busAwakeMs: options.busAwakeMs }),
     });
     const car = (): World["car"] => simulation.world.car;
     diagnosis = openDiagnosis({ car, send: (frame) => bus.send(frame), clock });
     open.push(diagnosis);
     const page = await openCockpit(cockpit, {
-      ...{ simulation, bus, lock, reader, modem, units, around, clock, network },
+      ...{ simulation, bus, lock, reader, modem, units, around, clock, outside },
+      worldFaults: new WorldFaults({ simulation, reader, ...outside, wallMs: clock.wallMs }),
       key: cockpitKey,
     });
     if (page !== undefined) open.push(page);
@@ -126,7 +124,7 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       message: modem.message,
       cockpitKeyFile: at("cockpit.key"),
       cockpitPort: page?.port,
-      networkPort: network?.port,
+      networkPort: outside.network?.port,
       close: async () => {
         simulation.stop();
         await closeAll(open);
@@ -169,25 +167,21 @@ function openReader(
   return serveReader({ path: at("reader.sock"), pairingKey, clock, random });
 }
 
-async function openMobileNetwork({
-  network,
-  clock,
-  random,
-}: DriveOptions): Promise<MobileNetwork | undefined> {
-  return network === undefined ? undefined : await openNetwork({ to: network, clock, random });
-}
-
 async function closeAll(open: readonly { close: () => Promise<void> }[]): Promise<void> {
   for (const one of open.toReversed()) await one.close();
 }
 
-/** Keeps the plug of the lock link as the fault switch has it. */
-function followPlug(lock: LockEndpoint): (world: World) => void {
+/** Keeps the plug of the lock link, and the state of the bus, as the fault switches have them. */
+function followPlugs(lock: LockEndpoint, bus: BusServer): (world: World) => void {
   let unplugged = false;
+  let isOff = false;
   return ({ car }) => {
-    if (car.faults.linkUnplugged === unplugged) return;
-    unplugged = car.faults.linkUnplugged;
-    lock.unplug(unplugged);
+    const { linkUnplugged, busOff } = car.faults;
+    if (linkUnplugged !== unplugged) lock.unplug(linkUnplugged);
+    if (busOff !== isOff)
+      bus.pretend(busOff ? "busOff" : "up", busOff ? "too many errors" : "the bus is well again");
+    unplugged = linkUnplugged;
+    isOff = busOff;
   };
 }
 

@@ -6,7 +6,9 @@ import { byId, h, say } from "./dom.js";
 import { makeFrames } from "./frames.js";
 import { ask, findKey, forgetKey, keepKey, useKey, watch } from "./link.js";
 import { makeMap } from "./map.js";
+import { makeCommands, makeModule } from "./module.js";
 import { makePedals } from "./pedals.js";
+import { makeTap } from "./tap.js";
 
 const TOAST_MS = 3500;
 let latest;
@@ -50,9 +52,14 @@ const seat = makeSeat(act);
 const pedals = makePedals((both) => {
   if (latest?.driver === "inside" && latest.script === null) post("/api/pedals", both).catch(fail);
 });
-const showFaults = makeFaults(byId("faults"), act, () =>
-  post("/api/reset", { part: "controller" }),
+const showFaults = makeFaults(
+  byId("faults"),
+  (fault, on) => post("/api/fault", { fault, on }),
+  () => post("/api/reset", { part: "controller" }),
 );
+const showModule = makeModule(byId("module-figures"), byId("lanes"));
+const showCommands = makeCommands(byId("commands"));
+makeTap(byId("tap"), (tap) => ask("POST", "/api/tap", tap));
 const showFrames = makeFrames(byId("frames"), byId("bus-rate"));
 let map;
 
@@ -179,6 +186,9 @@ function show(state) {
   showFaults(state.faults);
   showLocks(state);
   showScript(state);
+  showModule(state.module);
+  showCommands(state.module);
+  say(byId("reader-link"), state.reader.link === "ready" ? "" : state.reader.link);
   for (const part of [...showFigures, ...showChips]) part(state);
   map?.show(state.place);
   say(

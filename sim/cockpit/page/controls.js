@@ -63,6 +63,20 @@ export function makeSwitches(act) {
       (car) => car.locked,
     ],
     [
+      toggle("Key", (present) => act({ type: "holder", what: "key", present }), [
+        "out of its holder",
+        "in its holder",
+      ]),
+      (car) => car.holders.key,
+    ],
+    [
+      toggle("Fuel card", (present) => act({ type: "holder", what: "fuelCard", present }), [
+        "out of its holder",
+        "in its holder",
+      ]),
+      (car) => car.holders.fuelCard,
+    ],
+    [
       toggle("Windows", (open) => windows(act, open), ["shut", "open"]),
       (car) => Object.values(car.windows).some((part) => part > 0),
     ],
@@ -109,7 +123,7 @@ export function makeSeat(act) {
   };
 }
 
-export function makeFaults(list, act, reset) {
+export function makeFaults(list, set, reset) {
   const rows = new Map();
   list.append(
     h(
@@ -133,8 +147,7 @@ export function makeFaults(list, act, reset) {
             type: "button",
             class: "fault",
             role: "switch",
-            onclick: () =>
-              act({ type: "fault", fault: name, on: row.getAttribute("aria-checked") !== "true" }),
+            onclick: () => set(name, row.getAttribute("aria-checked") !== "true"),
           },
           h("span", { class: "fault-name" }, inWords(name)),
           h("span", { class: "knob", "aria-hidden": "true" }),
