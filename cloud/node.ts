@@ -5,13 +5,16 @@
 import { join } from "node:path";
 import { startBroker } from "@kerbside/broker";
 import {
+  ArtefactService,
   answerAnnouncements,
   apiServer,
   BookingService,
+  type CommandParts,
   CommandService,
   carMessageHandler,
   connectSigner,
   GrantService,
+  type SignerClient,
 } from "@kerbside/commands";
 import {
   type CarGateOptions,
@@ -22,10 +25,12 @@ import {
 } from "@kerbside/identity";
 import { createIngest, ingestMetrics } from "@kerbside/ingest";
 import {
+  type BookingRecord,
   type Clock,
   type Log,
   type SourceMessage,
   systemRandom,
+  type TenantId,
   type TokenVerifier,
 } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
@@ -125,14 +130,9 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const signer = connectSigner({ socket: signerSocket(dir), clock });
   closing.add(() => signer.close());
   const { downlink, connected } = broker;
-  const grants = new GrantService({ tenant, signer, downlink, log });
-  closing.add(() => grants.close());
-  const commands = new CommandService({
-    ...{ tenant, signer, downlink, connected, clock, log, ...wakeOf(options, clock, log) },
-    random: systemRandom,
-    bookingChanged: (id, booking) => grants.bookingChanged(id, booking),
-  });
-  closing.add(() => commands.close());
+  const parts = { tenant, signer, downlink, connected, clock, log };
+  const services = servicesOf({ ...parts, ...wakeOf(options, clock, log) }, closing);
+  const { commands } = services;
   const ingest = await createIngest({ tenant, downlink, clock, log });
   closing.add(() => ingest.close());
 
@@ -141,14 +141,8 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const app = await apiServer({
     moreMetrics: () => ingestMetrics(ingest.counts()),
     tls: { ...tls, clientCa: tls.ca },
-    tenant,
-    connected,
-    commands,
-    grants,
-    bookings: new BookingService({
-      ...{ tenant, signer, clock },
-      changed: (id, booking) => grants.bookingChanged(id, booking),
-    }),
+    ...parts,
+    ...services,
     verifyToken: verifierOf(options, embedded, tenant, clock),
     clock,
     log,
@@ -161,7 +155,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   // For the name `localhost` the framework would listen twice, and only once behind the door.
   await app.listen({ port: options.httpsPort, host: host === "localhost" ? "127.0.0.1" : host });
 
-  const announced = answerAnnouncements({ signer, downlink, grants, log, keys: keysOf(tenant) });
+  const announced = answerAnnouncements({ ...parts, ...services, keys: keysOf(tenant) });
   const carMessage = carMessageHandler({ tenant, commands, clock, log, announced });
   await broker.source.start(router(ingest, carMessage));
   closing.add(() => broker.source.stop());
@@ -172,6 +166,30 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   closing.add(watchKeys({ list, homes: tenant, downlink, clock, log }));
   log.info("node.up", { https: options.httpsPort, broker: broker.port });
   return broker.port;
+}
+
+/** What the API shows and cars are told of, over the tenants' stores, the signer and the broker. */
+function servicesOf(
+  parts: Omit<CommandParts, "random" | "signer"> & { readonly signer: SignerClient },
+  closing: Closing,
+): {
+  readonly grants: GrantService;
+  readonly artefacts: ArtefactService;
+  readonly commands: CommandService;
+  readonly bookings: BookingService;
+} {
+  const grants = new GrantService(parts);
+  closing.add(() => grants.close());
+  const artefacts = new ArtefactService(parts);
+  closing.add(() => artefacts.close());
+  const changed = (id: TenantId, booking: BookingRecord) => grants.bookingChanged(id, booking);
+  const commands = new CommandService({
+    ...parts,
+    random: systemRandom,
+    bookingChanged: changed,
+  });
+  closing.add(() => commands.close());
+  return { grants, artefacts, commands, bookings: new BookingService({ ...parts, changed }) };
 }
 
 /** Tokens of either issuer, and keys that a tenant was given to its own data. */

@@ -43,6 +43,8 @@ const DAY_MS = 86_400_000;
 const SUCCESSION = /^authority\/succession-([1-9][0-9]{0,8})$/;
 /** A server certificate with less life left is made anew at a start. */
 const SERVER_SPARE_MS = 30 * DAY_MS;
+/** What the operator's own staff may do beyond a backend. */
+const STAFF_SCOPES = ["commands:operate", "artefacts:read", "artefacts:write"] as const;
 /** Always in the certificate, besides the names that it is asked for. */
 const LOCAL_NAMES = ["localhost", "127.0.0.1", "::1"] as const;
 
@@ -103,7 +105,7 @@ export async function provisionTenant(options: {
     client,
     clientSecretFile: await makeClient(client, scopes),
     operator,
-    operatorSecretFile: await makeClient(operator, [...scopes, "commands:operate"]),
+    operatorSecretFile: await makeClient(operator, [...scopes, ...STAFF_SCOPES]),
     authorityFile,
     spareFile,
   };

@@ -39,6 +39,7 @@ import { type FlowRules, startFlowRules } from "./flow-rules.ts";
 import { type Locks, startLocks } from "./locks.ts";
 import { awake, openBooking, startPower } from "./power-parts.ts";
 import { pushTaker } from "./pushes.ts";
+import type { Receipts } from "./receipts.ts";
 import { flowsOf, keepersOf, openShelves, type Shelves, tellDamaged } from "./shelves.ts";
 import { openTripFile, type TripFile } from "./trip-file.ts";
 import { AGENT_VERSION } from "./version.ts";
@@ -101,7 +102,7 @@ function openCarBuffer(
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, clock, random, log } = options;
   const wired = options.wires === undefined ? {} : { wires: options.wires };
-  const shelves = await openShelves(config);
+  const shelves = await openShelves(config, log);
   const identity = await joinTenant(options);
   const entry = await Entry.open({ config, identity, clock, random, log, ...wired });
   const buffer = await openCarBuffer(options, identity, entry);
@@ -150,6 +151,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     commandKey: () => identity.keys.key("command") ?? identity.commandKey,
     announces: () => ({
       ...entry.announces(),
+      ...shelves.receipts.announces(),
       keyVersions: identity.keys.versions(),
       epochNumber: epochs.of(session.epoch()),
       power: power.state(),
@@ -157,7 +159,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     onNonce: (nonce) => entry.announced(nonce, session.epoch()),
     other: downTaker({
       ...{ entry, identity, log, changed, clock, emit },
-      keepers: keepersOf(shelves, policy, collector, rules),
+      ...{ keepers: keepersOf(shelves, policy, collector, rules), receipts: shelves.receipts },
     }),
     commands: awake(locks, power),
     clock,
@@ -172,6 +174,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     for (const answer of answers) uplink.report(answer);
   });
   const parts = {
+    receipts: shelves.receipts,
     ...{ rules, collector, trips, car, entry, locks, policy, settled, buffer, uplink, log },
     stopPower: stop,
     certificate,
@@ -261,6 +264,7 @@ function downTaker(parts: {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly keepers: ArtefactParts["keepers"];
+  readonly receipts: Receipts;
 }): (channel: Channel, payload: Uint8Array) => void {
   const { entry, identity, log, changed } = parts;
   const artefacts = artefactTaker({ ...parts, key: () => identity.keys.key("artefact") });
@@ -276,6 +280,7 @@ function downTaker(parts: {
 }
 
 type Parts = {
+  readonly receipts: Receipts;
   readonly rules: FlowRules;
   readonly collector: Collector;
   readonly trips: TripFile;
@@ -302,6 +307,7 @@ async function closeAll(parts: Parts): Promise<void> {
   await car.stop();
   await entry.close();
   await locks.stop();
+  await parts.receipts.close();
   await policy.close();
   await settled;
   await buffer

@@ -5,6 +5,7 @@
 import {
   type ArtefactKind,
   type Clock,
+  ERRORS,
   type Log,
   type NewEvent,
   openArtefact,
@@ -12,6 +13,7 @@ import {
   type Push,
   type VerifyKey,
 } from "@kerbside/protocol";
+import type { Receipts } from "./receipts.ts";
 
 /** Keeps a kind: verifies, checks and applies it whole. Rejects where it is refused. */
 export type ArtefactKeeper = (
@@ -24,6 +26,10 @@ export type ArtefactParts = {
   readonly keepers: Readonly<Partial<Record<ArtefactKind, ArtefactKeeper>>>;
   /** The tenant's artefact key in force; undefined: none was pushed yet, and nothing is believed. */
   readonly key: () => VerifyKey | undefined;
+  /** What announcements then say of it. */
+  readonly receipts: Pick<Receipts, "kept" | "refused">;
+  /** Something that announcements say has changed. */
+  readonly changed: () => void;
   readonly clock: Clock;
   readonly emit: (event: NewEvent) => void;
   readonly log: Log;
@@ -46,7 +52,7 @@ export function artefactTaker(parts: ArtefactParts): (push: Push) => void {
 }
 
 async function take(
-  { keepers, key, log }: ArtefactParts,
+  { keepers, key, receipts, changed, log }: ArtefactParts,
   envelope: Uint8Array,
   content: Uint8Array,
 ): Promise<void> {
@@ -54,11 +60,29 @@ async function take(
   if (trusted === undefined) {
     throw new ProtocolError("unauthenticated", "no artefact key is there yet");
   }
-  const { kind, name, version } = openArtefact(trusted, envelope, content);
-  const keeper = keepers[kind];
-  if (keeper === undefined) throw new ProtocolError("forbidden", `nobody keeps a ${kind} here`);
-  await keeper(trusted, envelope, content);
+  // What does not verify names nothing, and gets no receipt.
+  const artefact = openArtefact(trusted, envelope, content);
+  const { kind, name, version } = artefact;
+  try {
+    const keeper = keepers[kind];
+    if (keeper === undefined) throw new ProtocolError("forbidden", `nobody keeps a ${kind} here`);
+    await keeper(trusted, envelope, content);
+  } catch (error) {
+    if (!isTemporary(error)) {
+      await receipts.refused(artefact, error instanceof Error ? error.message : "refused");
+      changed();
+    }
+    throw error;
+  }
+  await receipts.kept(artefact);
+  changed();
   log.info("artefact.applied", { kind, name, version });
+}
+
+/** Of the moment, such as a full disk: it is not told as refused, and so comes again. */
+function isTemporary(error: unknown): boolean {
+  if (error instanceof ProtocolError) return ERRORS[error.code].temporary;
+  return error instanceof Error && "syscall" in error;
 }
 
 function refusals({ clock, emit, log }: ArtefactParts): (error: Error) => void {

@@ -14,15 +14,17 @@ import {
 } from "@kerbside/can";
 import { FLOW_BYTES_MAX, type FlowFile, parseFlow } from "@kerbside/flows";
 import type { PolicyStore } from "@kerbside/immobiliser";
-import { type NewEvent, ProtocolError } from "@kerbside/protocol";
+import { type Log, type NewEvent, ProtocolError } from "@kerbside/protocol";
 import type { ArtefactParts } from "./artefacts.ts";
 import type { AgentConfig } from "./config.ts";
 import type { FlowRules } from "./flow-rules.ts";
+import { openReceipts, type Receipts } from "./receipts.ts";
 
 export type Shelves = {
   readonly profile: ProfileShelf;
   readonly schemes: SchemeShelf;
   readonly flows: Shelf<FlowFile>;
+  readonly receipts: Receipts;
 };
 
 /** They share one cage, and its memory. */
@@ -31,6 +33,7 @@ const FLOWS_MAX = 8;
 /** Throws ProfileError for an installed profile that is wrong; what is kept gives way where it is damaged. */
 export async function openShelves(
   config: Pick<AgentConfig, "dataDir" | "profile" | "tenant">,
+  log: Log,
 ): Promise<Shelves> {
   const { dataDir, tenant } = config;
   const profile = await openProfileShelf({
@@ -44,7 +47,8 @@ export async function openShelves(
     profile: profile.profile.profile,
   });
   const flows = await openFlowShelf(join(dataDir, "flows"), tenant);
-  return { profile, schemes, flows };
+  const receipts = await openReceipts(join(dataDir, "receipts"), log);
+  return { profile, schemes, flows, receipts };
 }
 
 function openFlowShelf(dir: string, tenant: string): Promise<Shelf<FlowFile>> {

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import {
+  ArtefactService,
   answerAnnouncements,
   apiServer,
   BookingService,
@@ -86,11 +87,13 @@ function held(signer: SignerClient, time: SimulatedTime): SignerClient {
   return {
     sealBooking: (...asked) => time.hold(() => signer.sealBooking(...asked)),
     signCommand: (...asked) => time.hold(() => signer.signCommand(...asked)),
-    openBooking: (...asked) => time.hold(() => signer.openBooking(...asked)),
+    movedBooking: (...asked) => time.hold(() => signer.movedBooking(...asked)),
     answerTime: (...asked) => time.hold(() => signer.answerTime(...asked)),
     sealGrant: (...asked) => time.hold(() => signer.sealGrant(...asked)),
     carryGrant: (...asked) => time.hold(() => signer.carryGrant(...asked)),
     grantList: (...asked) => time.hold(() => signer.grantList(...asked)),
+    signArtefact: (...asked) => time.hold(() => signer.signArtefact(...asked)),
+    artefactFor: (...asked) => time.hold(() => signer.artefactFor(...asked)),
     close: () => signer.close(),
   };
 }
@@ -115,16 +118,17 @@ export async function startCloud(options: CloudOptions): Promise<SimulatedCloud>
   const parts = { tenant, signer, downlink: air, connected, clock, log };
   const commands = new CommandService({ ...parts, random: systemRandom, wake: options.wake });
   const grants = new GrantService(parts);
+  const artefacts = new ArtefactService(parts);
   const ingest = await createIngest({ tenant, downlink: air, clock, log });
   const bookings = new BookingService({
     ...{ tenant, signer, clock },
     changed: (id, booking) => grants.bookingChanged(id, booking),
   });
   const app = await apiServer({
-    ...{ tls, tenant, connected, commands, grants, bookings, verifyToken, clock, log },
+    ...{ tls, tenant, connected, commands, grants, artefacts, bookings, verifyToken, clock, log },
   });
   await app.ready();
-  const announced = answerAnnouncements({ ...parts, grants, keys: keysOf(tenant) });
+  const announced = answerAnnouncements({ ...parts, grants, artefacts, keys: keysOf(tenant) });
   const carMessage = carMessageHandler({ tenant, commands, clock, log, announced });
   const isUp = (message: SourceMessage): boolean => message.topic.channel === "up";
   air.take = (message) => (isUp(message) ? ingest.handle(message) : carMessage(message));

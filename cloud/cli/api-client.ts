@@ -10,7 +10,7 @@ export type ApiAnswer = {
   readonly body: Readonly<Record<string, unknown>>;
 };
 export type ApiAsk = {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH";
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;

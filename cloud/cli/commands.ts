@@ -6,6 +6,7 @@ import type { Command } from "./command.ts";
 import { DATA_COMMANDS } from "./data-commands.ts";
 import { ERASE_COMMANDS } from "./erase-commands.ts";
 import { KEY_COMMANDS } from "./key-commands.ts";
+import { PUBLISH_COMMANDS } from "./publish-commands.ts";
 import { SEND_COMMANDS } from "./send-command.ts";
 import { SERVE_COMMANDS } from "./serve-commands.ts";
 import { TENANT_COMMANDS } from "./tenant-commands.ts";
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   ...VEHICLE_COMMANDS,
   ...KEY_COMMANDS,
   ...SEND_COMMANDS,
+  ...PUBLISH_COMMANDS,
   ...DATA_COMMANDS,
   ...ERASE_COMMANDS,
   ...BACKUP_COMMANDS,

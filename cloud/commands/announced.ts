@@ -1,4 +1,4 @@
-/** What a car is answered when it announces itself: the time, first of all; then keys it has not; then its grants. */
+/** What a car is answered when it announces itself: keys it has not; time and grants; then what was published for it. */
 import {
   type Downlink,
   type Log,
@@ -6,6 +6,7 @@ import {
   type SessionRecord,
   type TenantId,
 } from "@kerbside/protocol";
+import type { ArtefactService } from "./artefacts.ts";
 import { type CertifiedKeys, pushKeys } from "./car-keys.ts";
 import type { GrantService } from "./grants.ts";
 import type { SignerClient } from "./signer/client.ts";
@@ -14,6 +15,7 @@ export type AnnouncedParts = {
   readonly signer: Pick<SignerClient, "answerTime">;
   readonly keys: (tenant: TenantId) => Promise<CertifiedKeys | undefined>;
   readonly grants: Pick<GrantService, "announced">;
+  readonly artefacts: Pick<ArtefactService, "announced">;
   readonly downlink: Downlink;
   readonly log: Log;
 };
@@ -26,6 +28,8 @@ export function answerAnnouncements(
     // In this order on the wire: a list may be signed by a key that comes with the push before it.
     await pushKeys(parts, tenant, session);
     await Promise.all([parts.grants.announced(tenant, session), tellTime(parts, tenant, session)]);
+    // The largest, and what waits best.
+    await parts.artefacts.announced(tenant, session);
   };
 }
 

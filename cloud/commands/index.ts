@@ -9,6 +9,7 @@ export type { ApiOptions } from "./api/api.ts";
 export { SCOPES, type Scope } from "./api/route.ts";
 export { apiServer, BODY_BYTES_MAX, type ServerTls } from "./api/server.ts";
 export { type EventView, eventView, feedView } from "./api/views.ts";
+export { type ArtefactParts, ArtefactService, artefactState } from "./artefacts.ts";
 export {
   ACT_TABLE,
   type BookingFields,

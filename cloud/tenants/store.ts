@@ -18,6 +18,7 @@ import {
   type VehicleId,
 } from "@kerbside/protocol";
 import { accessStore } from "./access.ts";
+import { putArtefact, readArtefact, readArtefacts } from "./artefacts.ts";
 import {
   type Anchor,
   type AuditHead,
@@ -174,6 +175,8 @@ function reading(engine: Engine) {
     grant: async (grant) => readGrant(engine, grant),
     grants: async (vehicle) => readGrants(engine, vehicle),
     grantList: async (vehicle) => store.read((sql) => readGrantList(sql, vehicle)),
+    artefact: async (kind, name) => store.read((sql) => readArtefact(sql, kind, name)),
+    artefacts: async () => store.read(readArtefacts),
     command: async (id) => store.read((sql) => readCommand(sql, id)),
     commands: async (vehicle, limit) =>
       store.read((sql) => readCommands(sql, vehicle, rows(limit))),
@@ -231,6 +234,7 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
       audited(audit, (sql) => putGrant(engine, sql, grant, sealed));
     },
     putGrantList: async (list, audit) => audited(audit, (sql) => putGrantList(sql, list, nowMs())),
+    putArtefact: async (artefact, audit) => audited(audit, (sql) => putArtefact(sql, artefact)),
     ...commandWriting(engine, { record, anchored, late }),
     audit: async (entry) => audited(entry, () => undefined),
     rewrapKeys: async (version, audit) => {

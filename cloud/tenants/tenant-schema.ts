@@ -2,7 +2,9 @@
  * The schema of a tenant's store and of the file with its subjects' keys. Comments stand after the name of what they
  * describe, because SQLite's ALTER TABLE keeps them only there, and end in the personal tags (P-21).
  */
+
 import { ACCESS_SQL } from "./access-schema.ts";
+import { ARTEFACTS_SQL } from "./artefacts.ts";
 import type { Migration } from "./database.ts";
 import { FINDERS_SQL, PEOPLE_SQL } from "./people-schema.ts";
 import type { ColumnClasses } from "./schema-check.ts";
@@ -257,6 +259,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   },
   { name: "people", sql: PEOPLE_SQL },
   { name: "access that others agree to", sql: ACCESS_SQL },
+  { name: "what is published for the cars", sql: ARTEFACTS_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

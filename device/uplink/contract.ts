@@ -51,7 +51,10 @@ export type UplinkOptions = {
   readonly profile: string;
   /** What else an announcement says, as it is at that moment. */
   readonly announces?: () => Partial<
-    Pick<SessionAnnouncement, "epochNumber" | "grantsVersion" | "keyVersions" | "power">
+    Pick<
+      SessionAnnouncement,
+      "epochNumber" | "grantsVersion" | "keyVersions" | "power" | "artefacts" | "artefactsRefused"
+    >
   >;
   /** Told of the nonce of each announcement, before it is sent. */
   readonly onNonce?: (nonce: Uint8Array) => void;

@@ -36,6 +36,8 @@ export const ROLES = {
       "bookings:write",
       "commands:write",
       "commands:operate",
+      "artefacts:read",
+      "artefacts:write",
       "people:read",
       "support:ticket",
     ],

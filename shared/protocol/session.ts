@@ -3,6 +3,7 @@
  * suspend, announced signed with the session clock, so that the cloud can say how long a command lives.
  */
 
+import { ARTEFACT_ID_BYTES, RECEIPTS_MAX } from "./artefact.ts";
 import { concatBytes, equalBytes } from "./bytes.ts";
 import { openSign1, sign1 } from "./cose.ts";
 import type { SigningKey, VerifyKey } from "./crypto.ts";
@@ -12,10 +13,12 @@ import { random128, tenantCodec, vehicleCodec } from "./ids.ts";
 import { keyVersionsCodec } from "./key-push.ts";
 import { VEHICLE_DOMAINS } from "./keys.ts";
 import {
+  bytes,
   choice,
   decode,
   encode,
   field,
+  list,
   optional,
   struct,
   type TypeOf,
@@ -23,7 +26,15 @@ import {
   uint,
 } from "./schema.ts";
 
+/** Refusals that an announcement tells. */
+export const REFUSED_MAX = 8;
+
 const internal = { class: "Internal" } as const;
+const artefactIdCodec = bytes(ARTEFACT_ID_BYTES);
+const refusedCodec = struct("an artefact that was not taken", {
+  artefact: field(0, artefactIdCodec, { ...internal, doc: "which" }),
+  reason: field(1, text(64), { ...internal, doc: "why, in words for an operator" }),
+});
 export const sessionCodec = struct("session announcement", {
   tenant: field(0, tenantCodec, { ...internal, doc: "tenant" }),
   vehicle: field(1, vehicleCodec, { ...internal, doc: "vehicle" }),
@@ -60,6 +71,14 @@ export const sessionCodec = struct("session announcement", {
   }),
   keyVersions: optional(11, keyVersionsCodec, { ...internal, doc: "the keys it trusts" }),
   power: optional(12, choice(POWER_STATES), { ...internal, doc: "how much of it is awake" }),
+  artefacts: optional(13, list(artefactIdCodec, RECEIPTS_MAX), {
+    ...internal,
+    doc: "the artefacts it keeps, as `artefactId` names them: its receipts",
+  }),
+  artefactsRefused: optional(14, list(refusedCodec, REFUSED_MAX), {
+    ...internal,
+    doc: "those that it did not take, the latest",
+  }),
 });
 export type SessionAnnouncement = TypeOf<typeof sessionCodec>;
 

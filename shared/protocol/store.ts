@@ -4,6 +4,7 @@
  */
 import type { AccessStore } from "./access.ts";
 import type { LaneMark } from "./acks.ts";
+import type { ArtefactKind } from "./artefact.ts";
 import type { CheckedColumns } from "./column-check.ts";
 import type { Action, CommandResult } from "./commands.ts";
 import type { EventKind } from "./event-kinds.ts";
@@ -127,6 +128,19 @@ export type GrantListRecord = {
   /** Signed, and sealed to the car. */
   readonly sealed: Uint8Array;
 };
+
+/** What a tenant has published: the newest version of each kind and name. */
+export type ArtefactHead = {
+  readonly kind: ArtefactKind;
+  readonly name: string;
+  readonly version: number;
+  /** The manifest as the signer signed it. */
+  readonly envelope: Uint8Array;
+  /** For these cars; for all that can take it where it is missing. */
+  readonly vehicles?: readonly VehicleId[];
+  readonly publishedAtMs: number;
+};
+export type ArtefactRecord = ArtefactHead & { readonly content: Uint8Array };
 
 export const COMMAND_STATES = [
   "accepted",
@@ -268,6 +282,11 @@ export type TenantStore = {
   /** Writes the list if its version is above the stored one, and marks what it changed; else `conflict`. */
   readonly putGrantList: (record: GrantListRecord, audit: AuditEntry) => Promise<void>;
   readonly grantList: (vehicle: VehicleId) => Promise<GrantListRecord | undefined>;
+
+  /** Writes the artefact if its version is above the stored one of its kind and name; else `conflict`. */
+  readonly putArtefact: (record: ArtefactRecord, audit: AuditEntry) => Promise<void>;
+  readonly artefact: (kind: ArtefactKind, name: string) => Promise<ArtefactRecord | undefined>;
+  readonly artefacts: () => Promise<readonly ArtefactHead[]>;
 
   /** Creates a command; if its idempotency key (of the same requester) is taken, returns the one that is there. */
   readonly createCommand: (record: CommandRecord, audit: AuditEntry) => Promise<CommandRecord>;

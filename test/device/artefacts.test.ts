@@ -6,11 +6,15 @@ import { artefactTaker, keepersOf, openShelves } from "@kerbside/device";
 import { openPolicyStore } from "@kerbside/immobiliser";
 import {
   type ArtefactKind,
+  artefactCodec,
+  artefactId,
   DEFAULT_RENTAL_POLICY,
+  decode,
   encode,
   type Log,
   type NewEvent,
   type Push,
+  parseSign1,
   randomBytes,
   rentalPolicyCodec,
   type SigningKey,
@@ -53,7 +57,11 @@ function scheme(version: number, key?: SigningKey): Push {
 async function car(dir: string) {
   const clock = manualClock();
   clock.pass(1000);
-  const shelves = await openShelves({ dataDir: dir, tenant, profile: "kerbside-sim" });
+  const said: string[] = [];
+  const say = (message: string): void => void said.push(message);
+  const log: Log = { info: say, warn: say, error: say };
+  const config = { dataDir: dir, tenant, profile: "kerbside-sim" };
+  const shelves = await openShelves(config, log);
   const { profile } = shelves.profile;
   const store = createSignalStore({ profile, clock });
   const events: NewEvent[] = [];
@@ -61,13 +69,15 @@ async function car(dir: string) {
   const schemes = shelves.schemes.schemes();
   const collector = createCollector({ profile, store, clock, emit, schemes });
   const policy = await openPolicyStore(join(dir, "policy"), { tenant });
-  const said: string[] = [];
-  const say = (message: string): void => void said.push(message);
-  const log: Log = { info: say, warn: say, error: say };
+  let announced = 0;
   const trusted: { key: VerifyKey | undefined } = { key: verifyKey(signer.publicKey) };
   const take = artefactTaker({
     ...{ clock, emit, log, key: () => trusted.key },
     keepers: keepersOf(shelves, policy, collector, { apply: () => undefined }),
+    receipts: shelves.receipts,
+    changed: () => {
+      announced += 1;
+    },
   });
   const frames = new CarFrames(profile, clock);
   const drive = (kmh: number): void => {
@@ -85,8 +95,20 @@ async function car(dir: string) {
     collector.close();
     store.close();
     await policy.close();
+    await shelves.receipts.close();
   };
-  return { clock, events, policy, trusted, drive, settle, close };
+  const { announces } = shelves.receipts;
+  return {
+    announces,
+    announced: () => announced,
+    clock,
+    events,
+    policy,
+    trusted,
+    drive,
+    settle,
+    close,
+  };
 }
 
 const tried = (events: readonly NewEvent[]): number =>
@@ -95,6 +117,55 @@ const tried = (events: readonly NewEvent[]): number =>
 async function inFolder(work: (dir: string) => Promise<void>): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), "kerbside-artefacts-"));
   await work(dir).finally(() => rmSync(dir, { recursive: true }));
+}
+
+test("each one is told of as kept or refused, also after a restart, and what was forged is not told of", () =>
+  inFolder(async (dir) => {
+    const first = await car(dir);
+    assert.equal(first.announces(), { artefacts: [], artefactsRefused: [] });
+    const [two, one] = [scheme(2), scheme(1)];
+    await first.settle(two);
+    assert.equal(first.announces().artefacts, [idOf(two)]);
+    await first.settle(one);
+    assert.equal(first.announces().artefactsRefused, [
+      { artefact: idOf(one), reason: "scheme tried: 1 after 2" },
+    ]);
+    await first.settle(scheme(3, signingKey(randomBytes(32))));
+    assert.is(first.announces().artefacts?.length, 1);
+    assert.is(first.announces().artefactsRefused?.length, 1, "nobody knows who made it");
+    assert.is(first.announced(), 2);
+    await first.settle(two);
+    assert.equal(first.announces().artefacts, [idOf(two)], "the same again is the same");
+    await first.close();
+    const second = await car(dir);
+    assert.equal(second.announces(), first.announces());
+    const three = scheme(3);
+    await second.settle(three);
+    assert.equal(second.announces().artefacts, [idOf(three)], "in the place of the one before");
+    await second.close();
+  }));
+
+test("a policy that comes again, because its receipt was lost, is taken as what it is", () =>
+  inFolder(async (dir) => {
+    const policy = { ...DEFAULT_RENTAL_POLICY, unstartedMs: 1000 };
+    const push = pushOf("rental", "city", 4, encode(rentalPolicyCodec, policy));
+    const first = await car(dir);
+    await first.settle(push);
+    await first.close();
+    rmSync(join(dir, "receipts.a"), { force: true });
+    rmSync(join(dir, "receipts.b"), { force: true });
+    const second = await car(dir);
+    assert.equal(second.announces().artefacts, []);
+    assert.is(await second.settle(push), "artefact.applied");
+    assert.equal(second.announces(), { artefacts: [idOf(push)], artefactsRefused: [] });
+    const other = encode(rentalPolicyCodec, { ...policy, unstartedMs: 2000 });
+    assert.is(await second.settle(pushOf("rental", "city", 4, other)), "artefact.refused");
+    await second.close();
+  }));
+
+function idOf(push: Push): Uint8Array {
+  if (push.kind !== "artefact") throw new Error("no artefact");
+  return artefactId(decode(artefactCodec, parseSign1(push.manifest).payload));
 }
 
 test("a pushed scheme collects at once, and still does after a restart", () =>

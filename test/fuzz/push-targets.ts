@@ -3,16 +3,11 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  openSchemeShelf,
-  ProfileError,
-  packProfile,
-  readShippedProfile,
-  unpackProfile,
-} from "@kerbside/can";
+import { openSchemeShelf, ProfileError, readShippedProfile, unpackProfile } from "@kerbside/can";
 import {
   encodeCbor,
   ProtocolError,
+  packProfile,
   randomBytes,
   sha256,
   signArtefact,

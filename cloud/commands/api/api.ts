@@ -5,10 +5,13 @@
 import { type Caller, ProtocolError, type TokenVerifier } from "@kerbside/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ACCESS_ROUTES } from "./access-routes.ts";
+import { ARTEFACT_ROUTES } from "./artefact-routes.ts";
+import { AUDIT_ROUTES } from "./audit-routes.ts";
 import { BOOKING_ROUTES } from "./booking-routes.ts";
 import { COMMAND_ROUTES } from "./command-routes.ts";
 import { registerDocs } from "./docs.ts";
 import { FEED_ROUTES, Streams } from "./feed-routes.ts";
+import { FLEET_ROUTES } from "./fleet-routes.ts";
 import { GRANT_ROUTES } from "./grant-routes.ts";
 import { RequestMetrics } from "./metrics.ts";
 import { PEOPLE_ROUTES } from "./people-routes.ts";
@@ -19,10 +22,13 @@ import { VEHICLE_ROUTES } from "./vehicle-routes.ts";
 
 export const ROUTES: readonly Route[] = [
   ...VEHICLE_ROUTES,
+  ...FLEET_ROUTES,
   ...BOOKING_ROUTES,
   ...GRANT_ROUTES,
+  ...ARTEFACT_ROUTES,
   ...COMMAND_ROUTES,
   ...FEED_ROUTES,
+  ...AUDIT_ROUTES,
   ...PEOPLE_ROUTES,
   ...ACCESS_ROUTES,
 ];
@@ -137,6 +143,7 @@ function addRoute(scope: FastifyInstance, route: Route, gate: Gate): void {
   scope.route({
     method: route.method,
     url: PREFIX + route.path,
+    ...(route.bodyBytesMax === undefined ? {} : { bodyLimit: route.bodyBytesMax }),
     schema: {
       operationId: route.operation,
       summary: route.summary,

@@ -13,6 +13,7 @@ import {
 } from "@kerbside/protocol";
 import type { FastifyReply } from "fastify";
 import type { TSchema } from "typebox";
+import type { ArtefactService } from "../artefacts.ts";
 import type { BookingService } from "../bookings.ts";
 import type { GrantService } from "../grants.ts";
 import type { CloudTenant, CommandParts, CommandService } from "../service.ts";
@@ -28,6 +29,8 @@ export const SCOPES = {
   "commands:write": "lock and unlock for a booking",
   "commands:operate": "lock and unlock without a booking, as the operator's own staff",
   "feed:read": "follow what changes (ids only)",
+  "artefacts:read": "see what is published for cars, and which cars have it",
+  "artefacts:write": "publish schemes, profiles, rental policies and flows for cars",
   self: "see and change what is kept of oneself",
   "people:read": "see people and what they agreed to",
   "people:write": "make and change people, their cards and consents",
@@ -48,6 +51,7 @@ export type ApiParts = {
   readonly commands: CommandService;
   readonly bookings: BookingService;
   readonly grants: GrantService;
+  readonly artefacts: ArtefactService;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -98,9 +102,12 @@ export type Route = {
     | "feed"
     | "audit"
     | "people"
-    | "support";
+    | "support"
+    | "artefacts";
   readonly query?: readonly QueryName[];
   readonly body?: TSchema;
+  /** Where it may be longer than others. */
+  readonly bodyBytesMax?: number;
   /** An Idempotency-Key is needed. */
   readonly once?: boolean;
   /** Answers personal data, so each read is audited before it is answered (P-52). */

@@ -1,5 +1,5 @@
 /** The cars, their latest state, and their events. */
-import { ProtocolError } from "@kerbside/protocol";
+import { type EventKind, isEventKind, ProtocolError } from "@kerbside/protocol";
 import { type Answer, type Call, limitOf, type Route, timeOf, vehicleParam } from "./route.ts";
 import { EventSchema, pageOf, VehicleSchema } from "./schemas.ts";
 import { eventView, type VehicleView, vehicleView } from "./views.ts";
@@ -38,9 +38,10 @@ async function showLatest(call: Call): Promise<Answer> {
 }
 
 async function listEvents(call: Call): Promise<Answer> {
-  const { vehicle, after, from, to } = call.query;
+  const { vehicle, kind, after, from, to } = call.query;
   const { items, next } = await call.store.events({
     ...(vehicle === undefined ? {} : { vehicle: vehicleParam({ ...call, params: { vehicle } }) }),
+    ...(kind === undefined ? {} : { kinds: kindsOf(kind) }),
     ...(from === undefined ? {} : { fromMs: timeOf("from", from) }),
     ...(to === undefined ? {} : { toMs: timeOf("to", to) }),
     ...(after === undefined ? {} : { after }),
@@ -48,6 +49,14 @@ async function listEvents(call: Call): Promise<Answer> {
   });
   const body = { items: items.map(eventView), ...(next === undefined ? {} : { next }) };
   return { status: 200, body };
+}
+
+/** Throws ProtocolError `malformed`. */
+function kindsOf(text: string): readonly EventKind[] {
+  return text.split(",").map((name) => {
+    if (!isEventKind(name)) throw new ProtocolError("malformed", "kind: there is none such");
+    return name;
+  });
 }
 
 export const VEHICLE_ROUTES: readonly Route[] = [
@@ -90,7 +99,7 @@ export const VEHICLE_ROUTES: readonly Route[] = [
     summary: "Stored events and declared gaps, by vehicle, start of log, lane, number",
     scopes: ["events:read"],
     tag: "events",
-    query: ["vehicle", "from", "to", "after", "limit"],
+    query: ["vehicle", "kind", "from", "to", "after", "limit"],
     personal: true,
     answers: { 200: pageOf(EventSchema) },
     handle: listEvents,

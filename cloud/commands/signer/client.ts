@@ -15,6 +15,7 @@ import {
   type VehicleId,
 } from "@kerbside/protocol";
 import type { BookingFields } from "../booking-rules.ts";
+import type { ArtefactOrder } from "./press.ts";
 import {
   type CommandOrder,
   FrameReader,
@@ -57,6 +58,14 @@ export type SignerClient = {
     tenant: TenantId,
     vehicle: VehicleId,
   ) => Promise<GrantListRecord | undefined>;
+  /** The manifest of what is published. */
+  readonly signArtefact: (token: string, order: ArtefactOrder) => Promise<Uint8Array>;
+  /** A manifest under the key that this car has. */
+  readonly artefactFor: (
+    tenant: TenantId,
+    vehicle: VehicleId,
+    manifest: Uint8Array,
+  ) => Promise<Uint8Array>;
   readonly close: () => Promise<void>;
 };
 
@@ -115,6 +124,16 @@ export function connectSigner(options: {
         grants: grants.map(toHex),
         changed: changed.map(toHex),
       };
+    },
+    signArtefact: async (token, artefact) => {
+      const { envelope } = await link.ask({ token, artefact });
+      if (envelope === undefined) throw broken();
+      return envelope;
+    },
+    artefactFor: async (openTenant, listVehicle, manifest) => {
+      const { envelope } = await link.ask({ openTenant, listVehicle, manifest });
+      if (envelope === undefined) throw broken();
+      return envelope;
     },
     close: () => link.close(),
   };

@@ -40,6 +40,7 @@ import { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "../session-clock.
 import { VerifiedCars } from "../verified.ts";
 import { GrantDesk } from "./grant-desk.ts";
 import { enrolled, type SignerHome } from "./home.ts";
+import { Press } from "./press.ts";
 import { memoryLedger, type RateLedger, Rates, SIGNER_RATES, type SignerRates } from "./rate.ts";
 import { checkBookingMac, macBooking } from "./records.ts";
 import { SignerSecrets } from "./secrets.ts";
@@ -76,17 +77,22 @@ export class Signer {
   readonly #secrets = new WeakMap<Vault, SignerSecrets>();
   readonly #cars = new VerifiedCars();
   readonly #grants: GrantDesk;
+  readonly #press: Press;
 
   constructor(parts: SignerParts) {
     this.#parts = parts;
     this.#rates = new Rates(parts.clock, parts.ledger ?? memoryLedger());
     this.#limits = parts.rates ?? SIGNER_RATES;
-    this.#grants = new GrantDesk({
+    const desk = {
       verifyToken: parts.verifyToken,
+      home: (id: TenantId) => this.#tenant(id),
+      takeRate: (tenant: TenantId) => this.#rates.take(`t ${tenant}`, this.#limits.tenant),
+    };
+    this.#press = new Press(desk);
+    this.#grants = new GrantDesk({
+      ...desk,
       clock: parts.clock,
-      home: (id) => this.#tenant(id),
       booking: (home, tenant, id) => this.#booking(home.store, home.secrets, tenant, id),
-      takeRate: (tenant) => this.#rates.take(`t ${tenant}`, this.#limits.tenant),
     });
   }
 
@@ -105,7 +111,7 @@ export class Signer {
     if (openTenant !== undefined && request.session !== undefined && token === undefined) {
       return { id, envelope: await this.#time(openTenant, request.session) };
     }
-    const answered = await this.#grants.answer(request);
+    const answered = (await this.#press.answer(request)) ?? (await this.#grants.answer(request));
     if (answered !== undefined) return { id, ...answered };
     throw new ProtocolError("malformed", "signer: expected one thing to be asked");
   }

@@ -65,6 +65,7 @@ export class GrantDesk {
     const { token, grant, carry, openTenant, listVehicle } = request;
     if (token !== undefined && grant !== undefined) return this.#grant(token, grant);
     if (token !== undefined && carry !== undefined) return this.#carry(token, carry);
+    if (request.manifest !== undefined) return undefined;
     if (token === undefined && openTenant !== undefined && listVehicle !== undefined) {
       return this.#list(openTenant, listVehicle);
     }

@@ -106,6 +106,13 @@ export class SignerSecrets {
     return made;
   }
 
+  /** The public halves of all versions, the newest first. */
+  async publicKeys(purpose: SignerPurpose): Promise<readonly Uint8Array[]> {
+    const versions = await this.#versions(purpose);
+    const keys = await Promise.all(versions.map((version) => this.key(purpose, version)));
+    return keys.map(({ publicKey }) => publicKey);
+  }
+
   async mac(data: Uint8Array): Promise<Uint8Array> {
     const [version = 1] = await this.#versions(BOOKING_MAC);
     return hmac(await this.#secret(`${BOOKING_MAC}/${version}`), data);

@@ -6,6 +6,8 @@ import {
   ACTIONS,
   type Action,
   ARMED_MS_MAX,
+  ARTEFACT_KINDS,
+  ARTEFACT_NAME,
   bookingCodec,
   bool,
   bytes,
@@ -41,6 +43,7 @@ import {
   vehicleCodec,
 } from "@kerbside/protocol";
 import { type BookingFields, HOLDER_PATTERN } from "../booking-rules.ts";
+import type { ArtefactOrder } from "./press.ts";
 
 /** A full grant list fits, which is by far the largest thing answered. */
 export const FRAME_BYTES_MAX: number = 256 * 1024;
@@ -94,6 +97,10 @@ export type SignerRequest = {
   readonly grant?: GrantOrder;
   /** The grant that a phone is to carry. */
   readonly carry?: Uint8Array;
+  /** What is to be published. */
+  readonly artefact?: ArtefactOrder;
+  /** A manifest that was signed here, to be signed for the car `listVehicle`. */
+  readonly manifest?: Uint8Array;
 };
 export type SignerAnswer = {
   readonly id: number;
@@ -171,6 +178,12 @@ const orderCodec: Codec<CommandOrder> = struct("command to sign", {
   }),
   target: optional(5, random128, { ...internal, doc: "the command that `cancel` is for" }),
 });
+const artefactOrderCodec: Codec<ArtefactOrder> = struct("artefact to sign", {
+  kind: field(0, choice(ARTEFACT_KINDS), { ...internal, doc: "what it is" }),
+  name: field(1, text(64, ARTEFACT_NAME), { ...internal, doc: "which one of its kind" }),
+  version: field(2, uint(), { ...internal, doc: "above the one before" }),
+  contentHash: field(3, hash256, { ...internal, doc: "SHA-256 of its content" }),
+});
 const requestCodec: Codec<SignerRequest> = struct("request to the signer", {
   id: field(0, uint(), { ...internal, doc: "repeated in the answer" }),
   token: optional(1, text(TOKEN_CHARS_MAX), { ...secret, doc: "the caller's own token" }),
@@ -185,6 +198,8 @@ const requestCodec: Codec<SignerRequest> = struct("request to the signer", {
   listVehicle: optional(7, vehicleCodec, { ...internal, doc: "make this car's grant list" }),
   grant: optional(8, grantOrderCodec, { ...internal, doc: "make this grant, or take it back" }),
   carry: optional(9, random128, { ...internal, doc: "the grant that a phone is to carry" }),
+  artefact: optional(10, artefactOrderCodec, { ...internal, doc: "publish this" }),
+  manifest: optional(11, bytes(1, 4096), { ...internal, doc: "sign this again for `listVehicle`" }),
 });
 const answerCodec: Codec<SignerAnswer> = struct("answer of the signer", {
   id: field(0, uint(), { ...internal, doc: "the request's" }),

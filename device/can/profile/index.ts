@@ -31,7 +31,6 @@ export {
   openProfileShelf,
   PROFILE_BYTES_MAX,
   type ProfileShelf,
-  packProfile,
   unpackProfile,
 } from "./shelf.ts";
 export { stampE2e } from "./stamp.ts";

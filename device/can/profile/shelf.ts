@@ -3,7 +3,7 @@
  * the agent's next start, as everything in the agent hangs on the profile, interlocks included, and none of that
  * should change under a car that is in use. The profile of the installation stays beneath it.
  */
-import { decodeCbor, encodeCbor, ProtocolError, type VerifyKey } from "@kerbside/protocol";
+import { decodeCbor, ProtocolError, type VerifyKey } from "@kerbside/protocol";
 import { openShelf, type Shelf } from "../shelf.ts";
 import type { CompiledProfile } from "./link.ts";
 import { loadProfile } from "./load.ts";
@@ -26,11 +26,6 @@ const CONTENT_LIMITS = {
   mapEntriesMax: 0,
   textBytesMax: 255,
 };
-
-/** A CBOR list: the document, then a list with each DBC's file name and bytes in turn. */
-export function packProfile(json: Uint8Array, dbcs: ReadonlyMap<string, Uint8Array>): Uint8Array {
-  return encodeCbor([json, [...dbcs].flat()]);
-}
 
 /** Throws ProtocolError `malformed`, or ProfileError. */
 export function unpackProfile(name: string, content: Uint8Array): CompiledProfile {

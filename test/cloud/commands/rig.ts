@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
+  ArtefactService,
   answerAnnouncements,
   apiServer,
   BookingService,
@@ -80,6 +81,7 @@ export type Rig = {
   readonly commandKey: Uint8Array;
   readonly grantKey: Uint8Array;
   readonly timeKey: Uint8Array;
+  readonly artefactKey: Uint8Array;
   readonly commands: () => CommandService;
   readonly signer: () => SignerClient;
   readonly port: () => number;
@@ -147,6 +149,7 @@ export async function openRig(beside: Beside = () => undefined): Promise<Rig> {
   let commandKey: Uint8Array = new Uint8Array();
   let grantKey: Uint8Array = new Uint8Array();
   let timeKey: Uint8Array = new Uint8Array();
+  let artefactKey: Uint8Array = new Uint8Array();
   for (const tenant of [DEMO, OTHER]) {
     await registry.create(tenant, signerKey, audit("tenant.create"), async (made) => {
       const keys = await provisionSigner(made.signerVault, systemRandom);
@@ -154,6 +157,7 @@ export async function openRig(beside: Beside = () => undefined): Promise<Rig> {
         commandKey = keys.command.publicKey;
         grantKey = keys.grant.publicKey;
         timeKey = keys.time.publicKey;
+        artefactKey = keys.artefact.publicKey;
       }
       const silentKey = signingKey(randomBytes(32)).publicKey;
       const cars = tenant === DEMO ? [CAR, SILENT_CAR] : [CAR];
@@ -181,6 +185,7 @@ export async function openRig(beside: Beside = () => undefined): Promise<Rig> {
     commandKey,
     grantKey,
     timeKey,
+    artefactKey,
     socket,
     config,
     beside,
@@ -195,13 +200,14 @@ type Made = {
   readonly commandKey: Uint8Array;
   readonly grantKey: Uint8Array;
   readonly timeKey: Uint8Array;
+  readonly artefactKey: Uint8Array;
   readonly socket: string;
   readonly config: string;
   readonly beside: Beside;
 };
 
 async function assemble(made: Made): Promise<Rig> {
-  const { dir, registry, tokens, car, commandKey, grantKey, timeKey, config } = made;
+  const { dir, registry, tokens, car, commandKey, grantKey, timeKey, artefactKey, config } = made;
   const tls = await serverCertificate();
   let signerProcess = await spawnSigner(config);
   const start = () => startNode(made, tls);
@@ -214,6 +220,7 @@ async function assemble(made: Made): Promise<Rig> {
     commandKey,
     grantKey,
     timeKey,
+    artefactKey,
     commands: () => node.commands,
     signer: () => node.signer,
     port: () => node.port,
@@ -280,6 +287,7 @@ async function startNode(
     log,
   });
   const grants = new GrantService({ tenant, signer, downlink, log });
+  const artefacts = new ArtefactService({ tenant, signer, downlink, clock, log });
   const bookings = new BookingService({
     tenant,
     signer,
@@ -287,7 +295,17 @@ async function startNode(
     changed: (id, booking) => grants.bookingChanged(id, booking),
   });
   const verifyToken = tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
-  const app = await apiServer({ tenant, commands, bookings, grants, clock, log, verifyToken, tls });
+  const app = await apiServer({
+    tenant,
+    commands,
+    bookings,
+    grants,
+    artefacts,
+    clock,
+    log,
+    verifyToken,
+    tls,
+  });
   await beside(app, tokens);
   await app.listen({ host: "127.0.0.1", port: 0 });
   const at = app.server.address();
@@ -304,6 +322,7 @@ async function startNode(
         signer,
         downlink,
         grants,
+        artefacts,
         log,
         keys: async () => undefined,
       }),

@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { openProfileShelf, packProfile, readShippedProfile } from "@kerbside/can";
+import { openProfileShelf, readShippedProfile } from "@kerbside/can";
 import {
+  packProfile,
   randomBytes,
   sha256,
   signArtefact,
