@@ -7,6 +7,8 @@ import { basename } from "node:path";
 import { ProtocolError } from "@kerbside/protocol";
 import BetterSqlite3 from "better-sqlite3";
 
+import { handleClosed, handleUsed, type OpenHandle } from "./open-handles.ts";
+
 /** How long a writer waits for another process's transaction before it gives up, in milliseconds. */
 export const BUSY_MS_MAX = 5000;
 /** Files up to this size are checked page by page as they are opened (about 0.1 s), in bytes. */
@@ -65,12 +67,21 @@ type Handle = {
 export function openDatabase(options: DatabaseOptions): Database {
   let handle: Handle | undefined = openHandle(options);
   let closed = false;
+  let users = 0;
+  const shut = (): void => {
+    handle?.db.close();
+    handle = undefined;
+  };
+  const place: OpenHandle = { isIdle: () => users === 0, close: shut };
+  handleUsed(place);
   const guarded = <T>(run: (handle: Handle) => T): T => {
     if (closed) throw new ProtocolError("storage_failed", `${basename(options.file)}: is closed`);
-    // After a failed fsync SQLite's view of the file is not to be trusted: the handle is never used again.
-    handle ??= openHandle(options);
+    // It was closed to make room, or after a failed fsync, when SQLite's view of the file is not to be trusted.
+    handle ??= openHandle({ ...options, create: false });
     const { db } = handle;
+    users += 1;
     try {
+      handleUsed(place);
       return run(handle);
     } catch (error) {
       if (error instanceof BetterSqlite3.SqliteError && error.code.startsWith("SQLITE_IOERR")) {
@@ -78,6 +89,8 @@ export function openDatabase(options: DatabaseOptions): Database {
         db.close();
       }
       throw storageError(options.file, error);
+    } finally {
+      users -= 1;
     }
   };
   const use = <T>(mode: "deferred" | "immediate", run: (sql: Sql) => T): T =>
@@ -96,13 +109,11 @@ export function openDatabase(options: DatabaseOptions): Database {
     one: <Row>(text: string, ...values: readonly SqlValue[]) =>
       guarded(({ sql }) => sql.get<Row>(text, ...values)),
     write: (run) => use("immediate", run),
-    scrub: () => {
-      handle?.db.pragma("wal_checkpoint(TRUNCATE)");
-    },
+    scrub: () => guarded(({ db }) => void db.pragma("wal_checkpoint(TRUNCATE)")),
     close: () => {
       closed = true;
-      handle?.db.close();
-      handle = undefined;
+      handleClosed(place);
+      shut();
     },
   };
 }
