@@ -1,6 +1,7 @@
 /**
  * What is mutated, and the tests that have to notice: those of its own folder, as what is only noticed far away is not
- * tested where it is made. Runs with drawn inputs take no part, so that a mutant's end is the same each time.
+ * tested where it is made. Runs with drawn inputs take no part, so that a mutant's end is the same each time, nor do
+ * those that take seconds.
  */
 import { globSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -66,6 +67,9 @@ export const TARGETS: readonly Target[] = [
 ];
 
 const DRAWN = /\/fuzz\.test\.ts$|\.long\.test\.ts$/;
+/** They kill processes, replay thousands or wait out real lines: too long to be asked thousands of times. */
+const LENGTHY =
+  /\/(attacks|column-check|columns|crash|executor|flips|line|refusals|ingest)\.test\.ts$/;
 const HAS_NO_CODE = /\/index\.ts$/;
 
 const found = (patterns: readonly string[]): readonly string[] =>
@@ -74,4 +78,4 @@ const found = (patterns: readonly string[]): readonly string[] =>
 export const sourcesOf = ({ source }: Target): readonly string[] =>
   found(source).filter((file) => !HAS_NO_CODE.test(file));
 export const testsOf = ({ tests }: Target): readonly string[] =>
-  found(tests).filter((file) => !DRAWN.test(file));
+  found(tests).filter((file) => !DRAWN.test(file) && !LENGTHY.test(file));

@@ -159,6 +159,20 @@ for (const { why, change, status, unmet } of REFUSED)
     assert.equal(car.ran, []);
   });
 
+test("a command lives from its arrival to its end, and no longer than a command may", async () => {
+  for (const [expiresAtMs, status] of [
+    [1000, "expired"],
+    [1001, "executed"],
+    [31_000, "executed"],
+    [31_001, "refused"],
+  ] as const) {
+    const car = new Car();
+    car.clock.pass(1000);
+    await car.take({ expiresAtMs });
+    assert.is(car.sent.at(-1)?.status, status, `${expiresAtMs}`);
+  }
+});
+
 test("what is answered at once is not said to be received before, nor after", async () => {
   const car = new Car();
   await car.take();
