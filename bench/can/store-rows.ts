@@ -40,11 +40,12 @@ const LEAVES: readonly (readonly string[])[] = [
 ];
 const SIGNALS = ["a", "b", "c", "d"];
 
+/** Every raw value is one that its leaf may have: a bus whose values are faults half of the time is no car's. */
 const DBC_TEXT: string = LEAVES.map(
   (_, i) => `BO_ ${FIRST_ID + i} M${i}: 8 A
  SG_ a : 0|16@1+ (0.001,0) [0|65.535] "" A
  SG_ b : 23|12@0+ (0.01,0) [0|40.95] "" A
- SG_ c : 32|8@1- (0.1,0) [-12.8|12.7] "" A
+ SG_ c : 32|8@1- (0.1,12.8) [0|25.5] "" A
  SG_ d : 47|16@0+ (0.001,0) [0|65.535] "" A
 
 `,
