@@ -4,10 +4,12 @@
  * forgot to run and hangs on a leaked timer, so a file without a summary fails, and each has a time limit.
  */
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { killMarked, MARK } from "./strays.ts";
 
 const FILE_MS_MAX = 240_000;
 const OUTPUT_CHARS_MAX = 200_000;
@@ -30,11 +32,12 @@ type Ran = { readonly code: number | null; readonly output: string; readonly ms:
 
 function run(command: string, args: readonly string[]): Promise<Ran> {
   const started = performance.now();
+  const mark = randomUUID();
   return new Promise((resolve) => {
     let output = "";
     const child = spawn(command, args, {
       cwd: root,
-      env: { ...process.env, FORCE_COLOR: "0", NODE_OPTIONS: "" },
+      env: { ...process.env, FORCE_COLOR: "0", NODE_OPTIONS: "", [MARK]: mark },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
@@ -43,9 +46,10 @@ function run(command: string, args: readonly string[]): Promise<Ran> {
     };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
-    // The whole group: a test that hangs may have started processes of its own.
+    // The whole group, and what has left it: a test that hangs may have started processes of its own.
     const end = (): void => {
       if (child.pid !== undefined) killGroup(child.pid);
+      killMarked(mark);
     };
     const limit = setTimeout(() => {
       output += `\nended: over ${FILE_MS_MAX / 1000} s\n`;

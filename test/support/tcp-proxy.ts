@@ -11,6 +11,8 @@ export type TcpProxy = {
   readonly refuse: (on: boolean) => void;
   /** Each chunk is held for so long, in milliseconds. */
   readonly delay: (ms: number) => void;
+  /** The chance of a chunk that a byte of it is changed on the way. */
+  readonly corrupt: (chance: number) => void;
   readonly connections: () => number;
   /** Called with the number of bytes that have gone up on a connection; may `cut`. */
   readonly onUp: (listener: ((bytes: number) => void) | undefined) => void;
@@ -22,6 +24,7 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
   let silent = false;
   let refusing = false;
   let delayMs = 0;
+  let corruption = 0;
   let count = 0;
   let onUp: ((bytes: number) => void) | undefined;
   const pipe = (from: Socket, to: Socket, seen: (bytes: number) => void): void => {
@@ -30,6 +33,10 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
       if (silent) return;
       total += chunk.length;
       seen(total);
+      if (corruption > 0 && Math.random() < corruption) {
+        const at = Math.floor(Math.random() * chunk.length);
+        chunk[at] = (chunk[at] ?? 0) ^ 1;
+      }
       if (delayMs === 0) to.write(chunk);
       else setTimeout(() => to.destroyed || to.write(chunk), delayMs);
     });
@@ -72,6 +79,9 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
     },
     delay: (ms) => {
       delayMs = ms;
+    },
+    corrupt: (chance) => {
+      corruption = chance;
     },
     connections: () => count,
     onUp: (listener) => {

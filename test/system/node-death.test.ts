@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { isJson, type Json } from "../../scripts/demo/api.ts";
 import { World } from "../support/world.ts";
 
-const TRIES_MAX = 6;
+const TRIES_MAX = 20;
 
 async function standing(world: World, id: string): Promise<Json> {
   const { body } = await world.backend.ask(`/commands/${id}`);
