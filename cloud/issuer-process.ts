@@ -4,7 +4,8 @@
  */
 import { createServer } from "node:http";
 import { listenPrivately } from "@kerbside/commands";
-import { type SmtpOptions, smtpMail } from "@kerbside/identity";
+import { type SendMail, type SmtpOptions, smtpMail } from "@kerbside/identity";
+import { ProtocolError } from "@kerbside/protocol";
 import { openIssuerTenants } from "@kerbside/tenants";
 import { type IssuerParts, openEmbeddedIssuer } from "./issuer-keys.ts";
 import { serviceLog } from "./log.ts";
@@ -24,6 +25,10 @@ export type IssuerProcessOptions = Pick<IssuerParts, "dir" | "issuerKey" | "issu
   readonly resetMs?: number;
 };
 
+/** Links are then made at the command line, and carried to the person by hand. */
+const noMail: SendMail = () =>
+  Promise.reject(new ProtocolError("unavailable", "mail: there is no server for it"));
+
 /** Rejects with ProtocolError where its key was never made, or the data directory is not one of a cloud. */
 export async function startIssuer(options: IssuerProcessOptions): Promise<RunningIssuer> {
   const { dir, issuerKey, issuer: name, smtp, resetMs } = options;
@@ -31,8 +36,9 @@ export async function startIssuer(options: IssuerProcessOptions): Promise<Runnin
   const log = serviceLog("issuer");
   const tenants = await openIssuerTenants({ dir, issuerKey });
   const parts = { tenants, issuerKey, clock };
-  const resets = smtp && resetsOf(parts, name, smtpMail(smtp), resetMs);
-  const people = peopleOptions(parts, name, resets);
+  const send = smtp === undefined ? noMail : smtpMail(smtp);
+  const resets = resetsOf(parts, name, send, resetMs);
+  const people = peopleOptions(parts, name, resets, smtp !== undefined);
   const issuer = await openEmbeddedIssuer(
     { dir, issuerKey, issuer: name, people, clock, log },
     "read",

@@ -46,12 +46,14 @@ export function resetsOf(
 export function peopleOptions(
   parts: AccountParts,
   issuer: string,
-  resets: Resets | undefined,
+  resets: Resets,
+  mails: boolean,
 ): PeopleOptions {
   const { tenants } = parts;
   return {
     accounts: accountsOf(parts),
     resets,
+    mails,
     account: async (id, person) => (await tenants.tenant(id))?.store.people.account(person),
     hasTenant: async (id) => (await tenants.tenant(id)) !== undefined,
     redirects: [`${issuer}/console/`],

@@ -1,7 +1,8 @@
 // Makes a clone ready to run: installs what the lock file names, under Node 24, when node_modules is
-// missing or older than the lock file. Plain JavaScript on purpose: the Node that starts it may be 20.
+// missing or older than the lock file, and builds the console's page when it is older than its sources.
+// Plain JavaScript on purpose: the Node that starts it may be 20.
 import { spawn } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -11,8 +12,11 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const marker = join(root, "node_modules", ".package-lock.json");
 const lock = join(root, "package-lock.json");
 
-/** Runs npm quietly, showing that it is alive; its output is printed only if it fails. */
-function npm(what, args, path) {
+const consoleDir = join(root, "cloud", "console");
+const builtPage = join(consoleDir, "site", "index.html");
+
+/** Runs a program quietly, showing that it is alive; its output is printed only if it fails. */
+function run(what, program, args, path) {
   const started = Date.now();
   const say = () => {
     const seconds = Math.round((Date.now() - started) / 1000);
@@ -23,7 +27,7 @@ function npm(what, args, path) {
   say();
   return new Promise((resolve, reject) => {
     let output = "";
-    const child = spawn("npm", args, {
+    const child = spawn(program, args, {
       cwd: root,
       env: { ...process.env, PATH: path, npm_config_loglevel: "error" },
       stdio: ["ignore", "pipe", "pipe"],
@@ -39,13 +43,30 @@ function npm(what, args, path) {
       const seconds = ((Date.now() - started) / 1000).toFixed(0);
       process.stderr.write(process.stderr.isTTY ? `\r${what}: ${seconds} s\n` : "");
       if (code === 0) resolve();
-      else reject(new Error(`npm ${args.join(" ")} failed with status ${code}:\n${output}`));
+      else reject(new Error(`${program} ${args.join(" ")} failed with status ${code}:\n${output}`));
     });
   });
 }
 
+const isNewer = (file, than) => existsSync(file) && statSync(file).mtimeMs >= than;
+
 async function setup() {
-  if (existsSync(marker) && statSync(marker).mtimeMs >= statSync(lock).mtimeMs) return;
+  if (!isNewer(marker, statSync(lock).mtimeMs)) await install();
+  const sources = readdirSync(join(consoleDir, "web"), { recursive: true });
+  const changed = sources.map((name) => statSync(join(consoleDir, "web", name)).mtimeMs);
+  if (isNewer(builtPage, Math.max(...changed))) return;
+  const node = join(root, "node_modules", "node", "bin", "node");
+  const vite = join(root, "node_modules", "vite", "bin", "vite.js");
+  const config = join(consoleDir, "vite.config.ts");
+  await run(
+    "Building the console",
+    node,
+    [vite, "build", "--config", config],
+    process.env.PATH ?? "",
+  );
+}
+
+async function install() {
   let path = process.env.PATH ?? "";
   if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR_MIN) {
     // npm leaves out, silently, an optional dependency that the running Node is too old for.
@@ -53,11 +74,11 @@ async function setup() {
     const bin = join(prefix, "node_modules", "node", "bin");
     if (!existsSync(join(bin, "node"))) {
       const args = ["install", "--no-save", "--prefix", prefix, `node@${NODE_VERSION}`];
-      await npm("Fetching Node 24", args, path);
+      await run("Fetching Node 24", "npm", args, path);
     }
     path = bin + delimiter + path;
   }
-  await npm("Installing dependencies", ["ci"], path);
+  await run("Installing dependencies", "npm", ["ci"], path);
 }
 
 try {

@@ -125,6 +125,7 @@ async function main(patterns: readonly string[]): Promise<number> {
   if (patterns.length === 0) {
     finish(await check("lint", "biome", ["check", "--error-on-warnings", "."]));
     finish(await check("types", "tsc", ["-b"]));
+    finish(await check("types of the page", "tsc", ["-p", "cloud/console/web"]));
   }
   const queue = [...testFiles(patterns)];
   const worker = async (): Promise<void> => {

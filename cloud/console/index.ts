@@ -1,10 +1,13 @@
 /**
- * The operators' web page: static files, each with the headers it must be sent with. The page is a client of the API
- * like any other: it signs in with client credentials, keeps them in its memory only, loads nothing from elsewhere,
- * and learns of changes by the feed of ids (P-33), after which it fetches what it may see.
+ * The operators' web page: static files, each with the headers it must be sent with. The page
+ * (`web/`, built by Vite into `site/`) is a client of the API like any other: people sign in at the issuer, the token
+ * stays in the page's memory, nothing is loaded from elsewhere, and changes are learned by the feed of ids (P-33), after
+ * which it fetches what its role may see.
  */
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
 
 export type ConsoleFile = {
   /** The path it is served under; `/console/` for the page itself. */
@@ -13,11 +16,16 @@ export type ConsoleFile = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
-const FOLDER = new URL("./static/", import.meta.url);
+/** Beside this file in the source; one folder up when built. */
+const FOLDER = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "./site/" : "../site/", import.meta.url),
+);
 const TYPES: Readonly<Record<string, string>> = {
   html: "text/html; charset=utf-8",
   css: "text/css; charset=utf-8",
   js: "text/javascript; charset=utf-8",
+  mjs: "text/javascript; charset=utf-8",
+  json: "application/json",
   svg: "image/svg+xml",
 };
 /** The page runs its own files and nothing else, and no frame of others holds it. */
@@ -28,27 +36,38 @@ const HEADERS: Readonly<Record<string, string>> = {
     "style-src 'self'",
     "img-src 'self'",
     "connect-src 'self'",
+    "worker-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
+    "trusted-types default",
   ].join("; "),
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
   "permissions-policy": "geolocation=(), camera=(), microphone=()",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
-  "cache-control": "no-cache",
 };
+/** The names of what Vite puts there change with their content. */
+const FOREVER = "public, max-age=31536000, immutable";
 
-/** All files of the page, read once: no request ever names a file of the disk. */
+/** All files of the page, read once: no request ever names a file of the disk. Throws where the page was not built. */
 export function consoleFiles(): readonly ConsoleFile[] {
-  return readdirSync(FOLDER).flatMap((name) => {
+  if (!existsSync(join(FOLDER, "index.html"))) {
+    throw new Error("the console is not built: npm run build --workspace cloud/console");
+  }
+  const names = readdirSync(FOLDER, { recursive: true, encoding: "utf8" });
+  return names.flatMap((name) => {
     const type = TYPES[name.slice(name.lastIndexOf(".") + 1)];
     if (type === undefined) return [];
-    const body = readFileSync(new URL(name, FOLDER));
+    const body = readFileSync(join(FOLDER, name));
     const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
-    const url = name === "index.html" ? "/console/" : `/console/${name}`;
-    return [{ url, body, headers: { ...HEADERS, "content-type": type, etag } }];
+    const isPage = name === "index.html";
+    const headers = {
+      ...HEADERS,
+      ...{ "content-type": type, "cache-control": isPage ? "no-cache" : FOREVER, etag },
+    };
+    return [{ url: isPage ? "/console/" : `/console/${name.replaceAll(sep, "/")}`, body, headers }];
   });
 }

@@ -41,8 +41,10 @@ import {
 
 export type PeopleOptions = {
   readonly accounts: Accounts;
-  /** Undefined where no mail can be sent. */
-  readonly resets?: Resets | undefined;
+  /** Links that were made follow from here, whoever carried them to the person. */
+  readonly resets: Resets;
+  /** Whether a link goes out by mail, so that somebody can ask for one by themselves. */
+  readonly mails: boolean;
   readonly account: (tenant: TenantId, person: string) => Promise<AccountRecord | undefined>;
   /** Of any text. */
   readonly hasTenant: (tenant: string) => Promise<boolean>;
@@ -202,8 +204,8 @@ async function serve(context: Context, parts: Parts): Promise<void> {
   if (!isPost && context.method !== "GET") return show(context, 405, refusedPage("Not here."));
   const form: Form = isPost ? await readForm(context.req) : {};
   if (context.path.startsWith(SIGN_IN)) return signIn(context, form, parts);
-  const { resets } = parts.people;
-  if (resets === undefined)
+  const { resets, mails } = parts.people;
+  if (context.path === RESET && !mails)
     return show(context, 404, refusedPage("Ask whoever runs this service for a new password."));
   if (context.path === RESET) return askReset(context, form, resets, parts.log);
   if (context.path === FINISH) return finishReset(context, form, resets);

@@ -1,5 +1,6 @@
 /** Where things are, once the demo is up: made to be clicked and pasted. */
 import { relative } from "node:path";
+import { OPERATOR } from "./operator.ts";
 import { TENANT, VEHICLE } from "./parts.ts";
 import type { Running } from "./running.ts";
 
@@ -37,7 +38,7 @@ export function whereThingsAre(running: Running): readonly string[] {
   return [
     "",
     `  Console   ${api}/console/`,
-    `            sign in as ${TENANT}-operator, with the secret in ${here(paths.operatorSecret)}`,
+    `            sign in at ${TENANT} as ${OPERATOR}, with the password in ${here(paths.operatorPassword)}`,
     `  Cockpit   https://localhost:${sim.port}/#key=${sim.key}`,
     `  API       ${api}/v1    its documentation: ${api}/docs`,
     `  Broker    mqtts://localhost:${cloud.ports.broker}, for cars' certificates only`,

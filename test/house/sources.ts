@@ -15,16 +15,25 @@ export type SourceFile = {
   readonly mentions: readonly string[];
 };
 
-const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*"([^"\n]+)"|new URL\(\s*"(\.[^"\n]+\.(?:ts|mjs|js))"/g;
-const MENTION = /["'`/]([\w.-]+\.(?:ts|mjs|js))["'`]/g;
-const SKIPPED = new Set(["node_modules", "dist", ".git", ".node24", ".kerbside", "coverage"]);
+const IMPORT =
+  /(?:\bfrom|\bimport)\s*\(?\s*"([^"\n]+)"|new URL\(\s*"(\.[^"\n]+\.(?:tsx?|mjs|js))"/g;
+const MENTION = /["'`/]([\w.-]+\.(?:tsx?|mjs|js))["'`]/g;
+const SKIPPED = new Set([
+  "node_modules",
+  "dist",
+  ".git",
+  ".node24",
+  ".kerbside",
+  "coverage",
+  "site",
+]);
 
 function* walk(folder: string): Generator<string> {
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
     if (SKIPPED.has(entry.name)) continue;
     const path = join(folder, entry.name);
     if (entry.isDirectory()) yield* walk(path);
-    else if (/\.(ts|mjs|js|html)$/.test(entry.name)) yield path;
+    else if (/\.(tsx?|mjs|js|html)$/.test(entry.name)) yield path;
   }
 }
 

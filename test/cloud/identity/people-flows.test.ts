@@ -9,6 +9,7 @@ import {
   livingAccounts,
   openIssuer,
   PERSON_SCOPES,
+  Resets,
   tokenVerifier,
 } from "@kerbside/identity";
 import {
@@ -48,7 +49,8 @@ test.before.each(async (world) => {
   const files = await testRegistry(() => clock.wallMs());
   for (const id of ["demo", "rival"]) await files.create(id);
   const people = async (id: TenantId) => (await files.registry.tenant(id))?.store.people;
-  const accounts = new Accounts({ people, seal: accountSeal(randomBytes(32)), clock });
+  const ports = { people, seal: accountSeal(randomBytes(32)), clock };
+  const accounts = new Accounts(ports);
   const account = async (id: TenantId, person: string) => (await people(id))?.account(person);
   const record = newPerson();
   await (await people(tenantId("demo")))?.putPerson(record, AUDIT);
@@ -64,6 +66,13 @@ test.before.each(async (world) => {
     clients: { client: async () => undefined, verifyClient: async () => undefined },
     people: {
       accounts,
+      resets: new Resets({
+        ...ports,
+        accounts,
+        send: async () => undefined,
+        link: (token) => token,
+      }),
+      mails: false,
       account,
       hasTenant: async (id) => (await files.registry.tenant(id)) !== undefined,
       redirects: [CONSOLE],

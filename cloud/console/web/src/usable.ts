@@ -1,0 +1,18 @@
+/** Which bookings a command to a car could be for. Pure. */
+import type { Booking } from "./types.ts";
+
+/** A rental that ended can be locked for this long; the server decides. */
+const LOCK_AFTER_END_MS = 15 * 60_000;
+
+/** Those that a command could be for now, the likeliest first. */
+export function usable(bookings: readonly Booking[], nowMs: number): readonly Booking[] {
+  const rank = ["open", "reserved", "ended"];
+  return bookings
+    .filter(({ state, from, to }) => {
+      const untilMs = Date.parse(to);
+      if (state === "open") return true;
+      if (state === "reserved") return Date.parse(from) <= nowMs && nowMs < untilMs;
+      return state === "ended" && nowMs < untilMs + LOCK_AFTER_END_MS;
+    })
+    .sort((a, b) => rank.indexOf(a.state) - rank.indexOf(b.state));
+}
