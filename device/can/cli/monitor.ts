@@ -1,6 +1,6 @@
 /** `can monitor`: what is on a bus now, as a table that stays in its place, or as JSON lines. */
 import { parseArgs } from "node:util";
-import type { BusListener } from "../bus/index.ts";
+import type { BusFrame, BusListener } from "../bus/index.ts";
 import type { CanFrame } from "../frame.ts";
 import { LogReader } from "../logs/index.ts";
 import { type LogSource, openDbcs, openLog, sortPositionals } from "./inputs.ts";
@@ -59,7 +59,7 @@ export async function runMonitor(args: readonly string[], io: CanIo): Promise<vo
   if (values.bus !== undefined && log !== undefined) throw new UsageError("--bus or LOG, not both");
   const intervalMs = intervalOf(values.interval, values.json);
   const model = new MonitorModel(await openDbcs(dbcs, values.strict, io));
-  const clock = new FrameClock();
+  const clock = new FrameClock(values.bus !== undefined);
   const screen = screenOf(model, clock, values.json, io.stdout);
   const timer = setInterval(screen.draw, intervalMs);
   try {
@@ -79,9 +79,21 @@ function intervalOf(text: string | undefined, json: boolean): number {
   throw new UsageError(`--interval ${text}: expected ${INTERVAL_MS_MIN} to ${INTERVAL_MS_MAX}`);
 }
 
-/** Time by the frames where they carry one, so that a recorded log shows the rates and ages it had. */
+/** Of a log, time by the frames where they carry one, so that it shows the rates and ages it had; of a live bus, now. */
 class FrameClock {
+  private readonly live: boolean;
   private latestMs: number | null = null;
+
+  constructor(live: boolean) {
+    this.live = live;
+  }
+
+  /** When each of these came, that were handed over together. */
+  arrivals(frames: readonly BusFrame[]): number[] {
+    const lastMs = frames.at(-1)?.bootMs ?? 0;
+    const nowMs = performance.now();
+    return frames.map(({ bootMs }) => nowMs - (lastMs - bootMs));
+  }
 
   of(frame: CanFrame): number {
     if (frame.timeUs === null) return performance.now();
@@ -90,7 +102,7 @@ class FrameClock {
   }
 
   now(): number {
-    return this.latestMs ?? performance.now();
+    return this.live ? performance.now() : (this.latestMs ?? performance.now());
   }
 }
 
@@ -124,7 +136,8 @@ async function followBus(
   const bus = (io.openBus ?? openBusByName)(name);
   const listener: BusListener = {
     frames: (frames) => {
-      for (const frame of frames) model.take(frame, clock.of(frame));
+      const arrivals = clock.arrivals(frames);
+      for (const [i, frame] of frames.entries()) model.take(frame, arrivals[i] ?? 0);
     },
     event: (event) => {
       model.busState = event.kind === "state" ? `${event.state}: ${event.reason}` : model.busState;
