@@ -70,7 +70,7 @@ export type Proven =
       readonly offer: Offer;
       readonly proof: EventData<"access.used">["proof"];
       /** Of a card: what its number was hashed with. */
-      readonly cardIdKey?: Uint8Array;
+      readonly cardIdKey: Uint8Array | undefined;
     }
   | { readonly proven: false; readonly reasons: readonly Reason[] };
 
@@ -181,8 +181,7 @@ export class AccessDesk {
     if (!result.proven) return { result };
     const action = tapAction(offered, rental(), locked());
     const offer: Offer = { action, grants: offered, shown: result.shown };
-    const key = cardIdKey === undefined ? {} : { cardIdKey };
-    return { result: { proven: true, offer, proof: result.shown, ...key } };
+    return { result: { proven: true, offer, proof: result.shown, cardIdKey } };
   }
 
   async #phone(
@@ -214,10 +213,8 @@ export class AccessDesk {
       return { result: { proven: false, reasons: [brought] }, credential };
     if (typeof brought === "object") offered.push({ grant: brought, from: "carried" });
     const proof = typeof brought === "object" && offered.length === 1 ? "carried" : "phone";
-    return {
-      result: { proven: true, offer: { action, grants: offered, shown: "phone" }, proof },
-      credential,
-    };
+    const offer: Offer = { action, grants: offered, shown: "phone" };
+    return { result: { proven: true, offer, proof, cardIdKey: undefined }, credential };
   }
 
   /** A carried grant counts where the car's list cannot have known of it; else the list decides. */

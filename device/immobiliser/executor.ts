@@ -90,7 +90,8 @@ export class Executor {
       if (known !== undefined) return known;
       const { verdict, durable } = await this.#run(command, requestHash);
       if (verdict.status === "armed") {
-        const untilMs = this.#options.clock.bootMs() + (command.waitMs ?? 0);
+        const { waitMs = 0 } = command;
+        const untilMs = this.#options.clock.bootMs() + waitMs;
         this.#armed.hold({ command, requestHash, untilMs });
       }
       return { id: command.id, requestHash, verdict, replayed: false, durable };
@@ -226,13 +227,12 @@ export class Executor {
   async #run(command: Command, requestHash: Uint8Array): Promise<Ended> {
     let { state, effects } = beginOrder(command);
     for (;;) {
-      let input: OrderInput | undefined;
+      let input: OrderInput = { type: "nothing" };
       for (const effect of effects) {
         if (effect.type === "answer") return effect;
         if (effect.type === "disarm") await this.disarm("released");
         else input = await this.#perform(effect, command, requestHash);
       }
-      if (input === undefined) throw new Error(`order: no effect in state ${state.value}`);
       ({ state, effects } = stepOrder(state, input));
     }
   }

@@ -55,6 +55,8 @@ type Then = Pick<Allowed, "afterwards" | "flagged">;
 type Allowed = Extract<InterlockVerdict, { kind: "allowed" }>;
 
 export type OrderInput =
+  /** Of a step that gave nothing to do, which none does: refused in every state. */
+  | { readonly type: "nothing" }
   | {
       readonly type: "intent_recorded";
       readonly durable: boolean;

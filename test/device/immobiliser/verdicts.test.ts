@@ -77,6 +77,11 @@ test("the end of a rental by nobody's booking is refused as that", () => {
   });
 });
 
+test("an order does not go on by itself: nothing is an input that no state takes", () => {
+  const { state } = beginOrder(commandOf("lock"));
+  assert.throws(() => stepOrder(state, { type: "nothing" }), /nothing in state recording_intent/);
+});
+
 test("what was flagged is told beside what was done", () => {
   const command = commandOf("end_rental", { booking: "b-1" });
   const judged = stepOrder(beginOrder(command).state, {
