@@ -44,8 +44,10 @@ export const TENANT_COMMANDS: readonly Command[] = [
       if (!input.flag("yes"))
         throw new UsageError(`tenant remove: expected --yes, because ${id} cannot be brought back`);
       return withRegistry(input, async (registry) => {
-        await registry.remove(id, byOperator(input, "tenant.remove", `tenant:${id}`));
-        input.print({ tenant: id, removed: true }, `tenant ${id} is removed`);
+        const audit = byOperator(input, "tenant.remove", `tenant:${id}`);
+        const certificate = await registry.remove(id, audit);
+        const words = `tenant ${id} is removed; the certificate of it:\n${JSON.stringify(certificate)}`;
+        input.print({ tenant: id, removed: true, certificate }, words);
         return 0;
       });
     },

@@ -169,3 +169,22 @@ export function certify(
   );
   return certificate;
 }
+
+/** P-83: that a tenant left, with all that was its own. The certificate stays in the platform's store. */
+export function certifyRemoval(
+  sql: Sql,
+  key: SigningKey,
+  tenant: string,
+  nowMs: number,
+): ErasureCertificate {
+  const certificate = signStatement(key, {
+    tenant,
+    erasedAt: new Date(nowMs).toISOString(),
+    how: "the store, the keys of all its subjects, the vaults, the clients and the enrolment tokens were removed; backups of the stores open no more once those of the keys have ended",
+  });
+  sql.run(
+    "INSERT INTO erasures (tenant, erased_at_ms, certificate) VALUES (?, ?, ?)",
+    ...[tenant, nowMs, JSON.stringify(certificate)],
+  );
+  return certificate;
+}

@@ -37,6 +37,16 @@ ${AUDIT_SQL}`,
     name: "clients sealed by the issuer",
     sql: "ALTER TABLE clients ADD COLUMN seal /* MAC by the token issuer's key over all that it may do */ BLOB;",
   },
+  {
+    name: "certificates of tenants that left",
+    sql: `
+CREATE TABLE erasures /* that tenants left, signed */ (
+  id /* order */ INTEGER PRIMARY KEY,
+  tenant /* who left */ TEXT NOT NULL,
+  erased_at_ms /* Unix time */ INTEGER NOT NULL,
+  certificate /* the statement and its signature, as JSON */ TEXT NOT NULL
+) STRICT;`,
+  },
 ];
 
 export const PLATFORM_CLASSES: ColumnClasses = {
@@ -60,6 +70,12 @@ export const PLATFORM_CLASSES: ColumnClasses = {
     issued_at_ms: ["Internal"],
     expires_at_ms: ["Internal"],
     consumed_at_ms: ["Internal"],
+  },
+  erasures: {
+    id: ["Internal"],
+    tenant: ["Internal"],
+    erased_at_ms: ["Internal"],
+    certificate: ["Internal"],
   },
   audit: AUDIT_CLASSES,
 };

@@ -18,9 +18,10 @@ import {
   tenantId,
   type Vault,
 } from "@kerbside/protocol";
-import { anchorOf } from "./anchors.ts";
-import { type AuditReport, appendAudit, headBytes, verifyAudit } from "./audit-chain.ts";
-import { type Database, openDatabase, type Sql } from "./database.ts";
+import { anchorOf, PLATFORM, type PlatformAudited, platformAudit } from "./anchors.ts";
+import { type AuditReport, verifyAudit } from "./audit-chain.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { certifyRemoval, type ErasureCertificate } from "./erasure.ts";
 import { makeDirectory, syncDirectory } from "./files.ts";
 import { type Platform, platformTables } from "./platform.ts";
 import {
@@ -35,7 +36,6 @@ import { addTransit, transitKeys } from "./transit.ts";
 import { type FileVault, openVault } from "./vault.ts";
 
 export const TENANTS_MAX = 1000;
-const PLATFORM = "platform";
 const NODE_VAULT = "vault.sealed";
 const SIGNER_VAULT = "signer-vault.sealed";
 const ISSUER_VAULT = "issuer-vault.sealed";
@@ -86,8 +86,8 @@ export type Registry = Tenants & {
     keys: { readonly signerKey: Uint8Array; readonly issuerKey: Uint8Array },
     audit: AuditEntry,
   ) => Promise<number>;
-  /** Takes the tenant away with everything in its directory. Throws `not_found`. */
-  readonly remove: (id: TenantId, audit: AuditEntry) => Promise<void>;
+  /** Takes the tenant away with everything in its directory, and certifies it (P-83). Throws `not_found`. */
+  readonly remove: (id: TenantId, audit: AuditEntry) => Promise<ErasureCertificate>;
 };
 
 export type RegistryOptions = {
@@ -153,7 +153,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       await tenant?.store.rewrapKeys(version, audit);
       return version;
     },
-    remove: async (id, audit) => removeTenant(context, audited, id, audit),
+    remove: async (id, audit) => removeTenant(context, audited, auditKey, { id, audit }),
   };
 }
 
@@ -193,7 +193,6 @@ type Context = Files & {
   readonly key: Uint8Array;
   readonly vaultFile: string;
 };
-type Audited = <T>(entry: AuditEntry, change: (sql: Sql) => T) => T;
 
 function openFiles(dir: string, create: boolean, nowMs: () => number): Files {
   const open = (name: string, migrations: typeof PLATFORM_MIGRATIONS): Database =>
@@ -210,18 +209,6 @@ function openFiles(dir: string, create: boolean, nowMs: () => number): Files {
     platform.close();
     throw error;
   }
-}
-
-function platformAudit({ platform, anchors, nowMs }: Context, key: SigningKey): Audited {
-  const anchor = anchorOf(anchors, PLATFORM);
-  return (entry, change) => {
-    const { value, head } = platform.write((sql) => ({
-      value: change(sql),
-      head: appendAudit(sql, PLATFORM, nowMs(), entry),
-    }));
-    anchor.keep(head, key.sign(headBytes(PLATFORM, head)));
-    return value;
-  };
 }
 
 /** A tenant of the same name that is made anew has another directory, and so another owner of vault and trail. */
@@ -319,7 +306,7 @@ type Creation = {
 
 async function createTenant(
   context: Context,
-  audited: Audited,
+  audited: PlatformAudited,
   { id, signerKey, audit, provision }: Creation,
 ): Promise<void> {
   const conflict = new ProtocolError("conflict", `tenant ${id}: is there already`);
@@ -373,7 +360,7 @@ async function admitIssuer(context: Context, id: TenantId, issuerKey: Uint8Array
 
 async function rotateKeys<T>(
   context: Context,
-  audited: Audited,
+  audited: PlatformAudited,
   { id, signerKey, audit }: Omit<Creation, "provision">,
   change: (vaults: Pick<NewTenant, "vault" | "signerVault">) => Promise<T>,
 ): Promise<T> {
@@ -389,10 +376,19 @@ async function rotateKeys<T>(
   return done;
 }
 
-function removeTenant(context: Context, audited: Audited, id: TenantId, audit: AuditEntry): void {
+function removeTenant(
+  context: Context,
+  audited: PlatformAudited,
+  key: SigningKey,
+  { id, audit }: Pick<Creation, "id" | "audit">,
+): ErasureCertificate {
   const directory = directoryOf(context, id);
   if (directory === undefined) throw new ProtocolError("not_found", `tenant ${id}: is not there`);
-  audited(audit, (sql) => sql.run("DELETE FROM tenants WHERE tenant = ?", id));
+  const certificate = audited(audit, (sql) => {
+    sql.run("DELETE FROM tenants WHERE tenant = ?", id);
+    return certifyRemoval(sql, key, id, context.nowMs());
+  });
   const path = join(context.dir, "tenants", directory);
   if (existsSync(path)) rmSync(path, { recursive: true, force: true });
+  return certificate;
 }

@@ -148,6 +148,57 @@ test("P-51 a change of any byte of an entry is found", async ({ files, store }) 
     }
 });
 
+/** A chain of fifty, as one file that has nothing beside it. */
+async function chainOfFifty(files: TestRegistry, store: string): Promise<Buffer> {
+  const tenant = await files.registry.tenant("demo");
+  for (let i = 3; i < 50; i += 1)
+    await tenant?.store.audit({ ...AUDIT, subject: `booking:b-${i}`, reason: `because ${i}` });
+  await files.registry.close();
+  tamper(store, () => undefined);
+  return readFileSync(store);
+}
+
+test("P-51 each tail that is cut off a chain of fifty is found", async ({ files, store }) => {
+  const whole = await chainOfFifty(files, store);
+  for (let kept = 0; kept < 50; kept += 1) {
+    tamper(store, (db) => db.prepare("DELETE FROM audit WHERE seq > ?").run(kept));
+    const { problems } = await verify(files);
+    assert.equal(problems, [`entries ${kept + 1} to 50: were anchored and are missing`]);
+    writeFileSync(store, whole);
+  }
+});
+
+test("P-51 each byte that is flipped in a chain of fifty is found, even without its anchors", async ({
+  files,
+  store,
+}) => {
+  await chainOfFifty(files, store);
+  // Their signatures would take most of the time, and find the same.
+  tamper(join(files.dir, "anchors.sqlite"), (db) => db.exec("DELETE FROM anchors"));
+  const registry = await files.again();
+  const tenant = await registry.tenant("demo");
+  const db = new BetterSqlite3(store);
+  const problems = () => tenant?.store.verifyAudit().problems ?? [];
+  assert.equal(problems(), [], "untouched it is whole");
+  for (const column of ["actor", "action", "subject", "outcome", "reason", "origin", "hash"])
+    for (let seq = 1; seq <= 50; seq += 1) {
+      const read = db.prepare<[], string | Buffer | null>(
+        `SELECT ${column} FROM audit WHERE seq = ${seq}`,
+      );
+      const value = read.pluck().get();
+      if (value === null || value === undefined) continue;
+      const write = db.prepare(`UPDATE audit SET ${column} = ? WHERE seq = ${seq}`);
+      for (let at = 0; at < Buffer.from(value).length; at += 1) {
+        write.run(flipped(value, at));
+        assert.ok(problems().length > 0, `${column} of entry ${seq}, byte ${at}`);
+      }
+      write.run(value);
+    }
+  assert.equal(problems(), [], "and is so again");
+  db.close();
+  await registry.close();
+});
+
 function flipped(value: string | number | Buffer | undefined, at: number): unknown {
   if (typeof value === "number") return value + 1000;
   const bytes = Buffer.from(value ?? "");

@@ -2,7 +2,7 @@
 import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ProtocolError, verifyKey, verifySignature } from "@kerbside/protocol";
+import { ProtocolError, tenantId, verifyKey, verifySignature } from "@kerbside/protocol";
 import { type SqliteTenantStore, statementBytes } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -122,6 +122,19 @@ test("P-31 an erasure is certified once no backup of keys is left, and not befor
   assert.equal(await people.certifyErasure(record.person, AUDIT), certificate, "the same again");
   assert.equal(await people.due(Number.MAX_SAFE_INTEGER), []);
   assert.equal(store.verifyAudit().problems, []);
+});
+
+test("P-83 a tenant that leaves takes everything along, and a signed certificate stays", async ({
+  files,
+}) => {
+  const certificate = await files.registry.remove(tenantId("demo"), AUDIT);
+  assert.equal(readdirSync(join(files.dir, "tenants")), []);
+  const key = verifyKey(new Uint8Array(Buffer.from(certificate.publicKey, "hex")));
+  const signature = new Uint8Array(Buffer.from(certificate.signature, "hex"));
+  assert.ok(verifySignature(key, statementBytes(certificate), signature));
+  assert.match(certificate.statement, /"tenant":"demo"/);
+  await files.registry.close();
+  assert.ok(allBytes(files.dir).includes(certificate.signature), "in the platform's store");
 });
 
 test.run();

@@ -3,7 +3,7 @@ import { readdirSync, readlinkSync } from "node:fs";
 import { tenantId } from "@kerbside/protocol";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AUDIT, allEvents, CarLog } from "../../conformance/car-log.ts";
+import { AUDIT, CarLog } from "../../conformance/car-log.ts";
 import { type TestRegistry, testRegistry } from "../../support/tenant-engine.ts";
 
 const TENANTS = 80;
@@ -46,7 +46,8 @@ test("tenants are opened and closed as they are used, and none notices", async (
   for (const id of ids) {
     const store = (await files.registry.tenant(id))?.store;
     if (store === undefined) throw new Error(id);
-    const notes = (await allEvents(store)).map((event) => JSON.stringify(event));
+    const { items } = await store.events({ limit: 10 });
+    const notes = items.map((event) => JSON.stringify(event));
     assert.is(notes.length, 2);
     assert.ok(notes.every((note) => note.includes(`${id} `)));
     assert.equal(store.verifyAudit().problems, []);
