@@ -51,6 +51,7 @@ export {
 } from "./lock/controller.ts";
 export { type LockEndpoint, serveLock } from "./lock/endpoint.ts";
 export { type MemoryConnection, type MemoryLine, memoryLine, type Peer } from "./lock/line.ts";
+export { type SupervisorOptions, supervise } from "./module/supervisor.ts";
 export {
   type CardTap,
   type PhoneTap,
