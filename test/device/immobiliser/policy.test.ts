@@ -54,12 +54,15 @@ test("a newer one applies and outlives a start; the last good one stays whatever
   await store.apply(TRUSTED, push(2, second), second);
   assert.is(store.policy().unstartedMs, 2000);
   const other = bytesOf(policyOf(1));
+  await store.apply(TRUSTED, push(2, second), second);
+  assert.is(store.policy().unstartedMs, 2000, "the same again is no conflict");
   await rejects(store.apply(TRUSTED, push(2, other), other), "conflict");
   await store.apply(TRUSTED, push(2, other), other).then(
     () => assert.unreachable(),
     (error) => assert.match(error.message, "version 2 is not above 2"),
   );
   await rejects(store.apply(TRUSTED, push(1, other), other), "conflict");
+  await rejects(store.apply(TRUSTED, push(1, second), second), "conflict");
   await rejects(store.apply(TRUSTED, push(3, other), second), "unauthenticated");
   const stranger = verifyKey(signingKey(randomBytes(32)).publicKey);
   await rejects(store.apply(stranger, push(3, other), other), "unauthenticated");
