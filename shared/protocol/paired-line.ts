@@ -59,10 +59,6 @@ export class PairedLine<M extends { readonly type: string }> {
     this.#options = options;
   }
 
-  get state(): LineState {
-    return this.#state;
-  }
-
   get counts(): LinkCounts {
     return this.#options.session.counts;
   }

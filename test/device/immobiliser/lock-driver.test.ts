@@ -267,6 +267,9 @@ test("a controller that does not come back after a rest is waited for no longer 
   line.driver.rest();
   line.refuses = true;
   line.driver.wake();
+  const before = line.driver.awake();
+  line.driver.wake();
+  await before;
   let isAwake = false;
   void line.driver.awake().then(() => {
     isAwake = true;

@@ -4,6 +4,7 @@
  */
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
+import { createServer as createPlainServer } from "node:net";
 import { createServer } from "node:tls";
 import { ProtocolError } from "@kerbside/protocol";
 import { type CertificateLife, judgeCertificate, type TimeReading } from "@kerbside/time";
@@ -271,15 +272,30 @@ test("nobody there, somebody who hangs up, and a caller who has given up", async
   const port = typeof at === "object" && at !== null ? at.port : 0;
   const there = { host: "localhost", port, tls, judge: UNKNOWN };
   assert.match(await reason(openServer(there)), /server: /, "it has no certificate at all");
+  const rude = createPlainServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => rude.listen(0, "127.0.0.1", resolve));
+  const rudeAt = rude.address();
+  const rudePort = typeof rudeAt === "object" && rudeAt !== null ? rudeAt.port : 0;
+  assert.match(await reason(openServer({ ...there, port: rudePort })), /ECONNRESET|closed/);
+  await new Promise((resolve) => rude.close(resolve));
   const gone = AbortSignal.abort("given up");
   assert.match(await reason(openServer({ ...there, signal: gone })), "given up");
   await new Promise((resolve) => silent.close(resolve));
   assert.match(await reason(openServer(there)), "ECONNREFUSED");
 });
 
-test("a chain that shows nothing, and one that does not end", () => {
-  const asked = { host: "localhost", ca: root.cert.toString("pem"), judge: UNKNOWN };
-  assert.is(againstChain([], asked), "shows no certificate");
+test("a chain that shows nothing, and one that does not end", async () => {
+  const ca = root.cert.toString("pem");
+  assert.is(againstChain([], { host: "localhost", ca, judge: UNKNOWN }), "shows no certificate");
+  const chain: Made[] = [];
+  for (let depth = 0; depth < 5; depth += 1) {
+    const above = chain[0] ?? root;
+    chain.unshift(await certificate({ by: above, ca: true, to: NOW + 100 * YEAR_MS }));
+  }
+  const [lowest] = chain;
+  assert.ok(lowest !== undefined);
+  const deep = [await server({ by: lowest, ...later }), ...chain];
+  assert.match(await answer(deep, [root], UNKNOWN), "too many authorities");
 });
 
 test.run();
