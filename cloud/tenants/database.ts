@@ -77,7 +77,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const guarded = <T>(run: (handle: Handle) => T): T => {
     if (closed) throw new ProtocolError("storage_failed", `${basename(options.file)}: is closed`);
     // It was closed to make room, or after a failed fsync, when SQLite's view of the file is not to be trusted.
-    handle ??= openHandle({ ...options, create: false });
+    handle ??= openHandle({ ...options, create: false }, false);
     const { db } = handle;
     users += 1;
     try {
@@ -118,7 +118,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 }
 
-function openHandle(options: DatabaseOptions): Handle {
+/** `isFirst`: its pages are checked, where it is small. */
+function openHandle(options: DatabaseOptions, isFirst = true): Handle {
   const { file, create } = options;
   if (!create && !existsSync(file))
     throw new ProtocolError("not_found", `${file}: there is no such file`);
@@ -126,7 +127,7 @@ function openHandle(options: DatabaseOptions): Handle {
   try {
     db = new BetterSqlite3(file, { timeout: BUSY_MS_MAX });
     const sql = statements(db);
-    configure(db, options);
+    configure(db, options, isFirst);
     migrate(db, options);
     chmodSync(file, 0o600);
     // Made once: each call of `transaction` builds four functions.
@@ -138,7 +139,11 @@ function openHandle(options: DatabaseOptions): Handle {
   }
 }
 
-function configure(db: BetterSqlite3.Database, { file, secureDelete }: DatabaseOptions): void {
+function configure(
+  db: BetterSqlite3.Database,
+  { file, secureDelete }: DatabaseOptions,
+  isFirst: boolean,
+): void {
   const expect = (pragma: string, wanted: string | number): void => {
     const found = db.pragma(pragma, { simple: true });
     if (found !== wanted)
@@ -153,7 +158,7 @@ function configure(db: BetterSqlite3.Database, { file, secureDelete }: DatabaseO
   db.pragma("foreign_keys = ON");
   db.pragma("trusted_schema = OFF");
   if (secureDelete === true) expect("secure_delete = ON", 1);
-  if (statSync(file).size <= CHECKED_BYTES_MAX) expect("quick_check(1)", "ok");
+  if (isFirst && statSync(file).size <= CHECKED_BYTES_MAX) expect("quick_check(1)", "ok");
 }
 
 function migrate(db: BetterSqlite3.Database, { file, migrations, nowMs }: DatabaseOptions): void {

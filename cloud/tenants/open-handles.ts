@@ -4,7 +4,7 @@
  */
 
 /** Each takes up to 2 MB of cached pages and three descriptors. */
-export const OPEN_HANDLES_MAX = 128;
+export const OPEN_HANDLES_MAX = 64;
 
 export type OpenHandle = {
   /** Whether it may be closed now. */

@@ -6,9 +6,9 @@ import * as assert from "uvu/assert";
 import { AUDIT, CarLog } from "../../conformance/car-log.ts";
 import { type TestRegistry, testRegistry } from "../../support/tenant-engine.ts";
 
-const TENANTS = 80;
+const TENANTS = 48;
 /** As the package says: files open at a time, store and keys of each tenant, and the platform's two. */
-const HANDLES_MAX = 128;
+const HANDLES_MAX = 64;
 const test = suite<{ files: TestRegistry }>("many tenants");
 test.before.each(async (world) => {
   world.files = await testRegistry();
