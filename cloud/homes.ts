@@ -6,7 +6,7 @@ import {
 } from "@kerbside/identity";
 import { KEY_BYTES, ProtocolError, type TenantId, type Vault } from "@kerbside/protocol";
 import type { Registry, SqliteTenantStore } from "@kerbside/tenants";
-import { currentCertificates, VAULT_NAMES } from "./provisioning.ts";
+import { certifiedKeys, currentCertificates, VAULT_NAMES } from "./provisioning.ts";
 
 export type IngestKey = { readonly publicKey: Uint8Array; readonly privateKey: Uint8Array };
 export type Home = EnrolmentTenant & {
@@ -48,8 +48,12 @@ async function openHome(
   return {
     store,
     authority: await openTenantAuthority(platform, id, vault, Date.now),
-    authorityKey: await must(VAULT_NAMES.authority),
-    spareKey: await vault.get(VAULT_NAMES.spare),
+    // Read anew each time: a succession takes place while services run.
+    keyAuthority: async () => ({
+      version: (await certifiedKeys(vault)).authorityVersion,
+      key: await must(VAULT_NAMES.authority),
+      spare: await vault.get(VAULT_NAMES.spare),
+    }),
     keyCertificates: async () =>
       new Map([...(await currentCertificates(vault))].map(([of, { envelope }]) => [of, envelope])),
     vault,

@@ -1,4 +1,7 @@
-/** `key rotate`: a new key for a purpose, certified by the tenant's authority, which is at hand for this alone. */
+/**
+ * `key rotate`: a new key for a purpose, certified by the tenant's authority, which is at hand for this alone; and
+ * `key succeed`: another authority in the place of one that was lost or stolen, named by its spare.
+ */
 import {
   CERTIFIED_PURPOSES,
   concatBytes,
@@ -33,6 +36,17 @@ export const KEY_COMMANDS: readonly Command[] = [
       authority: { value: "FILE", required: true, doc: "the tenant's authority key" },
     },
     run: rotate,
+  },
+  {
+    name: "key succeed",
+    summary: "Puts another authority in the place of a lost or stolen one, by its spare.",
+    options: {
+      data: DATA_OPTION,
+      json: JSON_OPTION,
+      tenant: TENANT_OPTION,
+      spare: { value: "FILE", required: true, doc: "the tenant's spare key" },
+    },
+    run: succeed,
   },
 ];
 
@@ -71,6 +85,27 @@ function rotate(input: Input): Promise<number> {
     input.print(
       { tenant: id, purpose, version },
       `${purpose} key ${version} of ${id} is certified`,
+    );
+    return 0;
+  });
+}
+
+function succeed(input: Input): Promise<number> {
+  const id = asked(() => tenantId(input.text("tenant")));
+  const spare = signingKey(seedIn(input.text("spare")));
+  return withRegistry(input, async (registry, dir) => {
+    const { succeedAuthority } = await import("../succession.ts");
+    const signerKey = readSecret("signer-key", { dir, dev: false, env: input.env });
+    const audit = byOperator(input, "key.succeed", "key:authority");
+    const made = await registry.rotate(id, signerKey, audit, ({ vault, signerVault }) =>
+      succeedAuthority({ id, dir, vault, signerVault, spare }),
+    );
+    input.print(
+      { tenant: id, ...made },
+      [
+        `authority ${made.version} of ${id} takes the place of the one before; cars take it at once, or at their next session`,
+        `it is in ${made.authorityFile}, its spare in ${made.spareFile}: keep both offline, apart from each other`,
+      ].join("\n"),
     );
     return 0;
   });

@@ -35,10 +35,12 @@ export type EnrolmentTokens = {
 export type EnrolmentTenant = {
   readonly store: Pick<TenantStore, "putVehicle">;
   readonly authority: TenantAuthority;
-  /** Public half of the tenant's authority key, to be pinned by the car. */
-  readonly authorityKey: Uint8Array;
-  /** Of its spare. */
-  readonly spareKey?: Uint8Array | undefined;
+  /** The authority that certifies the keys cars trust, to be pinned, with its spare. */
+  readonly keyAuthority: () => Promise<{
+    readonly version: number;
+    readonly key: Uint8Array;
+    readonly spare?: Uint8Array | undefined;
+  }>;
   /** COSE_Sign1 key certificates by that authority, the newest of each purpose. */
   readonly keyCertificates: () => Promise<ReadonlyMap<CertifiedPurpose, Uint8Array>>;
 };
@@ -118,11 +120,14 @@ async function answer(
 ): Promise<EnrolmentResponse> {
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
   const certificates = [...(await home.keyCertificates())].map(([of, c]) => [of, text(c)]);
+  const { version, key, spare } = await home.keyAuthority();
   return {
     certificateChain: chain,
     serverCa: ports.serverCa,
-    authorityKey: text(home.authorityKey),
-    ...(home.spareKey === undefined ? {} : { spareKey: text(home.spareKey) }),
+    authorityKey: text(key),
+    // Cars of before know of no version and are not told of the first.
+    ...(version === 1 ? {} : { authorityVersion: version }),
+    ...(spare === undefined ? {} : { spareKey: text(spare) }),
     keyCertificates: Object.fromEntries(certificates),
     broker: ports.broker,
   };

@@ -107,10 +107,11 @@ function certifiedKeys(
 }
 
 function pinnedKeys({ tenant }: Address, stored: EnrolmentResponse): PinnedKeys {
-  const { authorityKey, spareKey, keyCertificates } = stored;
+  const { authorityKey, authorityVersion, spareKey, keyCertificates } = stored;
   return {
     tenant,
     authorityKey: fromBase64url(authorityKey),
+    ...(authorityVersion === undefined ? {} : { authorityVersion }),
     ...(spareKey === undefined ? {} : { spareKey: fromBase64url(spareKey) }),
     certificates: Object.values(keyCertificates).map(fromBase64url),
   };
@@ -148,6 +149,7 @@ export function readResponse(
   where: string,
 ): EnrolmentResponse {
   const { certificateChain, serverCa, authorityKey, spareKey, keyCertificates, broker } = value;
+  const { authorityVersion } = value;
   const keys = isRecord(keyCertificates) ? keyCertificates : {};
   const { command, ingest } = keys;
   const { host, port } = isRecord(broker) ? broker : {};
@@ -158,6 +160,7 @@ export function readResponse(
     typeof command === "string" &&
     typeof ingest === "string" &&
     (spareKey === undefined || typeof spareKey === "string") &&
+    (authorityVersion === undefined || isVersion(authorityVersion)) &&
     typeof host === "string" &&
     typeof port === "number";
   if (!sane) throw new ProtocolError("malformed", `${where}: expected an enrolment's answer`);
@@ -165,10 +168,15 @@ export function readResponse(
     certificateChain,
     serverCa,
     authorityKey,
+    ...(authorityVersion === undefined ? {} : { authorityVersion }),
     ...(spareKey === undefined ? {} : { spareKey }),
     keyCertificates: { command, ingest, ...others(keys) },
     broker: { host, port },
   };
+}
+
+function isVersion(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) > 0;
 }
 
 /** Certificates for purposes that a car can do without. */

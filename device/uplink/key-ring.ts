@@ -47,6 +47,8 @@ export type KeyRing = {
 export type PinnedKeys = {
   readonly tenant: TenantId;
   readonly authorityKey: Uint8Array;
+  /** 1 where it is not said. */
+  readonly authorityVersion?: number;
   readonly spareKey?: Uint8Array;
   readonly certificates: readonly Uint8Array[];
 };
@@ -105,9 +107,10 @@ function withCertificates(
   return applyKeyPush({ ...base, keys: {} }, encodeKeyPush({ certificates })).trusted;
 }
 
-function enrolled({ tenant, authorityKey, spareKey, certificates }: PinnedKeys): TrustedKeys {
+function enrolled(pinned: PinnedKeys): TrustedKeys {
+  const { tenant, authorityKey, authorityVersion = 1, spareKey, certificates } = pinned;
   const spare = spareKey === undefined ? {} : { spareKey };
-  return withCertificates({ tenant, authorityVersion: 1, authorityKey, ...spare }, certificates);
+  return withCertificates({ tenant, authorityVersion, authorityKey, ...spare }, certificates);
 }
 
 function load(file: string, { tenant, authorityKey }: PinnedKeys): TrustedKeys | undefined {

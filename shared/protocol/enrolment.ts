@@ -28,6 +28,8 @@ export type EnrolmentResponse = {
   readonly serverCa: string;
   /** The tenant's authority key, to be pinned. */
   readonly authorityKey: string;
+  /** Which one in the row of successions that is; 1 where it is not said. */
+  readonly authorityVersion?: number;
   /** The authority's spare, to be pinned as well; it can do nothing but name the next authority. */
   readonly spareKey?: string;
   /** COSE_Sign1 key certificates by that authority, one a purpose. */

@@ -50,13 +50,13 @@ test.before.each(async () => {
     tokens: registry.platform,
     tenant: async (id) => {
       const tenant = await registry.tenant(id);
-      const authorityKey = new Uint8Array(32).fill(7);
+      const keyAuthority = async () => ({ version: 1, key: new Uint8Array(32).fill(7) });
       const certificates = new Map([
         ["command", Uint8Array.of(1)],
         ["ingest", Uint8Array.of(2)],
       ] as const);
       const keyCertificates = async () => certificates;
-      return tenant && { store: tenant.store, authority, authorityKey, keyCertificates };
+      return tenant && { store: tenant.store, authority, keyAuthority, keyCertificates };
     },
     serverCa: pki.platform.rootCertificate,
     broker: { host: "localhost", port: 8883 },

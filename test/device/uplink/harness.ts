@@ -303,7 +303,7 @@ function admitCar(
       Promise.resolve({
         store: { putVehicle: () => Promise.resolve() },
         authority: tenant,
-        authorityKey: authorityKey.publicKey,
+        keyAuthority: () => Promise.resolve({ version: 1, key: authorityKey.publicKey }),
         keyCertificates: () =>
           Promise.resolve(
             new Map([

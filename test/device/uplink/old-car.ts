@@ -85,7 +85,7 @@ async function admitCar({ pki, store, ingestKeys }: Cloud, request: EnrolmentReq
   const home = {
     store,
     authority: await pki.tenant(ADDRESS.tenant),
-    authorityKey: AUTHORITY.publicKey,
+    keyAuthority: () => Promise.resolve({ version: 1, key: AUTHORITY.publicKey }),
     keyCertificates: async () =>
       new Map([
         ["command", command],
