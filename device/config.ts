@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type TenantId, tenantId, type VehicleId, vehicleId } from "@kerbside/protocol";
 import Type, { type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import { Check, Errors } from "typebox/value";
 import { NTP_FILE } from "./ntp-watch.ts";
 
 const path = (what: string): Type.TString =>
@@ -145,7 +145,6 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-const validator = Compile(configSchema);
 const DEFAULTS = { trackWindowMs: 1000, ntpFile: NTP_FILE };
 const LOCK_DEFAULTS = { driver: "link", baudRate: 115_200 };
 
@@ -167,8 +166,8 @@ export function readConfig(file: string): AgentConfig {
     }),
   );
   const filled: unknown = { ...DEFAULTS, ...raw, lock, ...lines };
-  if (!validator.Check(filled)) {
-    const [first] = validator.Errors(filled);
+  if (!Check(configSchema, filled)) {
+    const [first] = Errors(configSchema, filled);
     const where = first?.instancePath === "" ? "" : ` at ${first?.instancePath}`;
     const extra =
       first?.keyword === "additionalProperties" ? `: ${JSON.stringify(first.params)}` : "";

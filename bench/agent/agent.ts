@@ -33,7 +33,7 @@ const SAMPLE_EVERY_MS = 2000;
 const MEMORY_MB_MAX = 95;
 const START_RATIO_MAX = 7;
 /** As the agent's unit starts it: little young space, one thread more than none for what libuv does. */
-const AGENT_FLAGS = ["--max-semi-space-size=1", "--v8-pool-size=1"] as const;
+const AGENT_FLAGS = ["--max-semi-space-size=4", "--v8-pool-size=1"] as const;
 const RECEIVER_FLAGS = ["--single-threaded", "--max-semi-space-size=1"] as const;
 
 type Agent = {

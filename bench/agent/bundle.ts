@@ -2,7 +2,7 @@
  * The agent as it goes to a car: one file of JavaScript and one for the CAN receiver, with what stands beside them. Of
  * 1,300 files that Node would open otherwise, some 10 are left.
  */
-import { cpSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "rolldown";
@@ -37,6 +37,8 @@ export async function bundleAgent(dir: string): Promise<string> {
   });
   cpSync(join(root, "device/can/profiles"), join(dir, "app", "profiles"), { recursive: true });
   cpSync(join(root, "device/can/schemes/shipped"), join(out, "shipped"), { recursive: true });
+  // Without it Node would read each file twice to see what it is.
+  writeFileSync(join(dir, "app", "package.json"), '{ "type": "module" }\n');
   symlinkSync(join(root, "node_modules"), join(dir, "node_modules"));
   return join(out, "main.js");
 }

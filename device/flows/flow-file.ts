@@ -4,7 +4,7 @@
  */
 import { isSignalName, ProtocolError, type SignalName } from "@kerbside/protocol";
 import Type, { type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import { Check, Errors } from "typebox/value";
 import { EVENT_OUT, NODE_TYPES, SIGNAL_IN } from "./node-types.ts";
 
 /** What one message to a car may carry, and some room for its envelope. */
@@ -85,8 +85,7 @@ export type FlowEvent = FlowFile["events"][number];
 export type FlowField = Static<typeof fieldSchema>;
 export type FlowNode = FlowFile["nodes"][number];
 
-const validator = Compile(flowSchema);
-const isDocument = (value: unknown): value is Static<typeof flowSchema> => validator.Check(value);
+const isDocument = (value: unknown): value is Static<typeof flowSchema> => Check(flowSchema, value);
 
 /** Everything that is wrong with a flow file, each with its JSON pointer (RFC 6901). Never throws. */
 export function flowProblems(bytes: Uint8Array): readonly string[] {
@@ -111,8 +110,7 @@ function readFlow(bytes: Uint8Array): Read {
   if (typeof value === "string") return { problems: [value] };
   const { document } = value;
   if (!isDocument(document)) {
-    const told = validator
-      .Errors(document)
+    const told = Errors(flowSchema, document)
       .slice(0, PROBLEMS_MAX)
       .map(({ instancePath, message }) => `${instancePath || "/"} ${message}`);
     return { problems: told };

@@ -7,7 +7,6 @@ import { once } from "node:events";
 import { statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import type { Line } from "@kerbside/protocol";
-import { autoDetect } from "@serialport/bindings-cpp";
 import { SerialPortStream } from "@serialport/stream";
 
 /** A line over a serial port. */
@@ -106,10 +105,11 @@ const socketBinding = {
 
 /** The link at `path`: a character device is opened at `baudRate`, anything else is taken for a Unix socket. */
 export function serialLink(path: string, baudRate: number): SerialLink {
-  return (events) =>
-    new Promise((resolve, reject) => {
-      const isTty = statSync(path, { throwIfNoEntry: false })?.isCharacterDevice() === true;
-      const binding = isTty ? autoDetect() : socketBinding;
+  return async (events) => {
+    const isTty = statSync(path, { throwIfNoEntry: false })?.isCharacterDevice() === true;
+    // Loaded where there is a tty, and not before the agent's first event is kept: it is native code with much around it.
+    const binding = isTty ? (await import("@serialport/bindings-cpp")).autoDetect() : socketBinding;
+    return new Promise((resolve, reject) => {
       const stream = new SerialPortStream({
         binding,
         path,
@@ -144,4 +144,5 @@ export function serialLink(path: string, baudRate: number): SerialLink {
         });
       });
     });
+  };
 }

@@ -1,6 +1,6 @@
 /** Text to a document that a schema allows, or the list of what is wrong, with paths. */
 import type { TSchema } from "typebox";
-import { Compile } from "typebox/compile";
+import { Check, Errors } from "typebox/value";
 import type { ProfileProblem } from "./model.ts";
 
 export const DOCUMENT_BYTES_MAX: number = 1024 * 1024;
@@ -12,7 +12,7 @@ export type Checked<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problems: readonly ProfileProblem[] };
 
-/** A checker of documents by one schema, compiled once. `T` must be what the schema describes. */
+/** A checker of documents by one schema: not compiled, which would take longer at each start than a few documents do. `T` must be what the schema describes. */
 export function checkerOf<T>(
   schema: TSchema,
 ): (file: string, text: string | Uint8Array) => Checked<T> {
@@ -27,12 +27,11 @@ export function checkerOf<T>(
 export function valueCheckerOf<T>(
   schema: TSchema,
 ): (file: string, value: unknown, at: string) => Checked<T> {
-  const validator = Compile(schema);
-  const allows = (value: unknown): value is T => validator.Check(value);
+  const allows = (value: unknown): value is T => Check(schema, value);
   return (file, value, at) => {
     if (allows(value)) return { ok: true, value };
     const problems = new Map<string, ProfileProblem>();
-    for (const error of validator.Errors(value)) {
+    for (const error of Errors(schema, value)) {
       // "additionalProperties" is told by the key itself.
       if (error.keyword === "additionalProperties") continue;
       const path = at + error.instancePath;
