@@ -8,11 +8,18 @@ const OBD_ANSWERS: readonly CanFilter[] = [
   { id: 0x7e8, mask: (0x7f8 | EFF_FLAG) >>> 0 },
   { id: (0x18daf100 | EFF_FLAG) >>> 0, mask: (0x1fffff00 | EFF_FLAG) >>> 0 },
 ];
+/** And where testers ask: while another one does, ours keeps quiet. */
+const OBD_QUESTIONS: readonly CanFilter[] = [
+  { id: 0x7df, mask: (0x7ff | EFF_FLAG) >>> 0 },
+  { id: 0x7e0, mask: (0x7f8 | EFF_FLAG) >>> 0 },
+  { id: (0x18da00f1 | EFF_FLAG) >>> 0, mask: (0x1fff00ff | EFF_FLAG) >>> 0 },
+  { id: (0x18db33f1 | EFF_FLAG) >>> 0, mask: (0x1fffffff | EFF_FLAG) >>> 0 },
+];
 
 /** Empty, so that everything passes, where there would be more than the kernel takes. */
 export function busFiltersOf({ messages, profile }: CompiledProfile): readonly CanFilter[] {
   const wanted = filtersFor(messages.map(({ compiled }) => compiled.message));
   if (wanted.length === 0 && messages.length > 0) return [];
-  const all = profile.obd === undefined ? wanted : [...wanted, ...OBD_ANSWERS];
+  const all = profile.obd === undefined ? wanted : [...wanted, ...OBD_ANSWERS, ...OBD_QUESTIONS];
   return all.length > FILTERS_MAX ? [] : all;
 }

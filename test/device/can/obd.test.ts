@@ -1,6 +1,7 @@
 import {
   ADDRESSES,
   answerTo,
+  busFiltersOf,
   type CanFrame,
   createDiagnosisClient,
   createObdEcu,
@@ -251,6 +252,26 @@ test("a client waits longer for a unit that asks it to, and hears silence in tim
   const stopped = client.ask(Uint8Array.of(1, 13));
   client.close();
   assert.is((await stopped).kind, "silence");
+});
+
+test("the kernel lets through what diagnosis goes by: answers, and the questions of another tester", () => {
+  const EXT = 0x8000_0000;
+  const filters = busFiltersOf(readShippedProfile("obd"));
+  const passes = (id: number): boolean =>
+    filters.some(({ id: wanted, mask }) => (id & mask) >>> 0 === (wanted & mask) >>> 0);
+  const rows: readonly [why: string, id: number, expected: boolean][] = [
+    ["an answer of the engine", 0x7e8, true],
+    ["of any unit", 0x7ef, true],
+    ["an answer of 29 bits", 0x18daf110 + EXT, true],
+    ["a question to all", 0x7df, true],
+    ["a question to one unit", 0x7e3, true],
+    ["a question of 29 bits", 0x18da10f1 + EXT, true],
+    ["a question of 29 bits to all", 0x18db33f1 + EXT, true],
+    ["the rest of the bus", 0x123, false],
+    ["and of 29 bits", 0x18fef100 + EXT, false],
+    ["the same number of 29 bits", 0x7e8 + EXT, false],
+  ];
+  for (const [why, id, expected] of rows) assert.is(passes(id), expected, why);
 });
 
 test.run();
