@@ -98,57 +98,6 @@ test("where the disk fails, unlock goes on and says so; immobilise is refused", 
   assert.ok(immobilise?.type === "answer" && immobilise.verdict.status === "refused");
 });
 
-const STORAGE = {
-  condition: "storage",
-  words: "The car's own record must be writable for a command to wait.",
-};
-
-test("a command that cannot be kept waiting on the disk does not wait, and all is told", () => {
-  const driving: CarFacts = {
-    ...parked,
-    speedKmh: { quality: "good", value: 40 },
-    openRental: { quality: "good", value: "b-1" },
-  };
-  const waits = { ...command("terminate"), booking: "b-1", waitMs: 1000 };
-  const first = stepOrder(beginOrder(waits).state, { ...intent, facts: driving });
-  assert.equal(first.effects, [{ type: "record_armed" }]);
-  assert.ok(first.state.value === "recording_armed");
-  const { unmet } = first.state.verdict;
-  const lost = stepOrder(first.state, { type: "armed_recorded", durable: false });
-  assert.ok(lost.state.value === "recording_result");
-  assert.is(lost.state.verdict.status, "refused");
-  assert.equal(lost.state.verdict.unmet, [STORAGE]);
-  assert.is(lost.state.durable, false);
-  const kept = stepOrder(first.state, { type: "armed_recorded", durable: true });
-  assert.ok(kept.state.value === "answered" && kept.state.verdict.status === "armed");
-  const never = stepOrder(beginOrder(waits).state, { ...intent, facts: driving, durable: false });
-  assert.ok(never.state.value === "recording_result");
-  assert.ok(unmet.length > 0);
-  assert.equal(never.state.verdict.unmet, [...unmet, STORAGE]);
-});
-
-test("what an actuation amounts to, word for word", () => {
-  const silent = verdictOf("lock", { outcome: "no_answer" });
-  assert.equal(silent, {
-    status: "unknown",
-    unmet: [],
-    sensed: NOTHING_SENSED,
-    reason: "controller_silent",
-    mayHaveSucceeded: true,
-  });
-  assert.equal(verdictOf("lock", { outcome: "not_sent" }), {
-    status: "refused",
-    unmet: [{ condition: "lock_controller", words: "The lock controller must answer." }],
-    sensed: NOTHING_SENSED,
-    mayHaveSucceeded: false,
-  });
-  const { sensed, ...jammed } = verdictOf("lock", { outcome: "jam", sensed: locked });
-  assert.equal(jammed, { status: "executed", unmet: [], reason: "jam", mayHaveSucceeded: true });
-  assert.is(sensed.locked, "yes");
-  const { sensed: _sensed, ...done } = verdictOf("lock", { outcome: "done", sensed: locked });
-  assert.equal(done, { status: "executed", unmet: [], mayHaveSucceeded: true });
-});
-
 test("of two pulses the second is given only after the first was done", () => {
   const jam = run("lock_and_immobilise", [
     intent,

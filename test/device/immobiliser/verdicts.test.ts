@@ -82,6 +82,64 @@ test("an order does not go on by itself: nothing is an input that no state takes
   assert.throws(() => stepOrder(state, { type: "nothing" }), /nothing in state recording_intent/);
 });
 
+const INTENT = {
+  type: "intent_recorded",
+  durable: true,
+  policy: DEFAULT_RENTAL_POLICY,
+  sensed: NOTHING_SENSED,
+} as const;
+
+const STORAGE = {
+  condition: "storage",
+  words: "The car's own record must be writable for a command to wait.",
+};
+
+test("a command that cannot be kept waiting on the disk does not wait, and all is told", () => {
+  const driving: CarFacts = {
+    ...PARKED,
+    speedKmh: { quality: "good", value: 40 },
+    openRental: { quality: "good", value: "b-1" },
+  };
+  const waits = commandOf("terminate", { booking: "b-1", waitMs: 1000 });
+  const first = stepOrder(beginOrder(waits).state, { ...INTENT, facts: driving });
+  assert.equal(first.effects, [{ type: "record_armed" }]);
+  assert.ok(first.state.value === "recording_armed");
+  const { unmet } = first.state.verdict;
+  const lost = stepOrder(first.state, { type: "armed_recorded", durable: false });
+  assert.ok(lost.state.value === "recording_result");
+  assert.is(lost.state.verdict.status, "refused");
+  assert.equal(lost.state.verdict.unmet, [STORAGE]);
+  assert.is(lost.state.durable, false);
+  const kept = stepOrder(first.state, { type: "armed_recorded", durable: true });
+  assert.ok(kept.state.value === "answered" && kept.state.verdict.status === "armed");
+  const never = stepOrder(beginOrder(waits).state, { ...INTENT, facts: driving, durable: false });
+  assert.ok(never.state.value === "recording_result");
+  assert.ok(unmet.length > 0);
+  assert.equal(never.state.verdict.unmet, [...unmet, STORAGE]);
+});
+
+test("what an actuation amounts to, word for word", () => {
+  const silent = verdictOf("lock", { outcome: "no_answer" });
+  assert.equal(silent, {
+    status: "unknown",
+    unmet: [],
+    sensed: NOTHING_SENSED,
+    reason: "controller_silent",
+    mayHaveSucceeded: true,
+  });
+  assert.equal(verdictOf("lock", { outcome: "not_sent" }), {
+    status: "refused",
+    unmet: [{ condition: "lock_controller", words: "The lock controller must answer." }],
+    sensed: NOTHING_SENSED,
+    mayHaveSucceeded: false,
+  });
+  const { sensed, ...jammed } = verdictOf("lock", { outcome: "jam", sensed: LOCKED });
+  assert.equal(jammed, { status: "executed", unmet: [], reason: "jam", mayHaveSucceeded: true });
+  assert.is(sensed.locked, "yes");
+  const { sensed: _sensed, ...done } = verdictOf("lock", { outcome: "done", sensed: LOCKED });
+  assert.equal(done, { status: "executed", unmet: [], mayHaveSucceeded: true });
+});
+
 test("what was flagged is told beside what was done", () => {
   const command = commandOf("end_rental", { booking: "b-1" });
   const judged = stepOrder(beginOrder(command).state, {
