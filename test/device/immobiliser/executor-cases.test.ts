@@ -172,6 +172,19 @@ test("an armed command is answered by its own record while it waits", () =>
     assert.is(rig.executor.armed(), undefined);
   }));
 
+test("a command that takes back the armed one is done, and on the disk", () =>
+  withBench(async ({ rig }) => {
+    rig.facts = DRIVING;
+    const armed = commandOf("immobilise", { waitMs: 5000 });
+    await rig.ask(armed);
+    const taken = await rig.ask(commandOf("cancel", { target: armed.id }));
+    assert.equal([taken.verdict.status, taken.durable], ["executed", true]);
+    assert.equal(
+      rig.late.map(({ id, verdict, durable }) => [id, verdict.reason, durable]),
+      [[armed.id, "cancelled", true]],
+    );
+  }));
+
 test("what is taken back does not come back when its time would have run out", () =>
   withBench(async ({ rig, clock }) => {
     rig.facts = DRIVING;
