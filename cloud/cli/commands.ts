@@ -5,6 +5,7 @@ import { BACKUP_COMMANDS } from "./backup-commands.ts";
 import type { Command } from "./command.ts";
 import { DATA_COMMANDS } from "./data-commands.ts";
 import { ERASE_COMMANDS } from "./erase-commands.ts";
+import { INCIDENT_COMMANDS } from "./incident-commands.ts";
 import { KEY_COMMANDS } from "./key-commands.ts";
 import { PUBLISH_COMMANDS } from "./publish-commands.ts";
 import { SEND_COMMANDS } from "./send-command.ts";
@@ -24,4 +25,5 @@ export const COMMANDS: readonly Command[] = [
   ...DATA_COMMANDS,
   ...ERASE_COMMANDS,
   ...BACKUP_COMMANDS,
+  ...INCIDENT_COMMANDS,
 ];

@@ -29,6 +29,15 @@ export {
   statementBytes,
 } from "./erasure.ts";
 export { makeDirectory, readIfThere, replaceFile } from "./files.ts";
+export {
+  BREACH_STEPS,
+  breachSteps,
+  INCIDENT_STATES,
+  type Incident,
+  type Incidents,
+  UPDATE_MS,
+  updateDueMs,
+} from "./incidents.ts";
 export type { EnrolmentGrant, Platform } from "./platform.ts";
 export { openRateFile, RATE_CLASSES, type RateFile } from "./rate-file.ts";
 export {

@@ -1,5 +1,6 @@
 /** The schema of the platform's own store (P-12), and of the file that anchors the tenants' audit trails (P-51). */
 import type { Migration } from "./database.ts";
+import { INCIDENT_CLASSES, INCIDENTS_SQL } from "./incidents.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { MIGRATION_CLASSES } from "./tenant-classes.ts";
 import { AUDIT_CLASSES, AUDIT_SQL } from "./tenant-schema.ts";
@@ -47,6 +48,7 @@ CREATE TABLE erasures /* that tenants left, signed */ (
   certificate /* the statement and its signature, as JSON */ TEXT NOT NULL
 ) STRICT;`,
   },
+  { name: "incidents", sql: INCIDENTS_SQL },
 ];
 
 export const PLATFORM_CLASSES: ColumnClasses = {
@@ -78,6 +80,7 @@ export const PLATFORM_CLASSES: ColumnClasses = {
     certificate: ["Internal"],
   },
   audit: AUDIT_CLASSES,
+  ...INCIDENT_CLASSES,
 };
 
 export const ANCHOR_MIGRATIONS: readonly Migration[] = [

@@ -23,6 +23,7 @@ import { type AuditReport, verifyAudit } from "./audit-chain.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { certifyRemoval, type ErasureCertificate } from "./erasure.ts";
 import { makeDirectory, syncDirectory } from "./files.ts";
+import { type Incidents, incidentTable } from "./incidents.ts";
 import { type Platform, platformTables } from "./platform.ts";
 import {
   ANCHOR_CLASSES,
@@ -58,6 +59,7 @@ export type Tenants = {
 export type Registry = Tenants & {
   readonly platform: Platform & {
     readonly vault: Vault;
+    readonly incidents: Incidents;
     readonly audit: (entry: AuditEntry) => void;
     readonly verifyAudit: () => AuditReport;
     readonly schemaProblems: () => readonly string[];
@@ -128,6 +130,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     platform: {
       ...platform,
       vault,
+      incidents: incidentTable(context.platform, audited, nowMs),
       audit: (entry) => audited(entry, () => undefined),
       verifyAudit: () => {
         const kept = anchorOf(files.anchors, PLATFORM).kept();
