@@ -4,14 +4,18 @@
  * it. The peers carry the same events over the same connection, one a message, without signature or encryption of their
  * own.
  */
+import { once } from "node:events";
 import { type AddressInfo, connect as connectTcp, type Socket } from "node:net";
-import { connect, createServer } from "node:tls";
+import { connect, createServer, type TLSSocket } from "node:tls";
 import { openPlatformAuthority } from "@kerbside/identity";
 import {
   type CarEvent,
   cryptoReady,
+  randomBytes,
+  sealAck,
   sealKeyPair,
   tenantId,
+  topicOf,
   upTopicOf,
   type Vault,
   vehicleId,
@@ -19,10 +23,12 @@ import {
 import type { Benchmark, Row } from "../benchmark.ts";
 import { drive } from "../drive.ts";
 import { BenchCar } from "../ingest/car.ts";
+import { parkedRow } from "./parked.ts";
 
 const ADDRESS = { tenant: tenantId("demo"), vehicle: vehicleId("car-1") };
 const DRIVES = 5;
 const DRIVE_S = 3600;
+const ANSWERS = 100;
 
 function memoryVault(): Vault {
   const secrets = new Map<string, Uint8Array>();
@@ -31,6 +37,16 @@ function memoryVault(): Vault {
     put: async (name, secret) => void secrets.set(name, secret),
     names: async () => [...secrets.keys()],
   };
+}
+
+/** What the car is told of a segment: the broker's PUBACK (MQTT 3.1.1 § 3.4), and that the store has it. */
+function answers(number: number): readonly Uint8Array[] {
+  const lane = { lane: "track", upTo: number, hash: randomBytes(32), ranges: [] } as const;
+  const ack = sealAck(randomBytes(32), { ...ADDRESS, log: randomBytes(16), lanes: [lane] });
+  const topic = Buffer.from(topicOf(ADDRESS, "ack"));
+  const length = 2 + topic.length + ack.length;
+  const start = Buffer.from([0x30, (length % 128) | 128, length >> 7, 0, topic.length]);
+  return [Uint8Array.of(0x40, 2, number >> 8, number & 255), Buffer.concat([start, topic, ack])];
 }
 
 /** A PUBLISH with QoS 1 (MQTT 3.1.1 § 3.3). */
@@ -47,13 +63,19 @@ function publish(payload: Uint8Array, id: number): Uint8Array {
 
 type Line = {
   readonly bytesOf: (messages: Iterable<Uint8Array>) => Promise<number>;
+  /** Of messages from the cloud to the car. */
+  readonly bytesBack: (messages: Iterable<Uint8Array>) => Promise<number>;
   close: () => void;
 };
 
 async function openLine(): Promise<Line> {
   const platform = await openPlatformAuthority(memoryVault(), Date.now);
   const { key, cert } = await platform.issueServer({ dns: ["localhost"], ip: [] });
-  const server = createServer({ key, cert, minVersion: "TLSv1.3" }, (socket) => socket.resume());
+  let far: TLSSocket | undefined;
+  const server = createServer({ key, cert, minVersion: "TLSv1.3" }, (socket) => {
+    far = socket;
+    socket.resume();
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const raw: Socket = connectTcp({ port, host: "127.0.0.1", noDelay: true });
@@ -72,6 +94,18 @@ async function openLine(): Promise<Line> {
         await write(publish(message, id));
       }
       return raw.bytesWritten - before;
+    },
+    bytesBack: async (messages) => {
+      const before = raw.bytesRead;
+      for (const message of messages) {
+        let left = message.length;
+        far?.write(message);
+        while (left > 0) {
+          const [part] = await once(socket, "data");
+          left -= part.length;
+        }
+      }
+      return raw.bytesRead - before;
     },
     close: () => {
       socket.destroy();
@@ -162,9 +196,16 @@ async function* run(): AsyncGenerator<Row, void, undefined> {
     yield { what, unit, ours: ten, peer: null, goal: { of: "ours", atMost: 7.5 } };
     yield { what, unit, ours: minute, peer: asJson, goal: { of: "ratio", atMost: 1 / 25 } };
     yield { what, unit, ours: minute, peer: asProtobuf, goal: { of: "ratio", atMost: 1 / 5 } };
+    const back: number[] = [];
+    for (let number = 1; number <= ANSWERS; number += 1)
+      back.push(await line.bytesBack(answers(number)));
+    const down = { name: "cloud to car", values: back };
+    const told = "PUBACK and acknowledgement of a segment";
+    yield { what: told, unit: "bytes/segment", ours: down, peer: null, goal: null };
   } finally {
     line.close();
   }
+  yield await parkedRow();
 }
 
 export const wireBenchmark: Benchmark = {

@@ -47,7 +47,7 @@ export const POWER_TABLE: Readonly<Record<PowerState, PowerRow>> = {
   },
   parked: {
     modem: "connected",
-    keepAliveS: 180,
+    keepAliveS: 300,
     gnss: "off",
     can: "wake_on_frame",
     reader: "on",

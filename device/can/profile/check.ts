@@ -12,7 +12,10 @@ export type Checked<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problems: readonly ProfileProblem[] };
 
-/** A checker of documents by one schema: not compiled, which would take longer at each start than a few documents do. `T` must be what the schema describes. */
+/**
+ * A checker of documents by one schema, `T` being what it describes. Not compiled: that would take longer at each start
+ * than the few documents do.
+ */
 export function checkerOf<T>(
   schema: TSchema,
 ): (file: string, text: string | Uint8Array) => Checked<T> {
