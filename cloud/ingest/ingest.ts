@@ -20,6 +20,7 @@ import {
   verifyKey,
 } from "@kerbside/protocol";
 import { Acknowledger } from "./acknowledger.ts";
+import { Admission } from "./admission.ts";
 import { Committer } from "./committer.ts";
 import { Held } from "./held.ts";
 import { INGEST_LIMITS, type IngestLimits } from "./limits.ts";
@@ -147,10 +148,12 @@ class Worker {
   readonly #committers = new WeakMap<IngestTenant["store"], Committer>();
   readonly #pending = new Set<Promise<void>>();
   readonly #turns = new Turns();
+  readonly #admission: Admission;
 
   constructor(options: IngestOptions) {
     this.#options = options;
     this.#limits = { ...INGEST_LIMITS, ...options.limits };
+    this.#admission = new Admission(this.#limits.tenantUnderWayMax);
     this.#acks = new Acknowledger(options.downlink, options.log, options.clock);
     this.#held = new Held(this.#limits);
     this.#logs = new Lru(this.#limits.logsMax);
@@ -165,7 +168,8 @@ class Worker {
 
   handle(message: SourceMessage): Promise<void> {
     this.counts.bytes += message.payload.length;
-    const done = this.#handle(message);
+    const { tenant, vehicle } = message.topic;
+    const done = this.#admission.run(tenant, vehicle, () => this.#handle(message));
     const settled = done.catch(() => undefined);
     this.#pending.add(settled);
     settled.finally(() => this.#pending.delete(settled)).catch(() => undefined);

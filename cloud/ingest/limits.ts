@@ -4,6 +4,8 @@ export type IngestLimits = {
   readonly batchSegmentsMax: number;
   /** Events in one transaction, unless one segment alone has more: some 100 ms of the thread. */
   readonly batchEventsMax: number;
+  /** Messages of one tenant that are worked on at once; more wait, its cars in turns, and no other tenant for them. */
+  readonly tenantUnderWayMax: number;
   /** Logs whose keys are remembered; the longest unused is forgotten and read from the store again. */
   readonly logsMax: number;
   /** Messages that wait for the opening of their log, of one log and altogether; the oldest gives way unacknowledged. */
@@ -21,6 +23,7 @@ export type IngestLimits = {
 export const INGEST_LIMITS: IngestLimits = {
   batchSegmentsMax: 256,
   batchEventsMax: 16_384,
+  tenantUnderWayMax: 1_024,
   logsMax: 2_000,
   heldPerLogMax: 16,
   heldMax: 1_024,

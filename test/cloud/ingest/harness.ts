@@ -37,6 +37,7 @@ import {
   signHeader,
   signingKey,
   signOpening,
+  type TenantId,
   tenantId,
   vehicleId,
   ZERO_HASH,
@@ -230,12 +231,13 @@ export class CarLog {
 }
 
 export class Car {
-  readonly tenant = TENANT;
+  readonly tenant: TenantId;
   readonly vehicle: ReturnType<typeof vehicleId>;
   readonly key: ReturnType<typeof signingKey> = signingKey(randomBytes(32));
   readonly #sealTo: Uint8Array;
 
-  constructor(name: string, sealTo: Uint8Array) {
+  constructor(name: string, sealTo: Uint8Array, tenant: TenantId = TENANT) {
+    this.tenant = tenant;
     this.vehicle = vehicleId(name);
     this.#sealTo = sealTo;
   }
