@@ -28,11 +28,9 @@ const LINE_SETTINGS = {
 
 const CHUNK_BYTES_MAX = 64 * 1024;
 
-function canceled(): Error {
-  return Object.assign(new Error("port closed"), { canceled: true });
-}
-
-const unasked = (): Promise<never> => Promise.reject(new Error("a socket has no line settings"));
+/** What a closed port says, in the form that the stream does not take for a fault. */
+const canceled = (): Promise<never> =>
+  Promise.reject(Object.assign(new Error("port closed"), { canceled: true }));
 
 /** A Unix socket in the shape of a serial port. Line settings mean nothing here. */
 class SocketPort {
@@ -58,7 +56,7 @@ class SocketPort {
     length: number,
   ): Promise<{ buffer: Buffer; bytesRead: number }> {
     for (;;) {
-      if (this.#socket.destroyed) throw canceled();
+      if (this.#socket.destroyed) return canceled();
       const chunk: Buffer | null = this.#socket.read(Math.min(length, this.#socket.readableLength));
       if (chunk !== null && chunk.length > 0) {
         chunk.copy(buffer, offset);
@@ -76,23 +74,22 @@ class SocketPort {
   }
 
   async write(buffer: Buffer): Promise<void> {
-    if (this.#socket.destroyed) throw canceled();
     await new Promise<void>((resolve, reject) => {
       this.#socket.write(buffer, (error) => (error ? reject(error) : resolve()));
     });
   }
 
   // A serial port has these; a socket has no settings, and nobody asks it.
-  readonly set: () => Promise<never> = unasked;
-  readonly get: () => Promise<never> = unasked;
-  readonly update: () => Promise<never> = unasked;
-  readonly getBaudRate: () => Promise<never> = unasked;
-  readonly flush: () => Promise<never> = unasked;
-  readonly drain: () => Promise<never> = unasked;
+  readonly set: () => Promise<never> = canceled;
+  readonly get: () => Promise<never> = canceled;
+  readonly update: () => Promise<never> = canceled;
+  readonly getBaudRate: () => Promise<never> = canceled;
+  readonly flush: () => Promise<never> = canceled;
+  readonly drain: () => Promise<never> = canceled;
 }
 
 const socketBinding = {
-  list: unasked,
+  list: canceled,
   open: async (options: PortOptions): Promise<SocketPort> => {
     const socket = connect(options.path);
     await once(socket, "connect");
@@ -118,11 +115,11 @@ export function serialLink(path: string, baudRate: number): SerialLink {
         highWaterMark: CHUNK_BYTES_MAX,
       });
       let closed = false;
-      const end = (reason: string): void => {
+      const end = (why: unknown): void => {
         if (closed) return;
         closed = true;
         stream.destroy();
-        events.closed(reason);
+        events.closed(String(why));
       };
       stream.on("data", (chunk: Buffer) => events.data(chunk));
       stream.on("close", () => end("closed"));
@@ -131,7 +128,7 @@ export function serialLink(path: string, baudRate: number): SerialLink {
           reject(new Error(`lock link: ${failure.message}`));
           return;
         }
-        stream.on("error", (error: Error) => end(error.message));
+        stream.on("error", end);
         resolve({
           write: (bytes) => {
             if (closed || !stream.isOpen) return false;
