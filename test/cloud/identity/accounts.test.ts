@@ -221,7 +221,7 @@ test("P-73 a closed account stays closed, with nobody in it", async (world) => {
   assert.equal(await world.store.people.findPeople("email", PROFILE.email), []);
 });
 
-test("P-73 what a legal hold needs stays until it is released", async (world) => {
+test("P-73 P-82 what a legal hold needs stays until it is released", async (world) => {
   const { people } = world.store;
   const hold = { hold: randomUUID(), person: world.who.person, reason: "r", readers: ["a"] };
   await people.placeHold({ ...hold, placedAtMs: 1 }, AUDIT);
