@@ -188,8 +188,10 @@ export class Entry {
     const { clock } = this.#options;
     const { ntpFile: file } = this.#options.config;
     if (file === undefined) return () => undefined;
-    const hint = (wallMs: number, doubtMs: number): void => {
+    const hint = (wallMs: number, doubtMs: number): boolean => {
+      if (this.#time.read().value === "unknown") return false;
       this.#time.hint("ntp", wallMs, doubtMs);
+      return true;
     };
     return watchNtp({ file, clock, hint });
   }

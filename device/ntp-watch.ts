@@ -17,7 +17,8 @@ const DOUBT_MS = 3000;
 export type NtpWatchOptions = {
   readonly file: string;
   readonly clock: Clock;
-  readonly hint: (wallMs: number, doubtMs: number) => void;
+  /** Says whether it was heard: one that comes before any time is trusted is said again. */
+  readonly hint: (wallMs: number, doubtMs: number) => boolean;
 };
 
 /** Looks at once, and again now and then. Returns what ends it. Never throws. */
@@ -29,9 +30,9 @@ export function watchNtp({ file, clock, hint }: NtpWatchOptions): () => void {
     const wallMs = clock.wallMs();
     const ageMs = setMs === undefined ? Number.NaN : wallMs - setMs;
     // One that lies ahead was touched before the clock was set back: it vouches for nothing.
-    if (setMs !== seenMs && ageMs >= 0 && ageMs <= NTP_AGE_MS_MAX)
-      hint(wallMs, DOUBT_MS + (ageMs * DRIFT_PARTS_PER_MILLION) / 1e6);
-    seenMs = setMs;
+    const isNew = setMs !== seenMs && ageMs >= 0 && ageMs <= NTP_AGE_MS_MAX;
+    const doubtMs = DOUBT_MS + (ageMs * DRIFT_PARTS_PER_MILLION) / 1e6;
+    if (isNew && hint(wallMs, doubtMs)) seenMs = setMs;
     timer = clock.after(LOOK_MS, look);
   };
   look();
