@@ -7,8 +7,9 @@
 export { type BodyComputer, type BodyRequest, createBodyComputer } from "./can/body-computer.ts";
 export { type ControlUnits, createControlUnits, type SpokenFrame } from "./can/control-units.ts";
 export { vinOf } from "./can/signals.ts";
+export { VSS } from "./can/vss.ts";
 export { type Action, act, parseAction } from "./car/actions.ts";
-export { MODEL } from "./car/model.ts";
+export { ELECTRIC_MODEL, MODEL, modelOf } from "./car/model.ts";
 export { makeRoute, placeOn, type Route, toWgs84 } from "./car/route.ts";
 export {
   CAR_FAULT_NAMES,
@@ -18,7 +19,7 @@ export {
   newCar,
   type StepInputs,
 } from "./car/state.ts";
-export { allLocked, STEP_MS_MAX, step } from "./car/step.ts";
+export { allLocked, isCharging, rest, STEP_MS_MAX, step } from "./car/step.ts";
 export { runSim } from "./cli/run.ts";
 export { stateView, type ViewParts } from "./cockpit/view.ts";
 export { type Drive, type DriveOptions, startDrive } from "./drive/drive.ts";

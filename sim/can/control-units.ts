@@ -3,11 +3,14 @@ import {
   type BoundMessage,
   type CompiledProfile,
   type EncodeValues,
+  type Profile,
+  readProfile,
   readShippedProfile,
   stampE2e,
 } from "@kerbside/can";
 import type { Route } from "../car/route.ts";
 import type { Car } from "../car/state.ts";
+import { type Spoken, speakBy } from "./any-profile.ts";
 import { SPOKEN } from "./signals.ts";
 
 export const PROFILE_NAME = "kerbside-sim";
@@ -19,9 +22,7 @@ export type SpokenFrame = {
   readonly data: Uint8Array;
 };
 
-type Unit = {
-  readonly message: BoundMessage;
-  readonly periodMs: number;
+type Unit = Spoken & {
   /** Messages of one period do not come in one burst. */
   readonly phaseMs: number;
   /** The last values of each page, and what they were made into, before counter and checksum. */
@@ -35,34 +36,43 @@ export type ReadSignal = {
 };
 
 export type ControlUnits = {
+  /** Of the car that the profile describes. */
+  readonly powertrain: Profile["powertrain"];
   /** The frames due after `fromMs` and up to `toMs` of the car's time. `car` is the car at `toMs`. */
   readonly due: (car: Car, fromMs: number, toMs: number) => readonly SpokenFrame[];
   /** What a frame of this bus says, for displays: words where the DBC has some for a value. */
   readonly read: (frame: Pick<SpokenFrame, "id" | "ext" | "data">) => readonly ReadSignal[];
 };
 
-/** Of one car. Reads the shipped profile once. Throws ProfileError if it does not fit what the car says. */
-export function createControlUnits(route: Route): ControlUnits {
-  const profile = readShippedProfile(PROFILE_NAME);
-  const units = profile.dbc.messages.map((compiled, index): Unit => {
+/**
+ * Of one car, by a profile: a shipped one's name, or a file. The simulator's own says more than any profile binds.
+ * Throws ProfileError, or RangeError if the profile does not fit what the car says.
+ */
+export function createControlUnits(route: Route, name: string = PROFILE_NAME): ControlUnits {
+  const profile = name.endsWith(".json") ? readProfile(name) : readShippedProfile(name);
+  const spoken = name === PROFILE_NAME ? ownUnits(profile) : speakBy(profile);
+  const units = spoken.map(
+    (one, index): Unit => ({ ...one, phaseMs: (index * 3) % one.periodMs, said: new Map() }),
+  );
+  return {
+    powertrain: profile.profile.powertrain,
+    due: (car, fromMs, toMs) => units.flatMap((unit) => dueOf(unit, car, route, fromMs, toMs)),
+    read: (frame) => readFrame(profile, frame),
+  };
+}
+
+function ownUnits(profile: CompiledProfile): readonly Spoken[] {
+  return profile.dbc.messages.map((compiled): Spoken => {
     const { name, cycleTimeMs } = compiled.message;
     const periodMs = profile.profile.messages[name]?.periodMs ?? cycleTimeMs;
-    if (periodMs === null || periodMs <= 0 || SPOKEN[name] === undefined) {
+    const say = SPOKEN[name];
+    if (periodMs === null || periodMs <= 0 || say === undefined) {
       throw new RangeError(
         `${PROFILE_NAME}: ${name} has no period, or the car does not know what to say in it`,
       );
     }
-    return {
-      message: boundOf(profile, name),
-      periodMs,
-      phaseMs: (index * 3) % periodMs,
-      said: new Map(),
-    };
+    return { message: boundOf(profile, name), periodMs, say };
   });
-  return {
-    due: (car, fromMs, toMs) => units.flatMap((unit) => dueOf(unit, car, route, fromMs, toMs)),
-    read: (frame) => readFrame(profile, frame),
-  };
 }
 
 function dueOf(
@@ -78,7 +88,7 @@ function dueOf(
   const frames: SpokenFrame[] = [];
   for (let count = Math.max(0, first); count <= last; count += 1) {
     const { name, id, ext } = message.compiled.message;
-    const data = encoded(unit, SPOKEN[name]?.(car, route, count) ?? {});
+    const data = encoded(unit, unit.say(car, route, count));
     stampE2e(message, data, count);
     frames.push({ message: name, id, ext, data });
   }

@@ -3,7 +3,7 @@
  * carry them, how often and with which counters and checksums is for DBC and profile to say.
  */
 import type { EncodeValues } from "@kerbside/can";
-import { MODEL } from "../car/model.ts";
+import { AVERAGE_KWH_PER_100_KM, MODEL, modelOf } from "../car/model.ts";
 import { chance, PURPOSE, wander } from "../car/noise.ts";
 import { placeOn, type Route, toWgs84 } from "../car/route.ts";
 import { type Bolt, boltContact, type Car, contactOpen, type Leaf } from "../car/state.ts";
@@ -28,7 +28,7 @@ type Speak = (car: Car, route: Route, count: number) => EncodeValues;
 
 const kmh = (car: Car): number => car.motion.speedMps * MPS_TO_KMH;
 /** As the wheels' sensors have it. */
-const sensedKmh = (car: Car): number =>
+export const sensedKmh = (car: Car): number =>
   (car.faults.sensorFrozen ? car.frozenMps : car.motion.speedMps) * MPS_TO_KMH;
 const door = (car: Car, leaf: Leaf): string => (contactOpen(car, leaf) ? "open" : "closed");
 function bolt(car: Car, name: Bolt): string {
@@ -112,11 +112,18 @@ export function supplyV(car: Car): number {
 }
 
 export function fuelPercent(car: Car): number {
-  return (car.fuelL / MODEL.tankL) * 100;
+  return car.drive === "electric" ? 0 : (car.fuelL / modelOf(car).tankL) * 100;
+}
+
+/** Of the traction battery; undefined where there is none. */
+export function chargePercent(car: Car): number | undefined {
+  return car.drive === "electric" ? (car.chargeKwh / modelOf(car).batteryKwh) * 100 : undefined;
 }
 
 export function rangeKm(car: Car): number {
-  return (car.fuelL / MODEL.averageBurnLPer100Km) * 100;
+  return car.drive === "electric"
+    ? (car.chargeKwh / AVERAGE_KWH_PER_100_KM) * 100
+    : (car.fuelL / MODEL.averageBurnLPer100Km) * 100;
 }
 
 /** Wheels on the outside of a bend turn faster; half the track of such a car is 0.74 m. */

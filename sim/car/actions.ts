@@ -3,7 +3,7 @@
  * what it changes. What is refused changes nothing and says why in words.
  */
 import { type Check, isObject, numberIn, oneOf, problemIn, yesNo } from "./fields.ts";
-import { MODEL } from "./model.ts";
+import { modelOf } from "./model.ts";
 import {
   BOLTS,
   boltContact,
@@ -39,6 +39,7 @@ export type Action =
   | { readonly type: "holder"; readonly what: Holder; readonly present: boolean }
   /** By the body computer: the remote control, or a module that asks it by the bus. */
   | { readonly type: "remoteLock"; readonly locked: boolean }
+  | { readonly type: "plug"; readonly connected: boolean }
   | { readonly type: "refuel" }
   | { readonly type: "fault"; readonly fault: CarFault; readonly on: boolean };
 export type ActionType = Action["type"];
@@ -58,6 +59,7 @@ const FIELDS: { readonly [T in ActionType]: FieldChecks<ActionOf<T>> } = {
   lockButton: { locked: yesNo },
   remoteLock: { locked: yesNo },
   holder: { what: oneOf(HOLDERS), present: yesNo },
+  plug: { connected: yesNo },
   refuel: {},
   fault: { fault: oneOf(CAR_FAULT_NAMES), on: yesNo },
 };
@@ -114,9 +116,19 @@ const ROWS: { readonly [T in ActionType]: Row<T> } = {
     against: fromInside,
     apply: (car, { what, present }) => ({ ...car, holders: { ...car.holders, [what]: present } }),
   },
+  plug: {
+    against: (car) => {
+      if (car.drive !== "electric") return "this car burns petrol";
+      return standing(car) ? undefined : "the car is moving";
+    },
+    apply: (car, { connected }) => ({ ...car, cableConnected: connected }),
+  },
   refuel: {
-    against: (car) => (standing(car) && !isOn(car) ? undefined : "the engine must be off"),
-    apply: (car) => ({ ...car, fuelL: MODEL.tankL }),
+    against: (car) => {
+      if (car.drive === "electric") return "this car is charged";
+      return standing(car) && !isOn(car) ? undefined : "the engine must be off";
+    },
+    apply: (car) => ({ ...car, fuelL: modelOf(car).tankL }),
   },
   fault: {
     against: nothing,

@@ -1,5 +1,5 @@
 /** What a simulated car is at one moment: plain data, replaced as a whole by each step. */
-import { MODEL } from "./model.ts";
+import { type Drive, MODEL, modelOf } from "./model.ts";
 import { chance, PURPOSE } from "./noise.ts";
 
 /** In the order of the drawing: front to back, driver (left) first. */
@@ -73,7 +73,11 @@ export type Car = {
   /** −1 reverse, 0 none. */
   readonly gear: number;
   readonly coolantC: number;
+  readonly drive: Drive;
   readonly fuelL: number;
+  /** Of the traction battery; 0 in a petrol car. */
+  readonly chargeKwh: number;
+  readonly cableConnected: boolean;
   readonly batteryAh: number;
   readonly batteryV: number;
   readonly ignition: Ignition;
@@ -132,9 +136,12 @@ function each<K extends string, V>(names: readonly K[], value: V): Record<K, V> 
 }
 
 /** A car parked at the market square, locked, as the last renter left it. */
-export function newCar(seed: number): Car {
+export function newCar(seed: number, drive: Drive = "petrol"): Car {
+  const full = 0.55 + 0.4 * chance(seed, PURPOSE.fuel, 0);
+  const model = modelOf({ drive });
   return {
     seed,
+
     timeMs: 0,
     motion: {
       speedMps: 0,
@@ -149,7 +156,10 @@ export function newCar(seed: number): Car {
     torqueNm: 0,
     gear: 0,
     coolantC: 18,
-    fuelL: MODEL.tankL * (0.55 + 0.4 * chance(seed, PURPOSE.fuel, 0)),
+    drive,
+    fuelL: model.tankL * full,
+    chargeKwh: model.batteryKwh * full,
+    cableConnected: false,
     batteryAh: MODEL.batteryAh * 0.92,
     batteryV: 12.6,
     ignition: "LOCK",

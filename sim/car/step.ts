@@ -1,6 +1,6 @@
 /** The car through time: a pure function of the car before, the time that passes, and what works on it. */
 import { move, nextGear, turnEngine } from "./dynamics.ts";
-import { MODEL } from "./model.ts";
+import { MODEL, modelOf } from "./model.ts";
 import { PURPOSE, wander } from "./noise.ts";
 import type { Route } from "./route.ts";
 import {
@@ -35,6 +35,7 @@ export function rest(car: Car, dtMs: number): Car {
   return {
     ...car,
     timeMs: car.timeMs + dtMs,
+    chargeKwh: nextCharge(car, 0, dtMs),
     accelerator: 0,
     brake: 0,
     coolantC: nextCoolant(car, dtMs),
@@ -49,10 +50,11 @@ function shortStep(car: Car, dtMs: number, inputs: StepInputs, route: Route): Ca
   const brake = clamp(inputs.brake);
   const gear = nextGear(car);
   const { motion, forceN } = move(car, route, gear, { accelerator, brake }, dtS);
-  const { rpm, torqueNm, burntL } = turnEngine(car, motion, gear, forceN, dtS);
+  const { rpm, torqueNm, burntL, drawnKwh } = turnEngine(car, motion, gear, forceN, dtS);
   const fuelL = Math.max(0, car.fuelL - burntL);
   const timeMs = car.timeMs + dtMs;
-  const engine = nextEngine({ ...car, timeMs, fuelL }, inputs);
+  const chargeKwh = nextCharge(car, drawnKwh, dtMs);
+  const engine = nextEngine({ ...car, timeMs, fuelL, chargeKwh }, inputs);
   const currentA = current(car, inputs);
   const batteryAh = clamp(car.batteryAh + (currentA * dtS) / 3600, MODEL.batteryAh);
   return {
@@ -64,6 +66,7 @@ function shortStep(car: Car, dtMs: number, inputs: StepInputs, route: Route): Ca
     torqueNm,
     gear,
     fuelL,
+    chargeKwh,
     accelerator,
     brake,
     coolantC: nextCoolant(car, dtMs),
@@ -74,6 +77,21 @@ function shortStep(car: Car, dtMs: number, inputs: StepInputs, route: Route): Ca
     calling: inputs.calling,
     startInhibited: inputs.startInhibited,
   };
+}
+
+/** Whether energy comes in by the cable now. */
+export function isCharging(car: Car): boolean {
+  return car.cableConnected && !isOn(car) && car.chargeKwh < modelOf(car).batteryKwh;
+}
+
+function nextCharge(car: Car, drawnKwh: number, dtMs: number): number {
+  const { chargerW, batteryKwh } = modelOf(car);
+  const inKwh = isCharging(car) ? (chargerW * dtMs) / 3.6e9 : 0;
+  return clamp(car.chargeKwh - drawnKwh + inKwh, batteryKwh);
+}
+
+function hasEnergy(car: Car): boolean {
+  return car.drive === "electric" ? car.chargeKwh > 0 : car.fuelL > 0;
 }
 
 function clamp(value: number, max = 1): number {
@@ -90,10 +108,10 @@ function nextEngine(car: Car, inputs: StepInputs): Engine {
         ? { value: "cranking", sinceMs: car.timeMs }
         : engine;
     case "cranking":
-      if (car.timeMs - engine.sinceMs < MODEL.crankMs) return engine;
-      return car.fuelL > 0 ? { value: "running" } : { value: "off" };
+      if (car.timeMs - engine.sinceMs < modelOf(car).crankMs) return engine;
+      return hasEnergy(car) ? { value: "running" } : { value: "off" };
     case "running":
-      return car.fuelL > 0 ? engine : { value: "off" };
+      return hasEnergy(car) ? engine : { value: "off" };
   }
 }
 
@@ -105,19 +123,23 @@ function current(car: Car, inputs: StepInputs): number {
     (car.lowBeam ? MODEL.lowBeamA : 0) +
     (inputs.calling ? 8 : 0) +
     (inputs.lockMotor.value === "turning" ? 7 : 0) +
-    (car.engine.value === "cranking" ? MODEL.crankA : 0);
-  if (car.engine.value !== "running") return -drawn;
+    (car.engine.value === "cranking" && car.drive === "petrol" ? MODEL.crankA : 0);
+  if (!isFed(car)) return -drawn;
   const missing = 1 - car.batteryAh / MODEL.batteryAh;
   return Math.min(MODEL.generatorA - drawn, 1 + missing * 60);
+}
+
+/** By the generator, or from the traction battery. */
+function isFed(car: Car): boolean {
+  return car.engine.value === "running" || isCharging(car);
 }
 
 /** A lead battery: at rest by its charge, above it while charged, below it under load. */
 function nextVoltage(car: Car, currentA: number, dtMs: number): number {
   const charge = car.batteryAh / MODEL.batteryAh;
-  const target =
-    car.engine.value === "running"
-      ? 14.3 - (car.lowBeam ? 0.1 : 0)
-      : 11.6 + 1.1 * charge + currentA * 0.014;
+  const target = isFed(car)
+    ? 14.3 - (car.lowBeam ? 0.1 : 0)
+    : 11.6 + 1.1 * charge + currentA * 0.014;
   const tauMs = car.engine.value === "cranking" ? 20 : 400;
   return car.batteryV + (target - car.batteryV) * (1 - Math.exp(-dtMs / tauMs));
 }
@@ -128,7 +150,7 @@ export function airTemperatureC(car: Car): number {
 
 function nextCoolant(car: Car, dtMs: number): number {
   const running = car.engine.value === "running";
-  const target = running ? MODEL.coolantWarmC : airTemperatureC(car);
+  const target = running ? modelOf(car).coolantWarmC : airTemperatureC(car);
   const tauMs = running ? MODEL.coolantWarmMs : MODEL.coolantCoolMs;
   return car.coolantC + (target - car.coolantC) * (1 - Math.exp(-dtMs / tauMs));
 }

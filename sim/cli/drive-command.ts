@@ -48,6 +48,10 @@ export const driveCommand: Command = {
       value: "MIN-MAX",
       words: `how long bolts take (${TRAVEL.minMs}-${TRAVEL.maxMs})`,
     },
+    profile: {
+      value: "NAME|FILE",
+      words: "by which it speaks on its bus: a shipped profile, or a file (kerbside-sim)",
+    },
     network: {
       value: "HOST:PORT",
       words: "where the mobile network leads that the module is to connect through",
@@ -105,6 +109,7 @@ function optionsFrom(given: Given): Omit<DriveOptions, "clock" | "random"> {
     ...(readerKeyFile !== undefined && { readerKeyFile }),
     ...(isSleeper && { busAwakeMs }),
     ...(cockpit !== undefined && { cockpit }),
+    ...(given.options["profile"] !== undefined && { profile: given.options["profile"] }),
     ...networkFrom(given.options["network"]),
     ...(given.options["module"] !== undefined && { moduleDir: given.options["module"] }),
     ...(given.options["cloud"] !== undefined && { cloudFile: given.options["cloud"] }),

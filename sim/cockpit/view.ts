@@ -2,10 +2,10 @@
 import type { BusServer } from "@kerbside/can";
 import { toHex } from "@kerbside/protocol";
 import type { ControlUnits } from "../can/control-units.ts";
-import { fuelPercent, gnss, rangeKm, supplyV, vinOf } from "../can/signals.ts";
+import { chargePercent, fuelPercent, gnss, rangeKm, supplyV, vinOf } from "../can/signals.ts";
 import { placeOn } from "../car/route.ts";
 import { BOLTS, boltContact, CAR_FAULT_NAMES, CAR_FAULTS } from "../car/state.ts";
-import { allLocked } from "../car/step.ts";
+import { allLocked, isCharging } from "../car/step.ts";
 import type { Outside } from "../drive/outside.ts";
 import type { Simulation } from "../drive/simulation.ts";
 import type { LockEndpoint } from "../lock/endpoint.ts";
@@ -55,7 +55,11 @@ export function stateView({
     gear: car.gear,
     engine: car.engine.value,
     coolantC: round(car.coolantC, 1),
+    drive: car.drive,
     fuelPercent: round(fuelPercent(car), 1),
+    chargePercent: round(chargePercent(car) ?? 0, 1),
+    cableConnected: car.cableConnected,
+    charging: isCharging(car),
     rangeKm: round(rangeKm(car), 0),
     batteryV: round(supplyV(car), 2),
     ignition: car.ignition,

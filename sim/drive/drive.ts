@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type BusServer, type CanFrame, serveBus } from "@kerbside/can";
 import { type Clock, toHex } from "@kerbside/protocol";
 import { createBodyComputer } from "../can/body-computer.ts";
-import { createControlUnits } from "../can/control-units.ts";
+import { type ControlUnits, createControlUnits } from "../can/control-units.ts";
 import { type DiagnosisUnit, openDiagnosis } from "../can/diagnosis.ts";
 import { makeRoute } from "../car/route.ts";
 import { newCar } from "../car/state.ts";
@@ -18,7 +18,7 @@ import { newWorld, type Surroundings, type Travel, type World } from "../world.t
 import { readKey, readOrMakeKey } from "./keys.ts";
 import { type OutsideOptions, openOutside } from "./outside.ts";
 import { Simulation } from "./simulation.ts";
-import { readState, writeState } from "./state-file.ts";
+import { readState, type Saved, writeState } from "./state-file.ts";
 
 export type DriveOptions = OutsideOptions & {
   readonly dataDir: string;
@@ -29,6 +29,8 @@ export type DriveOptions = OutsideOptions & {
   /** The same for the reader. */
   readonly readerKeyFile?: string;
   readonly travel: Travel;
+  /** By which it speaks on its bus: a shipped one's name or a file; an electric one makes a new car electric. */
+  readonly profile?: string;
   /** How long the bus of a car at rest stays awake, ms of its time; left out, it never sleeps. */
   readonly busAwakeMs?: number;
   /** The cockpit opens only with a certificate: there is no plaintext form of it. */
@@ -65,8 +67,8 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
   const pairingKey = keyAt(options.pairingKeyFile, at("pairing.key"));
   const cockpitKey = toHex(readOrMakeKey(at("cockpit.key")));
   const around: Surroundings = { route: makeRoute(), travel: options.travel };
-  const units = createControlUnits(around.route);
-  const saved = readState(statePath) ?? { car: newCar(options.seed), memory: NEW_MEMORY };
+  const units = createControlUnits(around.route, options.profile);
+  const saved = readState(statePath) ?? newlyBuilt(options.seed, units);
 
   const open: { close: () => Promise<void> }[] = [];
   try {
@@ -134,6 +136,13 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
     await closeAll(open);
     throw error;
   }
+}
+
+function newlyBuilt(seed: number, { powertrain }: ControlUnits): Saved {
+  return {
+    car: newCar(seed, powertrain === "electric" ? "electric" : "petrol"),
+    memory: NEW_MEMORY,
+  };
 }
 
 /** The body computer, where the connector of the bus is in and the bus carries frames. */

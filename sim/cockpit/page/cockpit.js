@@ -63,13 +63,15 @@ makeTap(byId("tap"), (tap) => ask("POST", "/api/tap", tap));
 const showFrames = makeFrames(byId("frames"), byId("bus-rate"));
 let map;
 
+const energy = ({ drive, fuelPercent, chargePercent }) =>
+  drive === "electric" ? chargePercent : fuelPercent;
 const FIGURES = [
   ["Gear", ({ gear }) => (gear < 0 ? "R" : gear === 0 ? "–" : String(gear))],
   ["Odometer", ({ odometerM }) => `${(odometerM / 1000).toFixed(1)} km`],
   [
-    "Fuel",
-    ({ fuelPercent }) => `${Math.round(fuelPercent)} %`,
-    ({ fuelPercent }) => fuelPercent / 100,
+    "Fuel or charge",
+    (state) => `${Math.round(energy(state))} %${state.charging ? " ↑" : ""}`,
+    (state) => energy(state) / 100,
   ],
   ["Range", ({ rangeKm }) => `${rangeKm} km`],
   ["Coolant", ({ coolantC }) => `${Math.round(coolantC)} °C`, ({ coolantC }) => coolantC / 120],

@@ -77,6 +77,13 @@ export function makeSwitches(act) {
       (car) => car.holders.fuelCard,
     ],
     [
+      toggle("Charging cable", (connected) => act({ type: "plug", connected }), [
+        "unplugged",
+        "plugged in",
+      ]),
+      (car) => car.cableConnected,
+    ],
+    [
       toggle("Windows", (open) => windows(act, open), ["shut", "open"]),
       (car) => Object.values(car.windows).some((part) => part > 0),
     ],
