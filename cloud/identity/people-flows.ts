@@ -212,7 +212,8 @@ async function serve(context: Context, parts: Parts): Promise<void> {
   show(context, 404, refusedPage("There is no such page."));
 }
 
-async function signIn(context: Context, form: Form, { people, provider }: Parts): Promise<void> {
+async function signIn(context: Context, form: Form, parts: Parts): Promise<void> {
+  const { people, provider } = parts;
   const { req, res } = context;
   const { uid, params } = await provider.interactionDetails(req, res);
   const client = await provider.Client.find(String(params.client_id));
@@ -223,6 +224,7 @@ async function signIn(context: Context, form: Form, { people, provider }: Parts)
   const { user = "", password = "" } = form;
   try {
     const { person } = await people.accounts.signIn(tenant, user, password);
+    await untilNewer(tenant, person, parts);
     const login = { accountId: `${SUBJECT}${person}`, remember: false };
     const back = await provider.interactionResult(req, res, { login });
     context.status = 303;
@@ -232,6 +234,22 @@ async function signIn(context: Context, form: Form, { people, provider }: Parts)
     const words = "That name and password do not fit, or the account is locked for a while.";
     show(context, 403, signInPage(tenant, words));
   }
+}
+
+const SECOND_MS = 1000;
+/**
+ * Sessions and tokens tell their beginning in whole seconds, and those that began before the last lock or password are
+ * over: one that begins in the same second would be taken for an older one.
+ */
+async function untilNewer(
+  tenant: string,
+  person: string,
+  { people, clock }: Pick<Parts, "people" | "clock">,
+): Promise<void> {
+  const record = await people.account(tenantId(tenant), person);
+  const newerMs = (Math.floor((record?.tokensAfterMs ?? 0) / SECOND_MS) + 1) * SECOND_MS;
+  const waitMs = Math.min(SECOND_MS, newerMs - clock.wallMs());
+  if (waitMs > 0) await new Promise<void>((resolve) => clock.after(waitMs, resolve));
 }
 
 async function askReset(context: Context, form: Form, resets: Resets, log: Log): Promise<void> {
