@@ -1,13 +1,9 @@
-/** Every golden vector of protocol.md, written and read by the code of both sides. */
-
-import { inflateRawSync } from "node:zlib";
 import {
   ackCodec,
   ackKeyOf,
   aeadOpen,
   aeadSeal,
   artefactCodec,
-  type BodyPlace,
   type CborValue,
   type Codec,
   certifyKey,
@@ -16,26 +12,18 @@ import {
   cryptoReady,
   decode,
   decodeCbor,
-  decodeColumns,
   decodeEvent,
-  decodeRows,
   encode,
   encodeCbor,
-  encodeColumns,
   encodeEvent,
   encodeOpeningRequest,
-  encodeRows,
-  encodeSegmentMessage,
-  fromHex,
   headerCodec,
-  headerHash,
   isEventKind,
   keyCertificateCodec,
   keyIdOf,
   LANES,
   type LogIdentity,
   openArtefact,
-  openColumns,
   openCommand,
   openHeader,
   openingCodec,
@@ -46,7 +34,6 @@ import {
   openSign1,
   parseAck,
   parseOpeningRequest,
-  parseSegmentMessage,
   parseSign1,
   parseTopic,
   possessionBytes,
@@ -59,13 +46,9 @@ import {
   rowBinding,
   rowKeyOf,
   rowNonce,
-  type SegmentMessage,
   type SigningKey,
   sealAck,
-  sealColumns,
-  segmentKeyOf,
   sessionCodec,
-  shortenSegmentMessage,
   sign1,
   signArtefact,
   signCommand,
@@ -74,7 +57,6 @@ import {
   signOpening,
   signResult,
   signSession,
-  TRAINED_LENGTHS,
   tenantId,
   toHex,
   topicOf,
@@ -265,81 +247,6 @@ test("vector row: sealed by the car, opened by ingest, bound to its place", () =
     );
 });
 
-/** Of the seed that segment and gap are signed with. */
-const SENDER = {
-  tenant: tenantId("demo"),
-  vehicle: vehicleId("car-7"),
-  keyId: fromHex("b62e867fa2f33afe"),
-};
-
-/** What stands in `protocol.md` in both forms. */
-function sameInShort(v: Vector, message: SegmentMessage): void {
-  same(shortenSegmentMessage(message), v.hex("short message"));
-  assert.equal(parseSegmentMessage(v.hex("short message"), SENDER), message);
-  const other = parseSegmentMessage(v.hex("short message"), { ...SENDER, vehicle: vehicleId("x") });
-  assert.not.equal(other.header, message.header);
-}
-
-test("vector segment: body, hash and message", () => {
-  const v = golden("segment");
-  const header = v.hex("envelope");
-  const body = v.hex("body");
-  same(encodeRows([v.hex("row")]), body);
-  assert.equal(decodeRows(body, 1).map(toHex), [v.text("row")]);
-  same(headerHash(header), v.hex("header hash"));
-  same(encodeSegmentMessage({ header, body }), v.hex("message"));
-  assert.equal(parseSegmentMessage(v.hex("message"), SENDER), { header, body });
-  sameInShort(v, { header, body });
-});
-
-test("vector columns: events, columns and body", () => {
-  const v = golden("columns");
-  const place = typed<BodyPlace>(v, "place");
-  const events = [1, 2, 3].map((i) => v.hex(`event ${i}`));
-  const key = segmentKeyOf(v.hex("ratchet"));
-  same(key, v.hex("key"));
-  same(inflateRawSync(encodeColumns(events, "deflated")), v.hex("columns"));
-  assert.equal(decodeColumns(v.hex("deflated"), 3), events);
-  same(openColumns(key, place, v.hex("body")), v.hex("deflated"));
-  same(sealColumns(key, place, v.hex("deflated")), v.hex("body"));
-  const others: BodyPlace[] = [
-    { ...place, number: 3 },
-    { ...place, firstSeq: 302 },
-    { ...place, count: 2 },
-    { ...place, lane: "track" },
-    { ...place, log: new Uint8Array(16) },
-  ];
-  for (const other of others)
-    refused(() => openColumns(key, other, v.hex("body")), "unauthenticated");
-});
-
-test("vector columns-packed: events and columns", () => {
-  const v = golden("columns-packed");
-  const events = v.names.filter((name) => name !== "packed").map((name) => v.hex(name));
-  same(encodeColumns(events), v.hex("packed"));
-  assert.equal(decodeColumns(v.hex("packed"), events.length), events);
-});
-
-test("vector column-codes: the lengths that cars were sent with", () => {
-  const v = golden("column-codes");
-  assert.equal(
-    v.names.map((name) => v.text(name)),
-    TRAINED_LENGTHS,
-  );
-  for (const row of TRAINED_LENGTHS) {
-    const filled = [...row].reduce((sum, digit) => sum + 2 ** -Number.parseInt(digit, 16), 0);
-    assert.is(filled, 1, "a code without holes");
-  }
-});
-
-test("vector gap: a header without a body", () => {
-  const v = golden("gap");
-  const header = v.hex("envelope");
-  same(headerHash(header), v.hex("header hash"));
-  assert.equal(parseSegmentMessage(v.hex("message"), SENDER), { header, body: new Uint8Array() });
-  sameInShort(v, { header, body: new Uint8Array() });
-});
-
 test("vector opening-request: asked by ingest, and no acknowledgement", () => {
   const v = golden("opening-request");
   const value = typed<Parameters<typeof encodeOpeningRequest>[0]>(v, "value");
@@ -395,8 +302,9 @@ test("vector possession: bound to tenant, vehicle and request", () => {
   assert.not(checkPossession(check, address, `${csr}\n`, proof));
 });
 
-/** In pushed-vectors.test.ts and card-auth.test.ts. */
+/** In segment-vectors.test.ts, pushed-vectors.test.ts and card-auth.test.ts. */
 const ELSEWHERE = new Set([
+  ...["columns", "columns-packed", "column-codes", "gap"],
   ...["grant-list", "carried-grant", "time", "key-push", "push"],
   ...["card-authentication", "card-key"],
 ]);
