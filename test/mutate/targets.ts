@@ -69,7 +69,7 @@ export const TARGETS: readonly Target[] = [
 const DRAWN = /\/fuzz\.test\.ts$|\.long\.test\.ts$/;
 /** They kill processes, replay thousands or wait out real lines: too long to be asked thousands of times. */
 const LENGTHY =
-  /\/(attacks|column-check|columns|crash|executor|flips|line|refusals|ingest)\.test\.ts$/;
+  /\/(attacks|column-check|columns|crash|desk|executor|flips|line|refusals|ingest)\.test\.ts$/;
 const HAS_NO_CODE = /\/index\.ts$/;
 
 const found = (patterns: readonly string[]): readonly string[] =>
