@@ -52,28 +52,25 @@ function whereIn(document: Document.Parsed, counter: LineCounter): Where {
   };
 }
 
+/** One for each place: of the alternatives to a time, the time. */
 function schemaProblems(value: unknown, where: Where): Problem[] {
-  const seen = new Set<string>();
-  const problems: Problem[] = [];
+  const found = new Map<string, Problem>();
   for (const error of validator.Errors(value)) {
+    // Alternatives and unknown names say so themselves.
+    if (error.keyword === "anyOf" || error.keyword === "boolean") continue;
     const path = error.instancePath
       .split("/")
       .slice(1)
       .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
-    const line = where(path);
+    const place = path.join(".") || "the file";
+    const isTime = error.keyword === "pattern" && String(error.params.pattern) === DURATION_PATTERN;
+    if (!isTime && found.has(place)) continue;
     const more =
       error.keyword === "additionalProperties" ? ` (${JSON.stringify(error.params)})` : "";
-    const place = path.join(".") || "the file";
-    // Alternatives and unknown names say so themselves.
-    if (error.keyword === "anyOf" || error.keyword === "boolean") continue;
-    const isTime = error.keyword === "pattern" && String(error.params.pattern) === DURATION_PATTERN;
     const words = isTime ? "expected a time such as 90s or 1h30m, or seconds" : error.message;
-    const message = `${place}: ${words}${more}`;
-    if (seen.has(message) || problems.length >= PROBLEMS_MAX) continue;
-    seen.add(message);
-    problems.push({ line, message });
+    found.set(place, { line: where(path), message: `${place}: ${words}${more}` });
   }
-  return problems.sort((a, b) => a.line - b.line);
+  return [...found.values()].sort((a, b) => a.line - b.line).slice(0, PROBLEMS_MAX);
 }
 
 type Names = { readonly [K in "booking" | "grant" | "command" | "drive"]: Set<string> };

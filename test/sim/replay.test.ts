@@ -215,6 +215,7 @@ test("drive prints one ready line, and ends in order when asked", async () => {
       can: join(path, "can.sock"),
       lock: join(path, "lock.sock"),
       reader: join(path, "reader.sock"),
+      modem: join(path, "modem.sock"),
     },
   ]);
   remove();

@@ -1,4 +1,4 @@
-/** Three of the shipped scenarios in real time: cloud, car and agent as processes of their own. */
+/** A shipped scenario in real time: cloud, car and agent as processes of their own. */
 import { join } from "node:path";
 import { playedText } from "@kerbside/sim";
 import { test } from "uvu";
@@ -6,12 +6,10 @@ import * as assert from "uvu/assert";
 import { createRunner } from "../../scenarios/run.ts";
 import { root } from "../house/sources.ts";
 
-const runner = createRunner("real");
-for (const name of ["one-booking", "jam-and-retry", "wrong-card"]) {
+export function registerReal(name: string): void {
   test(`scenario ${name} in real time`, async () => {
+    const runner = createRunner("real");
     const played = await runner.run(join(root, "sim", "scenarios", `${name}.yaml`));
     assert.ok(played.held, `\n${playedText(played, true)}`);
   });
 }
-test.after(() => runner.close());
-test.run();
