@@ -18,6 +18,7 @@ export function recordConformance(it: It): void {
   trailTests(it);
   commandTests(it);
   stepTests(it);
+  artefactTests(it);
   keyTests(it);
 }
 
@@ -229,6 +230,34 @@ function commandTests(it: It): void {
       stored?.steps.map((step) => step.state),
       ["accepted", "signed", "sent", "signed", "received", "unknown", "executed"],
     );
+  });
+}
+
+function artefactTests(it: It): void {
+  it("of what is published the newest version is kept, and never an older one", async (engine) => {
+    const { store, again } = engine;
+    const made = (version: number, more: object = {}) =>
+      ({
+        kind: "scheme",
+        name: "fast",
+        version,
+        envelope: Uint8Array.of(1, version),
+        content: Uint8Array.of(2, version),
+        publishedAtMs: version,
+        ...more,
+      }) as const;
+    await store.putArtefact(made(2), AUDIT);
+    assert.equal(await store.artefact("scheme", "fast"), made(2));
+    await refuses("conflict", store.putArtefact(made(1), AUDIT));
+    await refuses("conflict", store.putArtefact(made(2, { content: Uint8Array.of(9) }), AUDIT));
+    await store.putArtefact(made(3, { vehicles: [CAR, OTHER_CAR] }), AUDIT);
+    await store.putArtefact({ ...made(1), kind: "rental" }, AUDIT);
+    const second = await again();
+    const { content: _, ...head } = made(3, { vehicles: [CAR, OTHER_CAR] });
+    assert.equal((await second.artefacts())[1], head, "in the list without its content");
+    assert.is((await second.artefacts()).length, 2);
+    assert.is(await second.artefact("profile", "fast"), undefined);
+    assert.is((await second.auditTrail(0, 10)).length, 3, "what was refused is not there");
   });
 }
 

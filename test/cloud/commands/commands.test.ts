@@ -10,36 +10,11 @@ import {
 } from "@kerbside/protocol";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { book, command } from "./asking.ts";
 import { DEMO } from "./car.ts";
 import { CAR, openRig, type Reply, type Rig } from "./rig.ts";
 
-const HOUR = 3_600_000;
 const it = suite<{ rig: Rig; token: string; booking: string }>("commands");
-const iso = (ms: number): string => new Date(ms).toISOString();
-
-async function book(rig: Rig, token: string): Promise<string> {
-  const now = Date.now();
-  const times = { from: iso(now - 1000), to: iso(now + HOUR) };
-  const reply = await rig.ask({
-    path: "/v1/tenants/demo/bookings",
-    token,
-    body: { vehicle: "car-1", holder: "person-1", ...times },
-    headers: { "idempotency-key": randomUUID() },
-  });
-  assert.is(reply.status, 201, reply.text);
-  return reply.body.booking;
-}
-
-type More = { readonly key?: string; readonly wait?: number; readonly vehicle?: string };
-function command(rig: Rig, token: string, body: object, more: More = {}): Promise<Reply> {
-  const { key = randomUUID(), wait = 10_000, vehicle = "car-1" } = more;
-  return rig.ask({
-    path: `/v1/tenants/demo/vehicles/${vehicle}/commands?wait=${wait}`,
-    token,
-    body,
-    headers: { "idempotency-key": key },
-  });
-}
 
 const states = (reply: Reply): readonly string[] =>
   reply.body.steps.map((step: { state: string }) => step.state);
@@ -87,40 +62,6 @@ it("unlocks for a booking, which is open then, and shows every step with its tim
   assert.is(locked.body.state, "executed", "the lock of a rental that just ended");
   const again = await command(rig, token, { action: "unlock", booking });
   assert.is(again.status, 403);
-});
-
-it("the end of the rental on the car ends the booking, and a refused one does not", async ({
-  rig,
-  token,
-}) => {
-  const booking = await book(rig, token);
-  await command(rig, token, { action: "unlock", booking });
-  const path = `/v1/tenants/demo/bookings/${booking}`;
-  const seen = async () => (await rig.ask({ path, token })).body;
-  const before = await seen();
-  assert.is(before.state, "open");
-  rig.car.conduct = ["received", "refused"];
-  rig.car.unmet = [{ condition: "doors_closed", words: "a door is open" }];
-  const refused = await command(rig, token, { action: "end_rental", booking });
-  assert.is(refused.body.state, "refused", refused.text);
-  assert.is((await seen()).state, "open");
-  rig.car.conduct = ["received", "executed"];
-  const ended = await command(rig, token, { action: "end_rental", booking });
-  assert.is(ended.body.state, "executed", ended.text);
-  const after = await seen();
-  assert.is(after.state, "ended");
-  assert.ok(Date.parse(after.to) < Date.parse(before.to), "it ended when the car said so");
-  const trail = await (await rig.store()).auditTrail(0, 1000);
-  const said = trail.filter(
-    ({ subject, actor }) => subject === `booking:${booking}` && actor === "vehicle:car-1",
-  );
-  assert.equal(
-    said.slice(-2).map(({ actor, action }) => [actor, action]),
-    [
-      ["vehicle:car-1", "signer.end_booking"],
-      ["vehicle:car-1", "booking.end"],
-    ],
-  );
 });
 
 it("signs for the car's own epoch, with a rising counter and a life the car accepts", async ({

@@ -1,0 +1,79 @@
+/** What a command changes on its way and at its end: its own steps, and the booking it was for. */
+import { randomUUID } from "node:crypto";
+import { toHex } from "@kerbside/protocol";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { until } from "../../support/wait.ts";
+import { book, command } from "./asking.ts";
+import { openRig, type Rig } from "./rig.ts";
+
+const it = suite<{ rig: Rig; token: string; booking: string }>("steps");
+it.before(async (context) => {
+  context.rig = await openRig();
+  context.token = await context.rig.issuer.mint();
+  await context.rig.car.announce();
+  context.booking = await book(context.rig, context.token);
+});
+it.before.each(({ rig: { car } }) => {
+  car.conduct = ["received", "executed"];
+  car.received.length = 0;
+});
+it.after(({ rig }) => rig.close());
+
+it("the end of the rental on the car ends the booking, and a refused one does not", async ({
+  rig,
+  token,
+}) => {
+  const booking = await book(rig, token);
+  await command(rig, token, { action: "unlock", booking });
+  const path = `/v1/tenants/demo/bookings/${booking}`;
+  const seen = async () => (await rig.ask({ path, token })).body;
+  const before = await seen();
+  assert.is(before.state, "open");
+  rig.car.conduct = ["received", "refused"];
+  rig.car.unmet = [{ condition: "doors_closed", words: "a door is open" }];
+  const refused = await command(rig, token, { action: "end_rental", booking });
+  assert.is(refused.body.state, "refused", refused.text);
+  assert.is((await seen()).state, "open");
+  rig.car.conduct = ["received", "executed"];
+  const ended = await command(rig, token, { action: "end_rental", booking });
+  assert.is(ended.body.state, "executed", ended.text);
+  const after = await seen();
+  assert.is(after.state, "ended");
+  assert.ok(Date.parse(after.to) < Date.parse(before.to), "it ended when the car said so");
+  const trail = await (await rig.store()).auditTrail(0, 1000);
+  const said = trail.filter(
+    ({ subject, actor }) => subject === `booking:${booking}` && actor === "vehicle:car-1",
+  );
+  assert.equal(
+    said.slice(-2).map(({ actor, action }) => [actor, action]),
+    [
+      ["vehicle:car-1", "signer.end_booking"],
+      ["vehicle:car-1", "booking.end"],
+    ],
+  );
+});
+
+it("steps on the way are recorded before anybody sees them, and at the latest a moment later", async ({
+  rig,
+  token,
+  booking,
+}) => {
+  const store = await rig.store();
+  rig.car.conduct = ["received"];
+  const key = randomUUID();
+  const asking = command(rig, token, { action: "lock", booking }, { key });
+  await until("the car to have it", async () => rig.car.received.length === 1);
+  const id = toHex(rig.car.received[0]?.id ?? new Uint8Array());
+  const shown = await rig.ask({ path: `/v1/tenants/demo/commands/${id}`, token });
+  const stored = await store.command(id);
+  assert.is(stored?.state, shown.body.state, "what is shown is on the disk");
+  await until("both steps", async () => (await store.command(id))?.state === "received");
+  assert.equal(
+    (await store.command(id))?.steps.map(({ state }) => state),
+    ["accepted", "signed", "sent", "received"],
+  );
+  assert.is((await asking).body.state, "unknown", "it never answered");
+});
+
+it.run();
