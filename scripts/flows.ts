@@ -75,7 +75,7 @@ async function main(): Promise<void> {
     `  Rule      ${flow}`,
     '            what it may report stands there under "events"; the nodes are the editor\'s',
     `  Check     npx kerbside-agent flow check ${flow}`,
-    `  Send      npx kerbside-cloud artefact publish --tenant ${TENANT} --kind flow --file ${flow} …`,
+    `  Send      npx kerbside-cloud flow publish --tenant ${TENANT} --data ${data} --file ${flow}`,
     "",
     "  Deploy in the editor keeps the rule. Ctrl-C ends it.",
     "",
