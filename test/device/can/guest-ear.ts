@@ -11,7 +11,7 @@ import { realClock, realRandom } from "../../support/runtime.ts";
 
 export type Scenarios = Readonly<Record<string, () => Promise<unknown>>>;
 
-const WAIT_MS_MAX = 20_000;
+const WAIT_MS_MAX = 40_000;
 const TICK_MS = 20;
 export const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, ms));

@@ -8,6 +8,7 @@ import {
   createIsoTpLink,
   createSignalStore,
   createSocketCanBus,
+  IsoTpError,
   type IsoTpLink,
   readShippedProfile,
   runCan,
@@ -65,7 +66,20 @@ class Peer {
   }
 }
 
+/** The protocol gives up after a second without an answer, and a busy machine may hold the guest for longer. */
+const ATTEMPTS = 4;
+
 async function transfer(ids: readonly [number, number], ext: boolean): Promise<unknown> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await transferOnce(ids, ext);
+    } catch (error) {
+      if (!(error instanceof IsoTpError) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function transferOnce(ids: readonly [number, number], ext: boolean): Promise<unknown> {
   const [request, answer] = ids.map((id) => id.toString(16).toUpperCase());
   const dump = tool("isotpdump", "-s", request ?? "", "-d", answer ?? "", "vcan0");
   const perf = tool("isotpperf", "-s", request ?? "", "-d", answer ?? "", "vcan0");
@@ -76,15 +90,19 @@ async function transfer(ids: readonly [number, number], ext: boolean): Promise<u
     unit.pump();
   }, 5);
   const message = Uint8Array.from({ length: 100 }, (_, i) => i);
-  await tester.link.send(message);
-  await unit.link.send(Uint8Array.of(1, 2, 3));
-  await until(() => unit.messages.length === 1 && tester.messages.length === 1);
-  await sleep(300);
-  clearInterval(pump);
-  await tester.stop();
-  await unit.stop();
-  dump.end();
-  perf.end();
+  try {
+    await tester.link.send(message);
+    await unit.link.send(Uint8Array.of(1, 2, 3));
+    await until(() => unit.messages.length === 1 && tester.messages.length === 1);
+    await until(() => dump.text().includes("[SF]") && dump.text().includes("[CF] sn: E"));
+    await until(() => perf.text().includes("byte in"));
+  } finally {
+    clearInterval(pump);
+    await tester.stop();
+    await unit.stop();
+    dump.end();
+    perf.end();
+  }
   const kinds = dump.text().match(/\[(?:SF|FF|CF|FC)\][^-\n]*/g) ?? [];
   return {
     received: unit.messages[0] === Buffer.from(message).toString("hex"),
@@ -93,6 +111,9 @@ async function transfer(ids: readonly [number, number], ext: boolean): Promise<u
     perf: /\(BS:[^)]*\) *: *\d+ byte/.exec(perf.text())?.[0].replace(/\s+/g, " "),
   };
 }
+
+/** Of what the car says. */
+const ROUNDS = 40;
 
 export const USE_SCENARIOS: Scenarios = {
   isotp: () => transfer([0x7e0, 0x7e8], false),
@@ -141,7 +162,7 @@ export const USE_SCENARIOS: Scenarios = {
     const car = new Ear("vcan1");
     await car.reaches("up");
     await until(() => agent.state() === "up");
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < ROUNDS; i++) {
       const Terminal = i < 20 ? "ON" : "OFF";
       const doors = { DoorDriver: i < 30 ? "closed" : "open" };
       car.bus.send(frames.make("SPEED", { VehicleSpeed: i < 15 ? 25 : 0 }));
@@ -151,12 +172,14 @@ export const USE_SCENARIOS: Scenarios = {
       car.bus.send({ id: 0x7aa, ext: false, data: new Uint8Array(8) });
       await sleep(50);
     }
-    await until(() => store.read("Vehicle.Cabin.Door.Row1.DriverSide.IsOpen").value === true);
+    // What was late, on a busy machine, was not sent, and is told of.
+    await until(() => agent.stats().received + car.bus.stats().notSent >= 3 * ROUNDS);
     const { received, lost } = agent.stats();
     await agent.stop();
     await car.bus.stop();
     collector.close();
+    const { ignored } = store.stats();
     store.close();
-    return { received, lost, kinds: [...new Set(kinds)].sort() };
+    return { received, lost, ignored, kinds: [...new Set(kinds)].sort() };
   },
 };
