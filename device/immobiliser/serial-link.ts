@@ -58,7 +58,7 @@ class SocketPort {
     for (;;) {
       if (this.#socket.destroyed) return canceled();
       const chunk: Buffer | null = this.#socket.read(Math.min(length, this.#socket.readableLength));
-      if (chunk !== null && chunk.length > 0) {
+      if (chunk !== null) {
         chunk.copy(buffer, offset);
         return { buffer, bytesRead: chunk.length };
       }

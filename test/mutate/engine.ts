@@ -148,14 +148,17 @@ export class Trials {
     const changed = changedBy(mutant, sourceOf(mutant.file));
     const key = ({ picked }: Unit): string => `${mutant.file} ${picked.file}`;
     const score = (unit: Unit): number => unit.ms / (1 + (this.#kills.get(key(unit)) ?? 0));
-    for (const unit of unitsOf(reaching).toSorted((a, b) => score(a) - score(b))) {
+    const units = [...unitsOf(reaching)];
+    for (;;) {
+      // Looked at anew each time: others have killed meanwhile.
+      const unit = units.sort((a, b) => score(a) - score(b)).shift();
+      if (unit === undefined) return { kind: "survived", tests: reaching.length };
       const failed = await this.#confirmed(changed, unit);
       if (failed === undefined) continue;
       this.#kills.set(key(unit), (this.#kills.get(key(unit)) ?? 0) + 1);
       const by = `${unit.picked.file}: ${failed.test}`;
       return { kind: "killed", by, why: failed.why, late: failed.late };
     }
-    return { kind: "survived", tests: reaching.length };
   }
 
   async #confirmed(changed: Changed, unit: Unit): Promise<Failure | undefined> {

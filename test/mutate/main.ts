@@ -20,6 +20,7 @@ type Options = {
   readonly only: string;
   readonly sample: number;
   readonly whole: boolean;
+  readonly workers: number;
   /** Takes a line of JSON for each mutant as it ends. */
   readonly json: string | undefined;
 };
@@ -55,6 +56,21 @@ function chosen(target: Target, { only, sample }: Options): readonly Mutant[] {
     .flatMap((file) => mutantsOf(file, sourceOf(file)).filter((_, i) => i % sample === 0));
 }
 
+/** So many at once, in their order: what kills one is likely to kill the next. */
+async function inTurns<T, R>(
+  things: readonly T[],
+  atOnce: number,
+  work: (thing: T) => Promise<R>,
+): Promise<readonly R[]> {
+  const rest = things.values();
+  const done: R[] = [];
+  const turn = async (): Promise<void> => {
+    for (const thing of rest) done.push(await work(thing));
+  };
+  await Promise.all(Array.from({ length: atOnce }, turn));
+  return done;
+}
+
 async function runTarget(pool: Pool, target: Target, options: Options): Promise<readonly Tried[]> {
   const mutants = chosen(target, options);
   if (mutants.length === 0) return [];
@@ -72,7 +88,7 @@ async function runTarget(pool: Pool, target: Target, options: Options): Promise<
   process.stdout.write(`${name}: ${mutants.length} mutants, ${tests} tests; the plant died\n`);
   let survived = 0;
   let done = 0;
-  const tried = mutants.map(async (mutant): Promise<Tried> => {
+  const one = async (mutant: Mutant): Promise<Tried> => {
     const ending = await trials.try(mutant, reaching.get(mutant) ?? []);
     done += 1;
     if (ending.kind !== "killed") survived += 1;
@@ -80,8 +96,8 @@ async function runTarget(pool: Pool, target: Target, options: Options): Promise<
     if (options.json !== undefined)
       appendFileSync(options.json, `${JSON.stringify({ mutant, ending })}\n`);
     return { mutant, ending };
-  });
-  const all = await Promise.all(tried);
+  };
+  const all = await inTurns(mutants, options.workers, one);
   if (trials.shaky > 0)
     process.stderr.write(`${trials.shaky} failures came unchanged too and were not counted\n`);
   return all;
@@ -153,9 +169,10 @@ async function main(args: string[]): Promise<number> {
   }
   const sample = wholeNumber(values.sample, 1);
   const { only = "", json } = values;
-  const options = { only, sample, whole: only === "" && sample === 1, json };
+  const workers = wholeNumber(values.workers, availableParallelism());
+  const options = { only, sample, whole: only === "" && sample === 1, workers, json };
   if (json !== undefined) writeFileSync(json, "");
-  const pool = openPool(wholeNumber(values.workers, availableParallelism()));
+  const pool = openPool(workers);
   const tried: Tried[] = [];
   try {
     for (const target of TARGETS) {
