@@ -186,12 +186,13 @@ function reports(dir: string, io: BufferIo): readonly LaneReport[] {
 }
 
 function status(dir: string, { json }: Values, io: BufferIo): ExitCode {
-  for (const { lane, log, count, segments, bytes, gaps } of reports(dir, io)) {
+  for (const { lane, log, count, segments, bytes, gaps, heldSinceMs } of reports(dir, io)) {
     const gone = gaps.reduce((sum, [from, to]) => sum + to - from + 1, 0);
+    const since = heldSinceMs === undefined ? null : new Date(heldSinceMs).toISOString();
     io.out(
       json === true
-        ? JSON.stringify({ lane, log, events: count, segments, bytes, gone })
-        : `${lane.padEnd(8)} log ${log}: ${count} events in ${segments} closed segments and the open one, ${bytes} bytes, ${gone} given up`,
+        ? JSON.stringify({ lane, log, events: count, segments, bytes, gone, since })
+        : `${lane.padEnd(8)} log ${log}: ${count} events in ${segments} closed segments and the open one, ${bytes} bytes, ${gone} given up${since === null ? "" : `, the oldest held since ${since}`}`,
     );
   }
   return DONE;

@@ -87,7 +87,9 @@ export function openForReading(dir: string): Handle {
   if (!existsSync(file)) throw new ProtocolError("not_found", `${file}: no buffer there`);
   const db = new Database(file, { readonly: true });
   try {
-    checkKind(db);
+    // What an older agent's database lacks, it has nothing in.
+    for (const step of MIGRATIONS.slice(checkKind(db)))
+      db.exec(step.replaceAll("CREATE TABLE", "CREATE TEMP TABLE"));
     return db;
   } catch (error) {
     db.close();

@@ -38,6 +38,8 @@ export type LaneReport = {
   readonly problem?: string;
   readonly segments: number;
   readonly bytes: number;
+  /** By trusted time, in Unix milliseconds: since then at the latest the oldest of it is held. Absent where not known. */
+  readonly heldSinceMs?: number;
 };
 
 /**
@@ -104,7 +106,13 @@ function inspectLane(
   countOpen(statements, walk, lane, slot, end?.seq ?? 0);
   const { problem, ...rest } = walk;
   const chain = problem === undefined ? "ok" : "broken";
-  return { lane, log: toHex(log), ...rest, chain, ...(problem === undefined ? {} : { problem }) };
+  const range = [placeKey(lane, slot, 0), placeKey(lane, slot, NUMBER_MAX)] as const;
+  const since = statements.firstMark.get(...range)?.at_ms;
+  return {
+    ...{ lane, log: toHex(log), ...rest, chain },
+    ...(problem === undefined ? {} : { problem }),
+    ...(since === undefined ? {} : { heldSinceMs: since }),
+  };
 }
 
 function linkProblem(record: SegmentRecord, before: SegmentRecord | undefined): string | undefined {

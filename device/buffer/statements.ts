@@ -63,6 +63,7 @@ export type Statements = {
     [{ place: number; header: Uint8Array; hash: Uint8Array; replaced: Uint8Array; bytes: number }]
   >;
   readonly oldestWhole: Statement<Range, SegmentRecord>;
+  readonly firstMark: Statement<Range, { readonly at_ms: number }>;
   readonly lastMark: Statement<Range, { readonly place: number }>;
   /** The last one that is as old as `atMs`. */
   readonly lastOldMark: Statement<
@@ -123,6 +124,9 @@ export function prepare(db: Handle): Statements {
     oldestWhole: db.prepare(
       `SELECT * FROM segments WHERE place BETWEEN ? AND ? AND state = ${SEGMENT_STATE.held} AND replaced IS NULL
        ORDER BY place LIMIT 1`,
+    ),
+    firstMark: db.prepare(
+      "SELECT at_ms FROM marks WHERE place BETWEEN ? AND ? ORDER BY place LIMIT 1",
     ),
     lastMark: db.prepare(
       "SELECT place FROM marks WHERE place BETWEEN ? AND ? ORDER BY place DESC LIMIT 1",

@@ -170,7 +170,13 @@ class UplinkShell implements Uplink {
     buffer.online(false);
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (!this.#closed()) log.warn("uplink.ended", { reason: this.#ended });
+    if (!this.#closed()) log.warn("uplink.ended", { reason: this.#ended, ...this.#told() });
+  }
+
+  /** Since the start: what an operator may want to see grow, or not grow. */
+  #told(): { readonly segments: number; readonly retries: number; readonly bytes: number } {
+    const { segmentsSent: segments, retries, bytesSent: bytes } = this.#counts;
+    return { segments, retries, bytes };
   }
 
   #begin(connection: TransportConnection, willEpoch: Uint8Array): void {

@@ -39,6 +39,8 @@ export const LOG_FIELDS: Readonly<Record<string, FieldMeta>> = {
   failures: internal("how many in a row"),
   waiting: internal("how many wait"),
   segments: internal("how many segments"),
+  retries: internal("how many were sent again"),
+  bytes: internal("how many bytes"),
   connections: internal("how many connections"),
   requests: internal("how many requests"),
   blocked: internal("how many from the block list"),

@@ -1,8 +1,8 @@
 /** What a buffer does about itself: what is too old is declared as gone, and an empty file becomes small. */
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import type { Buffer, BufferOptions } from "@kerbside/buffer";
-import { type EventTime, LANES, type Lane, randomBytes } from "@kerbside/protocol";
+import { type Buffer, type BufferOptions, inspectBuffer } from "@kerbside/buffer";
+import { type EventTime, LANES, type Lane, randomBytes, verifyKey } from "@kerbside/protocol";
 import Database from "better-sqlite3";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -69,6 +69,15 @@ function arrived(lane: Lane): readonly [events: number, gone: number] {
   }
   return [events, gone];
 }
+
+test("how long the oldest is held can be seen", async () => {
+  await open();
+  await put("track", 40);
+  await live(0.5);
+  const reports = inspectBuffer(b.dir, verifyKey(b.cloud.signingKey.publicKey));
+  const since = reports.find(({ lane }) => lane === "track")?.heldSinceMs ?? 0;
+  assert.ok(since > wallOffsetMs && since <= wallOffsetMs + 0.3 * DAY_MS, String(since));
+});
 
 test("what is older than its lane may be is declared as gone, and nothing else", async () => {
   await open();
@@ -167,6 +176,9 @@ test("a database of before is taken over with what it holds", async () => {
   db.exec("DROP TABLE marks");
   db.pragma("user_version = 1");
   db.close();
+  const [before] = inspectBuffer(b.dir, verifyKey(b.cloud.signingKey.publicKey));
+  assert.is(before?.count, 25);
+  assert.is(before?.heldSinceMs, undefined);
   await open();
   await deliver();
   assert.equal(arrived("state"), [25, 0]);
