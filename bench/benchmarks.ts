@@ -6,6 +6,7 @@ import { bufferBenchmark } from "./buffer/append.ts";
 import { canBenchmark } from "./can/can.ts";
 import { ingestBenchmark } from "./ingest/ingest.ts";
 import { simBenchmark } from "./sim/sim.ts";
+import { storeBenchmark } from "./store/store.ts";
 import { unlockBenchmark } from "./unlock/unlock.ts";
 import { wireBenchmark } from "./wire/wire.ts";
 
@@ -15,6 +16,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   canBenchmark,
   ingestBenchmark,
   simBenchmark,
+  storeBenchmark,
   unlockBenchmark,
   wireBenchmark,
 ];

@@ -1,0 +1,160 @@
+/**
+ * The tenant's store against bare SQLite with the same rows: a car's month read back, the newest state of a fleet, and
+ * what encryption and audit cost a write. At a smaller scale than a hundred million events: a page is found by an index
+ * on car, lane and number, whose depth grows by one level for each two hundredfold.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BookingRecord, randomBytes, tenantId } from "@kerbside/protocol";
+import { openRegistry, type Registry, type SqliteTenantStore } from "@kerbside/tenants";
+import BetterSqlite3 from "better-sqlite3";
+import { type Benchmark, type Row, takeTurns } from "../benchmark.ts";
+import { AUDIT, carName, fillLatest, fillMonths, MONTH_MS, START_MS } from "./cars.ts";
+
+const CARS_WITH_MONTHS = 50;
+const EVENTS_A_CAR = 10_000;
+const FLEET = 5000;
+const PAGE = 1000;
+const LATEST_ROUNDS = 7;
+
+export const storeBenchmark: Benchmark = {
+  name: "store",
+  why: "reading and writing through keys, classes and audit, against the same rows without",
+  run: rows,
+};
+
+async function* rows(): AsyncGenerator<Row, void, undefined> {
+  const dir = mkdtempSync(join(tmpdir(), "kerbside-bench-store-"));
+  const [masterKey, signerKey] = [randomBytes(32), randomBytes(32)];
+  const registry = await openRegistry({ dir, masterKey, create: true });
+  const bare = bareDatabase(join(dir, "bare.sqlite"));
+  try {
+    const store = await storeOf(registry, signerKey);
+    await fillMonths(store, CARS_WITH_MONTHS, EVENTS_A_CAR);
+    await fillLatest(store, CARS_WITH_MONTHS, FLEET);
+    yield await rangeRow(store, bare);
+    yield await latestRow(store);
+    yield await writeRow(store, bare);
+  } finally {
+    bare.close();
+    await registry.close();
+    rmSync(dir, { recursive: true });
+  }
+}
+
+async function storeOf(registry: Registry, signerKey: Uint8Array): Promise<SqliteTenantStore> {
+  await registry.create(tenantId("demo"), signerKey, AUDIT, async () => undefined);
+  const tenant = await registry.tenant("demo");
+  if (tenant === undefined) throw new Error("the tenant was just made");
+  return tenant.store;
+}
+
+function bareDatabase(file: string): BetterSqlite3.Database {
+  const db = new BetterSqlite3(file);
+  db.pragma("journal_mode = WAL");
+  db.pragma("synchronous = FULL");
+  db.exec(
+    "CREATE TABLE events (car INTEGER, seq INTEGER, at_ms INTEGER, kind INTEGER, data BLOB, PRIMARY KEY (car, seq)) WITHOUT ROWID;" +
+      "CREATE TABLE bookings (booking TEXT PRIMARY KEY, vehicle TEXT, holder BLOB, from_ms INTEGER, to_ms INTEGER, state TEXT, version INTEGER, mac BLOB) WITHOUT ROWID;",
+  );
+  return db;
+}
+
+/** Pages of one car's month, in order; the same rows as sealing would leave them. */
+async function rangeRow(store: SqliteTenantStore, bare: BetterSqlite3.Database): Promise<Row> {
+  const insert = bare.prepare("INSERT INTO events VALUES (?, ?, ?, 1, ?)");
+  bare.transaction(() => {
+    for (let car = 0; car < CARS_WITH_MONTHS; car += 1)
+      for (let seq = 0; seq < EVENTS_A_CAR; seq += 1)
+        insert.run(
+          car,
+          seq,
+          START_MS + Math.floor((seq * MONTH_MS) / EVENTS_A_CAR),
+          randomBytes(75),
+        );
+  })();
+  const select = bare.prepare<[number, number, number, number, number], { seq: number }>(
+    "SELECT seq, at_ms, kind, data FROM events WHERE car = ? AND seq > ? AND at_ms BETWEEN ? AND ? ORDER BY seq LIMIT ?",
+  );
+  let car = 0;
+  const nextCar = (): number => {
+    car = (car + 1) % CARS_WITH_MONTHS;
+    return car;
+  };
+  const [fromMs, toMs] = [START_MS, START_MS + MONTH_MS];
+  const ours = async (): Promise<number> => {
+    const of = { vehicle: carName(nextCar()), fromMs, toMs, limit: PAGE };
+    let count = 0;
+    for (let after: string | undefined; ; ) {
+      const page = await store.events(after === undefined ? of : { ...of, after });
+      count += page.items.length;
+      if (page.next === undefined) return count;
+      after = page.next;
+    }
+  };
+  const peer = (): number => {
+    const of = nextCar();
+    let count = 0;
+    for (let after = -1; ; ) {
+      const found = select.all(of, after, fromMs, toMs, PAGE);
+      count += found.length;
+      if (found.length < PAGE) return count;
+      after = found.at(-1)?.seq ?? after;
+    }
+  };
+  const found = await takeTurns(ours, peer);
+  return {
+    what: "a car's month read back",
+    unit: "events/s",
+    ours: { name: "verified, opened, decoded", values: found.ours },
+    peer: { name: "bare SELECT", values: found.peer },
+    goal: { of: "ratio", atLeast: 1 / 3 },
+  };
+}
+
+async function latestRow(store: SqliteTenantStore): Promise<Row> {
+  const values: number[] = [];
+  for (let round = 0; round < LATEST_ROUNDS; round += 1) {
+    const startMs = performance.now();
+    for (let car = 0; car < FLEET; car += 1) await store.latest(carName(car));
+    values.push(performance.now() - startMs);
+  }
+  return {
+    what: `newest state of ${FLEET} cars`,
+    unit: "ms",
+    ours: { name: "opened, decoded", values },
+    peer: null,
+    goal: { of: "ours", atMost: 100 },
+  };
+}
+
+/** A booking: sealed under its own key and audited with an anchor, against the bare row. */
+async function writeRow(store: SqliteTenantStore, bare: BetterSqlite3.Database): Promise<Row> {
+  const insert = bare.prepare("INSERT INTO bookings VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+  const mac = randomBytes(32);
+  let number = 0;
+  const next = (): BookingRecord => {
+    number += 1;
+    const span = { fromMs: START_MS, toMs: START_MS + 3_600_000 };
+    const of = { booking: `b-${number}`, vehicle: carName(0), holder: `person-${number}` };
+    return { ...of, ...span, state: "reserved", version: 1, mac };
+  };
+  const ours = async (): Promise<number> => {
+    await store.putBooking(next(), AUDIT);
+    return 1;
+  };
+  const peer = (): number => {
+    const { booking, vehicle, holder, fromMs, toMs, state, version } = next();
+    insert.run(booking, vehicle, Buffer.from(holder), fromMs, toMs, state, version, mac);
+    return 1;
+  };
+  const found = await takeTurns(ours, peer);
+  return {
+    what: "a booking written",
+    unit: "bookings/s",
+    ours: { name: "sealed, audited, anchored", values: found.ours },
+    peer: { name: "bare INSERT, FULL", values: found.peer },
+    goal: { of: "ratio", atLeast: 0.5 },
+  };
+}
