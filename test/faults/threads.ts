@@ -8,6 +8,8 @@ export type Job = {
   readonly count: number;
   /** Every so many seeds are this thread's. */
   readonly step: number;
+  /** These and no others, in place of the three above. */
+  readonly seeds?: readonly number[];
   readonly edits: readonly Edit[];
   /** Give up at the first world that fails. */
   readonly untilFailure: boolean;
@@ -31,6 +33,24 @@ export type Summary = {
 /** At most so many failures are kept; a thread that sees more goes on counting. */
 const FAILURES_MAX = 100;
 
+/** Worlds of just these seeds, one after the other in one thread. */
+export async function runSeeds(seeds: readonly number[]): Promise<Summary> {
+  const summary: Summary = { worlds: 0, events: 0, faults: 0, inFlight: 0, failures: [] };
+  const none = { from: 0, count: 0, step: 1, edits: [], untilFailure: false };
+  const job = { ...none, seeds, msMax: Number.POSITIVE_INFINITY };
+  await runThread(job, (report) => add(summary, report));
+  return summary;
+}
+
+function add(summary: Summary, report: Report): void {
+  summary.worlds += 1;
+  summary.events += report.events;
+  summary.faults += report.faults;
+  summary.inFlight += report.inFlight;
+  if (report.failure !== undefined && summary.failures.length < FAILURES_MAX)
+    summary.failures.push(report.failure);
+}
+
 export async function runThreads(
   options: {
     readonly from: number;
@@ -46,12 +66,7 @@ export async function runThreads(
   const { msMax = Number.POSITIVE_INFINITY } = options;
   const summary: Summary = { worlds: 0, events: 0, faults: 0, inFlight: 0, failures: [] };
   const take = (report: Report): void => {
-    summary.worlds += 1;
-    summary.events += report.events;
-    summary.faults += report.faults;
-    summary.inFlight += report.inFlight;
-    if (report.failure !== undefined && summary.failures.length < FAILURES_MAX)
-      summary.failures.push(report.failure);
+    add(summary, report);
     progress(summary);
   };
   const jobs = Array.from({ length: threads }, (_, i): Job => {

@@ -3,12 +3,13 @@ import { parentPort, workerData } from "node:worker_threads";
 import { standIn } from "./hooks.ts";
 import type { Job, Report } from "./threads.ts";
 
-const { from, count, step, edits, untilFailure, msMax }: Job = workerData;
+const { from, count, step, seeds, edits, untilFailure, msMax }: Job = workerData;
 standIn(edits);
 const { runSeed } = await import("./run.ts");
 const startedMs = performance.now();
-for (let i = 0; i < count && performance.now() - startedMs < msMax; i += 1) {
-  const outcome = await runSeed((from + i * step) >>> 0);
+const worlds = seeds?.length ?? count;
+for (let i = 0; i < worlds && performance.now() - startedMs < msMax; i += 1) {
+  const outcome = await runSeed(seeds?.[i] ?? (from + i * step) >>> 0);
   const { events, inFlight, faults, problems } = outcome;
   const failure = problems.length > 0 ? { failure: outcome } : {};
   const report: Report = { events, inFlight, faults: faults.length, ...failure };
