@@ -26,8 +26,8 @@ const DOUBT_MS_MAX = 86_400_000;
 const DROPPED_AT_ONCE = 4;
 /** Free pages that are worth the trouble: 4 MiB. */
 const FREE_PAGES_MIN = 1024;
-/** What is copied at once, in memory: 512 KiB, some milliseconds. A fuller file is used again as it is. */
-const LIVE_PAGES_MAX = 128;
+/** What is copied at once, in memory: 1 MiB, some milliseconds. A fuller file is used again as it is. */
+const LIVE_PAGES_MAX = 256;
 
 export function upkeep(
   db: Handle,
