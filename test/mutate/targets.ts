@@ -18,8 +18,6 @@ export type Target = {
   readonly plant: Edit;
 };
 
-const PROTOCOL_TESTS = "test/shared/protocol/*.test.ts";
-
 export const TARGETS: readonly Target[] = [
   {
     name: "immobiliser",
@@ -47,7 +45,10 @@ export const TARGETS: readonly Target[] = [
       "shared/protocol/{commands,cose,crypto,grants,key-push,keys,session}.ts",
       "device/uplink/{intake,verify-command}.ts",
     ],
-    tests: [PROTOCOL_TESTS, "test/device/uplink/{command,intake}.test.ts"],
+    tests: [
+      "test/shared/protocol/{commands,crypto,grants,key-push,pushed-vectors,vectors}.test.ts",
+      "test/device/uplink/intake.test.ts",
+    ],
     plant: {
       file: "shared/protocol/cose.ts",
       from: "if (!mine || !verifySignature(",
@@ -57,7 +58,10 @@ export const TARGETS: readonly Target[] = [
   {
     name: "segments",
     source: ["shared/protocol/{lanes,segments}.ts", "cloud/ingest/{log-keys,segment}.ts"],
-    tests: [PROTOCOL_TESTS, "test/cloud/ingest/*.test.ts"],
+    tests: [
+      "test/shared/protocol/{contracts,segments,vectors}.test.ts",
+      "test/cloud/ingest/segment.test.ts",
+    ],
     plant: {
       file: "cloud/ingest/segment.ts",
       from: "if (!equalBytes(sha256(parts.body), header.bodyHash))",
@@ -68,8 +72,7 @@ export const TARGETS: readonly Target[] = [
 
 const DRAWN = /\/fuzz\.test\.ts$|\.long\.test\.ts$/;
 /** They kill processes, replay thousands or wait out real lines: too long to be asked thousands of times. */
-const LENGTHY =
-  /\/(attacks|column-check|columns|crash|desk|executor|flips|line|refusals|ingest)\.test\.ts$/;
+const LENGTHY = /\/(attacks|crash|desk|executor|flips|line)\.test\.ts$/;
 const HAS_NO_CODE = /\/index\.ts$/;
 
 const found = (patterns: readonly string[]): readonly string[] =>
