@@ -35,6 +35,7 @@ class Supervisor {
   #starts = 0;
   /** The process that runs was cut off by us. */
   #isCut = false;
+  #isFilling = false;
   #problem: string | null = null;
   #status = 0;
   readonly #over = Promise.withResolvers<void>();
@@ -121,11 +122,16 @@ class Supervisor {
   /** No file of the module may grow any more: what a full disk comes to (setrlimit(2), RLIMIT_FSIZE). */
   #fill(): void {
     const pid = this.#child?.pid;
-    if (pid === undefined) return;
-    const limit = this.#orders.diskFull ? "0" : "unlimited";
+    if (pid === undefined || this.#isFilling) return;
+    this.#isFilling = true;
+    const { diskFull } = this.#orders;
+    const limit = diskFull ? "0" : "unlimited";
     execFile("prlimit", ["--pid", String(pid), `--fsize=${limit}:unlimited`], (error) => {
+      this.#isFilling = false;
       this.#problem = error === null ? null : `the disk cannot be filled: ${error.message}`;
       this.#tell();
+      // One after the other, so that the last order is the one that counts.
+      if (this.#orders.diskFull !== diskFull) this.#fill();
     });
   }
 

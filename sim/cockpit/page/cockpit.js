@@ -242,10 +242,15 @@ async function run() {
   await watch({
     state: (state) => {
       document.body.classList.remove("lost");
-      show(state);
+      // One that was on its way when something was pressed knows less than the answer to that.
+      if (latest === undefined || state.timeMs > latest.timeMs) show(state);
     },
     frames: showFrames,
-    lost: () => document.body.classList.add("lost"),
+    lost: () => {
+      // Whoever answers next may be another car, with another time.
+      latest = undefined;
+      document.body.classList.add("lost");
+    },
     refused: () => askForKey("The key has changed."),
   });
 }
