@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const LOOK_EVERY_MS = 20;
 /** Some work of other threads is not among the active resources, so that nothing is concluded at once. */
-const IDLE_MS = 800;
+const IDLE_MS = 2_500;
 
 export type Alive = {
   /** Resolves once nothing has gone on for a while, or as `signal` aborts. */
