@@ -1,6 +1,6 @@
 /** What a real interface does to whoever listens at it. */
 import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { type BusFrame, filtersFor } from "@kerbside/can";
 import { Ear, type Scenarios, sh, sleep, until } from "./guest-ear.ts";
 
@@ -135,8 +135,10 @@ export const BUS_SCENARIOS: Scenarios = {
   },
   bus_off: async () => {
     const socat = spawn("socat", ["pty,raw,echo=0,link=/dev/sa", "pty,raw,echo=0,link=/tmp/sb"]);
-    await sleep(500);
-    sh("slcand -o -s6 sa slcan0 && sleep 0.3 && ip link set slcan0 up");
+    await until(() => existsSync("/dev/sa") && existsSync("/tmp/sb"));
+    sh("slcand -o -s6 sa slcan0");
+    await until(() => existsSync("/sys/class/net/slcan0"));
+    sh("ip link set slcan0 up");
     const ear = new Ear("slcan0");
     await ear.reaches("up");
     writeFileSync("/tmp/sb", "t1232AABB\r");
