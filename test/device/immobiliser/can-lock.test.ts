@@ -47,6 +47,7 @@ test("counter and checksum go where the row says, and the count wraps", () => {
   for (const count of [0, 1, 15, 16, 17]) {
     const { data } = canLockFrame(row, count);
     assert.is((data[1] ?? 0) >> 4, count % 16);
+    assert.equal([data[0], (data[1] ?? 0) & 15, data[3]], [0x01, 0, 0x55], "the rest is the row's");
     assert.is(data[2], crc8J1850([data[0] ?? 0, data[1] ?? 0, data[3] ?? 0]));
   }
   const unlock = LOCKING.actions.unlock;
