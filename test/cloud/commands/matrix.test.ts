@@ -50,6 +50,9 @@ const RULES: Readonly<Record<string, readonly Role[]>> = {
   carryGrant: ["backend", "operator"],
   askCommand: ["backend", "operator"],
   feed: ["backend", "operator", "manager"],
+  publishArtefact: ["operator"],
+  listArtefacts: ["operator"],
+  listVehicleArtefacts: ["operator"],
 };
 
 type Endpoint = { readonly operation: string; readonly method: string; readonly path: string };
