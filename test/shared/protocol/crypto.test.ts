@@ -1,6 +1,8 @@
 /** Signatures, MACs, sealed boxes and envelopes: against published vectors, and against all that is not quite one. */
 import { createHmac } from "node:crypto";
 import {
+  AEAD_NONCE_BYTES,
+  AEAD_TAG_BYTES,
   aeadOpen,
   aeadSeal,
   cryptoReady,
@@ -10,11 +12,14 @@ import {
   equalBytes,
   fromHex,
   hmac,
+  KEY_BYTES,
   keyIdOf,
+  MAC_BYTES,
   openSign1,
   openSign1Aside,
   parseSign1,
   randomBytes,
+  SIGNATURE_BYTES,
   sameMac,
   seal,
   sealKeyOfSeed,
@@ -75,6 +80,13 @@ test("Ed25519 as RFC 8032 has it, here and on another thread", async () => {
     assert.is(verifySignature(verify, data, signature), holds, why);
     assert.is(await verifySignatureAside(verify, data, signature), holds, why);
   }
+});
+
+test("lengths are those of the algorithms", () => {
+  assert.equal(
+    [KEY_BYTES, SIGNATURE_BYTES, MAC_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES],
+    [32, 64, 32, 24, 16],
+  );
 });
 
 test("a public key of another length is none, and one without a form to seal to is told", () => {

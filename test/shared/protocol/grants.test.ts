@@ -6,8 +6,10 @@ import {
   type CarriedGrant,
   cardIdOf,
   carriedGrantCodec,
+  credentialCodec,
   cryptoReady,
   encode,
+  GRANT_ACTIONS,
   GRANT_DOMAINS,
   GRANTS_MAX,
   type Grant,
@@ -193,6 +195,18 @@ test("a sealed list opens with the car's own seed, and with no other", () => {
   assert.throws(
     () => unsealGrantList(randomBytes(32), sealed),
     (error: { code?: string }) => error.code === "unauthenticated",
+  );
+});
+
+test("names and places on the wire are those that they were", () => {
+  assert.equal(
+    [...GRANT_ACTIONS],
+    ["unlock", "lock", "trunk", "unlock_and_release", "lock_and_immobilise", "end_rental"],
+  );
+  const { card: own } = card({});
+  assert.is(
+    toHex(encode(credentialCodec, { card: own })),
+    `a101a30050${"00".repeat(16)}0101${"0302"}`,
   );
 });
 
