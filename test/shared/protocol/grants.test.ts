@@ -204,6 +204,7 @@ test("names and places on the wire are those that they were", () => {
     ["unlock", "lock", "trunk", "unlock_and_release", "lock_and_immobilise", "end_rental"],
   );
   const { card: own } = card({});
+  assert.ok(own !== undefined);
   assert.is(
     toHex(encode(credentialCodec, { card: own })),
     `a101a30050${"00".repeat(16)}0101${"0302"}`,
