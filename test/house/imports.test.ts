@@ -27,7 +27,11 @@ test("imports run only the allowed ways", () => {
       const to = target === undefined ? undefined : workspaceOf(target);
       if (target === undefined || to === undefined || to === from) continue;
       const rule =
-        from === undefined ? (["test", "bench", "scenarios"].includes(to) ? [] : "any") : allowed(from);
+        from === undefined
+          ? ["test", "bench", "scenarios"].includes(to)
+            ? []
+            : "any"
+          : allowed(from);
       const throughTheDoor = !specifier.startsWith(".");
       const fine = rule === "any" || (rule?.includes(to) === true && throughTheDoor);
       if (!fine) wrong.push(`${path} imports ${specifier}`);
