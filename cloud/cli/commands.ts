@@ -8,6 +8,7 @@ import { ERASE_COMMANDS } from "./erase-commands.ts";
 import { INCIDENT_COMMANDS } from "./incident-commands.ts";
 import { KEY_COMMANDS } from "./key-commands.ts";
 import { PUBLISH_COMMANDS } from "./publish-commands.ts";
+import { REQUEST_KEY_COMMANDS } from "./request-key-commands.ts";
 import { SEND_COMMANDS } from "./send-command.ts";
 import { SERVE_COMMANDS } from "./serve-commands.ts";
 import { TENANT_COMMANDS } from "./tenant-commands.ts";
@@ -20,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   ...ACCESS_COMMANDS,
   ...VEHICLE_COMMANDS,
   ...KEY_COMMANDS,
+  ...REQUEST_KEY_COMMANDS,
   ...SEND_COMMANDS,
   ...PUBLISH_COMMANDS,
   ...DATA_COMMANDS,

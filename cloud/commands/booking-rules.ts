@@ -7,6 +7,10 @@ import {
   type BookingRecord,
   type BookingState,
   ProtocolError,
+  sha256,
+  type TenantId,
+  toHex,
+  utf8,
   type VehicleId,
 } from "@kerbside/protocol";
 
@@ -210,4 +214,14 @@ export function checkBookingMove(current: BookingRecord, next: BookingFields, no
   if (!same || !timesFit) {
     throw new ProtocolError("conflict", "booking: has changed meanwhile");
   }
+}
+
+/** The id comes from caller and key, so that asking twice cannot make two, whichever process is asked. */
+export function bookingIdOf(tenant: TenantId, subject: string, idempotencyKey: string): string {
+  return `b-${toHex(sha256(utf8(JSON.stringify([tenant, subject, idempotencyKey])))).slice(0, 24)}`;
+}
+
+/** As `bookingIdOf`, of a grant: 16 bytes. */
+export function grantIdOf(tenant: TenantId, subject: string, idempotencyKey: string): Uint8Array {
+  return sha256(utf8(JSON.stringify([tenant, subject, "grant", idempotencyKey]))).slice(0, 16);
 }

@@ -8,15 +8,19 @@ import {
   type Caller,
   type Clock,
   ProtocolError,
-  sha256,
   type TenantStore,
-  toHex,
-  utf8,
   type VehicleId,
 } from "@kerbside/protocol";
-import { type BookingFields, CALLER_MOVES, checkNewBooking, checkNewEnd } from "./booking-rules.ts";
+import {
+  type BookingFields,
+  bookingIdOf,
+  CALLER_MOVES,
+  checkNewBooking,
+  checkNewEnd,
+} from "./booking-rules.ts";
 import type { CloudTenant } from "./service.ts";
 import type { SignerClient } from "./signer/client.ts";
+import type { Asker } from "./signer/request-signature.ts";
 
 export type BookingAsk = {
   readonly vehicle: VehicleId;
@@ -44,9 +48,9 @@ export class BookingService {
   }
 
   /** Idempotent by caller and key. Throws ProtocolError `malformed`, `not_found` or `conflict`. */
-  async create(caller: Caller, ask: BookingAsk): Promise<BookingMade> {
+  async create(caller: Asker, ask: BookingAsk): Promise<BookingMade> {
     const store = await this.#store(caller);
-    const booking = bookingIdOf(caller, ask.idempotencyKey);
+    const booking = bookingIdOf(caller.tenant, caller.subject, ask.idempotencyKey);
     const existing = await store.booking(booking);
     if (existing !== undefined) return { record: sameBooking(existing, ask), created: false };
     const vehicle = await store.vehicle(ask.vehicle);
@@ -74,18 +78,18 @@ export class BookingService {
   }
 
   /** Ends it now: its `to` becomes this moment. Idempotent. Throws ProtocolError `not_found` or `conflict`. */
-  end(caller: Caller, booking: string, from?: string): Promise<BookingRecord> {
+  end(caller: Asker, booking: string, from?: string): Promise<BookingRecord> {
     return this.#move(caller, booking, "ended", from);
   }
 
   /** Only a booking that nobody has opened can be cancelled. Idempotent. Throws as `end` does. */
-  cancel(caller: Caller, booking: string, from?: string): Promise<BookingRecord> {
+  cancel(caller: Asker, booking: string, from?: string): Promise<BookingRecord> {
     return this.#move(caller, booking, "cancelled", from);
   }
 
   /** Another end, earlier or later, in the future. Idempotent. Throws `not_found`, `malformed` or `conflict`. */
   async reschedule(
-    caller: Caller,
+    caller: Asker,
     booking: string,
     toMs: number,
     from?: string,
@@ -101,7 +105,7 @@ export class BookingService {
   }
 
   async #move(
-    caller: Caller,
+    caller: Asker,
     booking: string,
     to: Extract<BookingState, "ended" | "cancelled">,
     from: string | undefined,
@@ -135,12 +139,12 @@ export class BookingService {
 
   async #put(
     store: TenantStore,
-    caller: Caller,
+    caller: Asker,
     fields: BookingFields,
     verb: "create" | "end" | "cancel" | "reschedule",
     from: string | undefined,
   ): Promise<BookingRecord> {
-    const mac = await this.#parts.signer.sealBooking(caller.token, fields);
+    const mac = await this.#parts.signer.sealBooking(caller.token, fields, caller.proof);
     const record: BookingRecord = { ...fields, mac };
     await store.putBooking(record, {
       actor: caller.subject,
@@ -153,7 +157,7 @@ export class BookingService {
     return record;
   }
 
-  async #store(caller: Caller): Promise<TenantStore> {
+  async #store(caller: Asker): Promise<TenantStore> {
     const tenant = await this.#parts.tenant(caller.tenant);
     if (tenant === undefined) throw new ProtocolError("not_found", "tenant: there is none such");
     return tenant.store;
@@ -162,12 +166,6 @@ export class BookingService {
 
 function isConflict(error: unknown): boolean {
   return error instanceof ProtocolError && error.code === "conflict";
-}
-
-/** The id comes from caller and key, so that asking twice cannot make two, whichever process is asked. */
-function bookingIdOf(caller: Caller, idempotencyKey: string): string {
-  const asked = JSON.stringify([caller.tenant, caller.subject, idempotencyKey]);
-  return `b-${toHex(sha256(utf8(asked))).slice(0, 24)}`;
 }
 
 /** Throws ProtocolError `conflict` where the key had been used to ask for something else. */

@@ -3,6 +3,7 @@
  * needs. All that matters is in the store; losing this in a crash costs the second signing and nothing else.
  */
 import type { Clock, CommandRecord, CommandStep, TenantId, Timer } from "@kerbside/protocol";
+import type { Asker } from "./signer/request-signature.ts";
 
 /** Commands under way at a time in one process; beyond it new ones are refused. */
 export const FLIGHTS_MAX = 10_000;
@@ -11,6 +12,7 @@ export const WAITERS_MAX = 2000;
 /** How often a waiter looks into the store, for a result that another process took. */
 const LOOK_MS = 500;
 
+export type FlightAsker = Pick<Asker, "token" | "proof">;
 export type FlightAsk = {
   readonly armMs?: number;
   readonly target?: string;
@@ -22,8 +24,8 @@ export type Flight = {
   readonly tenant: TenantId;
   readonly id: string;
   readonly deadline: Timer;
-  /** The caller's token, for a second signing within the same request. */
-  readonly token?: string;
+  /** The caller's token and proof, for a second signing within the same request. */
+  readonly asker?: FlightAsker;
   /** What was asked beyond the record, for the same. */
   readonly ask: FlightAsk;
   epoch?: Uint8Array;
@@ -55,7 +57,7 @@ export class Flights {
     tenant: TenantId,
     record: CommandRecord,
     late: () => void,
-    token: string | undefined,
+    asker: FlightAsker | undefined,
     ask: FlightAsk = {},
   ): Flight {
     const leftMs = record.deadlineMs - this.#clock.wallMs();
@@ -67,7 +69,7 @@ export class Flights {
       ask,
       passed: [],
       flush: undefined,
-      ...(token === undefined ? {} : { token }),
+      ...(asker === undefined ? {} : { asker }),
     };
     this.#flights.set(keyOf(tenant, record.id), flight);
     return flight;

@@ -4,7 +4,6 @@
  */
 import {
   type BookingRecord,
-  type Caller,
   type Downlink,
   encodePush,
   fromHex,
@@ -13,19 +12,17 @@ import {
   type Log,
   ProtocolError,
   type SessionRecord,
-  sha256,
   type TenantId,
   type TenantStore,
   toHex,
-  utf8,
   type VehicleId,
 } from "@kerbside/protocol";
+import { grantIdOf } from "./booking-rules.ts";
 import { Keyed } from "./keyed.ts";
 import type { CloudTenant } from "./service.ts";
 import type { SignerClient } from "./signer/client.ts";
+import type { Asker } from "./signer/request-signature.ts";
 import type { GrantOrder } from "./signer/wire.ts";
-
-const ID_BYTES = 16;
 
 export type GrantAsk = Omit<GrantOrder, "id" | "revoke"> & { readonly idempotencyKey: string };
 export type GrantParts = {
@@ -55,34 +52,33 @@ export class GrantService {
   }
 
   /** Idempotent by caller and key. Throws ProtocolError `not_found`, `forbidden`, `malformed` or `conflict`. */
-  async create(caller: Caller, ask: GrantAsk): Promise<GrantRecord> {
+  async create(caller: Asker, ask: GrantAsk): Promise<GrantRecord> {
     const { idempotencyKey, ...order } = ask;
     const store = await this.#store(caller.tenant);
-    const named = utf8(JSON.stringify([caller.tenant, caller.subject, "grant", idempotencyKey]));
-    const id = sha256(named).slice(0, ID_BYTES);
+    const id = grantIdOf(caller.tenant, caller.subject, idempotencyKey);
     const existing = await store.grant(toHex(id));
     if (existing !== undefined) {
       if (existing.booking === order.booking) return existing;
       throw new ProtocolError("conflict", "Idempotency-Key: was used for another grant");
     }
     const sealing = { ...order, id, revoke: false };
-    const record = await this.#parts.signer.sealGrant(caller.token, sealing);
+    const record = await this.#parts.signer.sealGrant(caller.token, sealing, caller.proof);
     return this.#put(store, caller, record, "grant.create");
   }
 
   /** Idempotent. It takes effect in the car once that confirms a list without it. */
-  async revoke(caller: Caller, grant: string): Promise<GrantRecord> {
+  async revoke(caller: Asker, grant: string): Promise<GrantRecord> {
     const store = await this.#store(caller.tenant);
     const current = await store.grant(grant);
     if (current === undefined) throw new ProtocolError("not_found", "grant: there is none such");
     if (current.state === "revoked") return current;
     const order = { id: fromHex(grant), booking: current.booking, revoke: true, actions: [] };
-    const record = await this.#parts.signer.sealGrant(caller.token, order);
+    const record = await this.#parts.signer.sealGrant(caller.token, order, caller.proof);
     return this.#put(store, caller, record, "grant.revoke");
   }
 
-  carry(caller: Caller, grant: string): Promise<Uint8Array> {
-    return this.#parts.signer.carryGrant(caller.token, fromHex(grant));
+  carry(caller: Asker, grant: string): Promise<Uint8Array> {
+    return this.#parts.signer.carryGrant(caller.token, fromHex(grant), caller.proof);
   }
 
   /** After a change of a booking: what follows from it for its car. Never rejects. */
@@ -148,7 +144,7 @@ export class GrantService {
 
   async #put(
     store: TenantStore,
-    caller: Caller,
+    caller: Asker,
     record: GrantRecord,
     action: string,
   ): Promise<GrantRecord> {

@@ -13,11 +13,13 @@ export { type ArtefactParts, ArtefactService, artefactState } from "./artefacts.
 export {
   ACT_TABLE,
   type BookingFields,
+  bookingIdOf,
   checkBooking,
   checkBookingMove,
   checkExtras,
   checkNewBooking,
   checkScopes,
+  grantIdOf,
   LOCK_AFTER_END_MS_MAX,
 } from "./booking-rules.ts";
 export { BookingService } from "./bookings.ts";
@@ -33,7 +35,17 @@ export { connectSigner, type SignerClient } from "./signer/client.ts";
 export type { SignerTenant } from "./signer/core.ts";
 export { BUCKET_MS_MAX, type RateLedger } from "./signer/rate.ts";
 export {
+  isSignedBy,
+  type ReadSignature,
+  type RequestProof,
+  readSignature,
+  requestKey,
+  signatureBase,
+} from "./signer/request-signature.ts";
+export {
+  askForSignedRequests,
   provisionSigner,
+  putRequestKey,
   rotateSigner,
   SIGNER_PURPOSES,
   type SignerPublicKey,

@@ -4,7 +4,6 @@
  */
 import {
   ARMED_MS_MAX,
-  type Caller,
   type Clock,
   type CommandRecord,
   type CommandResult,
@@ -27,6 +26,7 @@ import { checkAsk } from "./command-check.ts";
 import { Flights } from "./flights.ts";
 import { isFinal, type LifeChange, type LifeEvent } from "./life-cycle.ts";
 import type { SignedCommand, SignerClient } from "./signer/client.ts";
+import type { Asker } from "./signer/request-signature.ts";
 import { CommandSteps, type Stepped } from "./steps.ts";
 
 /** How many of a vehicle's newest commands are looked through after a restart. */
@@ -56,12 +56,14 @@ export type CommandParts = {
   readonly bookingChanged?: CarMoveParts["bookingChanged"];
   readonly log: Log;
 };
+/** What the signer is shown of whoever asks. */
+type Secrets = Pick<Asker, "token" | "proof">;
 type Extras = Pick<CommandAsk, "armMs" | "target" | "wakeMs" | "awaited">;
 /** A command to be signed and sent. `otherwise` is the error where a second signing does not come about. */
 type Order = {
   readonly tenant: TenantId;
   readonly record: CommandRecord;
-  readonly token: string;
+  readonly asker: Secrets;
   readonly ask: Extras;
   readonly otherwise?: ErrorCode;
   /** The signing where it was asked for already; `not_found` says that the record came too late for it. */
@@ -101,7 +103,7 @@ export class CommandService {
    * Resolves when the command was sent, or failed. Nothing is ever queued for later. Throws ProtocolError
    * `not_found`, `forbidden`, `conflict` or `limit_reached` where nothing was accepted.
    */
-  async ask(caller: Caller, ask: CommandAsk): Promise<Asked> {
+  async ask(caller: Asker, ask: CommandAsk): Promise<Asked> {
     const store = await this.#store(caller.tenant);
     await checkAsk(store, caller, ask, this.#parts.clock.wallMs());
     if (this.#flights.full)
@@ -110,7 +112,7 @@ export class CommandService {
     const session = await store.session(ask.vehicle);
     // The signer checks the token while this is recorded, and signs nothing that is not recorded.
     const early = this.#online(session, caller.tenant, ask.vehicle)
-      ? this.#signed(caller.token, mine, ask)
+      ? this.#signed(caller, mine, ask)
       : undefined;
     early?.catch(() => undefined);
     const record = await store.createCommand(mine, {
@@ -127,8 +129,8 @@ export class CommandService {
       }
       return { record };
     }
-    this.#watch(caller.tenant, record, caller.token, ask);
-    const order = { tenant: caller.tenant, record, token: caller.token, ask };
+    this.#watch(caller.tenant, record, caller, ask);
+    const order = { tenant: caller.tenant, record, asker: caller, ask };
     return this.#drive(store, early === undefined ? order : { ...order, early });
   }
 
@@ -200,14 +202,14 @@ export class CommandService {
     if (step.kind === "ignore") return step.why;
     if (step.kind === "resign") {
       const flight = this.#flights.get(tenant, id);
-      const token = flight?.token;
+      const asker = flight?.asker;
       const stale: LifeEvent = { kind: "result", result, newerSession: false };
-      if (token === undefined) await this.#apply(tenant, store, id, stale, "kerbside");
+      if (asker === undefined) await this.#apply(tenant, store, id, stale, "kerbside");
       else {
         const ask = flight?.ask ?? {};
         // What was passed by the first signing is recorded before the second.
         await this.#steps.settled(store, tenant, id);
-        await this.#drive(store, { tenant, record, token, ask, otherwise: "stale_session" });
+        await this.#drive(store, { tenant, record, asker, ask, otherwise: "stale_session" });
       }
     }
     return undefined;
@@ -238,13 +240,13 @@ export class CommandService {
     return found.store;
   }
 
-  #watch(tenant: TenantId, record: CommandRecord, token?: string, ask: Extras = {}): void {
+  #watch(tenant: TenantId, record: CommandRecord, asker?: Secrets, ask: Extras = {}): void {
     const late = (): void => {
       this.#late(tenant, record.id).catch((error: unknown) =>
         this.#parts.log.error("command.deadline_failed", { error: codeOf(error) }),
       );
     };
-    this.#flights.begin(tenant, record, late, token, ask);
+    this.#flights.begin(tenant, record, late, asker, ask);
   }
 
   /** The car ends its waiting by its own clock; one that has not said so by then is not heard of. */
@@ -267,7 +269,7 @@ export class CommandService {
   /** Signs and sends. */
   async #drive(
     store: TenantStore,
-    { tenant, record, token, ask, otherwise, early }: Order,
+    { tenant, record, asker, ask, otherwise, early }: Order,
   ): Promise<Asked> {
     const { id, vehicle } = record;
     const fail = async (error: unknown): Promise<Asked> => {
@@ -284,7 +286,7 @@ export class CommandService {
         if (!(await this.#reachable(store, { tenant, record, ask }))) {
           return { record: await this.get(tenant, id) };
         }
-        signed = await this.#signed(token, record, ask);
+        signed = await this.#signed(asker, record, ask);
       }
       const flight = this.#flights.get(tenant, id);
       if (flight !== undefined) flight.epoch = signed.epoch;
@@ -294,16 +296,17 @@ export class CommandService {
     }
   }
 
-  #signed(token: string, record: CommandRecord, ask: Extras): Promise<SignedCommand> {
+  #signed(asker: Secrets, record: CommandRecord, ask: Extras): Promise<SignedCommand> {
     const { id, vehicle, action, booking } = record;
-    return this.#parts.signer.signCommand(token, {
+    const order = {
       id: fromHex(id),
       vehicle,
       action,
       ...(booking === undefined ? {} : { booking }),
       ...(ask.armMs === undefined ? {} : { armMs: ask.armMs }),
       ...(ask.target === undefined ? {} : { target: fromHex(ask.target) }),
-    });
+    };
+    return this.#parts.signer.signCommand(asker.token, order, asker.proof);
   }
 
   #online(session: SessionRecord | undefined, tenant: TenantId, vehicle: VehicleId): boolean {

@@ -4,6 +4,7 @@
  */
 import { type Caller, ProtocolError, type TokenVerifier } from "@kerbside/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { asker } from "../signer/request-signature.ts";
 import { ACCESS_ROUTES } from "./access-routes.ts";
 import { ARTEFACT_ROUTES } from "./artefact-routes.ts";
 import { AUDIT_ROUTES } from "./audit-routes.ts";
@@ -18,6 +19,7 @@ import { PEOPLE_ROUTES } from "./people-routes.ts";
 import { handleError, ProblemSchema, problem, sendNotFound, sendProblem } from "./problem.ts";
 import type { Answer, ApiParts, Call, Route } from "./route.ts";
 import { KEY_HEADERS, querySchema } from "./schemas.ts";
+import { keepSignedBodies, proofOf, type SignedBodies } from "./signed-requests.ts";
 import { VEHICLE_ROUTES } from "./vehicle-routes.ts";
 
 export const ROUTES: readonly Route[] = [
@@ -41,6 +43,7 @@ type Gate = {
   readonly callers: WeakMap<FastifyRequest, Caller>;
   readonly closing: AbortSignal;
   readonly streams: Streams;
+  readonly bodies: SignedBodies;
 };
 
 export type ApiOptions = ApiParts & {
@@ -72,7 +75,14 @@ export async function registerApi(app: FastifyInstance, options: ApiOptions): Pr
   await app.register((scope, _options, done) => {
     const callers = new WeakMap<FastifyRequest, Caller>();
     scope.addHook("onRequest", (request, reply) => authenticate(request, reply, options, callers));
-    const gate: Gate = { options, callers, closing: closing.signal, streams: new Streams() };
+    const bodies = keepSignedBodies(scope);
+    const gate: Gate = {
+      options,
+      callers,
+      closing: closing.signal,
+      streams: new Streams(),
+      bodies,
+    };
     for (const route of ROUTES) addRoute(scope, route, gate);
     // Paths that do not exist are behind the same gate, so that they answer the same.
     for (const url of ["/v1", "/v1/*"]) {
@@ -176,7 +186,7 @@ function addRoute(scope: FastifyInstance, route: Route, gate: Gate): void {
 async function callOf(
   request: FastifyRequest,
   reply: FastifyReply,
-  { options, callers, closing, streams }: Gate,
+  { options, callers, closing, streams, bodies }: Gate,
 ): Promise<Call> {
   const caller = callers.get(request);
   const store = caller && (await options.tenant(caller.tenant))?.store;
@@ -188,7 +198,7 @@ async function callOf(
   const { headers } = request;
   return {
     parts: options,
-    caller,
+    caller: asker(caller, proofOf(request, bodies)),
     store,
     params: request.params as Readonly<Record<string, string>>,
     query: request.query as Call["query"],

@@ -17,6 +17,7 @@ import type { ArtefactService } from "../artefacts.ts";
 import type { BookingService } from "../bookings.ts";
 import type { GrantService } from "../grants.ts";
 import type { CloudTenant, CommandParts, CommandService } from "../service.ts";
+import type { Asker } from "../signer/request-signature.ts";
 import { LIMIT_MAX, type Query, type QueryName, WAIT_MS_MAX } from "./schemas.ts";
 
 /** Every scope there is, and what it is for. */
@@ -65,7 +66,7 @@ export type StreamGate = {
 /** One call, authenticated, of the tenant's own caller. */
 export type Call = {
   readonly parts: ApiParts;
-  readonly caller: Caller;
+  readonly caller: Asker;
   readonly store: TenantStore;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;

@@ -16,6 +16,7 @@ import {
 } from "@kerbside/protocol";
 import type { BookingFields } from "../booking-rules.ts";
 import type { ArtefactOrder } from "./press.ts";
+import type { RequestProof } from "./request-signature.ts";
 import {
   type CommandOrder,
   FrameReader,
@@ -37,11 +38,19 @@ export type SignedCommand = {
   /** The car's epoch that it is bound to. */
   readonly epoch: Uint8Array;
 };
-/** What the API may ask of the signer. All reject with ProtocolError; `unavailable` where it does not answer. */
+/** What the API may ask of the signer; `proof` is the request as its caller signed it, where it did. All reject with ProtocolError; `unavailable` where it does not answer. */
 export type SignerClient = {
   /** The MAC of a booking in its next version. */
-  readonly sealBooking: (token: string, booking: BookingFields) => Promise<Uint8Array>;
-  readonly signCommand: (token: string, order: CommandOrder) => Promise<SignedCommand>;
+  readonly sealBooking: (
+    token: string,
+    booking: BookingFields,
+    proof?: RequestProof,
+  ) => Promise<Uint8Array>;
+  readonly signCommand: (
+    token: string,
+    order: CommandOrder,
+    proof?: RequestProof,
+  ) => Promise<SignedCommand>;
   /** The booking as the car's signed result opened or ended it; undefined where it is so already. */
   readonly movedBooking: (
     tenant: TenantId,
@@ -50,9 +59,17 @@ export type SignerClient = {
   /** The answer to the nonce of a car's announcement. */
   readonly answerTime: (tenant: TenantId, session: Uint8Array) => Promise<Uint8Array>;
   /** A grant in its first version, or taken back. */
-  readonly sealGrant: (token: string, order: GrantOrder) => Promise<GrantRecord>;
+  readonly sealGrant: (
+    token: string,
+    order: GrantOrder,
+    proof?: RequestProof,
+  ) => Promise<GrantRecord>;
   /** What a phone may carry to a car that has been away. */
-  readonly carryGrant: (token: string, grant: Uint8Array) => Promise<Uint8Array>;
+  readonly carryGrant: (
+    token: string,
+    grant: Uint8Array,
+    proof?: RequestProof,
+  ) => Promise<Uint8Array>;
   /** A car's grant list, to be kept and pushed; undefined where the newest one still says all. */
   readonly grantList: (
     tenant: TenantId,
@@ -82,13 +99,13 @@ export function connectSigner(options: {
 }): SignerClient {
   const link = new Link(options.socket, options.clock);
   return {
-    sealBooking: async (token, seal) => {
-      const { mac } = await link.ask({ token, seal });
+    sealBooking: async (token, seal, proof) => {
+      const { mac } = await link.ask({ token, seal, ...proven(proof) });
       if (mac === undefined) throw broken();
       return mac;
     },
-    signCommand: async (token, sign) => {
-      const { envelope, requestHash, epoch } = await link.ask({ token, sign });
+    signCommand: async (token, sign, proof) => {
+      const { envelope, requestHash, epoch } = await link.ask({ token, sign, ...proven(proof) });
       if (envelope === undefined || requestHash === undefined || epoch === undefined) {
         throw broken();
       }
@@ -103,14 +120,14 @@ export function connectSigner(options: {
       if (envelope === undefined) throw broken();
       return envelope;
     },
-    sealGrant: async (token, order) => {
-      const { grant, mac } = await link.ask({ token, grant: order });
+    sealGrant: async (token, order, proof) => {
+      const { grant, mac } = await link.ask({ token, grant: order, ...proven(proof) });
       if (grant === undefined || mac === undefined) throw broken();
       const { id, ...fields } = grant;
       return { grant: toHex(id), ...fields, mac };
     },
-    carryGrant: async (token, carry) => {
-      const { envelope } = await link.ask({ token, carry });
+    carryGrant: async (token, carry, proof) => {
+      const { envelope } = await link.ask({ token, carry, ...proven(proof) });
       if (envelope === undefined) throw broken();
       return envelope;
     },
@@ -137,6 +154,10 @@ export function connectSigner(options: {
     },
     close: () => link.close(),
   };
+}
+
+function proven(proof: RequestProof | undefined): Pick<SignerRequest, "proof"> {
+  return proof === undefined ? {} : { proof };
 }
 
 function broken(): ProtocolError {

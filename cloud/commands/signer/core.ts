@@ -43,6 +43,9 @@ import { enrolled, type SignerHome } from "./home.ts";
 import { Press } from "./press.ts";
 import { memoryLedger, type RateLedger, Rates, SIGNER_RATES, type SignerRates } from "./rate.ts";
 import { checkBookingMac, macBooking } from "./records.ts";
+import { bookingMeant, commandMeant } from "./request-meaning.ts";
+import { RequestProofs } from "./request-proofs.ts";
+import { asker, type RequestProof } from "./request-signature.ts";
 import { SignerSecrets } from "./secrets.ts";
 import type { CommandOrder, SignerAnswer, SignerRequest } from "./wire.ts";
 
@@ -55,7 +58,7 @@ export type SignerParts = {
   /** How long a signed command lives; at most 30 s. */
   readonly commandLifeMs?: number;
   readonly rates?: SignerRates;
-  /** Where the rates are kept; without it in memory. */
+  /** Where rates and used nonces are kept; without it in memory. */
   readonly ledger?: RateLedger;
   /** How far this machine's clock may be off. */
   readonly timeDoubtMs?: number;
@@ -78,10 +81,13 @@ export class Signer {
   readonly #cars = new VerifiedCars();
   readonly #grants: GrantDesk;
   readonly #press: Press;
+  readonly #proofs: RequestProofs;
 
   constructor(parts: SignerParts) {
     this.#parts = parts;
-    this.#rates = new Rates(parts.clock, parts.ledger ?? memoryLedger());
+    const ledger = parts.ledger ?? memoryLedger();
+    this.#rates = new Rates(parts.clock, ledger);
+    this.#proofs = new RequestProofs(parts.clock, ledger);
     this.#limits = parts.rates ?? SIGNER_RATES;
     const desk = {
       verifyToken: parts.verifyToken,
@@ -92,6 +98,7 @@ export class Signer {
     this.#grants = new GrantDesk({
       ...desk,
       clock: parts.clock,
+      proofs: this.#proofs,
       booking: (home, tenant, id) => this.#booking(home.store, home.secrets, tenant, id),
     });
   }
@@ -100,10 +107,10 @@ export class Signer {
   async answer(request: SignerRequest): Promise<SignerAnswer> {
     const { id, token, seal, sign, openTenant, openResult: result } = request;
     if (token !== undefined && seal !== undefined && sign === undefined) {
-      return { id, mac: await this.#seal(token, seal) };
+      return { id, mac: await this.#seal(token, seal, request.proof) };
     }
     if (token !== undefined && sign !== undefined && seal === undefined) {
-      return { id, ...(await this.#sign(token, sign)) };
+      return { id, ...(await this.#sign(token, sign, request.proof)) };
     }
     if (openTenant !== undefined && result !== undefined && token === undefined) {
       return { id, ...(await this.#moved(openTenant, result)) };
@@ -148,13 +155,18 @@ export class Signer {
     });
   }
 
-  async #seal(token: string, fields: BookingFields): Promise<Uint8Array> {
-    const caller = await this.#parts.verifyToken(token);
+  async #seal(
+    token: string,
+    fields: BookingFields,
+    proof: RequestProof | undefined,
+  ): Promise<Uint8Array> {
+    const caller = asker(await this.#parts.verifyToken(token), proof);
     if (!caller.scopes.has("bookings:write")) {
       throw new ProtocolError("forbidden", "bookings: the token has no scope for it");
     }
     await this.#rates.take(`t ${caller.tenant}`, this.#limits.tenant);
-    const { store, secrets } = await this.#tenant(caller.tenant);
+    const home = await this.#tenant(caller.tenant);
+    const { store, secrets } = home;
     const nowMs = this.#parts.clock.wallMs();
     const current = await store.booking(fields.booking);
     if (current === undefined) {
@@ -164,13 +176,14 @@ export class Signer {
       await this.#believe(secrets, caller.tenant, current);
       checkBookingMove(current, fields, nowMs);
     }
+    const signed = await this.#proofs.check(home, caller, bookingMeant(caller, current, fields));
     const mac = await macBooking(secrets, caller.tenant, fields);
     await store.audit({
       actor: caller.subject,
       action: "signer.seal_booking",
       subject: `booking:${fields.booking}`,
       outcome: "done",
-      reason: `${fields.state}, version ${fields.version}`,
+      reason: `${fields.state}, version ${fields.version}${signed}`,
     });
     return mac;
   }
@@ -178,13 +191,15 @@ export class Signer {
   async #sign(
     token: string,
     order: CommandOrder,
+    proof: RequestProof | undefined,
   ): Promise<Required<Pick<SignerAnswer, "envelope" | "requestHash" | "epoch">>> {
-    const caller = await this.#parts.verifyToken(token);
+    const caller = asker(await this.#parts.verifyToken(token), proof);
     const { action, armMs, target } = order;
     checkScopes(caller.scopes, action, order.booking !== undefined);
     checkExtras(action, { armMs, hasTarget: target !== undefined });
-    const { store, secrets } = await this.#tenant(caller.tenant);
-    await this.#recorded(store, order);
+    const home = await this.#tenant(caller.tenant);
+    const { store, secrets } = home;
+    const record = await this.#recorded(store, order);
     await this.#rates.take(`t ${caller.tenant}`, this.#limits.tenant);
     await this.#rates.take(`v ${caller.tenant} ${order.vehicle}`, this.#limits.vehicle);
     const vehicle = await enrolled(store, order.vehicle);
@@ -195,6 +210,7 @@ export class Signer {
     }
     if (target !== undefined) await checkTarget(store, order, target);
     const session = await this.#session(store, caller.tenant, vehicle);
+    const signed = await this.#proofs.check(home, caller, commandMeant(order, record));
     const lifeMs = this.#parts.commandLifeMs ?? COMMAND_LIFE_MS_DEFAULT;
     const key = await secrets.key("command", session.keyVersions?.command);
     const audit: AuditEntry = {
@@ -202,7 +218,7 @@ export class Signer {
       action: "signer.sign_command",
       subject: `command:${toHex(order.id)}`,
       outcome: "done",
-      reason: `${action} ${order.vehicle}`,
+      reason: `${action} ${order.vehicle}${signed}`,
     };
     const sign = (counter: number): Uint8Array =>
       signCommand(key, {
@@ -228,11 +244,14 @@ export class Signer {
   }
 
   /** Only what is recorded as asked is signed. The API records it while the token is checked, and may be a little later. */
-  async #recorded(store: TenantStore, order: CommandOrder): Promise<void> {
+  async #recorded(store: TenantStore, order: CommandOrder): Promise<CommandRecord> {
     const { clock } = this.#parts;
     for (let looks = 0; ; looks += 1) {
       const record = await store.command(toHex(order.id));
-      if (record !== undefined) return checkRecorded(record, order);
+      if (record !== undefined) {
+        checkRecorded(record, order);
+        return record;
+      }
       if (looks === RECORD_LOOKS_MAX) {
         throw new ProtocolError("not_found", "command: none such is recorded");
       }

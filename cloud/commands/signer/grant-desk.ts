@@ -5,7 +5,6 @@
 import {
   type BookingRecord,
   CARRIED_GRANT_MS_MAX,
-  type Caller,
   type Clock,
   type Credential,
   cardIdOf,
@@ -37,6 +36,9 @@ import {
 } from "@kerbside/protocol";
 import { enrolled, type SignerHome } from "./home.ts";
 import { checkGrantMac, type GrantFields, macGrant } from "./records.ts";
+import { carryMeant, grantMeant } from "./request-meaning.ts";
+import type { RequestProofs } from "./request-proofs.ts";
+import { type Asker, asker, type RequestProof } from "./request-signature.ts";
 import type { CardOrder, GrantOrder, SignerAnswer, SignerRequest } from "./wire.ts";
 
 /** The scope that gives and takes back rights: whoever may book for a person may say with what they open. */
@@ -45,6 +47,7 @@ const SCOPE = "bookings:write";
 export type GrantDeskParts = {
   readonly verifyToken: TokenVerifier;
   readonly clock: Clock;
+  readonly proofs: RequestProofs;
   readonly home: (tenant: TenantId) => Promise<SignerHome>;
   /** A booking whose MAC verified. Throws ProtocolError. */
   readonly booking: (home: SignerHome, tenant: TenantId, id: string) => Promise<BookingRecord>;
@@ -63,8 +66,8 @@ export class GrantDesk {
   /** Undefined where nothing about grants was asked. Throws ProtocolError. */
   async answer(request: SignerRequest): Promise<Answered | undefined> {
     const { token, grant, carry, openTenant, listVehicle } = request;
-    if (token !== undefined && grant !== undefined) return this.#grant(token, grant);
-    if (token !== undefined && carry !== undefined) return this.#carry(token, carry);
+    if (token !== undefined && grant !== undefined) return this.#grant(token, grant, request.proof);
+    if (token !== undefined && carry !== undefined) return this.#carry(token, carry, request.proof);
     if (request.manifest !== undefined) return undefined;
     if (token === undefined && openTenant !== undefined && listVehicle !== undefined) {
       return this.#list(openTenant, listVehicle);
@@ -72,8 +75,8 @@ export class GrantDesk {
     return undefined;
   }
 
-  async #caller(token: string): Promise<Caller> {
-    const caller = await this.#parts.verifyToken(token);
+  async #caller(token: string, proof: RequestProof | undefined): Promise<Asker> {
+    const caller = asker(await this.#parts.verifyToken(token), proof);
     if (!caller.scopes.has(SCOPE)) {
       throw new ProtocolError("forbidden", "grants: the token has no scope for it");
     }
@@ -81,20 +84,25 @@ export class GrantDesk {
     return caller;
   }
 
-  async #grant(token: string, order: GrantOrder): Promise<Answered> {
-    const caller = await this.#caller(token);
+  async #grant(
+    token: string,
+    order: GrantOrder,
+    proof: RequestProof | undefined,
+  ): Promise<Answered> {
+    const caller = await this.#caller(token, proof);
     const home = await this.#parts.home(caller.tenant);
     const booking = await this.#parts.booking(home, caller.tenant, order.booking);
     const fields = order.revoke
       ? await revoked(home, caller.tenant, order)
       : await this.#made(home, booking, order);
+    const signed = await this.#parts.proofs.check(home, caller, grantMeant(caller, order));
     const mac = await macGrant(home.secrets, caller.tenant, fields);
     await home.store.audit({
       actor: caller.subject,
       action: order.revoke ? "signer.revoke_grant" : "signer.seal_grant",
       subject: `grant:${fields.grant}`,
       outcome: "done",
-      reason: `booking ${fields.booking}, version ${fields.version}`,
+      reason: `booking ${fields.booking}, version ${fields.version}${signed}`,
     });
     const { grant: _, ...rest } = fields;
     return { grant: { id: order.id, ...rest }, mac };
@@ -127,8 +135,8 @@ export class GrantDesk {
   }
 
   /** What a phone carries to a car that has been away since before its booking. */
-  async #carry(token: string, id: Uint8Array): Promise<Answered> {
-    const caller = await this.#caller(token);
+  async #carry(token: string, id: Uint8Array, proof: RequestProof | undefined): Promise<Answered> {
+    const caller = await this.#caller(token, proof);
     const { tenant } = caller;
     const home = await this.#parts.home(tenant);
     const record = await believed(home, tenant, toHex(id));
@@ -146,11 +154,13 @@ export class GrantDesk {
     );
     const session = await home.store.session(record.vehicle);
     const key = await home.secrets.key("grant", session?.session.keyVersions?.grant);
+    const signed = await this.#parts.proofs.check(home, caller, carryMeant(id));
     await home.store.audit({
       actor: caller.subject,
       action: "signer.carry_grant",
       subject: `grant:${record.grant}`,
       outcome: "done",
+      reason: `booking ${record.booking}${signed}`,
     });
     const toMs = Math.min(grant.toMs, nowMs + CARRIED_GRANT_MS_MAX);
     if (toMs <= grant.fromMs) {

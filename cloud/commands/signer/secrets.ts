@@ -1,22 +1,27 @@
 /**
  * The signer's secrets, in a vault that nothing but the signer opens: seeds of the keys that cars trust (`command/N`,
- * `grant/N`, `time/N`, `artefact/N`), `booking-mac/N`, the key of the MACs over bookings and grants, and `card-id/1`.
+ * `grant/N`, `time/N`, `artefact/N`), `booking-mac/N`, the key of the MACs over bookings and grants, and `card-id/1`; and
+ * the public keys that callers sign their requests with, where nobody but the operator can put one.
  * The highest N is used, or the highest that the car has; MACs of lower ones still verify.
  */
 import {
   type Clock,
   deriveKey,
+  equalBytes,
   hmac,
   KEY_BYTES,
   ProtocolError,
   type Random,
   type SigningKey,
   sameMac,
+  sha256,
   signingKey,
+  toHex,
   utf8,
   type Vault,
   type VehicleId,
 } from "@kerbside/protocol";
+import { KEY_ID_PATTERN, requestKey } from "./request-signature.ts";
 
 /** Purposes whose keys the signer holds. */
 export const SIGNER_PURPOSES = ["command", "grant", "time", "artefact"] as const;
@@ -25,6 +30,10 @@ export type SignerPublicKey = { readonly version: number; readonly publicKey: Ui
 
 const BOOKING_MAC = "booking-mac";
 const CARD_ID = "card-id/1";
+const SIGNED_REQUESTS = "signed-requests";
+/** A vault forgets nothing: what is taken back is put as this. */
+const TAKEN_BACK: Uint8Array = Uint8Array.of(0);
+const YES: Uint8Array = Uint8Array.of(1);
 /** What was read of the vault's file is read again after the first of these, and not used past the second. */
 const READ_MS = { again: 1000, max: 5000 } as const;
 
@@ -80,6 +89,33 @@ export async function rotateSigner(
   return newest(vault, purpose);
 }
 
+/** Where a caller's public key is kept. Names of callers are not those of a vault's paths, so they are hashed. */
+function requestKeyName(subject: string, keyId: string): string {
+  return `request-key/${toHex(sha256(utf8(JSON.stringify([subject, keyId])))).slice(0, 40)}`;
+}
+
+/** Keeps the public key that a caller signs its requests with; undefined takes it back. Throws ProtocolError `malformed`. */
+export async function putRequestKey(
+  vault: Vault,
+  of: { readonly subject: string; readonly keyId: string },
+  spki: Uint8Array | undefined,
+): Promise<void> {
+  if (!KEY_ID_PATTERN.test(of.keyId)) {
+    throw new ProtocolError("malformed", "request key: expected an id of letters, digits, . _ -");
+  }
+  if (spki !== undefined) requestKey(spki);
+  const name = requestKeyName(of.subject, of.keyId);
+  if (spki === undefined && !(await vault.names()).includes(name)) {
+    throw new ProtocolError("not_found", "request key: there is none such");
+  }
+  await vault.put(name, spki ?? TAKEN_BACK);
+}
+
+/** Whether callers of this tenant have to sign what they ask of cars, bookings and grants. */
+export async function askForSignedRequests(vault: Vault, isAsked: boolean): Promise<void> {
+  await vault.put(SIGNED_REQUESTS, isAsked ? YES : TAKEN_BACK);
+}
+
 type Read<T> = { readonly value: Promise<T>; readonly atMs: number };
 
 /** The secrets of one tenant, read from the vault's file at most once a second: a rotated key is taken up by then. */
@@ -129,6 +165,24 @@ export class SignerSecrets {
   /** The key of the hash of card numbers: another one for each car, so that lists cannot be compared. */
   async cardIdKey(vehicle: VehicleId): Promise<Uint8Array> {
     return deriveKey(await this.#secret(CARD_ID), "kerbside/v1/card-id", utf8(vehicle));
+  }
+
+  /** Whether the tenant asks for signed requests. */
+  async requestsAreSigned(): Promise<boolean> {
+    const value = await this.#known(SIGNED_REQUESTS);
+    return value !== undefined && !equalBytes(value, TAKEN_BACK);
+  }
+
+  /** A caller's public key, SPKI; undefined where it has none of this id. */
+  async requestKey(subject: string, keyId: string): Promise<Uint8Array | undefined> {
+    const value = await this.#known(requestKeyName(subject, keyId));
+    return value === undefined || equalBytes(value, TAKEN_BACK) ? undefined : value;
+  }
+
+  /** What may not be there. Only what is there is remembered, so that asking for other names fills nothing. */
+  async #known(name: string): Promise<Uint8Array | undefined> {
+    const names = await this.#fresh("names", async () => new Set(await this.#vault.names()));
+    return names.has(name) ? this.#fresh(name, () => this.#vault.get(name)) : undefined;
   }
 
   #versions(name: string): Promise<readonly number[]> {

@@ -44,6 +44,7 @@ import {
 } from "@kerbside/protocol";
 import { type BookingFields, HOLDER_PATTERN } from "../booking-rules.ts";
 import type { ArtefactOrder } from "./press.ts";
+import { type RequestProof, SIGNATURE_CHARS_MAX, TARGET_CHARS_MAX } from "./request-signature.ts";
 
 /** A full grant list fits, which is by far the largest thing answered. */
 export const FRAME_BYTES_MAX: number = 256 * 1024;
@@ -101,6 +102,8 @@ export type SignerRequest = {
   readonly artefact?: ArtefactOrder;
   /** A manifest that was signed here, to be signed for the car `listVehicle`. */
   readonly manifest?: Uint8Array;
+  /** With a token: the request as the caller signed it. */
+  readonly proof?: RequestProof;
 };
 export type SignerAnswer = {
   readonly id: number;
@@ -184,6 +187,19 @@ const artefactOrderCodec: Codec<ArtefactOrder> = struct("artefact to sign", {
   version: field(2, uint(), { ...internal, doc: "above the one before" }),
   contentHash: field(3, hash256, { ...internal, doc: "SHA-256 of its content" }),
 });
+const PROOF_BODY_BYTES_MAX: number = 16 * 1024;
+const header = text(SIGNATURE_CHARS_MAX);
+const proofCodec: Codec<RequestProof> = struct("request as its caller signed it", {
+  method: field(0, text(16), { ...internal, doc: "its method" }),
+  target: field(1, text(TARGET_CHARS_MAX), { ...person, doc: "path and query" }),
+  authority: field(2, header, { ...internal, doc: "its Host" }),
+  contentType: optional(3, header, { ...internal, doc: "its Content-Type" }),
+  contentDigest: optional(4, header, { ...internal, doc: "its Content-Digest" }),
+  idempotencyKey: optional(5, header, { ...internal, doc: "its Idempotency-Key" }),
+  signatureInput: field(6, header, { ...internal, doc: "its Signature-Input" }),
+  signature: field(7, header, { ...internal, doc: "its Signature" }),
+  body: field(8, bytes(0, PROOF_BODY_BYTES_MAX), { ...secret, doc: "its body" }),
+});
 const requestCodec: Codec<SignerRequest> = struct("request to the signer", {
   id: field(0, uint(), { ...internal, doc: "repeated in the answer" }),
   token: optional(1, text(TOKEN_CHARS_MAX), { ...secret, doc: "the caller's own token" }),
@@ -200,6 +216,7 @@ const requestCodec: Codec<SignerRequest> = struct("request to the signer", {
   carry: optional(9, random128, { ...internal, doc: "the grant that a phone is to carry" }),
   artefact: optional(10, artefactOrderCodec, { ...internal, doc: "publish this" }),
   manifest: optional(11, bytes(1, 4096), { ...internal, doc: "sign this again for `listVehicle`" }),
+  proof: optional(12, proofCodec, { ...secret, doc: "the request as the caller signed it" }),
 });
 const answerCodec: Codec<SignerAnswer> = struct("answer of the signer", {
   id: field(0, uint(), { ...internal, doc: "the request's" }),

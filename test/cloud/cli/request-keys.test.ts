@@ -1,0 +1,70 @@
+/** `request-key`: the operator gives and takes back keys, and asks for signatures; all of it in the signer's vault. */
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { tenantId } from "@kerbside/protocol";
+import { openSignerTenants } from "@kerbside/tenants";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { runCloud } from "../../support/cloud-process.ts";
+
+const test = suite("request keys");
+const base = mkdtempSync(join(tmpdir(), "kerbside-request-keys-"));
+const dir = join(base, "cloud");
+const of = ["--data", dir, "--tenant", "demo"];
+const key = [...of, "--client", "backend", "--key-id", "k1"];
+const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+const own = join(base, "key.pem");
+const secret = join(base, "private.pem");
+let env: Readonly<Record<string, string>> = {};
+
+test.before(async () => {
+  const made = await runCloud(["tenant", "create", "demo", "--data", dir, "--dev"]);
+  assert.is(made.code, 0, made.err);
+  const text = (name: string) => readFileSync(join(dir, "secrets", name), "utf8").trim();
+  env = { KERBSIDE_MASTER_KEY: text("master-key"), KERBSIDE_SIGNER_KEY: text("signer-key") };
+  writeFileSync(own, publicKey.export({ format: "pem", type: "spki" }));
+  writeFileSync(secret, privateKey.export({ format: "pem", type: "pkcs8" }));
+});
+test.after(() => rmSync(base, { recursive: true, force: true }));
+
+async function inVault(): Promise<{ keys: readonly Uint8Array[]; asked: number | undefined }> {
+  const signerKey = new Uint8Array(Buffer.from(env["KERBSIDE_SIGNER_KEY"] ?? "", "base64url"));
+  const tenants = await openSignerTenants({ dir, signerKey });
+  try {
+    const vault = (await tenants.tenant(tenantId("demo")))?.vault;
+    if (vault === undefined) throw new Error("the tenant is missing");
+    const names = (await vault.names()).filter((name) => name.startsWith("request-key/"));
+    const keys = await Promise.all(names.map(async (name) => (await vault.get(name)) ?? []));
+    const asked = (await vault.get("signed-requests"))?.[0];
+    return { keys: keys.map((one) => Uint8Array.from(one)), asked };
+  } finally {
+    await tenants.close();
+  }
+}
+
+test("P-51 a key is added, asked for and taken back, and the audit keeps it", async () => {
+  const spki = publicKey.export({ format: "der", type: "spki" });
+  const added = await runCloud(["request-key", "add", ...key, "--public-key", own], env);
+  assert.is(added.code, 0, added.err);
+  const required = await runCloud(["request-key", "require", ...of, "--signed", "yes"], env);
+  assert.is(required.code, 0, required.err);
+  assert.equal(await inVault(), { keys: [new Uint8Array(spki)], asked: 1 });
+  const removed = await runCloud(["request-key", "remove", ...key], env);
+  assert.is(removed.code, 0, removed.err);
+  const freed = await runCloud(["request-key", "require", ...of, "--signed", "no"], env);
+  assert.is(freed.code, 0, freed.err);
+  assert.equal(await inVault(), { keys: [Uint8Array.of(0)], asked: 0 });
+});
+
+test("what is no public key, no known key or no answer is refused", async () => {
+  const refused = async (...words: string[]): Promise<number | null> =>
+    (await runCloud(["request-key", ...words], env)).code;
+  assert.is.not(await refused("add", ...key, "--public-key", secret), 0, "a private key");
+  const unknown = [...of, "--client", "nobody", "--key-id", "k1"];
+  assert.is.not(await refused("remove", ...unknown), 0, "a key that is not there");
+  assert.is(await refused("require", ...of, "--signed", "perhaps"), 2);
+});
+
+test.run();
