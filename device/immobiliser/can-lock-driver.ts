@@ -19,6 +19,8 @@ export type CanLockDriverOptions = {
 };
 
 /** How often the signals are looked at while an actuation is under way. */
+/** Pauses for one frame: the second makes up for a timer that was early; a clock that stands still ends the command. */
+const PAUSES_MAX = 4;
 const LOOK_MS = 20;
 
 export class CanLockDriver implements LockPort {
@@ -48,13 +50,15 @@ export class CanLockDriver implements LockPort {
     if (row === undefined) return { outcome: "not_sent" };
     this.#busy = true;
     try {
+      let dueMs = Number.NEGATIVE_INFINITY;
       for (let at = 0; at < row.repeats; at += 1) {
-        if (at > 0) await this.#pause(row.periodMs);
+        if (at > 0) await this.#until(dueMs);
         // The car may have understood the frames before; what it shows decides. The rest is not sent later.
         if (!this.#sendNext()) {
           if (at === 0) return { outcome: "not_sent" };
           break;
         }
+        dueMs = this.#options.clock.bootMs() + row.periodMs;
       }
       return await this.#watch(action);
     } finally {
@@ -84,6 +88,14 @@ export class CanLockDriver implements LockPort {
       if (this.#stopped) return { outcome: "no_answer" };
       if (clock.bootMs() >= endMs) return { outcome: "no_travel", sensed: now };
       await this.#pause(LOOK_MS);
+    }
+  }
+
+  /** A timer may fire a little before its time by the clock; a frame that comes too soon would be the last. */
+  async #until(dueMs: number): Promise<void> {
+    const { clock } = this.#options;
+    for (let tries = 0; tries < PAUSES_MAX && clock.bootMs() < dueMs; tries += 1) {
+      await this.#pause(Math.ceil(dueMs - clock.bootMs()));
     }
   }
 

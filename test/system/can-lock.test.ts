@@ -67,7 +67,8 @@ test("commands become frames of the list; what is seen is what is answered; noth
     });
     await act(world, { type: "fault", fault: "lockJam", on: false });
     const before = requests().length;
-    assert.is((await world.command("end_rental", held))["state"], "executed");
+    const ended = await world.command("end_rental", held);
+    assert.is(ended["state"], "executed", reasons(ended));
     assert.is((await world.cockpit("/api/state"))["locked"], true);
     assert.equal(
       requests().slice(before),

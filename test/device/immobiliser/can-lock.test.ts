@@ -137,8 +137,9 @@ function bench(): Bench {
 
 /** Lets simulated time pass with room for promises between the steps. */
 async function pass(clock: ManualClock, ms: number): Promise<void> {
-  for (let at = 0; at < ms; at += 10) {
-    clock.pass(10);
+  const stepMs = Math.min(10, ms);
+  for (let at = 0; at < ms; at += stepMs) {
+    clock.pass(stepMs);
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -263,6 +264,28 @@ test("a row whose counter or checksum lies outside its bytes is no rule", () => 
     { ...row, checksum: { byte: 0, kind: "xor8" } as const },
   ])
     new CanLockGate({ sensedWithinMs: 1, actions: { lock: good } });
+});
+
+test("a timer that is early by the clock does not cost the frames that are left", async () => {
+  const clock = manualClock();
+  const sent: number[] = [];
+  // As /proc/uptime: hundredths of a second, cut off.
+  const bootMs = (): number => Math.floor(clock.bootMs() / 10) * 10;
+  const driver = new CanLockDriver({
+    locking: LOCKING,
+    send: () => sent.push(bootMs()) > 0,
+    sensed: () => (sent.length < 4 ? UNLOCKED : LOCKED),
+    clock: { ...clock, bootMs, after: (ms, run) => clock.after(ms - 3, run) },
+    log: silentLog,
+  });
+  clock.pass(9);
+  const done = driver.actuate("lock");
+  for (let at = 0; at < 400; at += 1) await pass(clock, 1);
+  assert.is((await done).outcome, "done");
+  assert.is(sent.length, 4);
+  for (const [i, atMs] of sent.entries()) {
+    assert.ok(i === 0 || atMs - (sent[i - 1] ?? 0) >= 50, "never sooner than the period");
+  }
 });
 
 test("a clock that stands still lets no second frame out: the gate has the last word", async () => {
