@@ -19,14 +19,20 @@ export type SpokenFrame = {
   readonly message: string;
   readonly id: number;
   readonly ext: boolean;
+  /** The values of the message's selectors, by which frames of one message differ in what they say; else empty. */
+  readonly page: string;
   readonly data: Uint8Array;
 };
+
+type Said = { readonly values: EncodeValues; readonly data: Uint8Array; readonly page: string };
 
 type Unit = Spoken & {
   /** Messages of one period do not come in one burst. */
   readonly phaseMs: number;
-  /** The last values of each page, and what they were made into, before counter and checksum. */
-  readonly said: Map<string, { readonly values: EncodeValues; readonly data: Uint8Array }>;
+  /** Signals that decide which others are there. */
+  readonly selectors: readonly string[];
+  /** The last values for each set of names, and what they were made into, before counter and checksum. */
+  readonly said: Map<string, Said>;
 };
 
 export type ReadSignal = {
@@ -52,7 +58,12 @@ export function createControlUnits(route: Route, name: string = PROFILE_NAME): C
   const profile = name.endsWith(".json") ? readProfile(name) : readShippedProfile(name);
   const spoken = name === PROFILE_NAME ? ownUnits(profile) : speakBy(profile);
   const units = spoken.map(
-    (one, index): Unit => ({ ...one, phaseMs: (index * 3) % one.periodMs, said: new Map() }),
+    (one, index): Unit => ({
+      ...one,
+      phaseMs: (index * 3) % one.periodMs,
+      selectors: selectorsOf(one),
+      said: new Map(),
+    }),
   );
   return {
     powertrain: profile.profile.powertrain,
@@ -75,6 +86,11 @@ function ownUnits(profile: CompiledProfile): readonly Spoken[] {
   });
 }
 
+function selectorsOf({ message }: Spoken): readonly string[] {
+  const parents = message.compiled.message.signals.map(({ mux }) => mux?.parent ?? "");
+  return [...new Set(parents)].filter((name) => name !== "");
+}
+
 function dueOf(
   unit: Unit,
   car: Car,
@@ -88,21 +104,27 @@ function dueOf(
   const frames: SpokenFrame[] = [];
   for (let count = Math.max(0, first); count <= last; count += 1) {
     const { name, id, ext } = message.compiled.message;
-    const data = encoded(unit, unit.say(car, route, count));
+    const { data, page } = encoded(unit, unit.say(car, route, count));
     stampE2e(message, data, count);
-    frames.push({ message: name, id, ext, data });
+    frames.push({ message: name, id, ext, page, data });
   }
   return frames;
 }
 
 /** A fresh frame; most say what the one before said (of multiplexed messages, what it said on this page). */
-function encoded({ message, said }: Unit, values: EncodeValues): Uint8Array {
-  const page = Object.keys(values).join();
-  const before = said.get(page);
-  if (before !== undefined && isSame(before.values, values)) return before.data.slice();
-  const data = message.compiled.encode(values);
-  said.set(page, { values, data: data.slice() });
-  return data;
+function encoded(
+  { message, selectors, said }: Unit,
+  values: EncodeValues,
+): Pick<SpokenFrame, "data" | "page"> {
+  const names = Object.keys(values).join();
+  let now = said.get(names);
+  if (now === undefined || !isSame(now.values, values)) {
+    const data = message.compiled.encode(values);
+    const raws = selectors.length === 0 ? {} : message.compiled.decodeRaw(data);
+    now = { values, data, page: selectors.map((name) => String(raws?.[name])).join() };
+    said.set(names, now);
+  }
+  return { data: now.data.slice(), page: now.page };
 }
 
 function isSame(one: EncodeValues, other: EncodeValues): boolean {

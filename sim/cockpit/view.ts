@@ -124,10 +124,11 @@ function moduleShown(outside: ViewParts["outside"]): Readonly<Record<string, unk
   };
 }
 
-/** The last frame of each message with its meaning. */
+/** The last frame of each message and page with its meaning. */
 export function framesView({ simulation, units }: ViewParts): readonly unknown[] {
-  return simulation.frames().map(({ message, id, ext, data, count, atMs }) => ({
+  return simulation.frames().map(({ message, page, id, ext, data, count, atMs }) => ({
     message,
+    page,
     id: id
       .toString(16)
       .toUpperCase()

@@ -42,6 +42,7 @@ export type SimulationOptions = {
   readonly turnMs?: number;
 };
 
+/** `count`: how many of its message have been sent, whatever their page. */
 export type LiveFrame = SpokenFrame & { readonly count: number; readonly atMs: number };
 export type ScriptEnd =
   | Exclude<ScriptRun, { readonly value: "running" }>
@@ -75,7 +76,9 @@ export class Simulation {
   #savedAtMs: number;
   #stirredAtMs: number;
   #seen: Pick<Car, "open" | "bolts" | "windows">;
+  /** By message and page: who looks now and then would else never see a page that another always follows. */
   #frames = new Map<string, LiveFrame>();
+  #counts = new Map<string, number>();
   #run: { readonly run: ScriptRun; readonly end: (end: ScriptEnd) => void } | undefined;
 
   constructor(options: SimulationOptions) {
@@ -114,7 +117,7 @@ export class Simulation {
     this.#save();
   }
 
-  /** The last frame of each message. */
+  /** The last frame of each message, of a multiplexed one the last of each page. */
   frames(): readonly LiveFrame[] {
     return [...this.#frames.values()];
   }
@@ -244,8 +247,11 @@ export class Simulation {
     if (car.faults.canUnplugged || car.faults.busOff || car.timeMs - this.#stirredAtMs > busAwakeMs)
       return;
     for (const frame of this.#options.units.due(car, fromMs, car.timeMs)) {
-      const count = (this.#frames.get(frame.message)?.count ?? 0) + 1;
-      this.#frames.set(frame.message, { ...frame, count, atMs: car.timeMs });
+      const { message, page } = frame;
+      const count = (this.#counts.get(message) ?? 0) + 1;
+      this.#counts.set(message, count);
+      const key = page === "" ? message : `${message} ${page}`;
+      this.#frames.set(key, { ...frame, count, atMs: car.timeMs });
       this.#options.sendFrame(frame);
     }
   }

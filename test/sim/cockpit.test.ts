@@ -131,6 +131,7 @@ browserTest("the bus shows each message with what it says, the VIN left out", as
     await until("twelve messages", async () => (await page.locator("#frames tr").count()) >= 12);
     does(rig, { type: "lowBeam", on: true });
     await page.getByRole("row", { name: /COMFORT.*LowBeam on/ }).waitFor();
+    await page.getByRole("row", { name: /COMFORT.*WindowDriver 0 %/ }).waitFor();
     assert.not.match(await page.locator("#frames").innerText(), /Vin\d/);
     assert.equal(complaints, []);
   });

@@ -190,6 +190,19 @@ test("the bus of a car at rest falls asleep, and a door wakes it", async () => {
   directory.remove();
 });
 
+test("whoever looks at the bus at any moment sees every page of a message, counted together", async () => {
+  await withRig(pem, async ({ drive }) => {
+    const pages = () => drive.simulation.frames().filter(({ message }) => message === "COMFORT");
+    await until("both pages", () => pages().length === 2);
+    const [one, other] = pages();
+    assert.equal(
+      pages().map(({ page }) => page),
+      ["0", "1"],
+    );
+    assert.is(Math.abs((one?.count ?? 0) - (other?.count ?? 0)) % 2, 1);
+  });
+});
+
 test("a port in use and a key of another certificate are named, and leave nothing open", async () => {
   await withRig(pem, async ({ drive }) => {
     const directory = makeDirectory();

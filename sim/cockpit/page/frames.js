@@ -1,4 +1,4 @@
-/** The table of live frames: one row a message, bytes that have just changed stand out. */
+/** The table of live frames: one row a message and page, bytes that have just changed stand out. */
 import { h, say } from "./dom.js";
 
 const RATE_SMOOTH = 0.3;
@@ -61,8 +61,7 @@ export function makeFrames(body, total) {
   return (frames) => {
     for (const frame of frames) {
       // A multiplexed message has a row for each of its pages.
-      const page = frame.signals.map(([name]) => name).join();
-      const key = `${frame.id} ${page}`;
+      const key = `${frame.id} ${frame.page}`;
       let entry = rows.get(key);
       if (entry === undefined) {
         entry = makeRow(frame);
