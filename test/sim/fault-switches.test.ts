@@ -21,6 +21,8 @@ const [file] = process.argv.slice(2);
 appendFileSync(file, JSON.stringify({ pid: process.pid, year: new Date().getFullYear(), now: Date.now() }) + "\\n");
 let failed = false;
 process.on("SIGTERM", () => process.exit(0));
+// Its standard error may be a file, which is full as well.
+process.stderr.on("error", () => undefined);
 setInterval(() => {
   try { appendFileSync(file + ".data", "x".repeat(100)); failed = false; }
   catch (error) { if (!failed) process.stderr.write("cannot write: " + error.code + "\\n"); failed = true; }
