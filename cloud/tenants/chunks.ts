@@ -1,24 +1,24 @@
 /**
  * Chunks: the events of one segment in one row, as the columns that the car sent, sealed as a whole under the vehicle's
- * key whatever kinds they hold. Numbers, kinds and the span of time stand beside, for finding and for counting: they
- * are what is left where the key has been destroyed.
+ * key if one of its kinds is personal. Numbers, kinds and the span of time stand beside, for finding and for counting:
+ * they are what is left where the key has been destroyed.
  */
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import {
-  type CarEvent,
   type CheckedColumns,
   columnEvents,
   concatBytes,
   eventAtMs,
   ProtocolError,
   SEGMENT_EVENTS_MAX,
+  type StoredEvent,
   type TenantId,
   uint64,
   utf8,
   type VehicleId,
 } from "@kerbside/protocol";
 import type { Sql } from "./database.ts";
-import { type Engine, SEALING } from "./engine.ts";
+import { type Engine, kindName, laneName, SEALING } from "./engine.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -42,21 +42,29 @@ export type ChunkPlace = {
   readonly key: SubjectKey | undefined;
 };
 
+/** `personal`: whether any of its kinds is. */
+export type ChunkColumns = Pick<
+  CheckedColumns,
+  "body" | "count" | "firstAtMs" | "lastAtMs" | "kinds"
+> & { readonly personal: boolean };
+
 export function putChunk(
   { tenant }: Engine,
   sql: Sql,
   place: ChunkPlace,
-  columns: Pick<CheckedColumns, "body" | "count" | "firstAtMs" | "lastAtMs" | "kinds">,
+  columns: ChunkColumns,
 ): void {
   const { log, lane, segment, firstSeq, key } = place;
-  const { body, count, firstAtMs, lastAtMs, kinds } = columns;
-  const bound = chunkBinding(tenant, log, { lane, segment, firstSeq, count });
+  const { body, count, firstAtMs, lastAtMs, kinds, personal } = columns;
+  const sealing = personal ? (key === undefined ? SEALING.erased : SEALING.sealed) : SEALING.plain;
+  const sealed = (): Uint8Array =>
+    key?.seal(body, chunkBinding(tenant, log, { lane, segment, firstSeq, count })) ?? NOTHING;
   sql.run(
     "INSERT INTO chunks (segment_id, log_id, lane, first_seq, count, first_at_ms, last_at_ms, kinds, sealed, data) " +
       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     ...[segment, log.id, lane, firstSeq, count, firstAtMs, lastAtMs, packKinds(kinds)],
-    key === undefined ? SEALING.erased : SEALING.sealed,
-    key === undefined ? NOTHING : key.seal(body, bound),
+    sealing,
+    personal ? sealed() : body,
   );
 }
 
@@ -106,17 +114,16 @@ type ChunkRow = {
   readonly data: Uint8Array;
 };
 
-/** An event in a chunk; without `event` where the key has been destroyed, and then at the chunk's earliest moment. */
-export type ChunkEvent = {
-  readonly segment: number;
+/** An event and its place. Its data is null where the key has been destroyed, and then it is at the chunk's first moment. */
+export type ChunkItem = {
   readonly seq: number;
-  readonly atMs: number;
-  readonly kind: number;
-  readonly event: CarEvent | undefined;
+  readonly segment: number;
+  readonly value: StoredEvent;
 };
 
 export type ChunkQuery = {
-  readonly log: ChunkLog;
+  /** `log`: hexadecimal. */
+  readonly log: ChunkLog & { readonly log: string };
   readonly lane: number;
   /** Only what comes after it: the number of an event, then the id of its segment. */
   readonly from: { readonly seq: number; readonly segment: number };
@@ -129,30 +136,41 @@ export type ChunkQuery = {
 };
 
 /** The first `wanted` events after a place, in order of number and segment; more where a chunk ends with more. */
-export function chunkEvents(engine: Engine, sql: Sql, query: ChunkQuery): readonly ChunkEvent[] {
-  const found: ChunkEvent[] = [];
+export function chunkEvents(engine: Engine, sql: Sql, query: ChunkQuery): readonly ChunkItem[] {
+  const found: ChunkItem[] = [];
+  let lastSeq = 0;
+  let isInOrder = true;
   for (const row of chunksAfter(sql, query)) {
+    const isNext = row.firstSeq > lastSeq;
     // What comes before this chunk's first number can no longer be preceded by anything.
-    if (found.filter(({ seq }) => seq < row.firstSeq).length >= query.wanted) break;
-    if (row.lastAtMs < query.fromMs || row.firstAtMs > query.toMs) continue;
+    const before = isNext ? found : found.filter(({ seq }) => seq < row.firstSeq);
+    if (before.length >= query.wanted) break;
+    isInOrder &&= isNext;
+    lastSeq = Math.max(lastSeq, row.firstSeq + row.count - 1);
     const kinds = unpackKinds(row.kinds, row.count);
     const { kinds: asked } = query;
     if (asked !== undefined && !kinds.some((kind) => asked.has(kind))) continue;
-    found.push(...expand(engine, row, kinds, query));
+    expand(engine, row, kinds, query, found);
   }
-  return found.sort((a, b) => a.seq - b.seq || a.segment - b.segment);
+  return isInOrder ? found : found.sort((a, b) => a.seq - b.seq || a.segment - b.segment);
 }
 
-/** The chunks that may hold anything after the place, by first number. */
-function* chunksAfter(sql: Sql, { log, lane, from }: ChunkQuery): Generator<ChunkRow> {
+/**
+ * The chunks that may hold anything after the place and within the time, by first number. What is passed over is told
+ * by the index alone: a year of a log costs a look at some ten thousand of its entries.
+ */
+function* chunksAfter(
+  sql: Sql,
+  { log, lane, from, fromMs, toMs }: ChunkQuery,
+): Generator<ChunkRow> {
   // A chunk that began before the place may reach beyond it; none is longer than a segment.
   let at = { firstSeq: Math.max(0, from.seq - SEGMENT_EVENTS_MAX), segment: 0 };
   for (;;) {
     const rows = sql.all<ChunkRow>(
       "SELECT segment_id AS segment, first_seq AS firstSeq, count, first_at_ms AS firstAtMs, last_at_ms AS lastAtMs, " +
         "kinds, sealed, data FROM chunks WHERE log_id = ? AND lane = ? AND (first_seq, segment_id) > (?, ?) " +
-        "AND first_seq + count > ? ORDER BY first_seq, segment_id LIMIT ?",
-      ...[log.id, lane, at.firstSeq, at.segment, from.seq, READ_AT_ONCE],
+        "AND first_seq + count > ? AND last_at_ms >= ? AND first_at_ms <= ? ORDER BY first_seq, segment_id LIMIT ?",
+      ...[log.id, lane, at.firstSeq, at.segment, from.seq, fromMs, toMs, READ_AT_ONCE],
     );
     yield* rows;
     const last = rows.at(-1);
@@ -161,28 +179,38 @@ function* chunksAfter(sql: Sql, { log, lane, from }: ChunkQuery): Generator<Chun
   }
 }
 
+/** Undefined where the key has been destroyed. */
+function chunkBody(
+  tenant: TenantId,
+  { log, lane, key }: Pick<ChunkQuery, "log" | "lane" | "key">,
+  row: ChunkRow,
+): Uint8Array | undefined {
+  if (row.sealed === SEALING.plain) return row.data;
+  const vehicleKey = row.sealed === SEALING.sealed ? key(log.vehicle) : undefined;
+  return vehicleKey?.open(row.data, chunkBinding(tenant, log, { lane, ...row }));
+}
+
+/** Adds what is asked for of a chunk to `found`. */
 function expand(
   { tenant }: Engine,
   row: ChunkRow,
   kinds: readonly number[],
-  { log, lane, from, fromMs, toMs, kinds: asked, key }: ChunkQuery,
-): readonly ChunkEvent[] {
-  const vehicleKey = row.sealed === SEALING.erased ? undefined : key(log.vehicle);
-  const events =
-    vehicleKey === undefined
-      ? undefined
-      : columnEvents(
-          vehicleKey.open(row.data, chunkBinding(tenant, log, { lane, ...row })),
-          row.count,
-        );
-  const found: ChunkEvent[] = [];
-  for (const [i, kind] of kinds.entries()) {
-    const [seq, { segment }] = [row.firstSeq + i, row];
+  query: ChunkQuery,
+  found: ChunkItem[],
+): void {
+  const { log, lane, from, fromMs, toMs, kinds: asked } = query;
+  const body = chunkBody(tenant, query, row);
+  const events = body && columnEvents(body, row.count);
+  const [vehicle, name, laneOf, { segment }] = [log.vehicle, log.log, laneName(lane), row];
+  for (let i = 0; i < kinds.length; i += 1) {
+    const [seq, code] = [row.firstSeq + i, kinds[i] ?? 0];
+    const isAfter = seq > from.seq || (seq === from.seq && segment > from.segment);
+    if (!isAfter || (asked !== undefined && !asked.has(code))) continue;
     const event = events?.[i];
     const atMs = event === undefined ? row.firstAtMs : eventAtMs(event);
-    const isAfter = seq > from.seq || (seq === from.seq && segment > from.segment);
-    const isAsked = atMs >= fromMs && atMs <= toMs && (asked === undefined || asked.has(kind));
-    if (isAfter && isAsked) found.push({ segment, seq, atMs, kind, event });
+    if (atMs < fromMs || atMs > toMs) continue;
+    const [kind, data] = [event?.kind ?? kindName(code), event?.data ?? null];
+    const value = { vehicle, log: name, lane: laneOf, seq, atMs, kind, data };
+    found.push({ seq, segment, value });
   }
-  return found;
 }

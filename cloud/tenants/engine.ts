@@ -4,6 +4,7 @@ import {
   EVENT_KINDS,
   type EventKind,
   type FeedEntry,
+  isPersonalKind,
   LANES,
   type Lane,
   ProtocolError,
@@ -32,6 +33,15 @@ const KIND_NAMES: ReadonlyMap<number, EventKind> = new Map(
     .filter((name): name is EventKind => Object.hasOwn(EVENT_KINDS, name))
     .map((name) => [EVENT_KINDS[name].code, name]),
 );
+
+const PERSONAL: ReadonlySet<number> = new Set(
+  [...KIND_NAMES].filter(([, kind]) => isPersonalKind(kind)).map(([code]) => code),
+);
+
+/** By the number of a kind. */
+export function isPersonal(code: number): boolean {
+  return PERSONAL.has(code);
+}
 
 export function kindName(code: number): EventKind {
   const name = KIND_NAMES.get(code);

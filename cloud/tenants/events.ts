@@ -154,15 +154,17 @@ function laneItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {
       "WHERE log_id = ? AND lane = ? AND gone = 1 AND (first_seq, id) > (?, ?) ORDER BY first_seq, id LIMIT ?",
     ...[log.id, lane, from.seq, from.segment, wanted],
   );
-  const items: Item[] = [
+  const chunked = chunkItems(engine, sql, q);
+  const others = [
     ...rowItems(engine, sql, q),
-    ...chunkItems(engine, sql, q),
     ...gaps.map(({ seq, segment, count }) => ({
       seq,
       segment,
       value: declaredGap(log, lane, seq, count),
     })),
   ];
+  if (others.length === 0) return chunked.slice(0, wanted);
+  const items: Item[] = [...chunked, ...others];
   return items.sort((a, b) => a.seq - b.seq || a.segment - b.segment).slice(0, wanted);
 }
 
@@ -184,16 +186,11 @@ function rowItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {
 
 function chunkItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {
   const { log, lane, from, wanted, query, key } = q;
-  const found = chunkEvents(engine, sql, {
+  return chunkEvents(engine, sql, {
     ...{ log, lane, from, wanted, key },
     fromMs: query.fromMs ?? Number.MIN_SAFE_INTEGER,
     toMs: query.toMs ?? Number.MAX_SAFE_INTEGER,
     kinds: query.kinds && new Set(query.kinds.map((kind) => EVENT_KINDS[kind].code)),
-  });
-  const { vehicle, log: name } = log;
-  return found.map(({ seq, segment, atMs, kind, event }) => {
-    const place = { vehicle, log: name, lane: laneName(lane), seq, atMs, kind: kindName(kind) };
-    return { seq, segment, value: { ...place, data: event?.data ?? null } };
   });
 }
 

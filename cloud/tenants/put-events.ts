@@ -1,4 +1,4 @@
-/** Writing the events of a segment: `track` as one chunk, the others a row each; and the newest of each kind. */
+/** Writing the events of a segment: all of them as one chunk, and the newest of each kind. */
 import {
   type CarEvent,
   type CheckedColumns,
@@ -10,26 +10,14 @@ import {
   encodeEvent,
   eventAtMs,
   eventDataCodec,
-  isEventKind,
-  isPersonalKind,
-  LANES,
   type OpenedSegment,
 } from "@kerbside/protocol";
 import type { Batch } from "./batch.ts";
 import { putChunk } from "./chunks.ts";
 import type { Sql } from "./database.ts";
-import { type Engine, eventBinder, SEALING } from "./engine.ts";
-import { EventRows } from "./event-rows.ts";
+import { type Engine, eventBinder, isPersonal, SEALING } from "./engine.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 
-const CHUNKED = LANES.indexOf("track");
-/** Numbers of the kinds that hold personal data. */
-const PERSONAL: ReadonlySet<number> = new Set(
-  Object.keys(EVENT_KINDS)
-    .filter(isEventKind)
-    .filter(isPersonalKind)
-    .map((kind) => EVENT_KINDS[kind].code),
-);
 const NOTHING = new Uint8Array(0);
 
 export type Placed = {
@@ -62,40 +50,11 @@ export function hasContent({ events, columns }: OpenedSegment): boolean {
 export function putEvents(batch: Batch, placed: Placed): void {
   const { segment, log, lane } = placed;
   if (!hasContent(segment)) return;
-  const { engine, sql } = batch;
-  const written =
-    lane === CHUNKED ? putAsChunk(engine, sql, placed) : putAsRows(engine, sql, placed);
+  const written = putAsChunk(batch.engine, batch.sql, placed);
   batch.spans(log, written);
   if (!placed.current) return;
   const { vehicle } = segment.header;
   for (const newest of written.newest) batch.newest({ ...newest, vehicle, log, lane });
-}
-
-function putAsRows({ tenant }: Engine, sql: Sql, placed: Placed): Written {
-  const { segment, log, lane, id, key } = placed;
-  const { vehicle, log: bytes, firstSeq } = segment.header;
-  const bind = eventBinder(tenant, { vehicle, log: bytes, lane });
-  const rows = new EventRows(sql, { log, lane, segment: id, seq: firstSeq });
-  const newest = new Map<number, Newest>();
-  let firstAtMs = Number.POSITIVE_INFINITY;
-  let lastAtMs = Number.NEGATIVE_INFINITY;
-  let seq = firstSeq;
-  for (const { kind, bootMs, atMs, data } of rowsOf(segment)) {
-    const row = sealRow(key, kind, data, () => bind(seq, kind));
-    rows.add(atMs, kind, row.sealing, row.data);
-    if (atMs < firstAtMs) firstAtMs = atMs;
-    if (atMs > lastAtMs) lastAtMs = atMs;
-    const known = newest.get(kind);
-    if (known === undefined || bootMs >= known.bootMs)
-      newest.set(kind, { kind, bootMs, atMs, seq, ...row });
-    seq += 1;
-  }
-  rows.end();
-  return { firstAtMs, lastAtMs, newest: [...newest.values()] };
-}
-
-function rowsOf({ events, columns }: OpenedSegment): Iterable<ColumnRow> {
-  return columns?.rows() ?? events.map(rowOf);
 }
 
 function rowOf(event: CarEvent): ColumnRow {
@@ -112,7 +71,7 @@ function putAsChunk(engine: Engine, sql: Sql, placed: Placed): Written {
     engine,
     sql,
     { log: { id: log, vehicle, bytes }, lane, segment: id, firstSeq, key },
-    columns,
+    { ...columns, personal: columns.kinds.some(isPersonal) },
   );
   const bind = eventBinder(engine.tenant, { vehicle, log: bytes, lane });
   const newest = columns.newest.map(({ event, place }) => {
@@ -135,7 +94,7 @@ function sealRow(
   plain: Uint8Array,
   bound: () => Uint8Array,
 ): Sealed {
-  if (!PERSONAL.has(kind)) return { sealing: SEALING.plain, data: plain };
+  if (!isPersonal(kind)) return { sealing: SEALING.plain, data: plain };
   if (key === undefined) return { sealing: SEALING.erased, data: NOTHING };
   return { sealing: SEALING.sealed, data: key.seal(plain, bound()) };
 }

@@ -43,7 +43,7 @@ import {
   sealCredential,
 } from "./grants.ts";
 import { LateAnchor } from "./late-anchor.ts";
-import { moveTrackRows } from "./move-track-rows.ts";
+import { moveRows } from "./move-rows.ts";
 import { type PeopleTools, peopleStore } from "./people-store.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { openWith, sealWith } from "./sealing.ts";
@@ -128,7 +128,7 @@ export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore 
   const finders = finderFile(tenant, subjects, options.transit);
   const engine: Engine = { tenant, store, keys, finders, nowMs };
   const files = { store, subjects };
-  moveTrackRows(engine);
+  moveRows(engine);
   indexHolders(engine);
   const late = new LateAnchor(({ seq, hash }) =>
     options.anchor.keep({ seq, hash }, options.auditKey.sign(headBytes(tenant, { seq, hash }))),

@@ -244,6 +244,12 @@ CREATE TABLE grant_lists /* the newest list of each car */ (
 ) STRICT;
 `;
 
+/** What an event is passed over by stands in the index: rows with their data are read only where they are asked for. */
+const CHUNK_SPANS_SQL = `
+DROP INDEX chunks_place;
+CREATE UNIQUE INDEX chunks_place ON chunks (log_id, lane, first_seq, segment_id, count, first_at_ms, last_at_ms);
+`;
+
 export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "first", sql: VEHICLES_SQL + EVENTS_SQL + BOOKINGS_SQL + AUDIT_SQL },
   {
@@ -260,6 +266,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "people", sql: PEOPLE_SQL },
   { name: "access that others agree to", sql: ACCESS_SQL },
   { name: "what is published for the cars", sql: ARTEFACTS_SQL },
+  { name: "all lanes in chunks, found by their time", sql: CHUNK_SPANS_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

@@ -5,7 +5,7 @@
  */
 import type { CborValue } from "./cbor.ts";
 import { type ColumnRow, columnRows } from "./column-rows.ts";
-import { type ColumnShape, type Columns, eventValue, eventValues, readColumns } from "./columns.ts";
+import { type ColumnShape, type Columns, eventValue, readColumns } from "./columns.ts";
 import { ProtocolError } from "./errors.ts";
 import { type CarEvent, eventFromCbor } from "./events.ts";
 
@@ -51,11 +51,6 @@ export function checkColumns(body: Uint8Array, count: number): CheckedColumns {
   }));
   const rows = () => columnRows(columns);
   return { body, count, firstAtMs, lastAtMs, kinds, newest, rows };
-}
-
-/** The events of columns, in order. Throws ProtocolError `malformed`. */
-export function columnEvents(body: Uint8Array, count: number): readonly CarEvent[] {
-  return eventValues(readColumns(body, count)).map((value) => eventFromCbor(value));
 }
 
 /** Checks each shape and answers the kinds of all events, in order. */

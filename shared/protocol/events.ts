@@ -98,6 +98,11 @@ export function decodeEvent(encoded: Uint8Array): CarEvent {
   return eventFromCbor(decodeCbor(encoded));
 }
 
+/** The kind that has this number. */
+export function kindOfCode(code: number): EventKind | undefined {
+  return KINDS_BY_CODE.get(code);
+}
+
 /** As `decodeEvent`, of what is decoded already. */
 export function eventFromCbor(value: CborValue): CarEvent {
   const { kind: code, data, ...time } = eventCodec.fromCbor(value, eventCodec.describe);

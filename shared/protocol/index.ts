@@ -12,10 +12,10 @@ export * from "./cbor.ts";
 export {
   type CheckedColumns,
   checkColumns,
-  columnEvents,
   eventAtMs,
 } from "./column-check.ts";
 export { LOOK_BITS, VALUE_CODES } from "./column-codes.ts";
+export { columnEvents } from "./column-events.ts";
 export type { ColumnRow } from "./column-rows.ts";
 export { traceSeries } from "./column-series.ts";
 export { TRAINED_LENGTHS } from "./column-trained.ts";

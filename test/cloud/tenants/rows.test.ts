@@ -1,4 +1,4 @@
-/** A store that kept the track lane as rows gives the same events once they are chunks. */
+/** A store that kept events as rows gives the same events once they are chunks. */
 import { join } from "node:path";
 import { EVENT_KINDS, encodeCbor, eventDataCodec, LANES, ProtocolError } from "@kerbside/protocol";
 import BetterSqlite3 from "better-sqlite3";
@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { CAR, CarLog } from "../../conformance/car-log.ts";
 import { type TestRegistry, tenantDirectories, testRegistry } from "../../support/tenant-engine.ts";
 
-const test = suite<{ files: TestRegistry }>("track rows");
+const test = suite<{ files: TestRegistry }>("events as rows");
 test.before.each(async (context) => {
   context.files = await testRegistry();
   await context.files.create("demo");
@@ -22,11 +22,12 @@ async function demoOf(files: TestRegistry, registry = files.registry) {
 
 const SEGMENTS = 70;
 
+const LANE = LANES.indexOf("state");
+
 /** Writes segments and turns their chunks into rows, as the release before chunks kept them. */
 async function rowStore(files: TestRegistry): Promise<readonly string[]> {
   const store = await demoOf(files);
   const log = new CarLog();
-  // Into the state lane first: that gives rows sealed as they always were.
   const segments = Array.from({ length: SEGMENTS }, (_, i) =>
     log.next("state", [log.position(10 * i), log.note(10 * i + 1, `n${i}`), log.position(5)]),
   );
@@ -34,31 +35,42 @@ async function rowStore(files: TestRegistry): Promise<readonly string[]> {
   const before = (await store.events({ limit: 1000 })).items;
   const [directory = ""] = tenantDirectories(files.dir);
   const db = new BetterSqlite3(join(directory, "store.sqlite"));
-  const subjects = store.subjectKeys;
-  type Row = { seq: number; kind: number };
-  const rows = db.prepare<[], Row>("SELECT seq, kind FROM events ORDER BY seq").all();
-  const track = LANES.indexOf("track");
-  for (const { seq, kind } of rows) {
-    const item = before[seq - 1];
-    if (item === undefined || !("data" in item)) continue;
-    const plain = encodeCbor(eventDataCodec(item.kind).toCbor(item.data, item.kind));
-    const personal = kind === EVENT_KINDS["position.sampled"].code;
+  const segmentIds = db
+    .prepare<[], number>("SELECT segment_id FROM chunks ORDER BY first_seq")
+    .pluck()
+    .all();
+  const insert = db.prepare("INSERT INTO events VALUES (1, ?, ?, ?, ?, ?, ?, ?)");
+  for (const item of before) {
+    if (!("data" in item)) continue;
+    const { seq, atMs, kind } = item;
+    const plain = encodeCbor(eventDataCodec(kind).toCbor(item.data, kind));
+    const { code } = EVENT_KINDS[kind];
+    const isPersonal = kind === "position.sampled";
     const bound = Buffer.concat([
       Buffer.from(`kerbside/v1/event\ndemo\n${CAR}\n`),
       log.log,
-      ...[track, seq, kind].map((n) => {
+      ...[LANE, seq, code].map((n) => {
         const bytes = Buffer.alloc(8);
         bytes.writeBigUInt64BE(BigInt(n));
         return bytes;
       }),
     ]);
-    const data = personal ? await subjects.seal(`vehicle:${CAR}`, plain, bound) : plain;
-    db.prepare("UPDATE events SET lane = ?, data = ? WHERE seq = ?").run(track, data, seq);
+    const sealed = isPersonal
+      ? await store.subjectKeys.seal(`vehicle:${CAR}`, plain, bound)
+      : plain;
+    insert.run(
+      LANE,
+      seq,
+      segmentIds[Math.floor((seq - 1) / 3)],
+      atMs,
+      code,
+      isPersonal ? 1 : 0,
+      sealed,
+    );
   }
-  db.prepare("UPDATE segments SET lane = ?").run(track);
-  db.prepare("UPDATE marks SET lane = ?").run(track);
+  db.exec("DELETE FROM chunks");
   db.close();
-  return before.map((item) => JSON.stringify({ ...item, lane: "track" }));
+  return before.map((item) => JSON.stringify(item));
 }
 
 async function listed(files: TestRegistry, registry = files.registry): Promise<readonly string[]> {
