@@ -68,10 +68,11 @@ export async function ensureTenant({ cloud }: Paths, tenant: string = TENANT): P
 
 export type Cloud = { readonly program: Program; readonly ports: Ports; readonly call: Caller };
 
-/** Starts `kerbside-cloud serve`; port 0 takes any free one. */
+/** Starts `kerbside-cloud serve`; port 0 takes any free one. `more` are further words of its command line. */
 export function startCloud(
   paths: Paths,
   ports: Ports,
+  more: readonly string[] = [],
 ): { readonly program: Program; readonly up: Promise<Cloud> } {
   const program = startProgram(
     "kerbside-cloud",
@@ -79,6 +80,7 @@ export function startCloud(
       ...["serve", "--data", paths.cloud, "--dev", "--json"],
       ...["--https-port", `${ports.https}`, "--broker-port", `${ports.broker}`],
       ...["--wake-gateway", paths.wakeGateway],
+      ...more,
     ],
     paths.log("cloud"),
   );

@@ -32,21 +32,23 @@ export type Row = Json & { readonly log: string; readonly lane: string };
 
 export class World implements AsyncDisposable {
   readonly paths: Paths;
+  readonly #cloudWords: readonly string[];
   readonly #programs = new Set<Program>();
   #cloud: Cloud | undefined;
   #sim: Sim | undefined;
   #agent: Program | undefined;
 
-  private constructor(paths: Paths) {
+  private constructor(paths: Paths, cloudWords: readonly string[]) {
     this.paths = paths;
+    this.#cloudWords = cloudWords;
   }
 
-  /** A cloud with the demo tenant, and nothing of a car yet. */
-  static async cloudOnly(): Promise<World> {
+  /** A cloud with the demo tenant, and nothing of a car yet. `words` are further ones of its command line. */
+  static async cloudOnly(words: readonly string[] = []): Promise<World> {
     const data = mkdtempSync(join(tmpdir(), "kerbside-world-"));
     mkdirSync(data, { recursive: true });
     prepareFolder(data);
-    const world = new World(pathsOf(data));
+    const world = new World(pathsOf(data), words);
     await ensureTenant(world.paths);
     await world.startCloud();
     return world;
@@ -58,11 +60,19 @@ export class World implements AsyncDisposable {
     more?: Readonly<Record<string, unknown>>,
   ): Promise<World> {
     const world = await World.cloudOnly();
-    await world.startSim();
-    const broker = (await through?.(world.ports.broker)) ?? world.ports.broker;
-    await ensureEnrolment(world.paths);
-    await world.startAgent({ ...world.ports, broker }, more);
+    await world.join(through, more);
     return world;
+  }
+
+  /** The simulated car and its agent join the cloud. See `whole`. */
+  async join(
+    through?: (broker: number) => Promise<number>,
+    more?: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    await this.startSim();
+    const broker = (await through?.(this.ports.broker)) ?? this.ports.broker;
+    await ensureEnrolment(this.paths);
+    await this.startAgent({ ...this.ports, broker }, more);
   }
 
   get cloud(): Cloud {
@@ -96,7 +106,11 @@ export class World implements AsyncDisposable {
 
   /** Starts the cloud, on the ports it had before if it was up already: cars and callers know them. */
   async startCloud(): Promise<void> {
-    const { program, up } = startCloud(this.paths, this.#cloud?.ports ?? { https: 0, broker: 0 });
+    const { program, up } = startCloud(
+      this.paths,
+      this.#cloud?.ports ?? { https: 0, broker: 0 },
+      this.#cloudWords,
+    );
     this.#programs.add(program);
     this.#cloud = await up;
   }
