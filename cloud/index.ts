@@ -12,5 +12,6 @@ export { type AccountParts, accountsOf } from "./people.ts";
 export { TOKEN_AUDIENCE } from "./ports.ts";
 export { registerRenewal } from "./renewal-route.ts";
 export { watchRevocations } from "./revocations.ts";
+export { tenantTools } from "./tools.ts";
 export { serviceVerifier, type TrustedIssuer, trustedIssuer } from "./trust.ts";
 export { RINGS_AN_HOUR_MAX, wakeGateway } from "./wake-gateway.ts";

@@ -47,6 +47,7 @@ import { ensureServerFiles } from "./provisioning.ts";
 import { recently } from "./recent.ts";
 import { registerRenewal } from "./renewal-route.ts";
 import { watchRevocations } from "./revocations.ts";
+import { tenantTools } from "./tools.ts";
 import {
   type AccountOf,
   type EmbeddedIssuer,
@@ -143,6 +144,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
     tls: { ...tls, clientCa: tls.ca },
     ...parts,
     ...services,
+    tools: async (id) => await tenant(id).then((home) => home && tenantTools(home, clock)),
     verifyToken: verifierOf(options, embedded, tenant, clock),
     clock,
     log,

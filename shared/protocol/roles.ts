@@ -40,6 +40,8 @@ export const ROLES = {
       "artefacts:write",
       "people:read",
       "support:ticket",
+      "quarantine:read",
+      "quarantine:redrive",
     ],
   },
   support: {
@@ -61,6 +63,7 @@ export const ROLES = {
       "support:ticket",
       "support:approve",
       "audit:read",
+      "quarantine:read",
     ],
   },
   auditor: { doc: "reads who did what", person: true, scopes: [SELF, "audit:read"] },

@@ -11,12 +11,14 @@ import { AUDIT_ROUTES } from "./audit-routes.ts";
 import { BOOKING_ROUTES } from "./booking-routes.ts";
 import { COMMAND_ROUTES } from "./command-routes.ts";
 import { registerDocs } from "./docs.ts";
+import { ERASURE_ROUTES } from "./erasure-routes.ts";
 import { FEED_ROUTES, Streams } from "./feed-routes.ts";
 import { FLEET_ROUTES } from "./fleet-routes.ts";
 import { GRANT_ROUTES } from "./grant-routes.ts";
 import { RequestMetrics } from "./metrics.ts";
 import { PEOPLE_ROUTES } from "./people-routes.ts";
 import { handleError, ProblemSchema, problem, sendNotFound, sendProblem } from "./problem.ts";
+import { QUARANTINE_ROUTES } from "./quarantine-routes.ts";
 import type { Answer, ApiParts, Call, Route } from "./route.ts";
 import { KEY_HEADERS, querySchema } from "./schemas.ts";
 import { keepSignedBodies, proofOf, type SignedBodies } from "./signed-requests.ts";
@@ -32,7 +34,9 @@ export const ROUTES: readonly Route[] = [
   ...FEED_ROUTES,
   ...AUDIT_ROUTES,
   ...PEOPLE_ROUTES,
+  ...ERASURE_ROUTES,
   ...ACCESS_ROUTES,
+  ...QUARANTINE_ROUTES,
 ];
 const URL_CHARS_MAX = 2048;
 const PREFIX = "/v1/tenants/:tenant";

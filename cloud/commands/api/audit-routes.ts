@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 import { type Answer, type Call, cursorOf, limitOf, type Route } from "./route.ts";
 import { pageOf } from "./schemas.ts";
+import { toolsOf } from "./tools-of.ts";
 import { iso } from "./views.ts";
 
 const AuditSchema = Type.Object(
@@ -28,6 +29,25 @@ async function list(call: Call): Promise<Answer> {
   return { status: 200, body: { items, ...(last === undefined ? {} : { next: `${last.seq}` }) } };
 }
 
+const CheckSchema = Type.Object(
+  {
+    ok: Type.Boolean({ description: "the whole trail holds" }),
+    entries: Type.Integer({ description: "so many were read" }),
+    unanchored: Type.Integer({ description: "the newest, whose heads are not kept elsewhere yet" }),
+    problems: Type.Array(Type.String(), { description: "each in words" }),
+  },
+  { additionalProperties: false },
+);
+/** The more there are, the less another one says. */
+const PROBLEMS_SHOWN = 20;
+
+async function check(call: Call): Promise<Answer> {
+  const { entries, unanchored, problems } = await (await toolsOf(call)).checkAudit();
+  const shown = problems.slice(0, PROBLEMS_SHOWN);
+  const body = { ok: problems.length === 0, entries, unanchored, problems: shown };
+  return { status: 200, body };
+}
+
 export const AUDIT_ROUTES: readonly Route[] = [
   {
     method: "GET",
@@ -40,5 +60,15 @@ export const AUDIT_ROUTES: readonly Route[] = [
     personal: true,
     answers: { 200: pageOf(AuditSchema) },
     handle: list,
+  },
+  {
+    method: "GET",
+    path: "/audit/check",
+    operation: "checkAudit",
+    summary: "Whether the whole trail holds: hashes, numbers, heads that are kept elsewhere",
+    scopes: ["audit:read"],
+    tag: "audit",
+    answers: { 200: CheckSchema },
+    handle: check,
   },
 ];

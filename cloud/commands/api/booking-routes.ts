@@ -14,8 +14,10 @@ import {
   BookingChangeSchema,
   BookingSchema,
   pageOf,
+  RevealBodySchema,
+  RevealedSchema,
 } from "./schemas.ts";
-import { bookingView } from "./views.ts";
+import { type BookingView, bookingView } from "./views.ts";
 
 function bookingParam(call: Call): string {
   const booking = call.params["booking"] ?? "";
@@ -23,6 +25,12 @@ function bookingParam(call: Call): string {
     throw new ProtocolError("not_found", "booking: there is none such");
   }
   return booking;
+}
+
+/** P-40: a program of the operator's has made the booking and knows its holder; people who look at it do not need to. */
+function shown({ caller }: Call, record: BookingRecord): BookingView {
+  const { holder: _holder, ...masked } = bookingView(record);
+  return caller.role === undefined ? bookingView(record) : masked;
 }
 
 const at = (call: Call, booking: string): string =>
@@ -40,7 +48,7 @@ async function create(call: Call): Promise<Answer> {
     from: call.from,
   });
   const location = at(call, record.booking);
-  return { status: created ? 201 : 200, body: bookingView(record), location };
+  return { status: created ? 201 : 200, body: shown(call, record), location };
 }
 
 /** Newest first by start; the id decides between equals, so that pages never overlap. */
@@ -59,14 +67,14 @@ async function list(call: Call): Promise<Answer> {
   }
   const page = all.slice(from, from + limit);
   const next = from + limit < all.length ? page.at(-1)?.booking : undefined;
-  const items = page.map(bookingView);
+  const items = page.map((record) => shown(call, record));
   return { status: 200, body: { items, ...(next === undefined ? {} : { next }) } };
 }
 
 async function show(call: Call): Promise<Answer> {
   const record = await call.store.booking(bookingParam(call));
   if (record === undefined) throw new ProtocolError("not_found", "booking: there is none such");
-  return { status: 200, body: bookingView(record) };
+  return { status: 200, body: shown(call, record) };
 }
 
 async function reschedule(call: Call): Promise<Answer> {
@@ -75,17 +83,37 @@ async function reschedule(call: Call): Promise<Answer> {
   const toMs = timeOf("to", to);
   const booking = bookingParam(call);
   const record = await call.parts.bookings.reschedule(call.caller, booking, toMs, call.from);
-  return { status: 200, body: bookingView(record) };
+  return { status: 200, body: shown(call, record) };
 }
 
 async function end(call: Call): Promise<Answer> {
   const record = await call.parts.bookings.end(call.caller, bookingParam(call), call.from);
-  return { status: 200, body: bookingView(record) };
+  return { status: 200, body: shown(call, record) };
 }
 
 async function cancel(call: Call): Promise<Answer> {
   const record = await call.parts.bookings.cancel(call.caller, bookingParam(call), call.from);
-  return { status: 200, body: bookingView(record) };
+  return { status: 200, body: shown(call, record) };
+}
+
+const REVEALED = ["name", "phone", "email"] as const;
+
+/** Recorded with its reason before it is answered. Of a person no more than it takes to reach them. */
+async function reveal(call: Call): Promise<Answer> {
+  const booking = bookingParam(call);
+  const record = await call.store.booking(booking);
+  if (record === undefined) throw new ProtocolError("not_found", "booking: there is none such");
+  // By the row's schema.
+  const { reason } = call.body as { readonly reason: string };
+  const { caller, from } = call;
+  const { holder } = record;
+  const entry = { actor: caller.subject, action: "booking.reveal", outcome: "done" } as const;
+  await call.store.audit({ ...entry, subject: `booking:${booking}`, reason, from });
+  const profile = (await call.store.people.person(holder))?.profile ?? {};
+  const contact = Object.fromEntries(
+    REVEALED.flatMap((name) => (profile[name] === undefined ? [] : [[name, profile[name]]])),
+  );
+  return { status: 200, body: { booking, holder, ...contact } };
 }
 
 const common = { tag: "bookings", personal: true } as const;
@@ -122,6 +150,17 @@ export const BOOKING_ROUTES: readonly Route[] = [
     scopes: ["bookings:read"],
     answers: { 200: BookingSchema },
     handle: show,
+  },
+  {
+    method: "POST",
+    path: "/bookings/:booking/reveal",
+    operation: "revealHolder",
+    summary: "Who holds a booking and how to reach them; the reason is recorded",
+    scopes: ["people:read"],
+    tag: "bookings",
+    body: RevealBodySchema,
+    answers: { 200: RevealedSchema },
+    handle: reveal,
   },
   {
     ...common,

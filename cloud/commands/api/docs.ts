@@ -42,6 +42,7 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
         { name: "feed", description: "What changed, as ids only" },
         { name: "people", description: "Who drives, and what is kept of them" },
         { name: "support", description: "Access that somebody else must agree to" },
+        { name: "quarantine", description: "What was put aside of what cars sent" },
       ],
       components: {
         securitySchemes: {

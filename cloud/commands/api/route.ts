@@ -18,6 +18,7 @@ import type { BookingService } from "../bookings.ts";
 import type { GrantService } from "../grants.ts";
 import type { CloudTenant, CommandParts, CommandService } from "../service.ts";
 import type { Asker } from "../signer/request-signature.ts";
+import type { TenantTools } from "../tenant-tools.ts";
 import { LIMIT_MAX, type Query, type QueryName, WAIT_MS_MAX } from "./schemas.ts";
 
 /** Every scope there is, and what it is for. */
@@ -42,6 +43,8 @@ export const SCOPES = {
   "support:approve": "approve or refuse such access",
   "support:query": "read what an approved ticket allows",
   "audit:read": "read who did what",
+  "quarantine:read": "see what was put aside of what cars sent, and why",
+  "quarantine:redrive": "hand in again what was put aside",
   "platform:admin": "read the platform's metrics",
 } as const;
 export type Scope = keyof typeof SCOPES;
@@ -49,6 +52,8 @@ export type Scope = keyof typeof SCOPES;
 export type ApiParts = {
   readonly tenant: (id: Caller["tenant"]) => Promise<CloudTenant | undefined>;
   readonly connected?: CommandParts["connected"];
+  /** What staff's pages need beyond the store's contract; where there is none, they answer `unavailable`. */
+  readonly tools?: (id: Caller["tenant"]) => Promise<TenantTools | undefined>;
   readonly commands: CommandService;
   readonly bookings: BookingService;
   readonly grants: GrantService;
@@ -103,6 +108,7 @@ export type Route = {
     | "feed"
     | "audit"
     | "people"
+    | "quarantine"
     | "support"
     | "artefacts";
   readonly query?: readonly QueryName[];

@@ -151,7 +151,9 @@ export const BookingSchema: TSchema = Type.Object(
   {
     booking: id("its id"),
     vehicle: id("the car"),
-    holder: text("opaque id of the person"),
+    holder: Type.Optional(
+      text("opaque id of the person; left out for people's accounts, which ask with a reason"),
+    ),
     from: time("from"),
     to: time("to; of an ended booking, when it ended"),
     state: oneOf(
@@ -159,6 +161,26 @@ export const BookingSchema: TSchema = Type.Object(
       "open once a first unlocking was done",
     ),
     version: Type.Integer({ description: "rises with each change" }),
+  },
+  strict,
+);
+export const RevealBodySchema: TSchema = Type.Object(
+  {
+    reason: Type.String({
+      minLength: 4,
+      maxLength: 200,
+      description: "what it is needed for; stays in the audit trail",
+    }),
+  },
+  strict,
+);
+export const RevealedSchema: TSchema = Type.Object(
+  {
+    booking: id("the booking"),
+    holder: text("opaque id of the person"),
+    name: Type.Optional(text("as the person writes it")),
+    phone: Type.Optional(text("E.164")),
+    email: Type.Optional(text("e-mail address")),
   },
   strict,
 );

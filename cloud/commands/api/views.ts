@@ -70,7 +70,8 @@ export function vehicleView(
 export type BookingView = {
   readonly booking: string;
   readonly vehicle: string;
-  readonly holder: string;
+  /** Left out for people's accounts: who it is is asked for, with a reason. */
+  readonly holder?: string;
   readonly from: string;
   readonly to: string;
   readonly state: BookingRecord["state"];

@@ -10,6 +10,7 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { tenantTools } from "@kerbside/cloud";
 import {
   ArtefactService,
   answerAnnouncements,
@@ -297,6 +298,10 @@ async function startNode(
   const verifyToken = tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
   const app = await apiServer({
     tenant,
+    tools: async (id) => {
+      const found = await tenant(id);
+      return found && tenantTools(found, clock);
+    },
     commands,
     bookings,
     grants,
