@@ -6,6 +6,7 @@ import { ProtocolError, toHex, type VehicleId } from "@kerbside/protocol";
 import type { Sql } from "./database.ts";
 import { announce, type Engine } from "./engine.ts";
 import { Tips } from "./marks.ts";
+import { tellNewest } from "./newest.ts";
 import { heardOf } from "./rivals.ts";
 
 /** As a row of `latest` has it. */
@@ -22,6 +23,7 @@ export type NewestEvent = {
 };
 
 type Span = { readonly firstAtMs: number; readonly lastAtMs: number };
+type LogSpan = Span & { readonly vehicle: VehicleId };
 
 /** The newest within one log: its boot clock never goes back. The same order as in the statement below. */
 function isNewer(one: NewestEvent, other: NewestEvent): boolean {
@@ -45,7 +47,8 @@ export class Batch {
   readonly tips: Tips;
   readonly #logs = new Map<string, number>();
   readonly #newest = new Map<string, NewestEvent>();
-  readonly #spans = new Map<number, Span>();
+  readonly #spans = new Map<number, LogSpan>();
+  readonly #reordered = new Set<VehicleId>();
   readonly #touched = new Set<VehicleId>();
   readonly #single = new Set<VehicleId>();
 
@@ -73,9 +76,10 @@ export class Batch {
     if (!heardOf(this.sql, this.engine.nowMs(), vehicle, log)) this.#single.add(vehicle);
   }
 
-  spans(log: number, { firstAtMs, lastAtMs }: Span): void {
+  spans(vehicle: VehicleId, log: number, { firstAtMs, lastAtMs }: Span): void {
     const known = this.#spans.get(log);
     this.#spans.set(log, {
+      vehicle,
       firstAtMs: Math.min(firstAtMs, known?.firstAtMs ?? firstAtMs),
       lastAtMs: Math.max(lastAtMs, known?.lastAtMs ?? lastAtMs),
     });
@@ -91,29 +95,38 @@ export class Batch {
   end(): void {
     const { sql } = this;
     this.tips.settleAll();
-    for (const [log, { firstAtMs, lastAtMs }] of this.#spans)
-      sql.run(
-        "UPDATE logs SET first_at_ms = min(coalesce(first_at_ms, ?), ?), last_at_ms = max(coalesce(last_at_ms, ?), ?) WHERE id = ?",
-        ...[firstAtMs, firstAtMs, lastAtMs, lastAtMs, log],
-      );
-    for (const {
-      vehicle,
-      kind,
-      log,
-      bootMs,
-      lane,
-      seq,
-      atMs,
-      sealing,
-      data,
-    } of this.#newest.values())
-      sql.run(
-        "INSERT INTO latest (vehicle, kind, log_id, boot_ms, lane, seq, at_ms, sealed, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) " +
-          "ON CONFLICT DO UPDATE SET boot_ms = excluded.boot_ms, lane = excluded.lane, seq = excluded.seq, " +
-          "at_ms = excluded.at_ms, sealed = excluded.sealed, data = excluded.data " +
-          "WHERE (excluded.boot_ms, excluded.lane, excluded.seq) > (latest.boot_ms, latest.lane, latest.seq)",
-        ...[vehicle, kind, log, bootMs, lane, seq, atMs, sealing, data],
-      );
+    for (const [log, span] of this.#spans) this.#putSpan(log, span);
+    for (const event of this.#newest.values()) this.#putNewest(event);
+    for (const vehicle of this.#reordered) tellNewest(sql, vehicle);
     for (const vehicle of this.#touched) announce(sql, this.engine.nowMs(), "events", vehicle);
+  }
+
+  #putSpan(log: number, { vehicle, firstAtMs, lastAtMs }: LogSpan): void {
+    const earlier = this.sql.run(
+      "UPDATE logs SET first_at_ms = ? WHERE id = ? AND (first_at_ms IS NULL OR first_at_ms > ?)",
+      ...[firstAtMs, log, firstAtMs],
+    );
+    // By its start a log has its place among the others.
+    if (earlier > 0) this.#reordered.add(vehicle);
+    this.sql.run(
+      "UPDATE logs SET last_at_ms = ? WHERE id = ? AND (last_at_ms IS NULL OR last_at_ms < ?)",
+      ...[lastAtMs, log, lastAtMs],
+    );
+  }
+
+  #putNewest(event: NewestEvent): void {
+    const { vehicle, kind, log, bootMs, lane, seq, atMs, sealing, data } = event;
+    const newer = this.sql.run(
+      "UPDATE latest SET boot_ms = ?, lane = ?, seq = ?, at_ms = ?, sealed = ?, data = ? " +
+        "WHERE vehicle = ? AND kind = ? AND log_id = ? AND (boot_ms, lane, seq) < (?, ?, ?)",
+      ...[bootMs, lane, seq, atMs, sealing, data],
+      ...[vehicle, kind, log, bootMs, lane, seq],
+    );
+    if (newer > 0) return;
+    const added = this.sql.run(
+      "INSERT INTO latest (vehicle, kind, log_id, boot_ms, lane, seq, at_ms, sealed, data, newest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING",
+      ...[vehicle, kind, log, bootMs, lane, seq, atMs, sealing, data],
+    );
+    if (added > 0) this.#reordered.add(vehicle);
   }
 }

@@ -6,6 +6,7 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import {
   type CheckedColumns,
+  checkColumns,
   columnEvents,
   concatBytes,
   eventAtMs,
@@ -182,8 +183,8 @@ function* chunksAfter(
 /** Undefined where the key has been destroyed. */
 function chunkBody(
   tenant: TenantId,
-  { log, lane, key }: Pick<ChunkQuery, "log" | "lane" | "key">,
-  row: ChunkRow,
+  { log, lane, key }: Pick<ChunkQuery, "lane" | "key"> & { readonly log: ChunkLog },
+  row: Omit<ChunkRow, "kinds">,
 ): Uint8Array | undefined {
   if (row.sealed === SEALING.plain) return row.data;
   const vehicleKey = row.sealed === SEALING.sealed ? key(log.vehicle) : undefined;
@@ -213,4 +214,68 @@ function expand(
     const value = { vehicle, log: name, lane: laneOf, seq, atMs, kind, data };
     found.push({ seq, segment, value });
   }
+}
+
+type SegmentChunk = Omit<ChunkRow, "firstAtMs" | "lastAtMs"> & {
+  readonly firstAtMs: number;
+  readonly lane: number;
+  readonly logId: number;
+  readonly vehicle: VehicleId;
+  readonly log: Uint8Array;
+};
+/** An event of a chunk as a row; without data where the key has been destroyed. */
+type LooseRow = {
+  readonly seq: number;
+  readonly atMs: number;
+  readonly kind: number;
+  readonly data: Uint8Array | undefined;
+};
+export type LooseChunk = {
+  readonly log: ChunkLog;
+  readonly lane: number;
+  readonly key: SubjectKey | undefined;
+  readonly rows: readonly LooseRow[];
+};
+
+/** The events of some kinds out of chunks by the order of their segments, none of a fork, and where to go on. */
+export function chunkRows(
+  { tenant, keys }: Engine,
+  sql: Sql,
+  {
+    from,
+    to,
+    limit,
+    kind: isAsked,
+  }: {
+    readonly from: number;
+    readonly to: number;
+    readonly limit: number;
+    readonly kind: (code: number) => boolean;
+  },
+): { readonly found: readonly LooseChunk[]; readonly next: number } {
+  const chunks = sql.all<SegmentChunk>(
+    "SELECT c.segment_id AS segment, c.log_id AS logId, c.lane, c.first_seq AS firstSeq, c.count, c.first_at_ms AS firstAtMs, " +
+      "c.kinds, c.sealed, c.data, l.vehicle, l.log FROM chunks c JOIN logs l ON l.id = c.log_id JOIN segments s ON s.id = c.segment_id " +
+      "WHERE c.segment_id BETWEEN ? AND ? AND s.fork = 0 ORDER BY c.segment_id LIMIT ?",
+    ...[from, to, limit],
+  );
+  const found = chunks.flatMap((chunk): readonly LooseChunk[] => {
+    const kinds = unpackKinds(chunk.kinds, chunk.count);
+    if (!kinds.some(isAsked)) return [];
+    const { vehicle, lane } = chunk;
+    const log = { id: chunk.logId, vehicle, bytes: chunk.log };
+    const key = keys.existing(`vehicle:${vehicle}`);
+    const body = chunkBody(tenant, { log, lane, key: () => key }, { ...chunk, lastAtMs: 0 });
+    const events = body && [...checkColumns(body, chunk.count).rows()];
+    const rows = kinds.flatMap((kind, i) => {
+      const event = events?.[i];
+      const seq = chunk.firstSeq + i;
+      return isAsked(kind)
+        ? [{ seq, kind, atMs: event?.atMs ?? chunk.firstAtMs, data: event?.data }]
+        : [];
+    });
+    return [{ log, lane, key, rows }];
+  });
+  const last = chunks.at(-1)?.segment ?? to;
+  return { found, next: chunks.length < limit ? to + 1 : last + 1 };
 }

@@ -222,8 +222,9 @@ function statements(db: BetterSqlite3.Database): Sql {
 /** Blobs come as Buffers, which slice, print and compare otherwise than the Uint8Array that the contracts promise. */
 function plain<Row>(row: Row): Row {
   const columns = row as Record<string, unknown>;
-  for (const [name, value] of Object.entries(columns)) {
-    if (value instanceof Buffer)
+  for (const name in columns) {
+    const value = columns[name];
+    if (typeof value === "object" && value instanceof Buffer)
       columns[name] = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   }
   return row;

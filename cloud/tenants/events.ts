@@ -201,7 +201,7 @@ function declaredGap(log: Log, lane: number, seq: number, count: number): Declar
 /** `data` is null where the key it was sealed under has been destroyed. */
 function storedEvent(
   { tenant }: Engine,
-  log: Log,
+  log: Pick<Log, "vehicle" | "log" | "bytes">,
   lane: number,
   row: Omit<EventRow, "segment">,
   key: KeyOf,
@@ -228,30 +228,40 @@ function storedEvent(
   return { ...place, data: eventDataCodec(kind).fromCbor(decodeCbor(plain), kind) };
 }
 
-/** Across logs the later log wins, within one the later moment on its boot clock. */
-export function latestEvents(engine: Engine, vehicle: VehicleId): readonly StoredEvent[] {
-  const key = keysOnce(engine);
-  type Row = Omit<EventRow, "segment"> & { log_id: number; lane: number };
-  return engine.store.read((sql) => {
-    const rows = sql.all<Row>(
-      "SELECT kind, log_id, lane, seq, at_ms, sealed, data FROM latest WHERE vehicle = ?",
-      vehicle,
-    );
-    const logs = logsOf(sql, vehicle);
-    const rank = new Map(logs.map((log, i) => [log.id, i]));
-    const newest = new Map<number, Row>();
-    for (const row of rows) {
-      const known = newest.get(row.kind);
-      if (known === undefined || (rank.get(row.log_id) ?? 0) > (rank.get(known.log_id) ?? 0))
-        newest.set(row.kind, row);
+/** The most vehicles whose newest state is read at once; it takes some 20 µs each, in which nothing else is done. */
+export const LATEST_VEHICLES_MAX = 10_000;
+
+/** Across logs the later log wins, within one the later moment on its boot clock. Throws `malformed` for too many. */
+export function latestOf(
+  engine: Engine,
+  vehicles: readonly VehicleId[],
+): ReadonlyMap<VehicleId, readonly StoredEvent[]> {
+  if (vehicles.length > LATEST_VEHICLES_MAX)
+    throw new ProtocolError("malformed", `vehicles: expected at most ${LATEST_VEHICLES_MAX}`);
+  type Row = Omit<EventRow, "segment"> & { vehicle: VehicleId; log: Uint8Array; lane: number };
+  const rows = engine.store.read((sql) =>
+    sql.all<Row>(
+      "SELECT vehicle, kind, (SELECT log FROM logs WHERE id = log_id) AS log, lane, seq, at_ms, sealed, data FROM latest " +
+        "WHERE vehicle IN (SELECT value FROM json_each(?)) AND newest = 1 ORDER BY vehicle, kind",
+      JSON.stringify(vehicles),
+    ),
+  );
+  const keys = engine.keys.existingOf(vehicles.map((vehicle) => `vehicle:${vehicle}` as const));
+  const key: KeyOf = (vehicle) => keys.get(`vehicle:${vehicle}`);
+  const found = new Map<VehicleId, StoredEvent[]>();
+  let last: VehicleId | undefined;
+  let events: StoredEvent[] = [];
+  for (const row of rows) {
+    const { vehicle } = row;
+    if (vehicle !== last) {
+      events = [];
+      found.set(vehicle, events);
+      last = vehicle;
     }
-    return [...newest.values()]
-      .sort((a, b) => a.kind - b.kind)
-      .flatMap((row) => {
-        const log = logs[rank.get(row.log_id) ?? -1];
-        return log === undefined ? [] : storedEvent(engine, log, row.lane, row, key);
-      });
-  });
+    const log = { vehicle, log: toHex(row.log), bytes: row.log };
+    events.push(storedEvent(engine, log, row.lane, row, key));
+  }
+  return found;
 }
 
 function formatCursor(cursor: Cursor | undefined): string {

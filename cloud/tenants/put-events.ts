@@ -17,6 +17,7 @@ import { putChunk } from "./chunks.ts";
 import type { Sql } from "./database.ts";
 import { type Engine, eventBinder, isPersonal, SEALING } from "./engine.ts";
 import type { SubjectKey } from "./subject-keys.ts";
+import { isOfTrip, putTripEvent } from "./trips.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -51,9 +52,9 @@ export function putEvents(batch: Batch, placed: Placed): void {
   const { segment, log, lane } = placed;
   if (!hasContent(segment)) return;
   const written = putAsChunk(batch.engine, batch.sql, placed);
-  batch.spans(log, written);
-  if (!placed.current) return;
   const { vehicle } = segment.header;
+  batch.spans(vehicle, log, written);
+  if (!placed.current) return;
   for (const newest of written.newest) batch.newest({ ...newest, vehicle, log, lane });
 }
 
@@ -74,12 +75,30 @@ function putAsChunk(engine: Engine, sql: Sql, placed: Placed): Written {
     { ...columns, personal: columns.kinds.some(isPersonal) },
   );
   const bind = eventBinder(engine.tenant, { vehicle, log: bytes, lane });
+  if (placed.current && columns.kinds.some(isOfTrip)) putTrips(sql, placed, columns, bind);
   const newest = columns.newest.map(({ event, place }) => {
     const seq = firstSeq + place;
     const { data, ...row } = rowOf(event);
     return { ...row, seq, ...sealRow(key, row.kind, data, () => bind(seq, row.kind)) };
   });
   return { firstAtMs: columns.firstAtMs, lastAtMs: columns.lastAtMs, newest };
+}
+
+function putTrips(
+  sql: Sql,
+  { segment, log, lane, key }: Placed,
+  columns: CheckedColumns,
+  bind: (seq: number, kind: number) => Uint8Array,
+): void {
+  const { vehicle, firstSeq } = segment.header;
+  let seq = firstSeq;
+  for (const { atMs, kind, data } of columns.rows()) {
+    const at = seq;
+    seq += 1;
+    if (!isOfTrip(kind)) continue;
+    const sealed = sealRow(key, kind, data, () => bind(at, kind));
+    putTripEvent(sql, { vehicle, log, lane, seq: at, kind, atMs, ...sealed });
+  }
 }
 
 function columnsOf({ columns, events }: OpenedSegment): CheckedColumns {

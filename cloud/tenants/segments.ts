@@ -18,6 +18,7 @@ import { Batch, logId } from "./batch.ts";
 import type { Sql } from "./database.ts";
 import { type Engine, raiseAlarm } from "./engine.ts";
 import { advance, type Links, readMarks, rejoin } from "./marks.ts";
+import { tellNewest } from "./newest.ts";
 import { pruneLatest } from "./prune-latest.ts";
 import { hasContent, putEvents } from "./put-events.ts";
 import { openedBeside } from "./rivals.ts";
@@ -43,6 +44,7 @@ export function putOpening({ store, nowMs }: Engine, opening: LogOpening): void 
       id,
     );
     pruneLatest(sql, vehicle);
+    tellNewest(sql, vehicle);
     openedBeside(sql, nowMs(), opening, id);
   });
 }

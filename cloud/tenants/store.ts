@@ -31,8 +31,9 @@ import {
 import { indexHolders, putBooking, readBooking, readBookings, sealHolder } from "./bookings.ts";
 import { createCommand, isEnd, readCommand, readCommands, stepCommand } from "./commands.ts";
 import { type Database, openDatabase, type Sql } from "./database.ts";
+import { derive } from "./derived.ts";
 import type { Engine } from "./engine.ts";
-import { latestEvents, queryEvents } from "./events.ts";
+import { latestOf, queryEvents } from "./events.ts";
 import { finderFile } from "./finders.ts";
 import {
   putGrant,
@@ -51,6 +52,7 @@ import { commitSegments, marks, putOpening, readOpening } from "./segments.ts";
 import { subjectKeyFile, type TransitKeys } from "./subject-keys.ts";
 import { SUBJECT_CLASSES, TENANT_CLASSES } from "./tenant-classes.ts";
 import { SUBJECT_MIGRATIONS, TENANT_MIGRATIONS } from "./tenant-schema.ts";
+import { queryTrips } from "./trips.ts";
 import {
   nextCounter,
   putCertificate,
@@ -129,6 +131,7 @@ export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore 
   const engine: Engine = { tenant, store, keys, finders, nowMs };
   const files = { store, subjects };
   moveRows(engine);
+  derive(engine);
   indexHolders(engine);
   const late = new LateAnchor(({ seq, hash }) =>
     options.anchor.keep({ seq, hash }, options.auditKey.sign(headBytes(tenant, { seq, hash }))),
@@ -168,7 +171,9 @@ function reading(engine: Engine) {
     opening: async (vehicle: VehicleId, log: Uint8Array) => readOpening(engine, vehicle, log),
     marks: async (vehicle: VehicleId, log: Uint8Array) => marks(engine, vehicle, log),
     events: async (query) => queryEvents(engine, query),
-    latest: async (vehicle) => latestEvents(engine, vehicle),
+    latest: async (vehicle) => latestOf(engine, [vehicle]).get(vehicle) ?? [],
+    latestOf: async (vehicles) => latestOf(engine, vehicles),
+    trips: async (query) => queryTrips(engine, query),
     session: async (vehicle) => store.read((sql) => readSession(sql, vehicle)),
     booking: async (booking) => readBooking(engine, booking),
     bookings: async (vehicle) => readBookings(engine, vehicle),

@@ -29,6 +29,8 @@ export type SubjectKeyFile = SubjectKeys & {
   readonly key: (subject: Subject) => SubjectKey;
   /** As `key`, but undefined where there is none any more or yet. */
   readonly existing: (subject: Subject) => SubjectKey | undefined;
+  /** As `existing`, of many at once: those that there are. */
+  readonly existingOf: (subjects: readonly Subject[]) => ReadonlyMap<Subject, SubjectKey>;
   /** Wraps every key that is not yet by this version of the transit key. Returns how many. */
   readonly rewrap: (version: number) => number;
   /** What follows `prefix` in the names of subjects whose keys were destroyed. */
@@ -86,9 +88,20 @@ export function subjectKeyFile(
       throw new ProtocolError("storage_failed", "subject key: was not kept");
     return unwrap(subject, stored);
   };
+  const existingOf = (subjects: readonly Subject[]): ReadonlyMap<Subject, SubjectKey> => {
+    const rows = file.read((sql) =>
+      sql.all<Row & { readonly subject: Subject }>(
+        "SELECT subject, transit, wrapped, 0 AS destroyed FROM subject_keys " +
+          "WHERE subject IN (SELECT value FROM json_each(?)) AND destroyed_at_ms IS NULL",
+        JSON.stringify(subjects),
+      ),
+    );
+    return new Map(rows.map((row) => [row.subject, unwrap(row.subject, row)]));
+  };
   return {
     key,
     existing,
+    existingOf,
     rewrap: (version) => rewrapKeys(file, transit, bound, version),
     destroyed: (prefix) => destroyedSubjects(file, prefix),
     seal: async (subject, plain, where) => key(subject).seal(plain, where),

@@ -3,6 +3,7 @@ import { ACCESS_CLASSES } from "./access-schema.ts";
 import { FINDER_CLASSES, PEOPLE_CLASSES } from "./people-schema.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { AUDIT_CLASSES } from "./tenant-schema.ts";
+import { TRIP_CLASSES } from "./trips.ts";
 
 const internal = ["Internal"] as const;
 const spi = ["Confidential", "SPI"] as const;
@@ -93,7 +94,10 @@ export const TENANT_CLASSES: ColumnClasses = {
     at_ms: spi,
     sealed: internal,
     data: report,
+    newest: internal,
   },
+  ...TRIP_CLASSES,
+  derived: { what: internal, next_segment: internal, last_segment: internal },
   rivals: { vehicle: internal, log: internal, last_branch: internal, turns: internal },
   quarantine: {
     id: internal,

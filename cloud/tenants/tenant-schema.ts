@@ -6,8 +6,11 @@
 import { ACCESS_SQL } from "./access-schema.ts";
 import { ARTEFACTS_SQL } from "./artefacts.ts";
 import type { Migration } from "./database.ts";
+import { DERIVED_SQL } from "./derived.ts";
+import { NEWEST_SQL } from "./newest.ts";
 import { FINDERS_SQL, PEOPLE_SQL } from "./people-schema.ts";
 import type { ColumnClasses } from "./schema-check.ts";
+import { TRIPS_SQL } from "./trips.ts";
 
 const APPEND_ONLY = (table: string): string => `
 CREATE TRIGGER ${table}_no_update BEFORE UPDATE ON ${table}
@@ -267,6 +270,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "access that others agree to", sql: ACCESS_SQL },
   { name: "what is published for the cars", sql: ARTEFACTS_SQL },
   { name: "all lanes in chunks, found by their time", sql: CHUNK_SPANS_SQL },
+  { name: "the newest across logs, and trips", sql: NEWEST_SQL + TRIPS_SQL + DERIVED_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

@@ -7,7 +7,7 @@ import type { LaneMark } from "./acks.ts";
 import type { ArtefactKind } from "./artefact.ts";
 import type { CheckedColumns } from "./column-check.ts";
 import type { Action, CommandResult } from "./commands.ts";
-import type { EventKind } from "./event-kinds.ts";
+import type { EventData, EventKind } from "./event-kinds.ts";
 import type { CarEvent } from "./events.ts";
 import type { GrantAction } from "./grants.ts";
 import type { TenantId, VehicleId } from "./ids.ts";
@@ -81,6 +81,22 @@ export type EventQuery = {
   readonly limit: number;
 };
 export type Page<T> = { readonly items: readonly T[]; readonly next?: string };
+
+/** Trips that ended within a time, ordered by vehicle and end. `after` continues a page. */
+export type TripQuery = Pick<EventQuery, "vehicle" | "fromMs" | "toMs" | "after" | "limit">;
+/** A trip as the car told of its end, and of its beginning where that came in too. */
+export type TripRecord = {
+  readonly vehicle: VehicleId;
+  /** Hexadecimal; with `seq` where the event of its end stands in the `state` lane. */
+  readonly log: string;
+  readonly seq: number;
+  /** By the event of its beginning, else by its duration. Missing where neither is known any more. */
+  readonly startedAtMs?: number;
+  readonly endedAtMs: number;
+  /** Missing where it did not come in. Both are null where the key that they were sealed under has been destroyed. */
+  readonly began?: EventData<"trip.started"> | null;
+  readonly ended: EventData<"trip.ended"> | null;
+};
 
 export type BookingState = "reserved" | "open" | "ended" | "cancelled";
 /** `mac` covers everything else here and can be made by the signer's side only. */
@@ -260,6 +276,11 @@ export type TenantStore = {
   readonly events: (query: EventQuery) => Promise<Page<StoredEvent | DeclaredGap>>;
   /** The newest event of each kind of a vehicle. */
   readonly latest: (vehicle: VehicleId) => Promise<readonly StoredEvent[]>;
+  /** As `latest`, of many vehicles at once: one of which nothing is stored is left out. */
+  readonly latestOf: (
+    vehicles: readonly VehicleId[],
+  ) => Promise<ReadonlyMap<VehicleId, readonly StoredEvent[]>>;
+  readonly trips: (query: TripQuery) => Promise<Page<TripRecord>>;
 
   readonly putSession: (record: SessionRecord) => Promise<void>;
   readonly session: (vehicle: VehicleId) => Promise<SessionRecord | undefined>;

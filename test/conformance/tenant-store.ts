@@ -30,6 +30,7 @@ import {
 } from "./car-log.ts";
 import { peopleConformance } from "./people-store.ts";
 import { recordConformance } from "./tenant-store-records.ts";
+import { tripConformance } from "./trips.ts";
 
 export type EngineUnderTest = {
   readonly store: TenantStore;
@@ -57,6 +58,7 @@ export function tenantStoreConformance(test: Test, name: string, open: OpenEngin
   orderTests(it);
   recordConformance(it);
   peopleConformance(it);
+  tripConformance(it);
 }
 
 export type It = (what: string, run: (engine: EngineUnderTest) => Promise<void>) => void;

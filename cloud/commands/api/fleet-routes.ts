@@ -62,13 +62,17 @@ export function fleetState(events: readonly StoredEvent[]): Fields {
   return state;
 }
 
-async function show(call: Call, record: VehicleRecord): Promise<Fields> {
+async function show(
+  call: Call,
+  record: VehicleRecord,
+  events: readonly StoredEvent[],
+): Promise<Fields> {
   const { store, parts, caller } = call;
   const { vehicle, profile, revokedAtMs } = record;
   const session = await store.session(vehicle);
   const connected = parts.connected?.({ tenant: caller.tenant, vehicle });
   const online = session !== undefined && (connected ?? session.online);
-  const state = fleetState(await store.latest(vehicle));
+  const state = fleetState(events);
   return { vehicle, profile, online, revoked: revokedAtMs !== undefined, ...state };
 }
 
@@ -80,7 +84,10 @@ async function list(call: Call): Promise<Answer> {
     only === undefined ? vehicle > (after ?? "") : vehicle === only,
   );
   const page = rest.slice(0, limit);
-  const items = await Promise.all(page.map((record) => show(call, record)));
+  const latest = await call.store.latestOf(page.map(({ vehicle }) => vehicle));
+  const items = await Promise.all(
+    page.map((record) => show(call, record, latest.get(record.vehicle) ?? [])),
+  );
   const next = rest.length > page.length ? page.at(-1)?.vehicle : undefined;
   return { status: 200, body: { items, ...(next === undefined ? {} : { next }) } };
 }

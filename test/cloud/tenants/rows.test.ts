@@ -125,4 +125,37 @@ test("P-31 rows whose key is gone are moved without their data", async ({ files 
   for (const item of items) assert.is("data" in item ? item.data : "gap", null);
 });
 
+test("P-31 trips and the newest state are made of events from before, and go on where they were cut off", async ({
+  files,
+}) => {
+  const store = await demoOf(files);
+  const logs = [new CarLog(CAR, 1_790_000_000_000), new CarLog(CAR, 1_790_900_000_000)];
+  for (const log of logs)
+    for (let i = 0; i < SEGMENTS; i += 1) {
+      const { wallOffsetMs } = log;
+      const data = { distanceM: i, durationS: 1 };
+      const end = { kind: "trip.ended", data, bootMs: i, wallOffsetMs, doubtMs: 5 } as const;
+      await store.commitSegments([log.next("state", [log.position(i), end])]);
+    }
+  const tell = async (registry = files.registry): Promise<string> => {
+    const of = await demoOf(files, registry);
+    return JSON.stringify([(await of.trips({ limit: 1000 })).items, await of.latest(CAR)]);
+  };
+  const before = await tell();
+  const [directory = ""] = tenantDirectories(files.dir);
+  const db = new BetterSqlite3(join(directory, "store.sqlite"));
+  db.exec(
+    "DELETE FROM trips; UPDATE latest SET newest = 0; INSERT INTO derived SELECT 'trips', 1, max(id) FROM segments; " +
+      "CREATE TRIGGER cut BEFORE INSERT ON trips WHEN (SELECT count(*) FROM trips) >= 70 BEGIN SELECT RAISE(ABORT, 'cut'); END",
+  );
+  await demoOf(files, await files.again()).then(
+    () => assert.unreachable("expected it to be cut off"),
+    (error: unknown) => assert.instance(error, ProtocolError),
+  );
+  assert.is(db.prepare("SELECT count(*) FROM trips").pluck().get(), 64);
+  db.exec("DROP TRIGGER cut");
+  db.close();
+  assert.is(await tell(await files.again()), before);
+});
+
 test.run();
