@@ -33,7 +33,14 @@ import {
   type TenantId,
   type TokenVerifier,
 } from "@kerbside/protocol";
-import { openRegistry } from "@kerbside/tenants";
+import { openRegistry, type Registry } from "@kerbside/tenants";
+import {
+  type AddressRule,
+  addressRule,
+  checkAddress,
+  sender,
+  WebhookWorker,
+} from "@kerbside/webhooks";
 import type { FastifyInstance } from "fastify";
 import { watchBlockList } from "./block-list.ts";
 import { keysOf, watchKeys } from "./certified-keys.ts";
@@ -74,7 +81,10 @@ export type NodeOptions = {
   readonly trusted?: TrustedIssuer;
   /** File that says who rings sleeping cars; see wake-gateway.ts. */
   readonly wakeGateway?: string;
+  readonly webhooks?: WebhookWays;
 };
+/** What webhooks may reach besides public addresses, and whom they trust besides the system's authorities. */
+export type WebhookWays = { readonly networks?: AddressRule; readonly ca?: string };
 export type RunningNode = {
   readonly brokerPort: number;
   /** Ends in order: no new messages, those under way to the store, then the rest. */
@@ -137,10 +147,13 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const ingest = await createIngest({ tenant, downlink, clock, log });
   closing.add(() => ingest.close());
 
+  const hooks = webhooksOf(options, registry, { clock, log });
+  closing.add(() => hooks.worker.close());
   const embedded =
     issuer === undefined ? undefined : { issuer, keys: await nodesIssuerKeys(registry) };
   const app = await apiServer({
-    moreMetrics: () => ingestMetrics(ingest.counts()),
+    moreMetrics: () => ingestMetrics(ingest.counts()) + hooks.worker.metrics(),
+    webhookAddress: hooks.check,
     tls: { ...tls, clientCa: tls.ca },
     ...parts,
     ...services,
@@ -222,6 +235,22 @@ function gateOf(tenant: Homes, clock: Clock): CarGateOptions {
     },
     nowMs: () => clock.wallMs(),
   };
+}
+
+/** The longest that a receiver may take. */
+const WEBHOOK_ANSWER_MS_MAX = 15_000;
+
+function webhooksOf(
+  { webhooks: { networks, ca } = {} }: NodeOptions,
+  { list, tenant }: Pick<Registry, "list" | "tenant">,
+  parts: { readonly clock: Clock; readonly log: Log },
+): { readonly worker: WebhookWorker; readonly check: (url: URL) => void } {
+  const rule = addressRule(networks);
+  const trusted = ca === undefined ? {} : { ca };
+  const send = sender({ rule, answerMsMax: WEBHOOK_ANSWER_MS_MAX, ...trusted });
+  const store = async (id: TenantId) => (await tenant(id))?.store;
+  const worker = new WebhookWorker({ tenants: list, store, send, random: systemRandom, ...parts });
+  return { worker, check: (url) => checkAddress(url, rule) };
 }
 
 function wakeOf(

@@ -13,6 +13,7 @@ import { SEND_COMMANDS } from "./send-command.ts";
 import { SERVE_COMMANDS } from "./serve-commands.ts";
 import { TENANT_COMMANDS } from "./tenant-commands.ts";
 import { VEHICLE_COMMANDS } from "./vehicle-commands.ts";
+import { WEBHOOK_COMMANDS } from "./webhook-commands.ts";
 
 export const COMMANDS: readonly Command[] = [
   ...SERVE_COMMANDS,
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   ...REQUEST_KEY_COMMANDS,
   ...SEND_COMMANDS,
   ...PUBLISH_COMMANDS,
+  ...WEBHOOK_COMMANDS,
   ...DATA_COMMANDS,
   ...ERASE_COMMANDS,
   ...BACKUP_COMMANDS,

@@ -1,10 +1,13 @@
 /** `serve`, and each of its services alone. What a service is made of is loaded by the process that runs it. */
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { ProtocolError } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
+import { parseBlockList } from "../block-list.ts";
 import { dataDirectory, readSecret } from "../config.ts";
 import { serviceLog } from "../log.ts";
+import type { WebhookWays } from "../node.ts";
 import {
   BROKER_PORT_DEFAULT,
   concretePort,
@@ -24,6 +27,7 @@ import {
   UsageError,
 } from "./command.ts";
 import { MAIL_OPTIONS, mailEnvironment, mailOf, mailWords } from "./mail-options.ts";
+import { asked } from "./open.ts";
 
 const PORT_MAX = 65_535;
 const NAMES_MAX = 16;
@@ -43,6 +47,14 @@ const PORT_OPTIONS = {
   "https-port": { value: "N", default: `${HTTPS_PORT_DEFAULT}`, doc: "API and console; 0: any" },
   "broker-port": { value: "N", default: `${BROKER_PORT_DEFAULT}`, doc: "cars (MQTT); 0: any" },
   host: { value: "ADDRESS", default: "127.0.0.1", doc: "address to listen on" },
+  "webhook-networks": {
+    value: "NET[,NET]",
+    doc: "webhooks may go there too, besides public addresses (tests, private networks)",
+  },
+  "webhook-ca": {
+    value: "FILE",
+    doc: "authority of webhooks' receivers, PEM; default: the system's",
+  },
   "wake-gateway": { value: "FILE", doc: "who rings sleeping cars: JSON with url, token, ca" },
   name: {
     value: "HOST[,HOST]",
@@ -156,6 +168,7 @@ function servicesOf(
     ...[...ports, "--host", input.text("host"), "--name", input.text("name")],
     // The services run in the data directory.
     ...(gateway === undefined ? [] : ["--wake-gateway", resolve(gateway)]),
+    ...webhookWords(input),
   ];
   const signer: Service = {
     name: "signer",
@@ -236,6 +249,27 @@ async function prepare(input: Input, dir: string, issuer: string): Promise<Secre
   return { master, signer, issuer: issuerKey };
 }
 
+/** Read here first, so that a mistake is told once. */
+function webhookWords(input: Input): readonly string[] {
+  webhooksOf(input);
+  const [networks, ca] = [input.optional("webhook-networks"), input.optional("webhook-ca")];
+  return [
+    ...(networks === undefined ? [] : ["--webhook-networks", networks]),
+    ...(ca === undefined ? [] : ["--webhook-ca", resolve(ca)]),
+  ];
+}
+
+/** Throws UsageError. */
+function webhooksOf(input: Input): WebhookWays {
+  const [networks, ca] = [input.optional("webhook-networks"), input.optional("webhook-ca")];
+  return {
+    ...(networks === undefined
+      ? {}
+      : { networks: asked(() => parseBlockList(networks.replaceAll(",", "\n"))) }),
+    ...(ca === undefined ? {} : { ca: readFileSync(ca, "utf8") }),
+  };
+}
+
 async function serveNode(input: Input): Promise<number> {
   const dir = dataDirectory(input.text("data"));
   const names = namesOf(input);
@@ -252,6 +286,7 @@ async function serveNode(input: Input): Promise<number> {
     httpsPort,
     brokerPort: input.integer("broker-port", 0, PORT_MAX),
     ...(gateway === undefined ? {} : { wakeGateway: resolve(gateway) }),
+    webhooks: webhooksOf(input),
     ...trustOf(input, issuerName(httpsPort, names[0])),
   });
   const ready = { https: httpsPort, broker: node.brokerPort };

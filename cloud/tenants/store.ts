@@ -63,6 +63,7 @@ import {
   readVehicles,
   sessionGone,
 } from "./vehicles.ts";
+import { webhookStore } from "./webhooks.ts";
 
 /** The most messages kept in quarantine; the oldest give way. */
 export const QUARANTINE_MAX = 1000;
@@ -248,6 +249,10 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
       return count;
     },
     access: accessStore(store, audited, nowMs),
+    webhooks: webhookStore({
+      ...{ tenant: options.tenant, store, transit: options.transit },
+      ...{ nowMs, audited },
+    }),
     people: peopleStore(engine, audited, auditKey, (booking) => readBooking(engine, booking)),
   } satisfies Partial<SqliteTenantStore>;
 }

@@ -4,6 +4,7 @@ import { FINDER_CLASSES, PEOPLE_CLASSES } from "./people-schema.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { AUDIT_CLASSES } from "./tenant-schema.ts";
 import { TRIP_CLASSES } from "./trips.ts";
+import { WEBHOOK_CLASSES } from "./webhook-schema.ts";
 
 const internal = ["Internal"] as const;
 const spi = ["Confidential", "SPI"] as const;
@@ -166,6 +167,7 @@ export const TENANT_CLASSES: ColumnClasses = {
   audit: AUDIT_CLASSES,
   ...PEOPLE_CLASSES,
   ...ACCESS_CLASSES,
+  ...WEBHOOK_CLASSES,
 };
 
 export const SUBJECT_CLASSES: ColumnClasses = {

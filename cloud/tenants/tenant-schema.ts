@@ -11,6 +11,7 @@ import { NEWEST_SQL } from "./newest.ts";
 import { FINDERS_SQL, PEOPLE_SQL } from "./people-schema.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { TRIPS_SQL } from "./trips.ts";
+import { WEBHOOKS_SQL } from "./webhook-schema.ts";
 
 const APPEND_ONLY = (table: string): string => `
 CREATE TRIGGER ${table}_no_update BEFORE UPDATE ON ${table}
@@ -271,6 +272,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "what is published for the cars", sql: ARTEFACTS_SQL },
   { name: "all lanes in chunks, found by their time", sql: CHUNK_SPANS_SQL },
   { name: "the newest across logs, and trips", sql: NEWEST_SQL + TRIPS_SQL + DERIVED_SQL },
+  { name: "webhooks", sql: WEBHOOKS_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

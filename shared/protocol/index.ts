@@ -61,3 +61,4 @@ export * from "./store.ts";
 export * from "./system-runtime.ts";
 export * from "./time.ts";
 export * from "./topics.ts";
+export * from "./webhooks.ts";

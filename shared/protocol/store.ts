@@ -16,6 +16,7 @@ import type { PeopleStore } from "./people.ts";
 import type { Role } from "./roles.ts";
 import type { LogOpening, SegmentHeader } from "./segments.ts";
 import type { SessionAnnouncement } from "./session.ts";
+import type { WebhookStore } from "./webhooks.ts";
 
 export type VehicleRecord = {
   readonly vehicle: VehicleId;
@@ -204,11 +205,12 @@ export type CommandStep = {
   readonly audit: AuditEntry;
 };
 
+export const FEED_TOPICS = ["vehicle", "booking", "command", "events"] as const;
 /** Ids only (P-33). `cursor` rises in the order of commits. */
 export type FeedEntry = {
   readonly cursor: number;
   readonly atMs: number;
-  readonly topic: "vehicle" | "booking" | "command" | "events";
+  readonly topic: (typeof FEED_TOPICS)[number];
   readonly id: string;
 };
 
@@ -248,6 +250,7 @@ export type TenantStore = {
   readonly subjectKeys: SubjectKeys;
   readonly people: PeopleStore;
   readonly access: AccessStore;
+  readonly webhooks: WebhookStore;
 
   readonly putVehicle: (record: VehicleRecord, audit: AuditEntry) => Promise<void>;
   readonly vehicle: (vehicle: VehicleId) => Promise<VehicleRecord | undefined>;

@@ -23,6 +23,7 @@ import type { Answer, ApiParts, Call, Route } from "./route.ts";
 import { KEY_HEADERS, querySchema } from "./schemas.ts";
 import { keepSignedBodies, proofOf, type SignedBodies } from "./signed-requests.ts";
 import { VEHICLE_ROUTES } from "./vehicle-routes.ts";
+import { WEBHOOK_ROUTES } from "./webhook-routes.ts";
 
 export const ROUTES: readonly Route[] = [
   ...VEHICLE_ROUTES,
@@ -32,6 +33,7 @@ export const ROUTES: readonly Route[] = [
   ...ARTEFACT_ROUTES,
   ...COMMAND_ROUTES,
   ...FEED_ROUTES,
+  ...WEBHOOK_ROUTES,
   ...AUDIT_ROUTES,
   ...PEOPLE_ROUTES,
   ...ERASURE_ROUTES,

@@ -31,6 +31,8 @@ export const SCOPES = {
   "commands:write": "lock and unlock for a booking",
   "commands:operate": "lock and unlock without a booking, as the operator's own staff",
   "feed:read": "follow what changes (ids only)",
+  "webhooks:read": "see which addresses are told what changes",
+  "webhooks:write": "have addresses told what changes, and make their secrets",
   "artefacts:read": "see what is published for cars, and which cars have it",
   "artefacts:write": "publish schemes, profiles, rental policies and flows for cars",
   self: "see and change what is kept of oneself",
@@ -58,6 +60,8 @@ export type ApiParts = {
   readonly bookings: BookingService;
   readonly grants: GrantService;
   readonly artefacts: ArtefactService;
+  /** Refuses addresses that webhooks may not have, with `malformed`. */
+  readonly webhookAddress?: (url: URL) => void;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -110,7 +114,8 @@ export type Route = {
     | "people"
     | "quarantine"
     | "support"
-    | "artefacts";
+    | "artefacts"
+    | "webhooks";
   readonly query?: readonly QueryName[];
   readonly body?: TSchema;
   /** Where it may be longer than others. */

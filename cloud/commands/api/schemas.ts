@@ -1,5 +1,11 @@
 /** The schemas of what is asked and answered. Unknown fields are refused in what is asked. */
-import { ACTIONS, type Action, ARMED_MS_MAX, COMMAND_STATES } from "@kerbside/protocol";
+import {
+  ACTIONS,
+  type Action,
+  ARMED_MS_MAX,
+  COMMAND_STATES,
+  FEED_TOPICS,
+} from "@kerbside/protocol";
 import { type TSchema, type TUnsafe, Type } from "typebox";
 import { HOLDER_PATTERN } from "../booking-rules.ts";
 
@@ -258,7 +264,7 @@ export const FeedSchema: TSchema = Type.Object(
   {
     cursor: Type.Integer({ description: "rises in the order of commits" }),
     at: time("when"),
-    topic: oneOf(["vehicle", "booking", "command", "events"], "what changed"),
+    topic: oneOf(FEED_TOPICS, "what changed"),
     id: text("its id: fetch it to see what you may see"),
   },
   strict,

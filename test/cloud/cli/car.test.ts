@@ -1,5 +1,5 @@
 /** A car at the services as processes: it joins by the token of the command line, and leaves when it is revoked. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, uptime } from "node:os";
 import { join } from "node:path";
 import {
@@ -17,6 +17,7 @@ import * as assert from "uvu/assert";
 import { refuses } from "../../conformance/car-log.ts";
 import { jsonLines, runCloud, type ServingCloud, serveCloud } from "../../support/cloud-process.ts";
 import { until } from "../../support/wait.ts";
+import { openReceiver, type Receiver } from "../webhooks/receiver.ts";
 
 const test = suite("car at the cloud");
 const base = mkdtempSync(join(tmpdir(), "kerbside-car-"));
@@ -24,14 +25,21 @@ const dir = join(base, "cloud");
 const car = ["--data", dir, "--tenant", "demo", "--vehicle", "car-1"];
 const address = { tenant: tenantId("demo"), vehicle: vehicleId("car-1") };
 let cloud: ServingCloud;
+let receiver: Receiver;
 
 test.before(async () => {
   const made = await runCloud(["tenant", "create", "demo", "--data", dir, "--dev"]);
   assert.is(made.code, 0, made.err);
-  cloud = await serveCloud(dir);
+  receiver = await openReceiver();
+  const caFile = join(base, "receiver.pem");
+  writeFileSync(caFile, receiver.ca);
+  // As an operator allows a network of their own; without it this machine is no address for a webhook.
+  const ways = ["--webhook-networks", "127.0.0.0/8,::1", "--webhook-ca", caFile];
+  cloud = await serveCloud(dir, ways);
 });
 test.after(async () => {
   await cloud.stop();
+  await receiver.close();
   rmSync(base, { recursive: true, force: true });
 });
 
@@ -94,6 +102,31 @@ test("P-01 a token enrols one car once; what does not verify is put aside; revok
   const back = await connect(renewed);
   await back.close();
   await refuses("unavailable", connect(identity), "the old certificate stays out");
+});
+
+/** A command of `webhook`, and the first line of what it prints. */
+async function webhook(...words: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+  const where = ["--data", dir, "--tenant", "demo", "--url", `https://localhost:${cloud.https}`];
+  const { code, out, err } = await runCloud(["webhook", ...words, ...where, "--json"]);
+  assert.is(code, 0, err);
+  return jsonLines(out)[0] ?? {};
+}
+
+test("P-33 a webhook of the command line is told of a car, signed by the secret that it printed", async () => {
+  const made = await webhook("add", "--url-of-receiver", receiver.url, "--topics", "vehicle");
+  const id = String(made["webhook"]);
+  receiver.secret = String(made["secret"]);
+  await webhook("change", "--webhook", id, "--off");
+  assert.is((await webhook("change", "--webhook", id, "--on"))["on"], true);
+  await runCloud(["vehicle", "revoke", ...car, "--reason", "sold"]);
+  await until("it is told", () => receiver.heard.length > 0);
+  assert.equal(
+    receiver.heard.map(({ ids, verified }) => [ids, verified]),
+    [[["car-1"], true]],
+  );
+  assert.is((await webhook("list"))["webhook"], id);
+  assert.is((await webhook("redrive", "--webhook", id))["count"], 0);
+  await webhook("remove", "--webhook", id);
 });
 
 test("P-50 P-51 each step of it is in the audit trail", async () => {

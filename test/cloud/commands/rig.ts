@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { tenantTools } from "@kerbside/cloud";
 import {
+  type ApiOptions,
   ArtefactService,
   answerAnnouncements,
   apiServer,
@@ -140,7 +141,10 @@ export type Beside = (
   tokens: Issuer,
 ) => void | Promise<void>;
 
-export async function openRig(beside: Beside = () => undefined): Promise<Rig> {
+/** More of what the API is made with. */
+export type More = Partial<Pick<ApiOptions, "webhookAddress">>;
+
+export async function openRig(beside: Beside = () => undefined, more: More = {}): Promise<Rig> {
   const dir = mkdtempSync(join(tmpdir(), "kb-commands-"));
   const masterKey = randomBytes(32);
   const signerKey = randomBytes(32);
@@ -190,6 +194,7 @@ export async function openRig(beside: Beside = () => undefined): Promise<Rig> {
     socket,
     config,
     beside,
+    more,
   });
 }
 
@@ -205,6 +210,7 @@ type Made = {
   readonly socket: string;
   readonly config: string;
   readonly beside: Beside;
+  readonly more: More;
 };
 
 async function assemble(made: Made): Promise<Rig> {
@@ -263,7 +269,7 @@ type Node = {
 };
 
 async function startNode(
-  { registry, tokens, car, socket, beside }: Made,
+  { registry, tokens, car, socket, beside, more }: Made,
   tls: { readonly key: string; readonly cert: string },
 ): Promise<Node> {
   const signer = connectSigner({ socket, clock });
@@ -310,6 +316,7 @@ async function startNode(
     log,
     verifyToken,
     tls,
+    ...more,
   });
   await beside(app, tokens);
   await app.listen({ host: "127.0.0.1", port: 0 });

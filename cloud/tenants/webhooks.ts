@@ -1,0 +1,346 @@
+/**
+ * Webhooks as rows. A batch is committed before it is sent and taken out after it was taken, so that a process that
+ * dies in between sends the same message again. Secrets are not stored: each follows from a transit key of the vault.
+ */
+import {
+  deriveKey,
+  FEED_TOPICS,
+  type FeedEntry,
+  type FeedTopic,
+  ProtocolError,
+  type TenantId,
+  utf8,
+  WEBHOOK_BATCH_MAX,
+  WEBHOOK_DEAD_MAX,
+  WEBHOOK_OVERLAP_MS,
+  WEBHOOKS_MAX,
+  type WebhookBatch,
+  type WebhookChange,
+  type WebhookOff,
+  type WebhookRecord,
+  type WebhookSettlement,
+  type WebhookStore,
+} from "@kerbside/protocol";
+import type { Database, Sql } from "./database.ts";
+import type { Audited } from "./people-store.ts";
+import type { TransitKeys } from "./subject-keys.ts";
+
+/** Entries of the feed that one look passes over where a webhook wants none of them. */
+const LOOK_MAX = 1000;
+/** Of the text that says why something was not taken. */
+const WHY_CHARS_MAX = 40;
+
+type Row = {
+  readonly id: string;
+  readonly url: string;
+  readonly topics: string;
+  readonly off: WebhookOff | null;
+  readonly off_since_ms: number | null;
+  readonly made_at_ms: number;
+  readonly secret_version: number;
+  readonly transit: number;
+  readonly transit_before: number | null;
+  readonly overlap_until_ms: number | null;
+  readonly failing_since_ms: number | null;
+  readonly cursor: number;
+};
+type BatchRow = Omit<WebhookBatch, "why"> & { readonly why: string | null };
+const BATCH = "id, first, last, attempts, why";
+
+type Parts = {
+  readonly tenant: TenantId;
+  readonly store: Database;
+  readonly transit: TransitKeys;
+  readonly nowMs: () => number;
+  readonly audited: Audited;
+};
+
+export function webhookStore(parts: Parts): WebhookStore {
+  const { store, audited, nowMs } = parts;
+  const newest = (): number => Math.max(...parts.transit.keys());
+  return {
+    webhooks: async () =>
+      store.read((sql) => sql.all<Row>("SELECT * FROM webhooks ORDER BY made_at_ms, id")).map(of),
+    webhook: async (id) => {
+      const row = store.one<Row>("SELECT * FROM webhooks WHERE id = ?", id);
+      return row === undefined ? undefined : of(row);
+    },
+    addWebhook: async ({ id, url, topics }, audit) => {
+      const transit = newest();
+      audited(audit, (sql) => {
+        const there = sql.get<{ n: number }>("SELECT count(*) AS n FROM webhooks")?.n ?? 0;
+        if (there >= WEBHOOKS_MAX)
+          throw new ProtocolError("limit_reached", `webhooks: expected at most ${WEBHOOKS_MAX}`);
+        sql.run(
+          "INSERT INTO webhooks (id, url, topics, made_at_ms, secret_version, transit, cursor) " +
+            "VALUES (?, ?, ?, ?, 1, ?, (SELECT coalesce(max(cursor), 0) FROM feed))",
+          ...[id, url, topics.join(","), nowMs(), transit],
+        );
+      });
+      return secretOf(parts, id, 1, transit);
+    },
+    changeWebhook: async (id, change, audit) =>
+      audited(audit, (sql) => changed(sql, id, change, nowMs())),
+    rotateWebhook: async (id, audit) => {
+      const transit = newest();
+      const version = audited(audit, (sql) => {
+        const { secretVersion } = of(must(sql, id));
+        sql.run(
+          "UPDATE webhooks SET secret_version = ?, transit_before = transit, transit = ?, overlap_until_ms = ? WHERE id = ?",
+          ...[secretVersion + 1, transit, nowMs() + WEBHOOK_OVERLAP_MS, id],
+        );
+        return secretVersion + 1;
+      });
+      return secretOf(parts, id, version, transit);
+    },
+    removeWebhook: async (id, audit) => {
+      audited(audit, (sql) => {
+        must(sql, id);
+        sql.run("DELETE FROM webhooks WHERE id = ?", id);
+      });
+    },
+    ...deliveries(parts),
+  };
+}
+
+function deliveries(
+  parts: Parts,
+): Pick<WebhookStore, "claimDelivery" | "settleDelivery" | "deadDeliveries" | "redriveDeliveries"> {
+  const { store, audited, nowMs } = parts;
+  return {
+    claimDelivery: async (id, holder, leaseMs) => {
+      const now = nowMs();
+      // Mostly there is nothing, which is seen without a writer's lock.
+      if (!store.read((sql) => hasWork(sql, id, now))) return undefined;
+      return store.write((sql) => claim(parts, sql, { id, holder, now, untilMs: now + leaseMs }));
+    },
+    settleDelivery: async (webhook, batch, holder, settlement) => {
+      const off = store.write((sql) =>
+        settle(sql, { webhook, batch, holder }, settlement, nowMs()),
+      );
+      if (off !== undefined)
+        audited(
+          {
+            actor: "webhooks",
+            action: "webhook.off",
+            subject: `webhook:${webhook}`,
+            outcome: "done",
+            reason: off,
+          },
+          () => undefined,
+        );
+    },
+    deadDeliveries: async (id, after, limit) =>
+      store.read((sql) =>
+        sql
+          .all<BatchRow>(
+            `SELECT ${BATCH} FROM webhook_batches WHERE webhook = ? AND due_at_ms IS NULL AND id > ? ORDER BY id LIMIT ?`,
+            ...[id, after, limit],
+          )
+          .map(batchOf),
+      ),
+    redriveDeliveries: async (id, batches, audit) =>
+      audited(audit, (sql) => {
+        must(sql, id);
+        const set =
+          "UPDATE webhook_batches SET due_at_ms = ?, redriven = 1, attempts = 0, holder = NULL, held_until_ms = NULL " +
+          "WHERE webhook = ? AND due_at_ms IS NULL";
+        if (batches === undefined) return sql.run(set, nowMs(), id);
+        return batches.reduce(
+          (sum, batch) => sum + sql.run(`${set} AND id = ?`, nowMs(), id, batch),
+          0,
+        );
+      }),
+  };
+}
+
+/** Distinct by webhook and version; nobody without the vault can make it. */
+function secretOf({ transit }: Parts, id: string, version: number, by: number): Uint8Array {
+  const key = transit.get(by);
+  if (key === undefined)
+    throw new ProtocolError("storage_failed", `transit key ${by}: is not in the vault`);
+  return deriveKey(key, "kerbside/v1/webhook", utf8(`${id}\n${version}`));
+}
+
+function must(sql: Sql, id: string): Row {
+  const row = sql.get<Row>("SELECT * FROM webhooks WHERE id = ?", id);
+  if (row === undefined) throw new ProtocolError("not_found", "webhook: there is none such");
+  return row;
+}
+
+function changed(
+  sql: Sql,
+  id: string,
+  { url, topics, on }: WebhookChange,
+  nowMs: number,
+): WebhookRecord {
+  const row = must(sql, id);
+  sql.run(
+    "UPDATE webhooks SET url = ?, topics = ? WHERE id = ?",
+    ...[url ?? row.url, topics?.join(",") ?? row.topics, id],
+  );
+  if (on === true) {
+    sql.run(
+      "UPDATE webhooks SET off = NULL, off_since_ms = NULL, failing_since_ms = NULL WHERE id = ?",
+      id,
+    );
+    // What waited for its next try need not wait for it any longer.
+    sql.run(
+      "UPDATE webhook_batches SET due_at_ms = ?, attempts = 0 WHERE webhook = ? AND due_at_ms IS NOT NULL",
+      ...[nowMs, id],
+    );
+  } else if (on === false && row.off === null) turnOff(sql, id, "asked", nowMs);
+  return of(must(sql, id));
+}
+
+function turnOff(sql: Sql, id: string, why: WebhookOff, nowMs: number): void {
+  sql.run("UPDATE webhooks SET off = ?, off_since_ms = ? WHERE id = ?", why, nowMs, id);
+}
+
+const DUE =
+  "webhook = ? AND due_at_ms <= ? AND (held_until_ms IS NULL OR held_until_ms <= ?) ORDER BY id LIMIT 1";
+
+function hasWork(sql: Sql, id: string, now: number): boolean {
+  const row = sql.get<Row>("SELECT * FROM webhooks WHERE id = ?", id);
+  if (row === undefined || row.off !== null) return false;
+  if (sql.get(`SELECT id FROM webhook_batches WHERE ${DUE}`, id, now, now) !== undefined)
+    return true;
+  return (
+    !isBusy(sql, id) &&
+    sql.get("SELECT 1 FROM feed WHERE cursor > ? LIMIT 1", row.cursor) !== undefined
+  );
+}
+
+/** One batch at a time in the order of the feed; those asked for again do not hold it up. */
+function isBusy(sql: Sql, id: string): boolean {
+  const waiting =
+    "SELECT 1 FROM webhook_batches WHERE webhook = ? AND due_at_ms IS NOT NULL AND redriven = 0 LIMIT 1";
+  return sql.get(waiting, id) !== undefined;
+}
+
+type Claim = {
+  readonly id: string;
+  readonly holder: string;
+  readonly now: number;
+  readonly untilMs: number;
+};
+
+function claim(
+  parts: Parts,
+  sql: Sql,
+  { id, holder, now, untilMs }: Claim,
+): Awaited<ReturnType<WebhookStore["claimDelivery"]>> {
+  const row = sql.get<Row>("SELECT * FROM webhooks WHERE id = ?", id);
+  if (row === undefined || row.off !== null) return undefined;
+  if (!isBusy(sql, id)) gather(sql, of(row), now);
+  const due = sql.get<BatchRow>(`SELECT ${BATCH} FROM webhook_batches WHERE ${DUE}`, id, now, now);
+  if (due === undefined) return undefined;
+  sql.run(
+    "UPDATE webhook_batches SET holder = ?, held_until_ms = ? WHERE id = ?",
+    ...[holder, untilMs, due.id],
+  );
+  const webhook = of(row);
+  const overlap = row.transit_before !== null && (row.overlap_until_ms ?? 0) > now;
+  return {
+    webhook,
+    batch: batchOf(due),
+    entries: wanted(sql, webhook, due.first, due.last),
+    secrets: [
+      secretOf(parts, id, row.secret_version, row.transit),
+      ...(overlap ? [secretOf(parts, id, row.secret_version - 1, row.transit_before)] : []),
+    ],
+  };
+}
+
+/** The next batch from the feed, where there is something that the webhook wants. */
+function gather(sql: Sql, webhook: WebhookRecord, now: number): void {
+  const { id, cursor, topics } = webhook;
+  const entries = sql.all<Pick<FeedEntry, "cursor" | "topic">>(
+    "SELECT cursor, topic FROM feed WHERE cursor > ? ORDER BY cursor LIMIT ?",
+    ...[cursor, LOOK_MAX],
+  );
+  const chosen = entries
+    .filter(({ topic }) => topics.length === 0 || topics.includes(topic))
+    .slice(0, WEBHOOK_BATCH_MAX);
+  const [first] = chosen;
+  const last = chosen.length === WEBHOOK_BATCH_MAX ? chosen.at(-1) : entries.at(-1);
+  if (last === undefined) return;
+  sql.run("UPDATE webhooks SET cursor = ? WHERE id = ?", last.cursor, id);
+  if (first === undefined) return;
+  sql.run(
+    "INSERT INTO webhook_batches (webhook, first, last, attempts, due_at_ms, redriven) VALUES (?, ?, ?, 0, ?, 0)",
+    ...[id, first.cursor, last.cursor, now],
+  );
+}
+
+function wanted(
+  sql: Sql,
+  { topics }: WebhookRecord,
+  first: number,
+  last: number,
+): readonly FeedEntry[] {
+  const entries = sql.all<FeedEntry>(
+    "SELECT cursor, at_ms AS atMs, topic, id FROM feed WHERE cursor >= ? AND cursor <= ? ORDER BY cursor LIMIT ?",
+    ...[first, last, LOOK_MAX],
+  );
+  return entries
+    .filter(({ topic }) => topics.length === 0 || topics.includes(topic))
+    .slice(0, WEBHOOK_BATCH_MAX);
+}
+
+type Held = { readonly webhook: string; readonly batch: number; readonly holder: string };
+
+/** Says why the webhook was turned off, where it was. */
+function settle(
+  sql: Sql,
+  { webhook, batch, holder }: Held,
+  settlement: WebhookSettlement,
+  now: number,
+): WebhookOff | undefined {
+  const mine = "id = ? AND webhook = ? AND holder = ?";
+  if (settlement.at === "taken") {
+    if (sql.run(`DELETE FROM webhook_batches WHERE ${mine}`, batch, webhook, holder) > 0)
+      sql.run("UPDATE webhooks SET failing_since_ms = NULL WHERE id = ?", webhook);
+    return undefined;
+  }
+  const due = settlement.at === "again" ? settlement.dueMs : settlement.at === "dead" ? null : now;
+  const done = sql.run(
+    `UPDATE webhook_batches SET attempts = attempts + 1, due_at_ms = ?, why = ?, holder = NULL, held_until_ms = NULL WHERE ${mine}`,
+    ...[due, settlement.why.slice(0, WHY_CHARS_MAX), batch, webhook, holder],
+  );
+  if (done === 0) return undefined;
+  sql.run(
+    "UPDATE webhooks SET failing_since_ms = coalesce(failing_since_ms, ?) WHERE id = ?",
+    ...[now, webhook],
+  );
+  const off = settlement.at === "off" ? settlement.off : isFull(sql, webhook) ? "full" : undefined;
+  if (off !== undefined) turnOff(sql, webhook, off, now);
+  return off;
+}
+
+function isFull(sql: Sql, id: string): boolean {
+  const dead = "SELECT count(*) AS n FROM webhook_batches WHERE webhook = ? AND due_at_ms IS NULL";
+  return (sql.get<{ n: number }>(dead, id)?.n ?? 0) >= WEBHOOK_DEAD_MAX;
+}
+
+function of(row: Row): WebhookRecord {
+  const { id, url, off, off_since_ms, overlap_until_ms, failing_since_ms, cursor } = row;
+  return {
+    id,
+    url,
+    cursor,
+    topics: row.topics.split(",").flatMap((name): readonly FeedTopic[] => {
+      const topic = FEED_TOPICS.find((each) => each === name);
+      return topic === undefined ? [] : [topic];
+    }),
+    state: off === null ? { at: "on" } : { at: "off", why: off, sinceMs: off_since_ms ?? 0 },
+    madeAtMs: row.made_at_ms,
+    secretVersion: row.secret_version,
+    ...(overlap_until_ms === null ? {} : { overlapUntilMs: overlap_until_ms }),
+    ...(failing_since_ms === null ? {} : { failingSinceMs: failing_since_ms }),
+  };
+}
+
+function batchOf({ why, ...batch }: BatchRow): WebhookBatch {
+  return why === null ? batch : { ...batch, why };
+}
