@@ -5,6 +5,7 @@ import { BACKUP_COMMANDS } from "./backup-commands.ts";
 import type { Command } from "./command.ts";
 import { DATA_COMMANDS } from "./data-commands.ts";
 import { ERASE_COMMANDS } from "./erase-commands.ts";
+import { FILE_COMMANDS } from "./file-commands.ts";
 import { INCIDENT_COMMANDS } from "./incident-commands.ts";
 import { KEY_COMMANDS } from "./key-commands.ts";
 import { PUBLISH_COMMANDS } from "./publish-commands.ts";
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   ...WEBHOOK_COMMANDS,
   ...DATA_COMMANDS,
   ...ERASE_COMMANDS,
+  ...FILE_COMMANDS,
   ...BACKUP_COMMANDS,
   ...INCIDENT_COMMANDS,
 ];

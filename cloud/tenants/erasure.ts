@@ -4,6 +4,7 @@
  * bounded time; only when that has passed too is the erasure certified (P-31).
  */
 import {
+  fileOwner,
   type PersonRecord,
   ProtocolError,
   type SigningKey,
@@ -13,6 +14,7 @@ import {
 } from "@kerbside/protocol";
 import type { Sql } from "./database.ts";
 import type { Engine } from "./engine.ts";
+import { removeFilesOf } from "./owned-files.ts";
 import { personSubject } from "./people.ts";
 
 const DAY_MS = 86_400_000;
@@ -99,11 +101,15 @@ export function tombstone(sql: Sql, person: string, nowMs: number): void {
     nowMs,
     person,
   );
+  removeFilesOf(sql, `person:${person}`);
 }
 
 /** The second half. Safe to be done again, as after a crash between the two. */
 export async function destroyKeys(engine: Engine, person: string): Promise<void> {
   const booked = engine.finders.find("holder", person).map((subject) => subject as Subject);
+  engine.store.write((sql) => {
+    for (const subject of booked) removeFilesOf(sql, fileOwner(subject));
+  });
   for (const subject of [...booked, personSubject(person)]) await engine.keys.destroy(subject);
 }
 

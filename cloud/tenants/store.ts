@@ -45,6 +45,7 @@ import {
 } from "./grants.ts";
 import { LateAnchor } from "./late-anchor.ts";
 import { moveRows } from "./move-rows.ts";
+import { fileStore } from "./owned-files.ts";
 import { type PeopleTools, peopleStore } from "./people-store.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { openWith, sealWith } from "./sealing.ts";
@@ -253,6 +254,7 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
       ...{ tenant: options.tenant, store, transit: options.transit },
       ...{ nowMs, audited },
     }),
+    files: fileStore(engine, audited, options.transit),
     people: peopleStore(engine, audited, auditKey, (booking) => readBooking(engine, booking)),
   } satisfies Partial<SqliteTenantStore>;
 }

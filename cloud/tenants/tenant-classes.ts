@@ -1,5 +1,6 @@
 /** P-20: the class and personal tags of every column of a tenant's files. */
 import { ACCESS_CLASSES } from "./access-schema.ts";
+import { OWNED_FILE_CLASSES } from "./owned-files-schema.ts";
 import { FINDER_CLASSES, PEOPLE_CLASSES } from "./people-schema.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { AUDIT_CLASSES } from "./tenant-schema.ts";
@@ -168,6 +169,7 @@ export const TENANT_CLASSES: ColumnClasses = {
   ...PEOPLE_CLASSES,
   ...ACCESS_CLASSES,
   ...WEBHOOK_CLASSES,
+  ...OWNED_FILE_CLASSES,
 };
 
 export const SUBJECT_CLASSES: ColumnClasses = {

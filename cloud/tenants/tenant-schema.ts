@@ -8,6 +8,7 @@ import { ARTEFACTS_SQL } from "./artefacts.ts";
 import type { Migration } from "./database.ts";
 import { DERIVED_SQL } from "./derived.ts";
 import { NEWEST_SQL } from "./newest.ts";
+import { OWNED_FILES_SQL } from "./owned-files-schema.ts";
 import { FINDERS_SQL, PEOPLE_SQL } from "./people-schema.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { TRIPS_SQL } from "./trips.ts";
@@ -273,6 +274,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "all lanes in chunks, found by their time", sql: CHUNK_SPANS_SQL },
   { name: "the newest across logs, and trips", sql: NEWEST_SQL + TRIPS_SQL + DERIVED_SQL },
   { name: "webhooks", sql: WEBHOOKS_SQL },
+  { name: "files", sql: OWNED_FILES_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

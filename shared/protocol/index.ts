@@ -42,6 +42,7 @@ export * from "./lock-link-frames.ts";
 export { layoutBytes, type WireField, type WireLayout } from "./lock-link-layout.ts";
 export * from "./lock-link-messages.ts";
 export * from "./log-fields.ts";
+export * from "./owned-files.ts";
 export * from "./paired-line.ts";
 export * from "./people.ts";
 export * from "./phone-access.ts";

@@ -12,6 +12,7 @@ import type { CarEvent } from "./events.ts";
 import type { GrantAction } from "./grants.ts";
 import type { TenantId, VehicleId } from "./ids.ts";
 import type { Lane } from "./lanes.ts";
+import type { FileStore } from "./owned-files.ts";
 import type { PeopleStore } from "./people.ts";
 import type { Role } from "./roles.ts";
 import type { LogOpening, SegmentHeader } from "./segments.ts";
@@ -251,6 +252,7 @@ export type TenantStore = {
   readonly people: PeopleStore;
   readonly access: AccessStore;
   readonly webhooks: WebhookStore;
+  readonly files: FileStore;
 
   readonly putVehicle: (record: VehicleRecord, audit: AuditEntry) => Promise<void>;
   readonly vehicle: (vehicle: VehicleId) => Promise<VehicleRecord | undefined>;

@@ -13,6 +13,7 @@ import { COMMAND_ROUTES } from "./command-routes.ts";
 import { registerDocs } from "./docs.ts";
 import { ERASURE_ROUTES } from "./erasure-routes.ts";
 import { FEED_ROUTES, Streams } from "./feed-routes.ts";
+import { FILE_ROUTES, registerFileLinks, takeFiles } from "./file-routes.ts";
 import { FLEET_ROUTES } from "./fleet-routes.ts";
 import { GRANT_ROUTES } from "./grant-routes.ts";
 import { RequestMetrics } from "./metrics.ts";
@@ -39,6 +40,7 @@ export const ROUTES: readonly Route[] = [
   ...ERASURE_ROUTES,
   ...ACCESS_ROUTES,
   ...QUARANTINE_ROUTES,
+  ...FILE_ROUTES,
 ];
 const URL_CHARS_MAX = 2048;
 const PREFIX = "/v1/tenants/:tenant";
@@ -78,6 +80,7 @@ export async function registerApi(app: FastifyInstance, options: ApiOptions): Pr
   await registerDocs(app);
   app.get("/health", { schema: { hide: true } }, async () => ({ ok: true }));
   registerMetrics(app, options, metrics);
+  registerFileLinks(app, options.tenant);
   await app.register((scope, _options, done) => {
     const callers = new WeakMap<FastifyRequest, Caller>();
     scope.addHook("onRequest", (request, reply) => authenticate(request, reply, options, callers));
@@ -89,7 +92,13 @@ export async function registerApi(app: FastifyInstance, options: ApiOptions): Pr
       streams: new Streams(),
       bodies,
     };
-    for (const route of ROUTES) addRoute(scope, route, gate);
+    for (const route of ROUTES) if (route.takes === undefined) addRoute(scope, route, gate);
+    // Apart from the others, so that those take nothing but JSON.
+    scope.register((files, _none, ready) => {
+      takeFiles(files);
+      for (const route of ROUTES) if (route.takes !== undefined) addRoute(files, route, gate);
+      ready();
+    });
     // Paths that do not exist are behind the same gate, so that they answer the same.
     for (const url of ["/v1", "/v1/*"]) {
       scope.all(url, { schema: { hide: true } }, (_request, reply) => sendNotFound(reply));
@@ -166,7 +175,7 @@ function addRoute(scope: FastifyInstance, route: Route, gate: Gate): void {
       tags: [route.tag],
       security: [{ oauth2: [...route.scopes] }],
       querystring: querySchema(route.query ?? []),
-      ...(route.body === undefined ? {} : { body: route.body }),
+      ...bodySchema(route),
       ...(route.once === true ? { headers: KEY_HEADERS } : {}),
       response: {
         ...route.answers,
@@ -187,6 +196,13 @@ function addRoute(scope: FastifyInstance, route: Route, gate: Gate): void {
       return respond(route, call);
     },
   });
+}
+
+function bodySchema({ body, takes }: Route): { readonly body?: unknown } {
+  if (takes === undefined) return body === undefined ? {} : { body };
+  // Any bytes: what they are is seen from themselves.
+  const content = takes.map((type) => [type, { schema: { description: "the file itself" } }]);
+  return { body: { content: Object.fromEntries(content) } };
 }
 
 async function callOf(

@@ -44,6 +44,7 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
         { name: "artefacts", description: "What is published for the cars" },
         { name: "audit", description: "Who did what" },
         { name: "people", description: "Who drives, and what is kept of them" },
+        { name: "files", description: "Photos, documents and diagnostic bundles" },
         { name: "support", description: "Access that somebody else must agree to" },
         { name: "quarantine", description: "What was put aside of what cars sent" },
       ],

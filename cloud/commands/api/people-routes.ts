@@ -46,7 +46,7 @@ async function personParam(call: Call): Promise<PersonRecord> {
 }
 
 /** Whoever calls, as a person. Throws ProtocolError `not_found` where it is a program. */
-async function oneself(call: Call): Promise<PersonRecord> {
+export async function oneself(call: Call): Promise<PersonRecord> {
   const { subject, role } = call.caller;
   const id = role !== undefined && subject.startsWith(SUBJECT) ? subject.slice(SUBJECT.length) : "";
   const record = id === "" ? undefined : await call.store.people.person(id);

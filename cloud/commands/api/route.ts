@@ -39,6 +39,8 @@ export const SCOPES = {
   "people:read": "see people and what they agreed to",
   "people:write": "make and change people, their cards and consents",
   "people:erase": "suspend and erase people, and hold what must not be erased",
+  "files:read": "see photos, documents and diagnostic bundles",
+  "files:write": "add and remove them",
   "accounts:write": "make, lock, unlock and close accounts",
   "support:ticket": "open and close tickets, as the tenant's contact",
   "support:request": "ask for access to a tenant's data, by ticket",
@@ -114,10 +116,13 @@ export type Route = {
     | "people"
     | "quarantine"
     | "support"
+    | "files"
     | "artefacts"
     | "webhooks";
   readonly query?: readonly QueryName[];
   readonly body?: TSchema;
+  /** The types of a body that is no JSON; it is handed over as bytes. */
+  readonly takes?: readonly string[];
   /** Where it may be longer than others. */
   readonly bodyBytesMax?: number;
   /** An Idempotency-Key is needed. */

@@ -37,8 +37,13 @@ const digits = (description: string): TUnsafe<string> =>
   Type.Unsafe<string>({ type: "string", pattern: "^[0-9]{1,15}$", description });
 
 /** Names of the query's parts, with what each says. All are optional. */
-export type QueryName = "vehicle" | "kind" | "from" | "to" | "after" | "limit" | "wait";
+export type QueryName = "owner" | "vehicle" | "kind" | "from" | "to" | "after" | "limit" | "wait";
 const QUERY: Readonly<Record<QueryName, TSchema>> = {
+  owner: Type.Unsafe<string>({
+    type: "string",
+    pattern: "^(person|booking|vehicle):[a-z0-9][a-z0-9-]{0,39}$",
+    description: "whose: person:…, booking:… or vehicle:…",
+  }),
   vehicle: id("only this vehicle"),
   kind: Type.Unsafe<string>({
     type: "string",

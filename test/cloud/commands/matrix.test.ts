@@ -71,6 +71,15 @@ const RULES: Readonly<Record<string, readonly Role[]>> = {
   publishArtefact: ["operator"],
   listArtefacts: ["operator"],
   listVehicleArtefacts: ["operator"],
+  addFile: ["backend", "operator", "manager"],
+  listFiles: ["backend", "operator", "manager"],
+  linkFile: ["backend", "operator", "manager"],
+  removeFile: ["backend", "operator", "manager"],
+  getAvatar: ["backend", "member", "operator", "support", "manager", "auditor"],
+  addMyFile: ["member", "operator", "support", "manager", "auditor"],
+  listMyFiles: ["member", "operator", "support", "manager", "auditor"],
+  linkMyFile: ["member", "operator", "support", "manager", "auditor"],
+  removeMyFile: ["member", "operator", "support", "manager", "auditor"],
 };
 
 type Endpoint = { readonly operation: string; readonly method: string; readonly path: string };

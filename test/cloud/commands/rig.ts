@@ -71,7 +71,7 @@ export type Ask = {
   readonly path: string;
   readonly token?: string | undefined;
   readonly body?: unknown;
-  readonly raw?: string;
+  readonly raw?: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
 };
 

@@ -4,7 +4,13 @@
  */
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { AccessRequest, ArtefactRecord, AuditEntry, GrantRecord } from "@kerbside/protocol";
+import type {
+  AccessRequest,
+  ArtefactRecord,
+  AuditEntry,
+  FileStore,
+  GrantRecord,
+} from "@kerbside/protocol";
 import type { SqliteTenantStore } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -58,6 +64,14 @@ const artefact: ArtefactRecord = {
   kind: "scheme",
 };
 
+const photo: Parameters<FileStore["putFile"]>[0] = {
+  kind: "damage",
+  owner: "booking:b-1",
+  content: Buffer.from("ffd8ffe0", "hex"),
+};
+const fileOf = async ({ files }: SqliteTenantStore): Promise<string> =>
+  (await files.files(photo.owner))[0]?.file ?? "";
+
 type Write = (store: SqliteTenantStore, audit: AuditEntry) => Promise<unknown>;
 /** In an order in which each may be done. */
 const WRITES: Readonly<Record<string, Write>> = {
@@ -99,6 +113,10 @@ const WRITES: Readonly<Record<string, Write>> = {
     await s.people.putPerson({ ...gone, state: "suspended", suspendedAtMs: 1 }, before);
     await s.people.erasePerson(gone.person, a);
   },
+  putFile: (s, a) => s.files.putFile(photo, a),
+  linkFile: async (s, a) => s.files.linkFile(await fileOf(s), 1000, a),
+  readFile: async (s, a) => s.files.readFile(await fileOf(s), a),
+  removeFile: async (s, a) => s.files.removeFile(await fileOf(s), a),
   openTicket: (s, a) =>
     s.access.openTicket(
       { id: ticket, openedBy: "person:o", words: "w", openedAtMs: Date.now() },
@@ -111,7 +129,7 @@ const WRITES: Readonly<Record<string, Write>> = {
 };
 
 test("P-50 each method that takes an audit entry has a row here", () => {
-  const named = ["store", "people", "access"].flatMap((name) => {
+  const named = ["store", "people", "access", "owned-files"].flatMap((name) => {
     const url = new URL(`../../../shared/protocol/${name}.ts`, import.meta.url);
     const methods = readFileSync(url, "utf8").matchAll(/^ {2}readonly (\w+): \(([^;]*?)\) =>/gms);
     return [...methods].flatMap(([, method = "", words = ""]) =>
