@@ -23,11 +23,13 @@ import { QUARANTINE_ROUTES } from "./quarantine-routes.ts";
 import type { Answer, ApiParts, Call, Route } from "./route.ts";
 import { KEY_HEADERS, querySchema } from "./schemas.ts";
 import { keepSignedBodies, proofOf, type SignedBodies } from "./signed-requests.ts";
+import { TRIP_ROUTES } from "./trip-routes.ts";
 import { VEHICLE_ROUTES } from "./vehicle-routes.ts";
 import { WEBHOOK_ROUTES } from "./webhook-routes.ts";
 
 export const ROUTES: readonly Route[] = [
   ...VEHICLE_ROUTES,
+  ...TRIP_ROUTES,
   ...FLEET_ROUTES,
   ...BOOKING_ROUTES,
   ...GRANT_ROUTES,

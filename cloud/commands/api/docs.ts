@@ -2,6 +2,7 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
+import { withExamples } from "./examples.ts";
 import { SCOPES } from "./route.ts";
 
 const LOGO =
@@ -24,6 +25,8 @@ const DOCS_CSP = [
 
 export async function registerDocs(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
+    transformObject: (document) =>
+      withExamples("openapiObject" in document ? document.openapiObject : document.swaggerObject),
     openapi: {
       openapi: "3.1.0",
       info: {

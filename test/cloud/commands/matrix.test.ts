@@ -12,6 +12,8 @@ const RULES: Readonly<Record<string, readonly Role[]>> = {
   getVehicle: ["backend", "operator", "support", "manager"],
   listFleet: ["backend", "operator", "manager"],
   getLatest: ["backend", "operator", "manager"],
+  listTrips: ["backend", "operator", "manager"],
+  listVehicleTrips: ["backend", "operator", "manager"],
   listEvents: ["backend", "operator", "manager"],
   createBooking: ["backend", "operator"],
   listBookings: ["backend", "operator", "manager"],
