@@ -75,6 +75,51 @@ it("P-52 shows events and the latest state, and records who read them before it 
   assert.ok(reads.some((entry) => entry.subject === "vehicle:car-1" && entry.actor === "backend"));
 });
 
+it("P-52 tells trips by their ends and beginnings, page by page, and records who read them", async ({
+  rig,
+  token,
+}) => {
+  const store = await rig.store();
+  const time = { wallOffsetMs: Date.UTC(2026, 9, 1), doubtMs: 5 };
+  const events: readonly CarEvent[] = [1, 2].flatMap((n): readonly CarEvent[] => [
+    {
+      ...{ ...time, bootMs: n * HOUR, kind: "trip.started" },
+      data: { odometerM: n * 1000, fuelPercent: 80, booking: "b-1" },
+    },
+    {
+      ...{ ...time, bootMs: n * HOUR + 60_000, kind: "trip.ended" },
+      data: { distanceM: 700, durationS: 60, odometerM: n * 1000 + 700, fuelPercent: 79 },
+    },
+  ]);
+  const made = segment(1, 1, events);
+  const log = new Uint8Array(16).fill(4);
+  await store.commitSegments([{ ...made, header: { ...made.header, lane: "state", log } }]);
+  const path = "/v1/tenants/demo/vehicles/car-1/trips";
+  const first = await rig.ask({ path: `${path}?limit=1`, token });
+  assert.equal(first.body.items, [
+    {
+      ...{ vehicle: "car-1", log: "04".repeat(16), seq: 2, booking: "b-1" },
+      ...{ startedAt: "2026-10-01T01:00:00.000Z", endedAt: "2026-10-01T01:01:00.000Z" },
+      ...{ distanceM: 700, durationS: 60, odometerStartM: 1000, odometerEndM: 1700 },
+      ...{ fuelStartPercent: 80, fuelEndPercent: 79 },
+    },
+  ]);
+  const after = encodeURIComponent(first.body.next);
+  const second = await rig.ask({ path: `/v1/tenants/demo/trips?limit=1&after=${after}`, token });
+  assert.equal(
+    second.body.items.map((trip: { seq: number }) => trip.seq),
+    [4],
+    second.text,
+  );
+  assert.is(second.body.next, undefined);
+  const late = await rig.ask({ path: `${path}?from=2026-10-01T02:00:00Z`, token });
+  assert.is(late.body.items.length, 1);
+  const bad = await rig.ask({ path: `${path}?after=nonsense`, token });
+  assert.is(bad.status, 400);
+  const trail = await store.auditTrail(0, 1000);
+  assert.ok(trail.some(({ action }) => action === "read.listVehicleTrips"));
+});
+
 type Stream = {
   readonly text: () => string;
   readonly ended: Promise<void>;
