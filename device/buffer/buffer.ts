@@ -14,18 +14,17 @@ import {
   toHex,
 } from "@kerbside/protocol";
 import type { Appended, Buffer, BufferOptions, BufferStatus } from "./contract.ts";
-import { DamagedError, type Engine, openEngine, SetAsideError, storageFailed } from "./engine.ts";
-import { type FaultCode, type FaultReports, faultReports } from "./fault-reports.ts";
+import { DamagedError, type Engine, openEngine, storageFailed } from "./engine.ts";
+import { eventTime } from "./event-time.ts";
+import { type FaultCode, type FaultReports, faultEvent, faultReports } from "./fault-reports.ts";
 import type { AckOutcome } from "./forget.ts";
 import { BUFFER_LIMITS, type BufferLimits, commitDelayMs } from "./limits.ts";
-import type { IngestKey, LostNumbers } from "./log-start.ts";
+import type { FirstEvent, IngestKey, LostNumbers } from "./log-start.ts";
 import type { NextOptions, OutgoingSegment } from "./outgoing.ts";
 import { type Packer, packer } from "./packer.ts";
 import { syncMade } from "./set-aside.ts";
 import { lockForWriting, type WriterLock } from "./writer-lock.ts";
 
-/** No trusted time says more: nothing proves a wall clock, but one set by a network is seldom a minute off. */
-const DOUBT_MS_DEFAULT = 60_000;
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 2000;
 const TRACK_WINDOW_MS = 1000;
@@ -109,7 +108,7 @@ class BufferShell implements Buffer {
   append(event: NewEvent & Partial<EventTime>, asked?: Lane): Promise<Appended> {
     return new Promise((done, failed) => {
       if (this.#state.kind === "closed") throw new ProtocolError("unavailable", "buffer: closed");
-      const plain = encodeEvent({ ...this.#now(), ...event });
+      const plain = encodeEvent({ ...eventTime(this.#options), ...event });
       if (plain.length > EVENT_BYTES_MAX) {
         throw new ProtocolError("malformed", `event: over ${EVENT_BYTES_MAX} bytes`);
       }
@@ -182,13 +181,6 @@ class BufferShell implements Buffer {
   close(): Promise<void> {
     this.#finish();
     return Promise.resolve();
-  }
-
-  #now(): EventTime {
-    const { time, clock } = this.#options;
-    if (time !== undefined) return time();
-    const bootMs = clock.bootMs();
-    return { bootMs, wallOffsetMs: clock.wallMs() - bootMs, doubtMs: DOUBT_MS_DEFAULT };
   }
 
   /** Sees to it that an event of this lane is committed in time. */
@@ -313,7 +305,7 @@ class BufferShell implements Buffer {
   /** An event of the buffer's own, that nobody waits for. */
   #own(event: NewEvent): Waiting {
     const nothing = (): void => undefined;
-    const plain = encodeEvent({ ...this.#now(), ...event });
+    const plain = encodeEvent({ ...eventTime(this.#options), ...event });
     return { lane: laneOf(event.kind), plain, done: nothing, failed: nothing };
   }
 
@@ -339,6 +331,8 @@ class BufferShell implements Buffer {
   #fail(engine: Engine, cause: unknown): void {
     const damage = cause instanceof DamagedError ? cause.message : undefined;
     this.#options.log.error("buffer.failed", { reason: storageFailed(cause).message });
+    // It is used no more, but for its file, and that may be for long.
+    engine.wipe();
     this.#state = this.#open(engine.lastNumbers(), engine, RETRY_MS_MIN, damage);
     this.#later();
   }
@@ -362,17 +356,18 @@ class BufferShell implements Buffer {
       const made = mkdirSync(dir, { recursive: true, mode: 0o700 });
       if (made !== undefined) syncMade(dir, made);
       this.#lock ??= lockForWriting(dir);
-      const opened = openEngine(dir, { ...this.#options, limits: this.#limits }, lost, damage);
+      const setAsideEvent = (detail: string): FirstEvent => {
+        const { lane, plain } = this.#own(faultEvent("buffer.set_aside", 1, detail));
+        return { lane, plain, atMs: this.#options.clock.bootMs() };
+      };
+      const settings = { ...this.#options, limits: this.#limits, setAsideEvent };
+      const opened = openEngine(dir, settings, lost, damage);
       old?.release();
-      if (opened.setAside !== undefined) {
-        this.#faults.count("buffer.set_aside", 1, opened.setAside);
-        log.error("buffer.set_aside", { reason: opened.setAside });
-      }
+      if (opened.setAside !== undefined) log.error("buffer.set_aside", { reason: opened.setAside });
       this.#soon();
       for (const listener of this.#listeners) listener();
       return { kind: "working", engine: opened.engine };
     } catch (error) {
-      if (error instanceof SetAsideError) this.#faults.count("buffer.set_aside", 1, error.message);
       return { kind: "failed", error: storageFailed(error), old, lost, retryMs };
     }
   }
@@ -387,11 +382,14 @@ class BufferShell implements Buffer {
     this.#state = { kind: "closed" };
     for (const { failed } of this.#waiting)
       failed(new ProtocolError("unavailable", "buffer: closed"));
+    const engine = state.kind === "working" ? state.engine : state.old;
     try {
       if (state.kind === "working") state.engine.end();
       else state.old?.settle();
-      (state.kind === "working" ? state.engine : state.old)?.release();
+      engine?.release();
     } catch (error) {
+      // The file stays open: were it closed now, SQLite would tidy up a log that does not say that it ended.
+      engine?.wipe();
       this.#options.log.error("buffer.close", { reason: storageFailed(error).message });
     }
     this.#lock?.release();

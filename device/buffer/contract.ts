@@ -49,7 +49,7 @@ export type Buffer = {
   readonly close: () => Promise<void>;
 };
 
-export type BufferOptions = Omit<LogSettings, "limits"> & {
+export type BufferOptions = Omit<LogSettings, "limits" | "setAsideEvent"> & {
   readonly dir: string;
   readonly clock: Clock;
   readonly log: Log;

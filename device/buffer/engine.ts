@@ -29,7 +29,7 @@ import { type LogSettings, type LostNumbers, type OpenLog, startLog } from "./lo
 import { bodyOf, type NextOptions, nextPlace, type OutgoingSegment, outgoing } from "./outgoing.ts";
 import { laneRange, placeOf } from "./place.ts";
 import { dropSegment, type Room, room } from "./room.ts";
-import { setAside } from "./set-aside.ts";
+import { reported, setAside, unreported } from "./set-aside.ts";
 import { LOG_END, prepare, type Statements } from "./statements.ts";
 import { type Upkeep, upkeep } from "./upkeep.ts";
 import { walDamage } from "./wal-check.ts";
@@ -37,11 +37,6 @@ import { walDamage } from "./wal-check.ts";
 /** The content of the database is not what was written. */
 export class DamagedError extends Error {
   override readonly name = "DamagedError";
-}
-
-/** A database was set aside, for the reason that the message says, and the disk fails as a new one is to begin. */
-export class SetAsideError extends Error {
-  override readonly name = "SetAsideError";
 }
 
 export type Entry = { readonly lane: Lane; readonly plain: Uint8Array };
@@ -86,6 +81,8 @@ export type Engine = {
   readonly end: () => void;
   /** Marks that the file is closed by SQLite although the log did not end in order. Best effort. */
   readonly settle: () => void;
+  /** Overwrites the keys. */
+  readonly wipe: () => void;
   /** Overwrites the keys and lets the file go. */
   readonly release: () => void;
 };
@@ -114,10 +111,10 @@ export function openEngine(
     const reason = damageOf(error);
     if (reason === undefined) throw storageFailed(error);
     try {
-      setAside(dir, settings.limits.setAsideMax);
+      setAside(dir, settings.limits.setAsideMax, reason);
       return { engine: begin(dir, settings, {}), setAside: reason };
     } catch (second) {
-      throw new SetAsideError(reason, { cause: second });
+      throw storageFailed(second);
     }
   }
 }
@@ -131,7 +128,10 @@ function begin(dir: string, settings: LogSettings, lost: LostNumbers): Engine {
     const newest = statements.logs.all().at(-1);
     if (newest?.clean === LOG_END.open && !walWasThere)
       throw new DamagedError("its write-ahead log is missing");
-    const log = startLog(db, statements, settings, lost);
+    // The first transaction of a database tells what was set aside before it: once, however often this is tried.
+    const asides = newest === undefined ? unreported(dir) : [];
+    const log = startLog(db, statements, settings, lost, asides.map(settings.setAsideEvent));
+    reported(dir);
     // So that the main file says by itself that a log is open, should its WAL be lost.
     db.pragma("wal_checkpoint(PASSIVE)");
     const engine = engineOf(db, statements, settings, log);
@@ -166,7 +166,6 @@ function damageOf(error: unknown): string | undefined {
 }
 
 export function storageFailed(cause: unknown): ProtocolError {
-  if (cause instanceof SetAsideError) return storageFailed(cause.cause);
   const own = cause instanceof ProtocolError && /^(storage_failed|conflict)$/.test(cause.code);
   if (own) return cause;
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
@@ -290,8 +289,11 @@ function ending(
   statements: Statements,
   shared: Commits,
   { lanes, slot }: OpenLog,
-): Pick<Engine, "end" | "settle" | "release"> {
+): Pick<Engine, "end" | "settle" | "wipe" | "release"> {
   const writers = Object.values(lanes);
+  const wipe = (): void => {
+    for (const writer of writers) writer.wipe();
+  };
   return {
     end: () => {
       shared.now(() => {
@@ -307,8 +309,9 @@ function ending(
       shared.forget();
       statements.setEnd.run(LOG_END.settled, slot);
     },
+    wipe,
     release: () => {
-      for (const writer of writers) writer.wipe();
+      wipe();
       db.close();
     },
   };

@@ -5,12 +5,7 @@ import type { Clock, NewEvent } from "@kerbside/protocol";
 const INTERVAL_MS = 60_000;
 const DETAIL_CHARS_MAX = 200;
 
-export type FaultCode =
-  | "buffer.storage"
-  | "buffer.set_aside"
-  | "buffer.full"
-  | "buffer.old"
-  | "buffer.damaged";
+export type FaultCode = "buffer.storage" | "buffer.full" | "buffer.old" | "buffer.damaged";
 
 export type FaultReports = {
   readonly count: (code: FaultCode, times: number, detail?: string) => void;
@@ -36,13 +31,21 @@ export function faultReports(clock: Pick<Clock, "bootMs">): FaultReports {
           times > 0 && (reportedAtMs === undefined || now - reportedAtMs >= INTERVAL_MS),
       );
       return due.map(([code, tally]) => {
-        const detail = tally.detail?.slice(0, DETAIL_CHARS_MAX);
-        const count = tally.times;
+        const event = faultEvent(code, tally.times, tally.detail);
         tally.times = 0;
         tally.reportedAtMs = now;
-        const data = { code, count, ...(detail === undefined ? {} : { detail }) };
-        return { kind: "fault.raised", data };
+        return event;
       });
     },
   };
+}
+
+export function faultEvent(
+  code: FaultCode | "buffer.set_aside",
+  count: number,
+  detail?: string,
+): NewEvent {
+  const words = detail?.slice(0, DETAIL_CHARS_MAX);
+  const data = { code, count, ...(words === undefined ? {} : { detail: words }) };
+  return { kind: "fault.raised", data };
 }

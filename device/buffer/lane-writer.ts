@@ -33,6 +33,16 @@ export type LaneWriter = {
 /** So few events are packed in the commit that closes them: some milliseconds. */
 const PACKED_AT_ONCE_MAX = 64;
 
+/** What fails leaves no key behind either: nobody has the packing then who would overwrite it. */
+function orWipe<T>(packed: { readonly wipe: () => void }, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    packed.wipe();
+    throw error;
+  }
+}
+
 export function laneWriter(
   statements: Statements,
   signer: Signer,
@@ -66,15 +76,15 @@ export function laneWriter(
     const packed = packing(keys.bodySealer(), { ...place, count: rows.length }, plains, rowBytes);
     const before = end;
     const now = rows.length <= PACKED_AT_ONCE_MAX;
-    const body = now ? packed.finish() : undefined;
-    const written = writeSegment(
-      statements,
-      signer,
-      at,
-      lane,
-      before,
-      body === undefined ? { codec: "rows", rows } : { codec: "columns", body, count: rows.length },
-    );
+    const write = (): ReturnType<typeof writeSegment> => {
+      const body = now ? packed.finish() : undefined;
+      const content =
+        body === undefined
+          ? ({ codec: "rows", rows } as const)
+          : ({ codec: "columns", body, count: rows.length } as const);
+      return writeSegment(statements, signer, at, lane, before, content);
+    };
+    const written = orWipe(packed, write);
     if (now) packed.wipe();
     else waiting.set({ packing: packed, before, written, count: rows.length });
     end = written;

@@ -34,6 +34,16 @@ export type LogSettings = Signer & {
   readonly agentVersion: string;
   readonly random: Random;
   readonly limits: BufferLimits;
+  /** An event that tells of a database that was set aside. */
+  readonly setAsideEvent: (detail: string) => FirstEvent;
+};
+
+/** An event of the buffer's own that a log begins with. */
+export type FirstEvent = {
+  readonly lane: Lane;
+  readonly plain: Uint8Array;
+  /** On the boot clock. */
+  readonly atMs: number;
 };
 
 /** Numbers that a failed commit used up: lane by lane, the last one given out. */
@@ -46,13 +56,14 @@ export type OpenLog = LogPlace & {
 };
 
 /**
- * Starts a log. `lost` speaks of the newest log before it. Throws what SQLite throws; then nothing has changed.
+ * Starts a log, with `first` in it. `lost` speaks of the newest log before it. Throws what SQLite throws; then nothing has changed.
  */
 export function startLog(
   db: Handle,
   statements: Statements,
   settings: LogSettings,
   lost: LostNumbers = {},
+  first: readonly FirstEvent[] = [],
 ): OpenLog {
   const root = settings.random.bytes(ROOT_BYTES);
   const log = settings.random.bytes(LOG_ID_BYTES);
@@ -91,6 +102,7 @@ export function startLog(
           state: writer("state"),
           track: writer("track"),
         };
+        for (const { lane, plain, atMs } of first) lanes[lane].add(plain, atMs);
         return { slot, log, lanes, previousEndedCleanly };
       })
       .immediate();

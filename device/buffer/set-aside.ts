@@ -9,8 +9,10 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
+  writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { DATABASE_FILE } from "./database.ts";
@@ -36,12 +38,36 @@ export function syncMade(dir: string, first: string): void {
   }
 }
 
-/** Moves the database into a folder of its own and deletes the oldest such folders beyond `keep`. Returns its name. */
-export function setAside(dir: string, keep: number): string {
-  const before = readdirSync(dir).filter((name) => name.startsWith(PREFIX));
-  const numbers = before.map((name) => Number(name.slice(PREFIX.length))).filter(Number.isInteger);
+/** In a folder that no event has told of yet: why it was made. */
+const UNREPORTED = "unreported";
+
+/** Makes a file durable with its name and the folder's own. */
+function note(dir: string, folder: string, text: string): void {
+  const handle = openSync(join(dir, folder, UNREPORTED), "w", 0o600);
+  try {
+    writeSync(handle, text);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  syncDirectory(join(dir, folder));
+  syncDirectory(dir);
+}
+
+const foldersIn = (dir: string): string[] =>
+  readdirSync(dir).filter((name) => name.startsWith(PREFIX));
+
+/**
+ * Moves the database into a folder of its own, that says why and that nobody was told yet, and deletes the oldest such
+ * folders beyond `keep`.
+ */
+export function setAside(dir: string, keep: number, reason: string): void {
+  const numbers = foldersIn(dir)
+    .map((name) => Number(name.slice(PREFIX.length)))
+    .filter(Number.isInteger);
   const name = `${PREFIX}${Math.max(0, ...numbers) + 1}`;
   mkdirSync(join(dir, name), { mode: 0o700 });
+  note(dir, name, reason);
   for (const file of FILES) {
     if (existsSync(join(dir, file))) renameSync(join(dir, file), join(dir, name, file));
   }
@@ -50,5 +76,33 @@ export function setAside(dir: string, keep: number): string {
     rmSync(join(dir, `${PREFIX}${number}`), { recursive: true, force: true });
   }
   syncDirectory(dir);
-  return name;
+}
+
+/** What was set aside and not told of yet, a line each: the folder and why. For the first transaction of a new database. */
+export function unreported(dir: string): readonly string[] {
+  const waiting = foldersIn(dir).filter((name) => existsSync(join(dir, name, UNREPORTED)));
+  return waiting.sort().map((name) => {
+    try {
+      return `${name}: ${readFileSync(join(dir, name, UNREPORTED), "utf8")}`;
+    } catch {
+      // That it was set aside matters more than why.
+      return name;
+    }
+  });
+}
+
+/**
+ * All that was set aside has been told of, by the database that there is: it begins with that. Where this fails, it is
+ * done at the next start.
+ */
+export function reported(dir: string): void {
+  try {
+    for (const name of foldersIn(dir)) {
+      if (!existsSync(join(dir, name, UNREPORTED))) continue;
+      rmSync(join(dir, name, UNREPORTED), { force: true });
+      syncDirectory(join(dir, name));
+    }
+  } catch {
+    // Only a database that is new tells of it, so nothing is told twice.
+  }
 }

@@ -4,14 +4,15 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runSeeds, runThreads, type Summary } from "./threads.ts";
 
-/** As many as there is time for, on a machine that others use too: some 20 a second on each core. */
-const WORLDS_MAX = 2_000;
-const MS_MAX = 45_000;
+/** They take some 45 ms of a core each. */
+const WORLDS = 2_000;
+/** On a machine with much else to do not all are run, which is said; fewer than half of them are too few. */
+const MS_MAX = 180_000;
 const FROM = 1_000_000;
 /** What each of them found is told in docs/decisions/0052-faults.md and 0076-more-faults.md. */
 const FOUND = [
-  60, 85, 313, 1038, 1057, 1077, 1189, 20_248, 20_276, 1_000_132, 1_000_385, 1_000_586,
-  3_103_956_099,
+  60, 85, 313, 1038, 1057, 1077, 1189, 20_122, 20_190, 20_248, 20_276, 1_000_132, 1_000_385,
+  1_000_586, 1_001_714, 278_213_445, 3_103_956_099,
 ];
 
 function held({ failures }: Summary): void {
@@ -24,12 +25,13 @@ function held({ failures }: Summary): void {
 
 test(`P-30 whatever befalls it, nothing is lost, doubled or readable (from seed ${FROM})`, async () => {
   const threads = availableParallelism();
-  const summary = await runThreads({ from: FROM, count: WORLDS_MAX, threads, msMax: MS_MAX });
+  const summary = await runThreads({ from: FROM, count: WORLDS, threads, msMax: MS_MAX });
   held(summary);
   const { worlds, inFlight } = summary;
-  process.stdout.write(`${worlds} worlds, ${inFlight} faults with work in flight\n`);
-  assert.ok(worlds > 20, `${worlds} worlds`);
-  assert.ok(inFlight > 0, "faults landed with work in flight");
+  const share = worlds === WORLDS ? "all" : "no more in that time";
+  process.stdout.write(`${worlds} worlds (${share}), ${inFlight} faults with work in flight\n`);
+  assert.ok(worlds >= WORLDS / 2, `${worlds} worlds of ${WORLDS}`);
+  assert.ok(inFlight > worlds / 5, `${inFlight} faults landed with work in flight`);
 });
 
 test("what was found once stays mended", async () => {

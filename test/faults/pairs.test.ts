@@ -1,4 +1,4 @@
-/** Each fault followed by each: a world for every pair, as far as there is time. */
+/** Each fault followed by each: a world for every pair. */
 import { availableParallelism } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -7,7 +7,8 @@ import { runThreads } from "./threads.ts";
 
 /** A little under the square of the rows of both tables of faults, which are counted where the worlds are. */
 const PAIRS = 35 ** 2;
-const MS_MAX = 50_000;
+/** On a machine with much else to do not all are run, which is said; fewer than half of them are too few. */
+const MS_MAX = 180_000;
 
 test("any fault, and any other soon after: nothing is lost, doubled or readable", async () => {
   const threads = availableParallelism();
@@ -19,7 +20,7 @@ test("any fault, and any other soon after: nothing is lost, doubled or readable"
     [],
     "again: npm run faults -- --seed N",
   );
-  assert.ok(worlds > 20, `${worlds} worlds`);
+  assert.ok(worlds >= PAIRS / 2, `${worlds} of ${PAIRS} pairs`);
 });
 
 test.run();

@@ -198,6 +198,25 @@ export const PLANTS: readonly Plant[] = [
     says: LOST,
   },
   {
+    name: "what a machine set aside before it died is never told of",
+    seed: 20_122,
+    file: "device/buffer/engine.ts",
+    from: "const asides = newest === undefined ? unreported(dir) : [];",
+    to: "const asides = newest === undefined && walWasThere ? unreported(dir) : [];",
+    says: /is told of 0 times/,
+  },
+  {
+    name: "what was set aside is told of at each start",
+    seed: 1386,
+    file: "device/buffer/engine.ts",
+    from: `    const asides = newest === undefined ? unreported(dir) : [];
+    const log = startLog(db, statements, settings, lost, asides.map(settings.setAsideEvent));
+    reported(dir);`,
+    to: `    const asides = unreported(dir);
+    const log = startLog(db, statements, settings, lost, asides.map(settings.setAsideEvent)); void reported;`,
+    says: /is told of [2-9] times/,
+  },
+  {
     name: "the events of each seventh segment are not written",
     seed: 2,
     file: "cloud/tenants/put-events.ts",

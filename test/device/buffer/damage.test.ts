@@ -123,6 +123,20 @@ test("set aside and reported: a version that this agent does not know", async ()
   await worksAndReports();
 });
 
+test("told of once, by whoever comes after a machine that died between setting it aside and saying so", async () => {
+  const aside = join(b.dir, "set-aside-1");
+  mkdirSync(aside, { recursive: true });
+  writeFileSync(join(aside, "agent.sqlite"), "rubbish");
+  writeFileSync(join(aside, "unreported"), "it is rubbish");
+  await worksAndReports();
+  await buffer?.close();
+  assert.equal(readdirSync(aside), ["agent.sqlite"]);
+  // As if it had died again before it took that note away.
+  writeFileSync(join(aside, "unreported"), "it is rubbish");
+  await worksAndReports();
+  assert.equal(readdirSync(aside), ["agent.sqlite"]);
+});
+
 test("only the newest that were set aside are kept", async () => {
   for (let i = 0; i < 5; i += 1) {
     writeFileSync(file(), "rubbish".repeat(1000));

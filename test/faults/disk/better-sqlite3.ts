@@ -2,6 +2,8 @@
  * Stands in for `better-sqlite3` in the packages under test, over SQLite on simulated disks. It has what those packages
  * use, and the traps of the original: WAL mode begins with `synchronous=NORMAL`.
  */
+import type { Disk } from "./disk.ts";
+import { locate } from "./mounts.ts";
 import { loadSqlite, VFS_NAME } from "./vfs.ts";
 
 const sqlite = await loadSqlite();
@@ -104,25 +106,34 @@ function isNamed(value: unknown): value is object {
   return plain && !(value instanceof Uint8Array);
 }
 
+const words = (pointer: number): string => wasm.cstrToJs(pointer) ?? "";
+
+/** Compiled when it is used first: a program prepares all it may need, and few worlds need it all. */
 class Statement {
-  readonly #statement: number;
   readonly #db: number;
-  readonly #names: readonly (string | undefined)[];
-  readonly #columns: readonly string[];
+  readonly #text: string;
+  #statement = 0;
+  #names: readonly (string | undefined)[] = [];
+  #hasNames = false;
+  #columns: readonly string[] = [];
   #pluck = false;
 
   constructor(db: number, text: string) {
     this.#db = db;
+    this.#text = text;
+  }
+
+  #compile(): void {
     const out = allocate(8);
-    const code = prepare(db, lend(Buffer.from(text)), -1, out, 0);
+    const code = prepare(this.#db, lend(Buffer.from(this.#text)), -1, out, 0);
     this.#statement = wasm.peekPtr(out);
     release(out);
-    if (code !== capi.SQLITE_OK) throw failure(db);
-    const words = (pointer: number): string => wasm.cstrToJs(pointer) ?? "";
+    if (code !== capi.SQLITE_OK) throw failure(this.#db);
     this.#names = Array.from({ length: parameterCount(this.#statement) }, (_, i) => {
       const name = parameterName(this.#statement, i + 1);
       return name === 0 ? undefined : words(name).slice(1);
     });
+    this.#hasNames = this.#names.some((name) => name !== undefined);
     this.#columns = Array.from({ length: column.count(this.#statement) }, (_, i) =>
       words(column.name(this.#statement, i)),
     );
@@ -134,6 +145,12 @@ class Statement {
   }
 
   #bind(values: readonly unknown[]): void {
+    if (this.#statement === 0) this.#compile();
+    if (!this.#hasNames) {
+      for (const [i, value] of values.flat().entries())
+        if (this.#put(i + 1, value) !== capi.SQLITE_OK) throw failure(this.#db);
+      return;
+    }
     const named = values.find(isNamed) ?? {};
     const placed = values.filter((value) => !isNamed(value)).flat();
     let next = 0;
@@ -169,8 +186,9 @@ class Statement {
     if (type === capi.SQLITE_NULL) return null;
     const isText = type === capi.SQLITE_TEXT;
     const from = isText ? column.text(statement, at) : column.blob(statement, at);
-    const bytes = Buffer.from(heap8u().slice(from, from + column.bytes(statement, at)));
-    return isText ? bytes.toString() : bytes;
+    const bytes = heap8u().slice(from, from + column.bytes(statement, at));
+    const own = Buffer.from(bytes.buffer);
+    return isText ? own.toString() : own;
   }
 
   #row(): unknown {
@@ -192,8 +210,7 @@ class Statement {
       this.#bind(values);
       return this.#step() ? this.#row() : undefined;
     } finally {
-      // The error of a step is thrown by the step; resetting repeats it.
-      reset(this.#statement);
+      this.#reset();
     }
   }
 
@@ -206,7 +223,7 @@ class Statement {
       this.#bind(values);
       while (this.#step()) yield this.#row();
     } finally {
-      reset(this.#statement);
+      this.#reset();
     }
   }
 
@@ -215,13 +232,18 @@ class Statement {
       this.#bind(values);
       while (this.#step());
     } finally {
-      reset(this.#statement);
+      this.#reset();
     }
     return { changes: changed(this.#db) };
   }
 
+  /** The error of a step is thrown by the step; resetting repeats it. */
+  #reset(): void {
+    if (this.#statement !== 0) reset(this.#statement);
+  }
+
   finalize(): void {
-    finalize(this.#statement);
+    if (this.#statement !== 0) finalize(this.#statement);
   }
 }
 
@@ -236,6 +258,8 @@ export default class Database {
   static readonly SqliteError = SqliteError;
   readonly #db: number;
   readonly #prepared: Statement[] = [];
+  readonly #disk: Disk | undefined;
+  readonly #generation: number | undefined;
   #closed = false;
 
   constructor(
@@ -255,6 +279,8 @@ export default class Database {
       capi.sqlite3_close_v2(this.#db);
       throw error;
     }
+    this.#disk = locate(file)?.disk;
+    this.#generation = this.#disk?.generation;
     open.add(this);
     capi.sqlite3_extended_result_codes(this.#db, 1);
     if (options.readonly !== true) this.#quietly("PRAGMA synchronous = NORMAL");
@@ -272,7 +298,7 @@ export default class Database {
 
   /** Whether the machine that opened it is down. */
   orphaned(): boolean {
-    return this.#execute("PRAGMA schema_version") !== capi.SQLITE_OK;
+    return this.#disk?.dead === true || this.#disk?.generation !== this.#generation;
   }
 
   prepare(text: string): Statement {

@@ -6,6 +6,7 @@
  * (the kernel marks the pages clean), while everybody still reads them.
  */
 import { basename, dirname } from "node:path";
+import { Bytes, PAGE_BYTES, zeros } from "./pages.ts";
 
 export const SECTOR_BYTES = 512;
 export type DiskOperation = "write" | "truncate" | "flush" | "create" | "remove" | "rename";
@@ -35,45 +36,6 @@ export class DiskError extends Error {
   }
 }
 
-class Bytes {
-  data: Uint8Array;
-  size: number;
-  /** Whether others have the same bytes: they are copied before anything is changed. */
-  #shared: boolean;
-  constructor(data: Uint8Array = new Uint8Array(0), shared = false) {
-    this.data = data;
-    this.size = data.length;
-    this.#shared = shared;
-  }
-  #own(): void {
-    if (this.#shared) this.data = this.data.slice();
-    this.#shared = false;
-  }
-  write(at: number, bytes: Uint8Array): void {
-    const end = at + bytes.length;
-    if (end > this.data.length) {
-      const grown = new Uint8Array(Math.max(end, 2 * this.data.length, 8192));
-      grown.set(this.data.subarray(0, this.size));
-      this.data = grown;
-      this.#shared = false;
-    }
-    this.#own();
-    if (at > this.size) this.data.fill(0, this.size, at);
-    this.data.set(bytes, at);
-    this.size = Math.max(this.size, end);
-  }
-  truncate(size: number): void {
-    this.#own();
-    if (size < this.size) this.data.fill(0, size, this.size);
-    else this.write(size, new Uint8Array(0));
-    this.size = size;
-  }
-  copy(): Bytes {
-    this.#shared = true;
-    return new Bytes(this.data.subarray(0, this.size), true);
-  }
-}
-
 /** A file or a directory. */
 export class Node {
   readonly directory: boolean;
@@ -85,11 +47,27 @@ export class Node {
     this.cache = cache;
     this.durable = durable;
   }
+  get size(): number {
+    return this.cache.size;
+  }
+  /** A copy of all that is in it. */
   get bytes(): Uint8Array {
-    return this.cache.data.subarray(0, this.cache.size);
+    const all = new Uint8Array(this.size);
+    this.read(all, 0, all.length);
+    return all;
+  }
+  /** Puts what there is of `count` bytes from `at` on into `to`; says how many that are. */
+  read(to: Uint8Array, at: number, count: number): number {
+    return this.cache.read(to, at, count);
   }
   /** A page that is written again goes to the disk whole, with what an earlier flush lost of it. */
   flush(): void {
+    if (!this.pending.some(({ lost }) => lost)) {
+      // Nothing is missing there that is here.
+      if (this.pending.length > 0) this.durable = this.cache.copy();
+      this.pending = [];
+      return;
+    }
     const touched = new Set(this.pending.filter(({ lost }) => !lost).flatMap(pagesOf));
     const left: Change[] = [];
     for (const change of this.pending) {
@@ -103,9 +81,6 @@ export class Node {
     this.pending = this.pending.flatMap(inPages);
   }
 }
-
-/** As a page cache has it. */
-const PAGE_BYTES = 4096;
 
 function pagesOf(change: Change): number[] {
   if (change.kind === "truncate") return [];
@@ -204,7 +179,8 @@ export class Disk {
     const part = this.#begin("write", path);
     // A kernel takes a write page by page, so a program killed in it may leave the beginning.
     const whole = part === "whole" ? bytes.length : this.operations % (bytes.length + 1);
-    const written = bytes.slice(0, whole);
+    const written = zeros(whole);
+    written.set(whole === bytes.length ? bytes : bytes.subarray(0, whole));
     this.watch(path, written);
     node.cache.write(at, written);
     node.pending.push({ kind: "write", at, bytes: written, lost: false });
@@ -296,10 +272,7 @@ export class Disk {
 
   image(): DiskImage {
     return new Map(
-      [...this.#names].map(([path, node]) => [
-        path,
-        node.directory ? "directory" : node.bytes.slice(),
-      ]),
+      [...this.#names].map(([path, node]) => [path, node.directory ? "directory" : node.bytes]),
     );
   }
 
@@ -313,7 +286,7 @@ export class Disk {
         path,
         content === "directory"
           ? new Node(true)
-          : new Node(false, new Bytes(content, true), new Bytes(content, true)),
+          : new Node(false, new Bytes(content), new Bytes(content)),
       ]),
     );
     this.#durableNames = new Map(this.#names);

@@ -35,7 +35,7 @@ export function existsSync(file: string): boolean {
 export function statSync(file: string): { readonly size: number } {
   const there = locate(file);
   if (there === undefined) return real.statSync(file);
-  return { size: need(there.disk, there.path).bytes.length };
+  return { size: need(there.disk, there.path).size };
 }
 
 export function readFileSync(file: string, encoding?: "utf8"): Buffer | string {
@@ -43,7 +43,8 @@ export function readFileSync(file: string, encoding?: "utf8"): Buffer | string {
   if (there === undefined)
     return encoding === undefined ? real.readFileSync(file) : real.readFileSync(file, encoding);
   there.disk.read(there.path);
-  const bytes = Buffer.from(need(there.disk, there.path).bytes);
+  const { buffer } = need(there.disk, there.path).bytes;
+  const bytes = Buffer.from(buffer);
   return encoding === undefined ? bytes : bytes.toString(encoding);
 }
 

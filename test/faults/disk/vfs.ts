@@ -97,11 +97,10 @@ class Vfs {
       xRead: (file, to, count, at) =>
         this.#with(file, capi.SQLITE_IOERR_READ, ({ disk, path, node }) => {
           disk.read(path);
-          const found = node.bytes.subarray(Number(at), Number(at) + count);
           const heap = wasm.heap8u();
-          heap.set(found, to);
-          if (found.length === count) return capi.SQLITE_OK;
-          heap.fill(0, to + found.length, to + count);
+          const found = node.read(heap.subarray(to, to + count), Number(at), count);
+          if (found === count) return capi.SQLITE_OK;
+          heap.fill(0, to + found, to + count);
           return capi.SQLITE_IOERR_SHORT_READ;
         }),
       xWrite: (file, from, count, at) =>
@@ -121,7 +120,7 @@ class Vfs {
         }),
       xFileSize: (file, to) =>
         this.#with(file, capi.SQLITE_IOERR_FSTAT, ({ node }) => {
-          wasm.poke64(to, BigInt(node.bytes.length));
+          wasm.poke64(to, BigInt(node.size));
           return capi.SQLITE_OK;
         }),
       xLock: (file, level) =>

@@ -117,6 +117,26 @@ function openings({ car, openings: seen }: World): string[] {
   });
 }
 
+/** Each database that was set aside is told of once. */
+function asides({ car, excuses }: World, lanes: Lanes): string[] {
+  const { disk, options } = car;
+  const told = [...lanes.values()].flatMap(({ events }) => events).flatMap(setAsideOf);
+  const folders = disk.names(options.home).filter((name) => name.startsWith("set-aside-"));
+  return folders.flatMap((folder) => {
+    const holds = disk.names(`${options.home}/${folder}`).some((name) => name.startsWith("agent."));
+    const times = told.filter((words) => words.split(":")[0] === folder).length;
+    // What told of it may itself have been spoilt.
+    const least = holds && excuses.spoils < 2 ? 1 : 0;
+    return times >= least && times <= 1 ? [] : [`${folder} is told of ${times} times`];
+  });
+}
+
+function setAsideOf({ kind, data }: StoredEvent): string[] {
+  const is = kind === "fault.raised" && typeof data === "object" && data !== null;
+  if (!is || !("code" in data) || data.code !== "buffer.set_aside") return [];
+  return "detail" in data && typeof data.detail === "string" ? [data.detail] : [""];
+}
+
 /** Whether two logs were opened that follow the same one. One in which nothing happened is never sent. */
 function parted({ openings: seen, clone }: World): boolean {
   if (clone === undefined) return false;
@@ -134,6 +154,7 @@ export async function problemsOf(world: World): Promise<string[]> {
   problems.push(...openings(world));
   const old = world.snapshot !== undefined || restored.size > 0 || world.clone !== undefined;
   if (!old && damaged.size === 0) problems.push(...contiguity(lanes));
+  if (!old && !world.excuses.full) problems.push(...asides(world, lanes));
   if (!old) {
     for (const { kind, detail } of store.alarms(0, PAGE))
       if (damaged.size === 0 || !OF_AN_OLD_STATE.has(kind))

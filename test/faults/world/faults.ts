@@ -59,6 +59,7 @@ function spoil(world: World): void {
         : [],
     );
     for (const number of world.told.keys()) world.excuses.damaged.add(number);
+    world.excuses.spoils += 1;
     if (files.length > 0) {
       const [path, content] = random.pick(files);
       const image = new Map(car.disk.image());

@@ -5,6 +5,7 @@ import { MARK } from "./car.ts";
 import type { Encryption } from "./sodium.ts";
 
 const ROW = Buffer.from("kerbside/v1/row");
+const PLAIN = Buffer.from(MARK);
 const SEGMENT = Buffer.from("kerbside/v1/segment");
 
 export class Witness {
@@ -41,7 +42,7 @@ export class Witness {
     disk.watch = (path, bytes) => {
       before(path, bytes);
       const written = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-      if (written.includes(MARK)) this.problem(`an event went to ${path} in plain`);
+      if (written.includes(PLAIN)) this.problem(`an event went to ${path} in plain`);
       if (this.#roots.some((root) => written.includes(root)))
         this.problem(`the root of a log went to ${path}`);
     };

@@ -60,6 +60,8 @@ export type Excuses = {
   full: boolean;
   /** Content of the car's disk was spoilt: what it held may be missing. */
   readonly damaged: Set<number>;
+  /** How often it was spoilt. */
+  spoils: number;
   /** An old state of the car's disk was put back: what it had got since may be missing. */
   readonly restored: Set<number>;
 };
@@ -75,7 +77,12 @@ export class World {
   readonly told: Map<number, Told> = new Map();
   readonly refused: Map<number, string> = new Map();
   readonly openings: Map<string, LogOpening> = new Map();
-  readonly excuses: Excuses = { full: false, damaged: new Set(), restored: new Set() };
+  readonly excuses: Excuses = {
+    full: false,
+    damaged: new Set(),
+    spoils: 0,
+    restored: new Set(),
+  };
   readonly bytesMax: number | undefined;
   /** Another module with this car's identity, and a copy of its disk. */
   clone: Car | undefined;
