@@ -8,8 +8,10 @@ import {
   type VehicleId,
   vehicleId,
 } from "@kerbside/protocol";
+import type { KeyWish } from "./commit-group.ts";
 import type { Sql } from "./database.ts";
 import { announce, type Engine } from "./engine.ts";
+import type { SubjectKey } from "./subject-keys.ts";
 
 type Row = {
   readonly booking: string;
@@ -29,19 +31,15 @@ function binding({ tenant }: Engine, booking: string): Uint8Array {
   return utf8(`kerbside/v1/holder\n${tenant}\n${booking}`);
 }
 
-/** Sealed before the transaction, because the key lies in another file. */
-export function sealHolder(engine: Engine, { booking, holder }: BookingRecord): Uint8Array {
-  if (holder !== "") engine.finders.add(subjectOf(booking), "holder", holder);
-  return engine.keys.key(subjectOf(booking)).seal(utf8(holder), binding(engine, booking));
+/** The key of a booking, by which its holder is sealed and found. */
+export function holderWish({ booking, holder }: BookingRecord): KeyWish {
+  const finder = { kind: "holder", value: holder } as const;
+  return { subject: subjectOf(booking), ...(holder === "" ? {} : { finder }) };
 }
 
-export function putBooking(
-  engine: Engine,
-  sql: Sql,
-  record: BookingRecord,
-  holder: Uint8Array,
-): void {
+export function putBooking(engine: Engine, sql: Sql, record: BookingRecord, key: SubjectKey): void {
   const { booking, vehicle, fromMs, toMs, state, version, mac } = record;
+  const holder = key.seal(utf8(record.holder), binding(engine, booking));
   const stored = sql.get<{ version: number }>(
     "SELECT version FROM bookings WHERE booking = ?",
     booking,

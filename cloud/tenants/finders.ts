@@ -11,7 +11,7 @@ import {
   type TenantId,
   utf8,
 } from "@kerbside/protocol";
-import type { Database } from "./database.ts";
+import type { Database, Sql } from "./database.ts";
 import type { TransitKeys } from "./subject-keys.ts";
 
 export type FinderFile = {
@@ -21,6 +21,8 @@ export type FinderFile = {
     values: Readonly<Partial<Record<Finder, string | undefined>>>,
   ) => void;
   readonly add: (subject: Subject, kind: Finder, value: string) => void;
+  /** As `add`, within the caller's transaction of the same file. */
+  readonly addTo: (sql: Sql, subject: Subject, kind: Finder, value: string) => void;
   readonly find: (kind: Finder, value: string) => readonly string[];
   /** Whether there are any of this kind. */
   readonly any: (kind: Finder) => boolean;
@@ -53,6 +55,8 @@ export function finderFile(tenant: TenantId, file: Database, transit: TransitKey
     hmac(key, utf8(`${kind}\n${normalized(kind, value)}`));
   const insert =
     "INSERT INTO finders (kind, value, subject) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+  const addTo: FinderFile["addTo"] = (sql, subject, kind, value) =>
+    void sql.run(insert, kind, blind(kind, value), subject);
   return {
     set: (subject, values) =>
       file.write((sql) => {
@@ -62,8 +66,8 @@ export function finderFile(tenant: TenantId, file: Database, transit: TransitKey
           if (value !== undefined) sql.run(insert, kind, blind(kind, value), subject);
         }
       }),
-    add: (subject, kind, value) =>
-      file.write((sql) => void sql.run(insert, kind, blind(kind, value), subject)),
+    add: (subject, kind, value) => file.write((sql) => addTo(sql, subject, kind, value)),
+    addTo,
     any: (kind) =>
       file.read(
         (sql) => sql.get("SELECT 1 FROM finders WHERE kind = ? LIMIT 1", kind) !== undefined,

@@ -15,6 +15,7 @@ import {
 } from "@kerbside/protocol";
 import type { Sql } from "./database.ts";
 import { announce, type Engine } from "./engine.ts";
+import type { SubjectKey } from "./subject-keys.ts";
 
 type Row = {
   readonly id: string;
@@ -32,13 +33,8 @@ const subjectOf = (booking: string): Subject => `booking:${booking}`;
 const binding = ({ tenant }: Engine, grant: string): Uint8Array =>
   utf8(`kerbside/v1/credential\n${tenant}\n${grant}`);
 
-/** Sealed before the transaction, because the key lies in another file. */
-export function sealCredential(engine: Engine, record: GrantRecord): Uint8Array {
-  const { booking, credential, grant } = record;
-  return engine.keys.key(subjectOf(booking)).seal(credential, binding(engine, grant));
-}
-
-export function putGrant(engine: Engine, sql: Sql, record: GrantRecord, sealed: Uint8Array): void {
+/** `key`: of the booking. */
+export function putGrant(engine: Engine, sql: Sql, record: GrantRecord, key: SubjectKey): void {
   const { grant, booking, vehicle, actions, state, version, mac } = record;
   const stored = sql.get<{ version: number }>("SELECT version FROM grants WHERE id = ?", grant);
   if ((stored?.version ?? 0) !== version - 1)
@@ -46,6 +42,7 @@ export function putGrant(engine: Engine, sql: Sql, record: GrantRecord, sealed: 
       "conflict",
       `grant: has version ${stored?.version ?? 0}, expected ${version - 1}`,
     );
+  const sealed = key.seal(record.credential, binding(engine, grant));
   sql.run(
     "INSERT OR REPLACE INTO grants (id, booking, vehicle, credential, actions, state, version, mac, list_version) " +
       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",

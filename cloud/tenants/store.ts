@@ -28,21 +28,15 @@ import {
   readAudit,
   verifyAudit,
 } from "./audit-chain.ts";
-import { indexHolders, putBooking, readBooking, readBookings, sealHolder } from "./bookings.ts";
+import { holderWish, indexHolders, putBooking, readBooking, readBookings } from "./bookings.ts";
 import { createCommand, isEnd, readCommand, readCommands, stepCommand } from "./commands.ts";
+import { commitGroup } from "./commit-group.ts";
 import { type Database, openDatabase, type Sql } from "./database.ts";
 import { derive } from "./derived.ts";
 import type { Engine } from "./engine.ts";
 import { latestOf, queryEvents } from "./events.ts";
 import { finderFile } from "./finders.ts";
-import {
-  putGrant,
-  putGrantList,
-  readGrant,
-  readGrantList,
-  readGrants,
-  sealCredential,
-} from "./grants.ts";
+import { putGrant, putGrantList, readGrant, readGrantList, readGrants } from "./grants.ts";
 import { LateAnchor } from "./late-anchor.ts";
 import { moveRows } from "./move-rows.ts";
 import { fileStore } from "./owned-files.ts";
@@ -128,8 +122,8 @@ export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore 
     store.close();
     throw error;
   }
-  const keys = subjectKeyFile(tenant, subjects, options.transit, nowMs);
   const finders = finderFile(tenant, subjects, options.transit);
+  const keys = subjectKeyFile(tenant, subjects, options.transit, finders, nowMs);
   const engine: Engine = { tenant, store, keys, finders, nowMs };
   const files = { store, subjects };
   moveRows(engine);
@@ -139,11 +133,13 @@ export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore 
     options.anchor.keep({ seq, hash }, options.auditKey.sign(headBytes(tenant, { seq, hash }))),
   );
   const { close, ...rest } = tools(engine, files, options);
+  const { settle, ...written } = writing(engine, options, late);
   return {
     ...reading(engine),
-    ...writing(engine, options, late),
+    ...written,
     ...rest,
     close: () => {
+      settle();
       late.settle();
       return close();
     },
@@ -214,7 +210,9 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     anchored(done.head);
     return done.value;
   };
+  const group = commitGroup(engine, record, anchored);
   return {
+    settle: group.settle,
     putVehicle: async (vehicle, audit) =>
       audited(audit, (sql) => putVehicle(sql, vehicle, nowMs())),
     putCertificate: async (vehicle, presented, next, audit) => {
@@ -232,18 +230,16 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     putSession: async (session) => store.write((sql) => putSession(sql, session, nowMs())),
     sessionGone: async (vehicle, epoch, asleep = false) =>
       store.write((sql) => sessionGone(sql, vehicle, epoch, asleep, nowMs())),
-    putBooking: async (booking, audit) => {
-      const holder = sealHolder(engine, booking);
-      audited(audit, (sql) => putBooking(engine, sql, booking, holder));
-    },
-    putGrant: async (grant, audit) => {
-      const sealed = sealCredential(engine, grant);
-      audited(audit, (sql) => putGrant(engine, sql, grant, sealed));
-    },
+    putBooking: (booking, audit) =>
+      group.put(holderWish(booking), audit, (sql, key) => putBooking(engine, sql, booking, key)),
+    putGrant: (grant, audit) =>
+      group.put({ subject: `booking:${grant.booking}` }, audit, (sql, key) =>
+        putGrant(engine, sql, grant, key),
+      ),
     putGrantList: async (list, audit) => audited(audit, (sql) => putGrantList(sql, list, nowMs())),
     putArtefact: async (artefact, audit) => audited(audit, (sql) => putArtefact(sql, artefact)),
     ...commandWriting(engine, { record, anchored, late }),
-    audit: async (entry) => audited(entry, () => undefined),
+    audit: (entry) => group.audit(entry),
     rewrapKeys: async (version, audit) => {
       const count = engine.keys.rewrap(version);
       audited({ ...audit, reason: `${count} keys by transit key ${version}` }, () => undefined);
@@ -256,7 +252,7 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     }),
     files: fileStore(engine, audited, options.transit),
     people: peopleStore(engine, audited, auditKey, (booking) => readBooking(engine, booking)),
-  } satisfies Partial<SqliteTenantStore>;
+  } satisfies Partial<SqliteTenantStore> & { readonly settle: () => void };
 }
 
 /** How what is written gets into the audit, and its heads out of the store. */

@@ -1,8 +1,10 @@
 /** What concerns many subject keys at once. */
-import { ProtocolError, type Subject } from "@kerbside/protocol";
+import { KEY_BYTES, ProtocolError, randomBytes, type Subject } from "@kerbside/protocol";
+import type { KeyWish } from "./commit-group.ts";
 import type { Database, Sql } from "./database.ts";
+import type { FinderFile } from "./finders.ts";
 import { openWith, sealWith } from "./sealing.ts";
-import type { TransitKeys } from "./subject-keys.ts";
+import type { SubjectKey, TransitKeys } from "./subject-keys.ts";
 
 /** As many as one transaction may take without others noticing. */
 const REWRAPPED_AT_ONCE = 500;
@@ -59,4 +61,51 @@ export function destroyedSubjects(file: Database, prefix: string): readonly stri
     ),
   );
   return rows.map(({ subject }) => subject.slice(prefix.length));
+}
+
+export type KeyTools = {
+  readonly file: Database;
+  readonly existingOf: (subjects: readonly Subject[]) => ReadonlyMap<Subject, SubjectKey>;
+  /** False where there is one already. */
+  readonly insert: (sql: Sql, subject: Subject, secret: Uint8Array) => boolean;
+  /** Of the secret, or without one of what is stored; undefined where that was destroyed. */
+  readonly opened: (sql: Sql, subject: Subject, secret?: Uint8Array) => SubjectKey | undefined;
+  readonly finders: Pick<FinderFile, "addTo">;
+};
+
+/** The keys of all these, made in one commit where they are missing. One that was destroyed is left out. */
+export function makeAll(
+  { file, existingOf, insert, opened, finders }: KeyTools,
+  wishes: readonly KeyWish[],
+): ReadonlyMap<Subject, SubjectKey> {
+  const made = new Map(existingOf(wishes.map(({ subject }) => subject)));
+  const missing = new Set(wishes.map(({ subject }) => subject).filter((one) => !made.has(one)));
+  const toFind = wishes.filter(({ finder }) => finder !== undefined);
+  if (missing.size === 0 && toFind.length === 0) return made;
+  file.write((sql) => {
+    for (const subject of missing) {
+      const secret = randomBytes(KEY_BYTES);
+      const isOurs = insert(sql, subject, secret);
+      const key = opened(sql, subject, isOurs ? secret : undefined);
+      if (key !== undefined) made.set(subject, key);
+    }
+    for (const { subject, finder } of toFind)
+      if (finder !== undefined && made.has(subject))
+        finders.addTo(sql, subject, finder.kind, finder.value);
+  });
+  return made;
+}
+
+/** Durably, and out of the file's log as well. */
+export function destroyKey(file: Database, subject: Subject, nowMs: number): void {
+  file.write((sql) => {
+    sql.run(
+      "INSERT INTO subject_keys (subject, transit, wrapped, made_at_ms, destroyed_at_ms) VALUES (?, 0, x'', ?, ?) " +
+        "ON CONFLICT (subject) DO UPDATE SET wrapped = excluded.wrapped, destroyed_at_ms = excluded.destroyed_at_ms " +
+        "WHERE destroyed_at_ms IS NULL",
+      ...[subject, nowMs, nowMs],
+    );
+    sql.run("DELETE FROM finders WHERE subject = ?", subject);
+  });
+  file.scrub();
 }

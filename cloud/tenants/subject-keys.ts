@@ -11,9 +11,17 @@ import {
   type TenantId,
   utf8,
 } from "@kerbside/protocol";
-import type { Database } from "./database.ts";
+import type { KeyWish } from "./commit-group.ts";
+import type { Database, Sql } from "./database.ts";
+import type { FinderFile } from "./finders.ts";
 import { openWith, sealWith } from "./sealing.ts";
-import { destroyedSubjects, rewrapKeys } from "./subject-key-rows.ts";
+import {
+  destroyedSubjects,
+  destroyKey,
+  type KeyTools,
+  makeAll,
+  rewrapKeys,
+} from "./subject-key-rows.ts";
 
 /** Seals and opens without waiting, for use inside a transaction of the store. */
 export type SubjectKey = {
@@ -31,6 +39,8 @@ export type SubjectKeyFile = SubjectKeys & {
   readonly existing: (subject: Subject) => SubjectKey | undefined;
   /** As `existing`, of many at once: those that there are. */
   readonly existingOf: (subjects: readonly Subject[]) => ReadonlyMap<Subject, SubjectKey>;
+  /** The keys of all these, made in one commit where they are missing. One that was destroyed is left out. */
+  readonly makeAll: (wishes: readonly KeyWish[]) => ReadonlyMap<Subject, SubjectKey>;
   /** Wraps every key that is not yet by this version of the transit key. Returns how many. */
   readonly rewrap: (version: number) => number;
   /** What follows `prefix` in the names of subjects whose keys were destroyed. */
@@ -39,7 +49,6 @@ export type SubjectKeyFile = SubjectKeys & {
 
 type Row = { readonly transit: number; readonly wrapped: Uint8Array; readonly destroyed: number };
 
-const NONE = new Uint8Array(0);
 const FIND =
   "SELECT transit, wrapped, destroyed_at_ms IS NOT NULL AS destroyed FROM subject_keys WHERE subject = ?";
 
@@ -47,6 +56,7 @@ export function subjectKeyFile(
   tenant: TenantId,
   file: Database,
   transit: TransitKeys,
+  finders: Pick<FinderFile, "addTo">,
   nowMs: () => number,
 ): SubjectKeyFile {
   const bound = (subject: Subject): Uint8Array =>
@@ -65,23 +75,33 @@ export function subjectKeyFile(
     const row = file.one<Row>(FIND, subject);
     return row === undefined || row.destroyed === 1 ? undefined : unwrap(subject, row);
   };
-  const key = (subject: Subject): SubjectKey => {
-    const row = file.one<Row>(FIND, subject);
-    if (row !== undefined) return unwrap(subject, row);
+  const opened: KeyTools["opened"] = (sql, subject, secret) => {
+    if (secret !== undefined) return sealedBy(secret);
+    const row = sql.get<Row>(FIND, subject);
+    return row === undefined || row.destroyed === 1 ? undefined : unwrap(subject, row);
+  };
+  const newest = (): { version: number; wrapping: Uint8Array } => {
     const version = Math.max(...transit.keys());
     const wrapping = transit.get(version);
     if (wrapping === undefined)
       throw new ProtocolError("storage_failed", `transit key of ${tenant}: is not in the vault`);
-    const wrapped = sealWith(wrapping, randomBytes(KEY_BYTES), bound(subject));
-    // Another process may have made it meanwhile: the first one stands.
+    return { version, wrapping };
+  };
+  /** Another process may have made it meanwhile: the first one stands. */
+  const insert = (sql: Sql, subject: Subject, secret: Uint8Array): boolean => {
+    const { version, wrapping } = newest();
+    const wrapped = sealWith(wrapping, secret, bound(subject));
+    const added = sql.run(
+      "INSERT INTO subject_keys (subject, transit, wrapped, made_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      ...[subject, version, wrapped, nowMs()],
+    );
+    return added > 0;
+  };
+  const key = (subject: Subject): SubjectKey => {
+    const row = file.one<Row>(FIND, subject);
+    if (row !== undefined) return unwrap(subject, row);
     const stored = file.write((sql) => {
-      sql.run(
-        "INSERT INTO subject_keys (subject, transit, wrapped, made_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        subject,
-        version,
-        wrapped,
-        nowMs(),
-      );
+      insert(sql, subject, randomBytes(KEY_BYTES));
       return sql.get<Row>(FIND, subject);
     });
     if (stored === undefined)
@@ -102,6 +122,7 @@ export function subjectKeyFile(
     key,
     existing,
     existingOf,
+    makeAll: (wishes) => makeAll({ file, existingOf, insert, opened, finders }, wishes),
     rewrap: (version) => rewrapKeys(file, transit, bound, version),
     destroyed: (prefix) => destroyedSubjects(file, prefix),
     seal: async (subject, plain, where) => key(subject).seal(plain, where),
@@ -110,21 +131,7 @@ export function subjectKeyFile(
       if (found === undefined) throw destroyed();
       return found.open(sealed, where);
     },
-    destroy: async (subject) => {
-      file.write((sql) => {
-        sql.run(
-          "INSERT INTO subject_keys (subject, transit, wrapped, made_at_ms, destroyed_at_ms) VALUES (?, 0, ?, ?, ?) " +
-            "ON CONFLICT (subject) DO UPDATE SET wrapped = excluded.wrapped, destroyed_at_ms = excluded.destroyed_at_ms " +
-            "WHERE destroyed_at_ms IS NULL",
-          subject,
-          NONE,
-          nowMs(),
-          nowMs(),
-        );
-        sql.run("DELETE FROM finders WHERE subject = ?", subject);
-      });
-      file.scrub();
-    },
+    destroy: async (subject) => destroyKey(file, subject, nowMs()),
   };
 }
 

@@ -1,0 +1,107 @@
+/** Bookings of the same moment share their commits, and each stands or falls by itself. */
+import { join } from "node:path";
+import { ProtocolError } from "@kerbside/protocol";
+import BetterSqlite3 from "better-sqlite3";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { AUDIT, booking, CAR } from "../../conformance/car-log.ts";
+import { type TestRegistry, tenantDirectories, testRegistry } from "../../support/tenant-engine.ts";
+
+const test = suite<{ files: TestRegistry }>("commit group");
+test.before.each(async (context) => {
+  context.files = await testRegistry();
+  await context.files.create("demo");
+});
+test.after.each(({ files }) => files.close());
+
+async function storeOf(files: TestRegistry) {
+  const tenant = await files.registry.tenant("demo");
+  if (tenant === undefined) throw new ProtocolError("not_found", "demo");
+  return tenant.store;
+}
+
+const AT_ONCE = 600;
+
+function anchorsIn(files: TestRegistry): number {
+  const db = new BetterSqlite3(join(files.dir, "anchors.sqlite"), { readonly: true });
+  const count = db.prepare("SELECT count(*) FROM anchors").pluck().get();
+  db.close();
+  return Number(count);
+}
+
+test("P-50 P-51 many at once: each with its record, a refused one alone, all anchored when answered", async ({
+  files,
+}) => {
+  const store = await storeOf(files);
+  await store.subjectKeys.destroy("booking:b-7");
+  const before = (await store.auditTrail(0, 1000)).length;
+  const anchorsBefore = anchorsIn(files);
+  const asked = Array.from({ length: AT_ONCE }, (_, i) =>
+    store.putBooking(booking(`b-${i}`, i % 100 === 50 ? 2 : 1), {
+      ...AUDIT,
+      subject: `booking:b-${i}`,
+    }),
+  );
+  let unanchored = -1;
+  void asked[3]?.then(() => {
+    unanchored = store.verifyAudit().unanchored;
+  });
+  const answers = await Promise.allSettled(asked);
+  assert.is(unanchored, 0, "anchored before the answer");
+  const refused = answers.flatMap((answer, i) => (answer.status === "rejected" ? [i] : []));
+  assert.equal(refused, [7, 50, 150, 250, 350, 450, 550]);
+  const trail: string[] = [];
+  for (let after = before; ; ) {
+    const rows = await store.auditTrail(after, 1000);
+    if (rows.length === 0) break;
+    trail.push(...rows.map(({ subject }) => subject));
+    after += rows.length;
+  }
+  const done = Array.from({ length: AT_ONCE }, (_, i) => i).filter((i) => !refused.includes(i));
+  assert.equal(
+    trail,
+    done.map((i) => `booking:b-${i}`),
+  );
+  for (const i of [0, 7, 50, 51]) {
+    const found = await store.booking(`b-${i}`);
+    assert.is(found?.holder, refused.includes(i) ? undefined : "person-17");
+  }
+  assert.equal(store.verifyAudit().problems, []);
+  assert.ok(anchorsIn(files) - anchorsBefore <= 4, "one anchor for each commit");
+  const held = await store.people.bookingsOf("person-17");
+  for (const i of done) assert.ok(held.includes(`b-${i}`), "found by its holder");
+  assert.is((await store.bookings(CAR)).length, AT_ONCE - refused.length);
+});
+
+test("what waits as the store is closed is committed, not forgotten", async ({ files }) => {
+  const store = await storeOf(files);
+  const put = store.putBooking(booking("b-1", 1), AUDIT);
+  const audited = store.audit({ ...AUDIT, subject: "last" });
+  await files.registry.close();
+  await put;
+  await audited;
+  const again = await (await files.again()).tenant("demo");
+  assert.is((await again?.store.booking("b-1"))?.state, "reserved");
+  assert.equal(again?.store.verifyAudit().problems, []);
+});
+
+test("a commit that fails is told to all who waited for it", async ({ files }) => {
+  const store = await storeOf(files);
+  const [directory = ""] = tenantDirectories(files.dir);
+  const db = new BetterSqlite3(join(directory, "store.sqlite"));
+  db.exec(
+    "CREATE TRIGGER broken BEFORE INSERT ON bookings WHEN NEW.booking = 'b-2' BEGIN SELECT RAISE(ABORT, 'broken'); END",
+  );
+  db.close();
+  const [a, b] = [store.putBooking(booking("b-1", 1), AUDIT), store.audit(AUDIT)];
+  const broken = store.putBooking(booking("b-2", 1), AUDIT);
+  const answers = await Promise.allSettled([a, b, broken]);
+  assert.equal(
+    answers.map(({ status }) => status),
+    ["rejected", "rejected", "rejected"],
+  );
+  assert.is(await store.booking("b-1"), undefined);
+  await store.putBooking(booking("b-1", 1), AUDIT);
+});
+
+test.run();
