@@ -201,7 +201,7 @@ function declaredGap(log: Log, lane: number, seq: number, count: number): Declar
 /** `data` is null where the key it was sealed under has been destroyed. */
 function storedEvent(
   { tenant }: Engine,
-  log: Pick<Log, "vehicle" | "log" | "bytes">,
+  log: NamedLog,
   lane: number,
   row: Omit<EventRow, "segment">,
   key: KeyOf,
@@ -217,15 +217,23 @@ function storedEvent(
   };
   const vehicleKey = row.sealed === SEALING.sealed ? key(log.vehicle) : undefined;
   if (row.sealed !== SEALING.plain && vehicleKey === undefined) return { ...place, data: null };
-  const bound = eventBinding(tenant, {
-    vehicle: log.vehicle,
-    log: log.bytes,
-    lane,
-    seq: row.seq,
-    kind: row.kind,
-  });
-  const plain = vehicleKey === undefined ? row.data : vehicleKey.open(row.data, bound);
+  const { vehicle, bytes } = log;
+  const bound = (): Uint8Array =>
+    eventBinding(tenant, { vehicle, log: bytes, lane, seq: row.seq, kind: row.kind });
+  const plain = vehicleKey === undefined ? row.data : vehicleKey.open(row.data, bound());
   return { ...place, data: eventDataCodec(kind).fromCbor(decodeCbor(plain), kind) };
+}
+
+type NamedLog = Pick<Log, "vehicle" | "log" | "bytes">;
+
+function logsById(sql: Sql, ids: readonly number[]): ReadonlyMap<number, NamedLog> {
+  const rows = sql.all<{ id: number; vehicle: VehicleId; log: Uint8Array }>(
+    "SELECT id, vehicle, log FROM logs WHERE id IN (SELECT value FROM json_each(?))",
+    JSON.stringify(ids),
+  );
+  return new Map(
+    rows.map(({ id, vehicle, log: bytes }) => [id, { vehicle, bytes, log: toHex(bytes) }]),
+  );
 }
 
 /** The most vehicles whose newest state is read at once; it takes some 20 µs each, in which nothing else is done. */
@@ -238,14 +246,16 @@ export function latestOf(
 ): ReadonlyMap<VehicleId, readonly StoredEvent[]> {
   if (vehicles.length > LATEST_VEHICLES_MAX)
     throw new ProtocolError("malformed", `vehicles: expected at most ${LATEST_VEHICLES_MAX}`);
-  type Row = Omit<EventRow, "segment"> & { vehicle: VehicleId; log: Uint8Array; lane: number };
-  const rows = engine.store.read((sql) =>
-    sql.all<Row>(
-      "SELECT vehicle, kind, (SELECT log FROM logs WHERE id = log_id) AS log, lane, seq, at_ms, sealed, data FROM latest " +
+  type Row = Omit<EventRow, "segment"> & { vehicle: VehicleId; logId: number; lane: number };
+  const { rows, logs } = engine.store.read((sql) => {
+    const found = sql.all<Row>(
+      "SELECT vehicle, kind, log_id AS logId, lane, seq, at_ms, sealed, data FROM latest " +
         "WHERE vehicle IN (SELECT value FROM json_each(?)) AND newest = 1 ORDER BY vehicle, kind",
       JSON.stringify(vehicles),
-    ),
-  );
+    );
+    const ids = new Set(found.map(({ logId }) => logId));
+    return { rows: found, logs: logsById(sql, [...ids]) };
+  });
   const keys = engine.keys.existingOf(vehicles.map((vehicle) => `vehicle:${vehicle}` as const));
   const key: KeyOf = (vehicle) => keys.get(`vehicle:${vehicle}`);
   const found = new Map<VehicleId, StoredEvent[]>();
@@ -258,8 +268,8 @@ export function latestOf(
       found.set(vehicle, events);
       last = vehicle;
     }
-    const log = { vehicle, log: toHex(row.log), bytes: row.log };
-    events.push(storedEvent(engine, log, row.lane, row, key));
+    const log = logs.get(row.logId);
+    if (log !== undefined) events.push(storedEvent(engine, log, row.lane, row, key));
   }
   return found;
 }
