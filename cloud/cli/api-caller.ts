@@ -14,6 +14,7 @@ import {
   UsageError,
 } from "./command.ts";
 import { asked } from "./open.ts";
+import { type RequestKey, requestKeyIn, signatureHeaders } from "./request-signing.ts";
 
 export const CALLER_OPTIONS: Readonly<Record<string, Option>> = {
   data: DATA_OPTION,
@@ -27,7 +28,12 @@ export const CALLER_OPTIONS: Readonly<Record<string, Option>> = {
   ca: { value: "FILE", doc: "authority to trust, PEM (default DIR/tls/ca.pem)" },
   client: { value: "ID", doc: "OAuth client (default TENANT-operator)" },
   "secret-file": { value: "FILE", doc: "its secret (default DIR/secrets/client-ID)" },
+  "request-key": { value: "FILE", doc: "private key (PEM) that signs what is asked (RFC 9421)" },
+  "key-id": { value: "ID", doc: "what request-key add called it" },
 };
+
+/** As callers here write it: it is among what is signed. */
+export const IDEMPOTENCY_KEY = "idempotency-key";
 
 export type ApiCaller = {
   readonly tenant: TenantId;
@@ -44,20 +50,37 @@ export async function apiCaller(input: Input): Promise<ApiCaller> {
   const ca = readText(input.optional("ca") ?? join(dir, "tls", "ca.pem"));
   const client = input.optional("client") ?? `${tenant}-operator`;
   const secretFile = input.optional("secret-file") ?? join(dir, "secrets", `client-${client}`);
+  const key = requestKeyOf(input);
   const token = await signIn(base, ca, { id: client, secret: readText(secretFile).trim() });
   return {
     tenant,
-    ask: ({ path, headers, ...rest }) =>
-      callApi(base, ca, {
+    ask: ({ path, headers, ...rest }) => {
+      const full = `/v1/tenants/${tenant}${path}`;
+      const part = {
         ...rest,
-        path: `/v1/tenants/${tenant}${path}`,
+        url: new URL(full, base),
+        idempotencyKey: headers?.[IDEMPOTENCY_KEY],
+      };
+      return callApi(base, ca, {
+        ...rest,
+        path: full,
         headers: {
           authorization: `Bearer ${token}`,
           ...(rest.body === undefined ? {} : { "content-type": "application/json" }),
           ...headers,
+          ...(key === undefined ? {} : signatureHeaders(key, part)),
         },
-      }),
+      });
+    },
   };
+}
+
+function requestKeyOf(input: Input): RequestKey | undefined {
+  const [file, id] = [input.optional("request-key"), input.optional("key-id")];
+  if (file === undefined && id === undefined) return undefined;
+  if (file === undefined || id === undefined)
+    throw new UsageError("--request-key and --key-id go together");
+  return { key: requestKeyIn(readText(file), file), id };
 }
 
 /** What the API says is wrong, as an error of this command. */

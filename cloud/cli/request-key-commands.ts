@@ -3,9 +3,9 @@
  * vault, so that nobody who took over the API puts one there or lets unsigned requests pass.
  */
 import { createPublicKey } from "node:crypto";
-import { ProtocolError, tenantId } from "@kerbside/protocol";
-import { readIfThere } from "@kerbside/tenants";
-import { readSecret } from "../config.ts";
+import { ProtocolError, tenantId, toHex } from "@kerbside/protocol";
+import { openSignerTenants, readIfThere } from "@kerbside/tenants";
+import { dataDirectory, readSecret } from "../config.ts";
 import {
   type Command,
   DATA_OPTION,
@@ -38,10 +38,16 @@ export const REQUEST_KEY_COMMANDS: readonly Command[] = [
     run: add,
   },
   {
-    name: "request-key remove",
+    name: "request-key list",
+    summary: "Lists the clients' public keys, those that were revoked too, by their SHA-256.",
+    options: COMMON,
+    run: list,
+  },
+  {
+    name: "request-key revoke",
     summary: "Takes a client's public key back; within 5 s the signer believes it no more.",
     options: OF_KEY,
-    run: remove,
+    run: revoke,
   },
   {
     name: "request-key require",
@@ -61,10 +67,33 @@ function add(input: Input): Promise<number> {
   );
 }
 
-function remove(input: Input): Promise<number> {
+/** As the signer has them: its vault is opened as the signer opens it, and nothing is changed. */
+async function list(input: Input): Promise<number> {
+  const id = asked(() => tenantId(input.text("tenant")));
+  const dir = dataDirectory(input.text("data"));
+  const signerKey = readSecret("signer-key", { dir, dev: false, env: input.env });
+  const tenants = await openSignerTenants({ dir, signerKey });
+  try {
+    const vault = (await tenants.tenant(id))?.vault;
+    if (vault === undefined) throw new ProtocolError("not_found", `tenant ${id}: is not there`);
+    const { asksForSignedRequests, requestKeys } = await import("@kerbside/commands");
+    for (const { subject, keyId, sha256 } of await requestKeys(vault)) {
+      const what = sha256 === undefined ? { revoked: true } : { sha256: toHex(sha256) };
+      const words = `${subject}  ${keyId}  ${what.sha256 ?? "revoked"}`;
+      input.print({ tenant: id, client: subject, keyId, ...what }, words);
+    }
+    const signed = await asksForSignedRequests(vault);
+    input.print({ tenant: id, signed }, `signatures are ${signed ? "demanded" : "not demanded"}`);
+    return 0;
+  } finally {
+    await tenants.close();
+  }
+}
+
+function revoke(input: Input): Promise<number> {
   const [client, keyId] = [input.text("client"), input.text("key-id")];
-  const audit = byOperator(input, "request_key.remove", `client:${client}`, keyId);
-  return changed(input, audit, { client, keyId, removed: true }, (commands, vault) =>
+  const audit = byOperator(input, "request_key.revoke", `client:${client}`, keyId);
+  return changed(input, audit, { client, keyId, revoked: true }, (commands, vault) =>
     commands.putRequestKey(vault, { subject: client, keyId }, undefined),
   );
 }

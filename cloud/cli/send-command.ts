@@ -1,7 +1,7 @@
 /** `command send`: asks a car for something over the running API, as an operator's backend does. */
 import { randomUUID } from "node:crypto";
 import { ACTIONS, vehicleId } from "@kerbside/protocol";
-import { apiCaller, CALLER_OPTIONS, refused } from "./api-caller.ts";
+import { apiCaller, CALLER_OPTIONS, IDEMPOTENCY_KEY, refused } from "./api-caller.ts";
 import { type Command, type Input, UsageError } from "./command.ts";
 import { asked } from "./open.ts";
 
@@ -34,7 +34,7 @@ async function send(input: Input): Promise<number> {
   const answer = await api.ask({
     method: "POST",
     path: `/vehicles/${vehicle}/commands?wait=${waitMs}`,
-    headers: { "idempotency-key": input.optional("key") ?? randomUUID() },
+    headers: { [IDEMPOTENCY_KEY]: input.optional("key") ?? randomUUID() },
     body: JSON.stringify({ action, ...(booking === undefined ? {} : { booking }) }),
   });
   const { body } = answer;

@@ -44,8 +44,11 @@ export {
 } from "./signer/request-signature.ts";
 export {
   askForSignedRequests,
+  asksForSignedRequests,
   provisionSigner,
   putRequestKey,
+  type RequestKeyListed,
+  requestKeys,
   rotateSigner,
   SIGNER_PURPOSES,
   type SignerPublicKey,

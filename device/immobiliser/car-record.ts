@@ -73,7 +73,7 @@ function write({ rental, sensed }: Content): Uint8Array {
 /** Opens the record at `path` (two files). Throws what the file system throws on opening. */
 export async function openCarRecord(path: string): Promise<CarRecord> {
   const file = await openTwoCopyFile(path);
-  const stored = file.content === undefined ? undefined : read(file.content);
+  const stored = read(file.content ?? new Uint8Array());
   const damaged = file.damaged || (file.content !== undefined && stored === undefined);
   // A car that never had a record has no rental; one whose record is gone may have.
   const lost: Content = { rental: { value: damaged ? "unknown" : "none" }, sensed: NOTHING_SENSED };

@@ -38,7 +38,7 @@ const gnss = ({ gnssSpeedKmh }: CarFacts): Holds => above(gnssSpeedKmh, GNSS_MOT
 
 /** Motion seen by either witness is motion; stillness must be seen by the wheels. */
 function stillness(facts: CarFacts): Holds {
-  return wheels(facts) === "unmet" || gnss(facts) === "unmet" ? "unmet" : wheels(facts);
+  return gnss(facts) === "unmet" ? "unmet" : wheels(facts);
 }
 
 function rentalIs(facts: CarFacts, is: (booking: string | undefined) => boolean): Holds {

@@ -84,8 +84,7 @@ export type Journal = {
   readonly close: () => Promise<void>;
 };
 
-function readContent(content: Uint8Array | undefined): JournalContent | undefined {
-  if (content === undefined) return undefined;
+function readContent(content: Uint8Array): JournalContent | undefined {
   try {
     return decode(journalCodec, content);
   } catch {
@@ -97,7 +96,7 @@ function readContent(content: Uint8Array | undefined): JournalContent | undefine
 /** Opens the journal at `path` (two files). Throws what the file system throws on opening. */
 export async function openJournal(path: string): Promise<Journal> {
   const file = await openTwoCopyFile(path);
-  const stored = readContent(file.content);
+  const stored = readContent(file.content ?? new Uint8Array());
   let content: JournalContent = stored ?? { counter: 0, orders: [] };
   let works = true;
   const write = async (next: JournalContent): Promise<boolean> => {

@@ -194,7 +194,8 @@ function apply(verdict: Verdict, { afterwards, flagged }: Then, durable: boolean
   return {
     state: {
       value: "applying",
-      verdict: { ...verdict, unmet: [...verdict.unmet, ...flagged] },
+      // What was done, or may have been, had nothing unmet; what could not be told is told beside it.
+      verdict: { ...verdict, unmet: flagged },
       durable,
     },
     effects: [

@@ -34,12 +34,12 @@ export class RentalDesk implements RentalPort {
   readonly #options: RentalDeskOptions;
   /** Of the rental that is open: since its opening, or since the start where it was open before. */
   #sinceMs: number;
-  #timer: Timer | undefined;
+  #timer: Timer;
 
   constructor(options: RentalDeskOptions) {
     this.#options = options;
     this.#sinceMs = options.clock.bootMs();
-    this.#tick();
+    this.#timer = this.#tick();
   }
 
   rental(): Rental {
@@ -55,8 +55,7 @@ export class RentalDesk implements RentalPort {
 
   open(booking: string, by: RentalOpener, credential?: string): Promise<boolean> {
     if (this.rental().value !== "open") this.#sinceMs = this.#options.clock.bootMs();
-    const who = credential === undefined ? { by } : { by, credential };
-    return this.take({ type: "opened", booking, ...who });
+    return this.take({ type: "opened", booking, by, credential });
   }
 
   end(booking: string, how: RentalEnd, flagged: readonly string[]): Promise<boolean> {
@@ -76,14 +75,14 @@ export class RentalDesk implements RentalPort {
   }
 
   stop(): void {
-    this.#timer?.cancel();
+    this.#timer.cancel();
   }
 
-  #tick(): void {
+  #tick(): Timer {
     const { clock } = this.#options;
-    this.#timer = clock.after(TICK_MS, () => {
+    return clock.after(TICK_MS, () => {
       void this.take({ type: "tick", idleMs: clock.bootMs() - this.#sinceMs });
-      this.#tick();
+      this.#timer = this.#tick();
     });
   }
 }

@@ -41,9 +41,8 @@ export type PolicyStore = {
 };
 
 function readKept(
-  content: Uint8Array | undefined,
+  content: Uint8Array,
 ): { readonly version: number; readonly policy: RentalPolicy } | undefined {
-  if (content === undefined) return undefined;
   try {
     const kept = decode(keptCodec, content);
     return { version: kept.version, policy: decode(rentalPolicyCodec, kept.content) };
@@ -59,7 +58,10 @@ export async function openPolicyStore(
   { tenant }: Pick<Address, "tenant">,
 ): Promise<PolicyStore> {
   const file = await openTwoCopyFile(path);
-  let current = readKept(file.content) ?? { version: 0, policy: DEFAULT_RENTAL_POLICY };
+  let current = readKept(file.content ?? new Uint8Array()) ?? {
+    version: 0,
+    policy: DEFAULT_RENTAL_POLICY,
+  };
   return {
     policy: () => current.policy,
     version: () => current.version,

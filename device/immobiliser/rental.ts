@@ -28,7 +28,7 @@ export type RentalInput =
       readonly type: "opened";
       readonly booking: string;
       readonly by: RentalOpener;
-      readonly credential?: string;
+      readonly credential?: string | undefined;
     }
   | { readonly type: "ignition"; readonly on: boolean }
   | { readonly type: "door_opened" }

@@ -36,7 +36,14 @@ export type SurveyOf = {
 type Reaching = { readonly file: string; readonly test: Surveyed };
 
 export type Ending =
-  | { readonly kind: "killed"; readonly by: string; readonly why: string; readonly late: boolean }
+  | {
+      readonly kind: "killed";
+      /** The file of the test that failed. */
+      readonly file: string;
+      readonly test: string;
+      readonly why: string;
+      readonly late: boolean;
+    }
   | { readonly kind: "survived"; readonly tests: number }
   | { readonly kind: "unreached" };
 export type Tried = { readonly mutant: Mutant; readonly ending: Ending };
@@ -156,8 +163,7 @@ export class Trials {
       const failed = await this.#confirmed(changed, unit);
       if (failed === undefined) continue;
       this.#kills.set(key(unit), (this.#kills.get(key(unit)) ?? 0) + 1);
-      const by = `${unit.picked.file}: ${failed.test}`;
-      return { kind: "killed", by, why: failed.why, late: failed.late };
+      return { kind: "killed", file: unit.picked.file, ...failed };
     }
   }
 

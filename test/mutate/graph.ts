@@ -1,10 +1,13 @@
 /**
- * Copies of the project within one process: each has a number, and every module of ours that it reaches is loaded anew
- * under it, so that nothing is left of the copy before. One module of a copy may be changed as it is loaded. Packages
- * of others are loaded once. Nothing is written anywhere, so a change cannot miss the module that is tested.
+ * Copies of the project within one process: each has a number, and the modules of ours that it reaches are loaded anew
+ * under it, so that nothing is left of the copy before. One module of a copy may be changed as it is loaded; then what
+ * cannot lead to that module is loaded once for all copies (no module of the product keeps a state of its own, tests do
+ * and are always new). Packages of others are loaded once. Nothing is written anywhere, so a change cannot miss the
+ * module that is tested.
  */
 import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
+import { importsOf } from "./imports.ts";
 import { strip } from "./mutants.ts";
 
 /** A file, from the root of the repository, and what stands in it instead, without types. */
@@ -24,6 +27,8 @@ export type Graphs = {
   readonly suite: string;
 };
 
+/** What all copies share. */
+const SHARED = 0;
 const ofCopy = (url: string, copy: number): string => `${url}?copy=${copy}`;
 
 /** At most once a process. */
@@ -44,14 +49,36 @@ export function openGraphs(): Graphs {
     return found === null ? undefined : Number(found[1]);
   };
 
+  const isOurs = (url: string): boolean =>
+    url.startsWith(root) && !url.includes("/node_modules/") && url.endsWith(".ts");
+  const leads = new Map<string, ReadonlySet<string>>();
+  /** All that a module of ours leads to, itself included. */
+  const leadsTo = (from: string): ReadonlySet<string> => {
+    const known = leads.get(from);
+    if (known !== undefined) return known;
+    const met = new Set([from]);
+    // What is added on the way is walked too.
+    for (const url of met)
+      for (const other of importsOf(url, textOf(url))) if (isOurs(other)) met.add(other);
+    leads.set(from, met);
+    return met;
+  };
+  /** The copy that a module belongs to where one of this number asks for it. */
+  const numberOf = (url: string, asking: number): number => {
+    const changed = changes.get(asking);
+    if (asking === SHARED || changed === undefined) return asking;
+    const isNew = url.startsWith(`${root}test/`) || leadsTo(url).has(root + changed.file);
+    return isNew ? asking : SHARED;
+  };
+
   registerHooks({
     resolve: (specifier, context, next) => {
       const copy = copyOf(context.parentURL);
       if (copy === undefined) return next(specifier, context);
       if (specifier === "uvu") return { url: ofCopy(root + SUITE, copy), shortCircuit: true };
       const found = next(specifier, context);
-      const ours = found.url.startsWith(root) && !found.url.includes("/node_modules/");
-      return ours && found.url.endsWith(".ts") ? { ...found, url: ofCopy(found.url, copy) } : found;
+      if (!isOurs(found.url)) return found;
+      return { ...found, url: ofCopy(found.url, numberOf(found.url, copy)) };
     },
     load: (url, context, next) => {
       const copy = copyOf(url);

@@ -1,12 +1,13 @@
 /**
- * `npm run mutate -- [--only TEXT] [--sample N] [--workers N] [--json FILE]`: changes the lock, the access and the checks
+ * `npm run mutate -- [--only TEXT] [--sample N] [--workers N] [--keep FILE]`: changes the lock, the access and the checks
  * of commands and segments in thousands of small ways, and runs the tests over each. What no test notices must be
- * explained in survivors.ts, and be no more than 2 % of all. Exits 1 otherwise.
+ * explained in survivors.ts, and be no more than 2 % of all. Exits 1 otherwise. What is kept in a file is not tried
+ * again by a run that goes on with it.
  */
-import { appendFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { type Ending, sourceOf, survey, Trials, type Tried } from "./engine.ts";
+import { type Kept, openKept } from "./kept.ts";
 import { described, type Mutant, mutantsOf } from "./mutants.ts";
 import { openPool, type Pool } from "./pool.ts";
 import { EXPLAINED, explains } from "./survivors.ts";
@@ -14,15 +15,14 @@ import { sourcesOf, TARGETS, type Target, testsOf } from "./targets.ts";
 
 const SURVIVORS_MAX = 0.02;
 const BAR_CHARS = 30;
-const USAGE = "npm run mutate -- [--only TEXT] [--sample N] [--workers N] [--json FILE]\n";
+const USAGE = "npm run mutate -- [--only TEXT] [--sample N] [--workers N] [--keep FILE]\n";
 
 type Options = {
   readonly only: string;
   readonly sample: number;
   readonly whole: boolean;
   readonly workers: number;
-  /** Takes a line of JSON for each mutant as it ends. */
-  readonly json: string | undefined;
+  readonly kept: Kept;
 };
 
 function bar(what: string, done: number, all: number, more: string): void {
@@ -72,8 +72,14 @@ async function inTurns<T, R>(
 }
 
 async function runTarget(pool: Pool, target: Target, options: Options): Promise<readonly Tried[]> {
-  const mutants = chosen(target, options);
-  if (mutants.length === 0) return [];
+  const known: Tried[] = [];
+  const mutants: Mutant[] = [];
+  for (const mutant of chosen(target, options)) {
+    const ending = options.kept.kill(mutant);
+    if (ending === undefined) mutants.push(mutant);
+    else known.push({ mutant, ending });
+  }
+  if (mutants.length === 0) return known;
   const { name } = target;
   const plant = plantOf(target);
   const files = testsOf(target);
@@ -85,7 +91,9 @@ async function runTarget(pool: Pool, target: Target, options: Options): Promise<
   const planted = await trials.try(plant, reaching.get(plant) ?? []);
   if (planted.kind !== "killed")
     throw new Error(`${name}: its tests do not notice the fault planted in ${plant.file}`);
-  process.stdout.write(`${name}: ${mutants.length} mutants, ${tests} tests; the plant died\n`);
+  process.stdout.write(
+    `${name}: ${mutants.length} mutants, ${known.length} known before, ${tests} tests; the plant died\n`,
+  );
   let survived = 0;
   let done = 0;
   const one = async (mutant: Mutant): Promise<Tried> => {
@@ -93,14 +101,13 @@ async function runTarget(pool: Pool, target: Target, options: Options): Promise<
     done += 1;
     if (ending.kind !== "killed") survived += 1;
     bar(`${name}: mutants`, done, mutants.length, `, ${survived} not killed`);
-    if (options.json !== undefined)
-      appendFileSync(options.json, `${JSON.stringify({ mutant, ending })}\n`);
+    options.kept.add({ mutant, ending });
     return { mutant, ending };
   };
   const all = await inTurns(mutants, options.workers, one);
   if (trials.shaky > 0)
     process.stderr.write(`${trials.shaky} failures came unchanged too and were not counted\n`);
-  return all;
+  return [...known, ...all];
 }
 
 const isExplained = ({ mutant }: Tried): boolean => EXPLAINED.some((row) => explains(row, mutant));
@@ -159,7 +166,7 @@ async function main(args: string[]): Promise<number> {
       only: { type: "string" },
       sample: { type: "string" },
       workers: { type: "string" },
-      json: { type: "string" },
+      keep: { type: "string" },
       help: { type: "boolean" },
     },
   });
@@ -168,10 +175,15 @@ async function main(args: string[]): Promise<number> {
     return 0;
   }
   const sample = wholeNumber(values.sample, 1);
-  const { only = "", json } = values;
+  const { only = "" } = values;
   const workers = wholeNumber(values.workers, availableParallelism());
-  const options = { only, sample, whole: only === "" && sample === 1, workers, json };
-  if (json !== undefined) writeFileSync(json, "");
+  const options = {
+    only,
+    sample,
+    whole: only === "" && sample === 1,
+    workers,
+    kept: openKept(values.keep),
+  };
   const pool = openPool(workers);
   const tried: Tried[] = [];
   try {

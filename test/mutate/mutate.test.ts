@@ -24,6 +24,7 @@ const CHANGES: readonly { readonly source: string; readonly changes: readonly st
   { source: "const a: number = 5 as number", changes: ["5 → 6"] },
   { source: "const a = (b: string) => b", changes: ["b → undefined"] },
   { source: "const a = b.some(c)", changes: ["some → every"] },
+  { source: "const a = b.toString(c)", changes: [] },
   { source: "a += 1", changes: ["+= → -=", "1 → 2", "a += 1 → ;"] },
   { source: "const a = /^b$/", changes: ["/^b$/ → /^b/", "/^b$/ → /b$/"] },
   { source: 'throw new RangeError("words for a reader")', changes: [] },

@@ -271,7 +271,8 @@ function chain(node: AnyNode, { source }: Place): readonly Change[] {
 function method(node: AnyNode): readonly Change[] {
   if (node.type !== "CallExpression" || node.callee.type !== "MemberExpression") return [];
   const { property } = node.callee;
-  const other = property.type === "Identifier" ? METHODS[property.name] : undefined;
+  const name = property.type === "Identifier" ? property.name : "";
+  const other = Object.hasOwn(METHODS, name) ? METHODS[name] : undefined;
   return other === undefined ? [] : [replace("method", property, other)];
 }
 

@@ -42,12 +42,12 @@ export const TARGETS: readonly Target[] = [
   {
     name: "commands",
     source: [
-      "shared/protocol/{commands,cose,crypto,grants,key-push,keys,session}.ts",
-      "device/uplink/{intake,verify-command}.ts",
+      "shared/protocol/{bytes,cbor,cbor-scan,commands,cose,crypto,grants,ids,key-push,keys,schema,session}.ts",
+      "device/uplink/{intake,key-ring,verify-command}.ts",
     ],
     tests: [
-      "test/shared/protocol/{commands,crypto,grants,key-push,pushed-vectors,vectors}.test.ts",
-      "test/device/uplink/intake.test.ts",
+      "test/shared/protocol/{cbor,commands,contracts,crypto,grants,key-push,pushed-vectors,schema,vectors}.test.ts",
+      "test/device/uplink/{intake,key-ring}.test.ts",
     ],
     plant: {
       file: "shared/protocol/cose.ts",
@@ -57,9 +57,12 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: "segments",
-    source: ["shared/protocol/{lanes,segments}.ts", "cloud/ingest/{log-keys,segment}.ts"],
+    source: [
+      "shared/protocol/{column-check,lanes,segment-message,segments}.ts",
+      "cloud/ingest/{log-keys,segment}.ts",
+    ],
     tests: [
-      "test/shared/protocol/{contracts,segments,vectors}.test.ts",
+      "test/shared/protocol/{column-check,columns,contracts,segment-vectors,segments,vectors}.test.ts",
       "test/cloud/ingest/segment.test.ts",
     ],
     plant: {

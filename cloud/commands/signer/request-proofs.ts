@@ -46,7 +46,10 @@ export class RequestProofs {
   readonly check: ProofCheck = async ({ secrets }, { tenant, subject, proof }, meant) => {
     if (proof === undefined) {
       if (!(await secrets.requestsAreSigned())) return "";
-      throw new ProtocolError("forbidden", "request: this tenant asks for signed requests");
+      throw new ProtocolError(
+        "forbidden",
+        "request: this tenant demands that callers sign (RFC 9421), and this one did not",
+      );
     }
     const read = readSignature(proof);
     checkCovered(proof, read);

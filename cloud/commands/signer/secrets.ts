@@ -31,6 +31,8 @@ export type SignerPublicKey = { readonly version: number; readonly publicKey: Ui
 const BOOKING_MAC = "booking-mac";
 const CARD_ID = "card-id/1";
 const SIGNED_REQUESTS = "signed-requests";
+const REQUEST_KEY = "request-key/";
+const REQUEST_KEY_OWNER = "request-key-owner/";
 /** A vault forgets nothing: what is taken back is put as this. */
 const TAKEN_BACK: Uint8Array = Uint8Array.of(0);
 const YES: Uint8Array = Uint8Array.of(1);
@@ -91,13 +93,20 @@ export async function rotateSigner(
 
 /** Where a caller's public key is kept. Names of callers are not those of a vault's paths, so they are hashed. */
 function requestKeyName(subject: string, keyId: string): string {
-  return `request-key/${toHex(sha256(utf8(JSON.stringify([subject, keyId])))).slice(0, 40)}`;
+  return `${REQUEST_KEY}${toHex(sha256(utf8(JSON.stringify([subject, keyId])))).slice(0, 40)}`;
 }
+
+/** Whose a key is, and what its signatures call it. */
+export type RequestKeyOwner = { readonly subject: string; readonly keyId: string };
+export type RequestKeyListed = RequestKeyOwner & {
+  /** SHA-256 of the public key (SPKI, DER); undefined where it was taken back. */
+  readonly sha256?: Uint8Array;
+};
 
 /** Keeps the public key that a caller signs its requests with; undefined takes it back. Throws ProtocolError `malformed`. */
 export async function putRequestKey(
   vault: Vault,
-  of: { readonly subject: string; readonly keyId: string },
+  of: RequestKeyOwner,
   spki: Uint8Array | undefined,
 ): Promise<void> {
   if (!KEY_ID_PATTERN.test(of.keyId)) {
@@ -108,7 +117,41 @@ export async function putRequestKey(
   if (spki === undefined && !(await vault.names()).includes(name)) {
     throw new ProtocolError("not_found", "request key: there is none such");
   }
+  const { subject, keyId } = of;
+  // First, so that no key counts that no list shows.
+  await vault.put(ownerName(name), utf8(JSON.stringify({ subject, keyId })));
   await vault.put(name, spki ?? TAKEN_BACK);
+}
+
+const ownerName = (name: string): string => name.replace(REQUEST_KEY, REQUEST_KEY_OWNER);
+
+/** The keys that callers have and had, by owner and id. */
+export async function requestKeys(vault: Vault): Promise<readonly RequestKeyListed[]> {
+  const names = (await vault.names()).filter((name) => name.startsWith(REQUEST_KEY));
+  const keys = await Promise.all(
+    names.map(async (name): Promise<RequestKeyListed> => {
+      const owner = ownerIn(await vault.get(ownerName(name)));
+      const spki = (await vault.get(name)) ?? TAKEN_BACK;
+      return equalBytes(spki, TAKEN_BACK) ? owner : { ...owner, sha256: sha256(spki) };
+    }),
+  );
+  const place = ({ subject, keyId }: RequestKeyListed): string => `${subject} ${keyId}`;
+  return keys.toSorted((a, b) => (place(a) < place(b) ? -1 : 1));
+}
+
+function ownerIn(content: Uint8Array | undefined): RequestKeyOwner {
+  const value: unknown =
+    content === undefined ? undefined : JSON.parse(Buffer.from(content).toString("utf8"));
+  if (typeof value !== "object" || value === null || !("subject" in value && "keyId" in value)) {
+    throw new ProtocolError("storage_failed", "signer's vault: a request key without its owner");
+  }
+  return { subject: String(value.subject), keyId: String(value.keyId) };
+}
+
+/** Whether the tenant asks its callers for signed requests, as the vault has it now. */
+export async function asksForSignedRequests(vault: Vault): Promise<boolean> {
+  const value = await vault.get(SIGNED_REQUESTS);
+  return value !== undefined && !equalBytes(value, TAKEN_BACK);
 }
 
 /** Whether callers of this tenant have to sign what they ask of cars, bookings and grants. */

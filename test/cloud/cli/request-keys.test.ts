@@ -1,5 +1,5 @@
 /** `request-key`: the operator gives and takes back keys, and asks for signatures; all of it in the signer's vault. */
-import { generateKeyPairSync } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { tenantId } from "@kerbside/protocol";
 import { openSignerTenants } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { runCloud } from "../../support/cloud-process.ts";
+import { jsonLines, runCloud } from "../../support/cloud-process.ts";
 
 const test = suite("request keys");
 const base = mkdtempSync(join(tmpdir(), "kerbside-request-keys-"));
@@ -44,6 +44,12 @@ async function inVault(): Promise<{ keys: readonly Uint8Array[]; asked: number |
   }
 }
 
+async function listed(): Promise<readonly unknown[]> {
+  const { code, out, err } = await runCloud(["request-key", "list", ...of, "--json"], env);
+  assert.is(code, 0, err);
+  return jsonLines(out);
+}
+
 test("P-51 a key is added, asked for and taken back, and the audit keeps it", async () => {
   const spki = publicKey.export({ format: "der", type: "spki" });
   const added = await runCloud(["request-key", "add", ...key, "--public-key", own], env);
@@ -51,8 +57,18 @@ test("P-51 a key is added, asked for and taken back, and the audit keeps it", as
   const required = await runCloud(["request-key", "require", ...of, "--signed", "yes"], env);
   assert.is(required.code, 0, required.err);
   assert.equal(await inVault(), { keys: [new Uint8Array(spki)], asked: 1 });
-  const removed = await runCloud(["request-key", "remove", ...key], env);
-  assert.is(removed.code, 0, removed.err);
+  const mine = { tenant: "demo", client: "backend", keyId: "k1" };
+  const sha256 = createHash("sha256").update(spki).digest("hex");
+  assert.equal(await listed(), [
+    { ...mine, sha256 },
+    { tenant: "demo", signed: true },
+  ]);
+  const revoked = await runCloud(["request-key", "revoke", ...key], env);
+  assert.is(revoked.code, 0, revoked.err);
+  assert.equal(await listed(), [
+    { ...mine, revoked: true },
+    { tenant: "demo", signed: true },
+  ]);
   const freed = await runCloud(["request-key", "require", ...of, "--signed", "no"], env);
   assert.is(freed.code, 0, freed.err);
   assert.equal(await inVault(), { keys: [Uint8Array.of(0)], asked: 0 });
@@ -63,7 +79,7 @@ test("what is no public key, no known key or no answer is refused", async () => 
     (await runCloud(["request-key", ...words], env)).code;
   assert.is.not(await refused("add", ...key, "--public-key", secret), 0, "a private key");
   const unknown = [...of, "--client", "nobody", "--key-id", "k1"];
-  assert.is.not(await refused("remove", ...unknown), 0, "a key that is not there");
+  assert.is.not(await refused("revoke", ...unknown), 0, "a key that is not there");
   assert.is(await refused("require", ...of, "--signed", "perhaps"), 2);
 });
 

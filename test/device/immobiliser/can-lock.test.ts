@@ -53,6 +53,8 @@ test("counter and checksum go where the row says, and the count wraps", () => {
   const unlock = LOCKING.actions.unlock;
   assert.ok(unlock !== undefined);
   assert.equal(canLockFrame(unlock, 3).data, Uint8Array.of(2, 2));
+  const { checksum: _none, ...bare } = unlock;
+  assert.equal(canLockFrame(bare, 3).data, Uint8Array.of(2, 0), "a row without a checksum");
   const low = { ...unlock, counter: { byte: 0, shift: 1, bits: 3 } };
   assert.equal(
     [0, 1, 7, 8, 9].map((count) => canLockFrame(low, count).data[0]),
@@ -291,6 +293,7 @@ test("a timer that is early by the clock does not cost the frames that are left"
 test("a clock that stands still lets no second frame out: the gate has the last word", async () => {
   const sent: CanLockSend[] = [];
   const logged: string[] = [];
+  let pauses = 0;
   const driver = new CanLockDriver({
     locking: LOCKING,
     send: (frame) => sent.push(frame) > 0,
@@ -299,6 +302,7 @@ test("a clock that stands still lets no second frame out: the gate has the last 
       bootMs: () => 7,
       wallMs: () => 0,
       after: (_ms, run) => {
+        pauses += 1;
         setImmediate(run);
         return { cancel: () => undefined };
       },
@@ -310,6 +314,7 @@ test("a clock that stands still lets no second frame out: the gate has the last 
   });
   await driver.actuate("lock");
   assert.is(sent.length, 1);
+  assert.is(pauses, 4, "waited for so often, and then given up");
   assert.equal(logged, ['lock.frame_refused {"reason":"too_soon"}'], "and is not asked again");
 });
 

@@ -98,6 +98,12 @@ test("four wait behind the one under way; the next is refused, and says so", () 
       refused("not_busy", "Too many commands are waiting in the car."),
     );
     assert.is((await rig.ask(commandOf("find"))).verdict.status, "executed", "there is room again");
+    const again = await Promise.all(Array.from({ length: 5 }, () => rig.ask(commandOf("find"))));
+    assert.equal(
+      again.map(({ verdict }) => verdict.status),
+      ["executed", "executed", "executed", "executed", "refused"],
+      "and no more than before",
+    );
   }));
 
 test("who is let in by card opens the rental under that credential, with no counter of a command", () =>
@@ -180,9 +186,10 @@ test("a command that takes back the armed one is done, and on the disk", () =>
     const taken = await rig.ask(commandOf("cancel", { target: armed.id }));
     assert.equal([taken.verdict.status, taken.durable], ["executed", true]);
     assert.equal(
-      rig.late.map(({ id, verdict, durable }) => [id, verdict.reason, durable]),
-      [[armed.id, "cancelled", true]],
+      rig.late.map(({ id, verdict, durable, replayed }) => [id, verdict.reason, durable, replayed]),
+      [[armed.id, "cancelled", true, false]],
     );
+    assert.is(taken.verdict.sensed.locked, "yes", "what moves nothing tells what is sensed");
   }));
 
 test("what is taken back does not come back when its time would have run out", () =>
@@ -205,6 +212,38 @@ test("what is taken back does not come back when its time would have run out", (
     assert.is(rig.late.length, 2, "with nothing armed nothing is told");
   }));
 
+test("what was cut off and is asked for again before it is settled is unknown, and not done", () =>
+  withBench(async ({ rig, lock }) => {
+    const cut = commandOf("unlock");
+    await rig.journal.recordIntent(cut, hashOf(cut));
+    const again = await rig.ask(cut);
+    assert.equal(
+      [again.verdict.status, again.verdict.reason, again.replayed],
+      ["unknown", "interrupted", true],
+    );
+    assert.equal(lock.pulses, []);
+  }));
+
+test("what is seen while nothing is armed, or does not help, begins nothing", async () => {
+  const intents: string[] = [];
+  const watched = (journal: Journal): Journal => ({
+    ...journal,
+    recordIntent: (command, requestHash) => {
+      intents.push(command.action);
+      return journal.recordIntent(command, requestHash);
+    },
+  });
+  await withBench(async ({ rig }) => {
+    rig.facts = DRIVING;
+    const armed = commandOf("immobilise", { waitMs: 5000 });
+    await rig.ask(armed);
+    rig.executor.seen();
+    await rig.ask(commandOf("find"));
+    assert.is(rig.executor.armed(), armed);
+    assert.equal(intents, ["immobilise", "find"]);
+  }, watched);
+});
+
 const CUT_OFF = [
   { why: "locked: nobody is in", sensed: LOCKED, action: "unlock_and_release", opens: false },
   { why: "unlocked: somebody may be", sensed: UNLOCKED, action: "unlock_and_release", opens: true },
@@ -221,6 +260,7 @@ for (const { why, sensed, action, opens } of CUT_OFF)
         [answer?.verdict.status, answer?.verdict.reason, answer?.verdict.mayHaveSucceeded],
         ["unknown", "interrupted", true],
       );
+      assert.is(answer?.replayed, false, "nobody was told of it before");
       assert.is(answer?.verdict.sensed.locked, sensed === LOCKED ? "yes" : "no");
       assert.is(rig.record.rental().value, opens ? "open" : "none");
       assert.equal(lock.pulses, []);
@@ -277,6 +317,18 @@ test("a disk that fails is told and logged, in the journal and in the car's reco
   assert.is(journal.works(), false);
   assert.is(await record.keepSensed(NOTHING_SENSED), false);
   assert.is(record.works(), false);
+  rmSync(folder, { recursive: true });
+});
+
+test("what is seen while nothing is armed is no bug", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "kerbside-executor-"));
+  const journal = await openJournal(join(folder, "journal"));
+  const logged: string[] = [];
+  const executor = bare(journal, {}, logged);
+  executor.seen();
+  await executor.execute(commandOf("find"), new Uint8Array(32));
+  assert.equal(logged, []);
+  await journal.close();
   rmSync(folder, { recursive: true });
 });
 

@@ -137,6 +137,40 @@ test("writes asked for at once are made one after the other; one that is too lon
   await again.close();
 });
 
+test("a result is kept with its own command, every status of it, and nothing else changes", async () => {
+  const path = join(await folder(), "journal");
+  const journal = await openJournal(path);
+  const statuses = ["executed", "refused", "expired", "stale_session", "unknown", "armed"] as const;
+  for (const [i] of statuses.entries())
+    await journal.recordIntent(command(i + 1), new Uint8Array(32));
+  const untouched = { id: command(1).id, requestHash: new Uint8Array(32), action: "lock" };
+  assert.equal(journal.find(command(1).id), untouched);
+  for (const [i, status] of statuses.entries())
+    assert.ok(await journal.recordResult(command(i + 1).id, { ...verdict, status }), status);
+  await journal.close();
+  const again = await openJournal(path);
+  for (const [i, status] of statuses.entries())
+    assert.equal(again.find(command(i + 1).id), {
+      ...untouched,
+      id: command(i + 1).id,
+      verdict: { ...verdict, status },
+    });
+  assert.is(ORDERS_MAX, 64);
+  await again.close();
+});
+
+test("both copies gone is damaged; none ever written is not", async () => {
+  const path = join(await folder(), "journal");
+  writeFileSync(`${path}.a`, "rubbish");
+  writeFileSync(`${path}.b`, "rubbish");
+  const journal = await openJournal(path);
+  assert.is(journal.damaged, true);
+  await journal.close();
+  const fresh = await openJournal(join(await folder(), "journal"));
+  assert.is(fresh.damaged, false);
+  await fresh.close();
+});
+
 test("what is whole but is no journal counts as damaged", async () => {
   const path = join(await folder(), "file");
   const file = await openTwoCopyFile(path);

@@ -1,6 +1,7 @@
 /** The lock driver message by message: what each report and result does to the actuation under way, and what is told. */
 import {
   ACTUATION_MS_MAX,
+  LOCK_NOISE_FRAMES_MIN,
   LOCK_NOISE_WINDOW_MS,
   LOCK_WAKE_MS_MAX,
   LockDriver,
@@ -135,6 +136,24 @@ test("an actuation has an id above all before it, here and there, and ends with 
   assert.equal(await now(bench.driver.actuate("trunk")), { outcome: "not_sent" });
   bench.driver.stop();
   assert.equal(await now(second), { outcome: "no_answer" });
+});
+
+test("the first actuation of all is number 1", async () => {
+  const bench = await Bench.up();
+  bench.say({ ...REPORT, lastActuationId: 0 });
+  await turn();
+  const first = bench.driver.actuate("unlock");
+  await turn();
+  assert.equal(bench.received.at(-1), { type: "actuate", actuationId: 1, action: "unlock" });
+  bench.driver.stop();
+  await first;
+});
+
+test("the bounds are those that are written of them", () => {
+  assert.equal(
+    [ACTUATION_MS_MAX, LOCK_WAKE_MS_MAX, LOCK_NOISE_WINDOW_MS, LOCK_NOISE_FRAMES_MIN],
+    [5000, 3000, 10_000, 5],
+  );
 });
 
 const STANDS_IN: readonly {

@@ -8,7 +8,7 @@ import {
   NOTHING_SENSED,
   nextLockFaults,
 } from "@kerbside/immobiliser";
-import type { LOCK_OUTCOMES, LockLinkCounts, LockSensed } from "@kerbside/protocol";
+import type { LOCK_OUTCOMES, LockAction, LockLinkCounts, LockSensed } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { LOCKED } from "../../support/lock-rig.ts";
@@ -44,7 +44,7 @@ const link = (state: "up" | "silent" | "incompatible"): LockSeen => ({ type: "li
 const ended = (
   outcome: (typeof LOCK_OUTCOMES)[number],
   sensed: LockSensed = LOCKED,
-  action: "lock" | "inhibit_start" = "lock",
+  action: LockAction = "lock",
 ): LockSeen => ({ type: "actuated", action, actuated: { outcome, sensed } });
 
 function run(seen: readonly LockSeen[]): readonly string[] {
@@ -83,6 +83,11 @@ const ROWS: readonly { why: string; seen: readonly LockSeen[]; told: readonly st
     seen: [ended("jam"), ended("jam"), ended("done", LOCKED, "inhibit_start"), ended("done")],
     told: ["raised lock.jam", "cleared lock.jam"],
   },
+  ...(["lock", "unlock", "trunk"] as const).map((action) => ({
+    why: `a bolt that did not leave its place, until ${action} moves it`,
+    seen: [ended("no_travel"), ended("done", LOCKED, action)],
+    told: ["raised lock.no_travel", "cleared lock.no_travel"],
+  })),
   {
     why: "what moves no bolt says nothing of a jam",
     seen: [ended("jam"), ended("done", LOCKED, "inhibit_start")],

@@ -40,6 +40,20 @@ function run(inputs: readonly At[]): { power: Power; effects: readonly PowerEffe
   return { power, effects };
 }
 
+test("what each state keeps awake is the table that was agreed on", () => {
+  const table = POWER_STATES.map((state) => {
+    const row = POWER_TABLE[state];
+    const awake = [row.modem, row.keepAliveS, row.gnss, row.can, row.reader, row.lockLink];
+    return [state, ...awake, row.processor, row.wakes.join("+")].join(" ");
+  });
+  assert.equal(table.toSorted(), [
+    "deep_sleep paging 0 off wake_on_frame wake_on_card off suspended door+card+booking+modem+ignition",
+    "driving connected 60 on listening on on on ",
+    "parked connected 300 off wake_on_frame on on on ",
+    "rental_soon connected 60 off listening on on on ",
+  ]);
+});
+
 const ROWS: readonly { why: string; seen: readonly At[]; ends: PowerState }[] = [
   { why: "started", seen: [[0, tick]], ends: "parked" },
   { why: "ignition on", seen: [[0, ignition(true)]], ends: "driving" },

@@ -74,6 +74,8 @@ const ROWS: readonly Row[] = [
     ends: "driving",
   },
   { why: "moved without ignition", inputs: [opened, { type: "moved" }], ends: "driving" },
+  { why: "driven again after a stop", inputs: [opened, on, off, on], ends: "driving" },
+  { why: "moved after a stop", inputs: [opened, on, off, { type: "moved" }], ends: "driving" },
   {
     why: "nobody came for 15 min",
     inputs: [opened, idle(900_000)],
