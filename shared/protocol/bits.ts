@@ -130,6 +130,13 @@ export class BitReader {
     return found;
   }
 
+  /** What a table says of the next `count` bits: 16 × a symbol + the length of its code, which alone is passed over. */
+  symbol(table: Uint16Array, count: number): number {
+    const found = table[this.peek(count)] as number;
+    this.#at += found & 15;
+    return found >> 4;
+  }
+
   bytes(count: number): Uint8Array {
     if (8 * count > this.#endBits - this.#at) throw early();
     return Uint8Array.from({ length: count }, () => this.bits(8));

@@ -113,24 +113,25 @@ function leafOfKind(value: CborValue): number {
   return -1;
 }
 
-/** Values that stand for all of a column. */
+/** Values that stand for all of a column. Looked at for each number that a store takes in. */
 function probes(column: readonly CborValue[]): readonly CborValue[] {
   const found = new Set<CborValue>();
   let least = Number.POSITIVE_INFINITY;
   let greatest = Number.NEGATIVE_INFINITY;
-  let broken: number | undefined;
-  for (const value of column) {
+  // One that is not whole, and NaN rather than any other; 0 for none. One that is too large to be whole is an end.
+  let broken = 0;
+  for (let i = 0; i < column.length; i += 1) {
+    const value = column[i];
     if (typeof value !== "number") {
-      found.add(value);
+      found.add(value ?? null);
       continue;
     }
-    // Written so that NaN is taken for the broken one, and stays it.
-    if (!Number.isSafeInteger(value) && !Number.isNaN(broken)) broken = value;
     if (value < least) least = value;
     if (value > greatest) greatest = value;
+    if (Math.floor(value) !== value && !Number.isNaN(broken)) broken = value;
   }
   if (least <= greatest) found.add(least).add(greatest);
-  if (broken !== undefined) found.add(broken);
+  if (broken !== 0) found.add(broken);
   return [...found];
 }
 

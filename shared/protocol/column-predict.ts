@@ -19,7 +19,8 @@ export const PREDICTOR_BITS = 3;
 
 export type Line = { readonly from: number; readonly slope: number };
 const NO_LINE: Line = { from: 0, slope: 0 };
-const VALUE_MAX: number = 2 ** 50;
+/** Sums of a few of them are still exact. */
+export const VALUE_MAX: number = 2 ** 50;
 
 /** The line that half of them lie above. `values[0]` is 0. */
 export function lineOf(values: readonly number[]): Line {
@@ -60,31 +61,56 @@ function foretell(
 }
 
 /**
- * Makes `values`, which holds 0 and then residuals, what the residuals were made from. Throws ProtocolError `malformed`
- * where a number leaves all bounds. A loop for each rule: it runs for each number that a store takes in.
+ * Makes the first `count` of `values`, which hold 0 and then residuals, what the residuals were made from. Whoever calls
+ * refuses them unless each is within `VALUE_MAX`. A loop for each rule: it runs for each number that a store takes in.
  */
-export function restore(values: number[], predictor: number, { from, slope }: Line): void {
+export function restore(
+  values: Float64Array,
+  count: number,
+  predictor: number,
+  { from, slope }: Line,
+): void {
   const row = PREDICTORS[predictor];
-  let inBounds = true;
-  const settle = (i: number, foretold: number): void => {
-    const value = foretold + (values[i] as number);
-    inBounds &&= value < VALUE_MAX && value > -VALUE_MAX;
-    values[i] = value;
-  };
   switch (row?.kind) {
     case "line":
-      for (let i = 1; i < values.length; i += 1) settle(i, from + i * slope);
+      for (let i = 1; i < count; i += 1) values[i] = from + i * slope + (values[i] as number);
       break;
     case "slope":
-      for (let i = 1; i < values.length; i += 1) settle(i, slopeOver(values, i, row.over));
+      if (row.over === 0) restoreFromLast(values, count);
+      else restoreFromSlope(values, count, row.over);
       break;
     case "mean":
-      for (let i = 1; i < values.length; i += 1) settle(i, meanOver(values, i, row.over));
+      restoreFromMean(values, count, row.over);
       break;
     case undefined:
       throw new ProtocolError("malformed", "columns: no such predictor");
   }
-  if (!inBounds) throw new ProtocolError("malformed", "columns: a number out of bounds");
+}
+
+function restoreFromLast(values: Float64Array, count: number): void {
+  let last = 0;
+  for (let i = 1; i < count; i += 1) {
+    last += values[i] as number;
+    values[i] = last;
+  }
+}
+
+function restoreFromSlope(values: Float64Array, count: number, over: 1 | 2 | 4): void {
+  let last = 0;
+  for (let i = 1; i < count; i += 1) {
+    const before = i > over ? (values[i - 1 - over] as number) : 0;
+    last += Math.floor((last - before) / over) + (values[i] as number);
+    values[i] = last;
+  }
+}
+
+function restoreFromMean(values: Float64Array, count: number, over: 2 | 4 | 8): void {
+  let sum = 0;
+  for (let i = 1; i < count; i += 1) {
+    sum += values[i - 1] as number;
+    if (i > over) sum -= values[i - 1 - over] as number;
+    values[i] = Math.floor(sum / over) + (values[i] as number);
+  }
 }
 
 function slopeOver(values: readonly number[], i: number, over: 0 | 1 | 2 | 4): number {

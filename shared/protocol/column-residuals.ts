@@ -124,36 +124,46 @@ function writeValue(out: ResidualSink, code: number, value: number): void {
   }
 }
 
-/** A 0, then as many as make it `count`. Throws ProtocolError `malformed` for a number that is too long; the reader's end is not looked at. */
-export function readResiduals(reader: BitReader, count: number, start: number): number[] {
-  const residuals: number[] = [0];
+/**
+ * Writes a 0 to `into`, then as many residuals as make it `count`. Throws ProtocolError `malformed` for a number that is
+ * too long; the reader's end is not looked at.
+ */
+export function readResiduals(
+  reader: BitReader,
+  count: number,
+  start: number,
+  into: Float64Array,
+): void {
+  into[0] = 0;
   let mean = meanAt(start);
-  while (residuals.length < count) {
+  for (let at = 1; at < count; ) {
     const level = levelOf(mean);
     if (level === 0) {
-      const left = count - residuals.length;
+      const left = count - at;
       const run = Math.min(left, readRun(reader, left));
-      for (let i = 0; i < run; i += 1) residuals.push(0);
+      into.fill(0, at, at + run);
+      at += run;
       if (run === left) break;
       const residual = fromZigzag(readValue(reader, 0) + 1);
-      residuals.push(residual);
+      into[at] = residual;
+      at += 1;
       mean = nextMean(0, residual);
       continue;
     }
     const shift = level > LEVEL_MAX ? (level - LEVEL_MAX + 1) >> 1 : 0;
     let value = readValue(reader, level - 2 * shift);
     if (shift > 0) value = value * 2 ** shift + reader.bits(shift);
-    const residual = value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-    residuals.push(residual);
+    // Most are small enough for the shifts of 32 bits.
+    const residual = value < SMALL ? (value >> 1) ^ -(value & 1) : fromZigzag(value);
+    into[at] = residual;
+    at += 1;
     mean = nextMean(mean, residual);
   }
-  return residuals;
 }
+const SMALL: number = 2 ** 31;
 
 function readSymbol(reader: BitReader, code: number): number {
-  const found = decoderOf(code)[reader.peek(LOOK_BITS)] as number;
-  reader.skip(found & 15);
-  return found >> 4;
+  return reader.symbol(decoderOf(code), LOOK_BITS);
 }
 
 function readRun(reader: BitReader, left: number): number {

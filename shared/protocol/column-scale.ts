@@ -121,20 +121,6 @@ export function numberIn(form: NumberForm): (integer: number) => number {
   return (integer) => integer * factor + offset;
 }
 
-/** Puts what they stand for in the place of integers, which are all below 2^52. */
-export function scale(integers: number[], form: NumberForm): number[] {
-  if (form.kind === "decimal" && form.decimals === 0) return integers;
-  const unit = 10 ** form.decimals;
-  if (form.kind === "decimal") {
-    for (let i = 0; i < integers.length; i += 1) integers[i] = (integers[i] as number) / unit;
-    return integers;
-  }
-  const [factor, offset] = [form.factor / unit, form.offset / unit];
-  for (let i = 0; i < integers.length; i += 1)
-    integers[i] = (integers[i] as number) * factor + offset;
-  return integers;
-}
-
 /** A 1 for whole numbers; else a 0, the decimals, and whether factor and offset follow. */
 export function writeForm(out: BitSink, form: NumberForm): void {
   if (form.kind === "decimal" && form.decimals === 0) {

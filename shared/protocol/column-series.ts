@@ -22,6 +22,7 @@ import {
   PREDICTORS,
   residualsOf,
   restore,
+  VALUE_MAX,
 } from "./column-predict.ts";
 import {
   type ResidualSink,
@@ -31,7 +32,7 @@ import {
   startOf,
   writeResiduals,
 } from "./column-residuals.ts";
-import { gcd, integersOf, numberIn, readForm, scale, writeForm } from "./column-scale.ts";
+import { gcd, integersOf, type NumberForm, numberIn, readForm, writeForm } from "./column-scale.ts";
 import { ProtocolError } from "./errors.ts";
 
 const FLOAT_BITS = 64;
@@ -160,7 +161,7 @@ export function readSeries(reader: BitReader, count: number): number[] {
     const back = numberIn(readForm(reader));
     const value = back(fromZigzag(readSized(reader)));
     reader.check();
-    return Array.from({ length: count }, () => value);
+    return new Array<number>(count).fill(value);
   }
   if (reader.bits(1) === 0) return readFloats(reader, count);
   const form = readForm(reader);
@@ -168,16 +169,38 @@ export function readSeries(reader: BitReader, count: number): number[] {
   const step = reader.bits(1) === 0 ? 1 : readSized(reader);
   const values = readForetold(reader, count);
   reader.check();
-  for (let i = 0; i < values.length; i += 1) {
-    const integer = base + step * (values[i] as number);
-    if (!(integer < INTEGER_MAX && integer > -INTEGER_MAX))
-      throw new ProtocolError("malformed", "columns: a number out of bounds");
-    values[i] = integer;
-  }
-  return scale(values, form);
+  return scaled(values, count, base, step, form);
 }
 
-function readForetold(reader: BitReader, count: number): number[] {
+/** What the integers `base` + `step` × value stand for. Throws ProtocolError `malformed` where one is out of bounds. */
+function scaled(
+  values: Float64Array,
+  count: number,
+  base: number,
+  step: number,
+  form: NumberForm,
+): number[] {
+  const unit = 10 ** form.decimals;
+  const factor = form.kind === "factor" ? form.factor / unit : 1;
+  const offset = form.kind === "factor" ? form.offset / unit : 0;
+  const divisor = form.kind === "factor" ? 1 : unit;
+  const found = new Array<number>(count);
+  let inBounds = true;
+  for (let i = 0; i < count; i += 1) {
+    const value = values[i] as number;
+    const integer = base + step * value;
+    if (!(Math.abs(value) < VALUE_MAX && Math.abs(integer) < INTEGER_MAX)) inBounds = false;
+    // One of the two does nothing, bit by bit: x / 1, and x × 1 + 0.
+    found[i] = divisor === 1 ? integer * factor + offset : integer / divisor;
+  }
+  if (!inBounds) throw new ProtocolError("malformed", "columns: a number out of bounds");
+  return found;
+}
+
+/** Where the numbers of a column stand while they are made: it is read anew for each, and kept by nobody. */
+let work = new Float64Array(1024);
+
+function readForetold(reader: BitReader, count: number): Float64Array {
   const predictor = reader.bits(PREDICTOR_BITS);
   const isLine = PREDICTORS[predictor]?.kind === "line";
   const line = isLine
@@ -185,9 +208,10 @@ function readForetold(reader: BitReader, count: number): number[] {
     : NO_LINE;
   const start = reader.bits(START_BITS);
   if (start > START_MAX) throw new ProtocolError("malformed", "columns: a start out of bounds");
-  const values = readResiduals(reader, count, start);
-  restore(values, predictor, line);
-  return values;
+  if (work.length < count) work = new Float64Array(count);
+  readResiduals(reader, count, start, work);
+  restore(work, count, predictor, line);
+  return work;
 }
 
 function readFloats(reader: BitReader, count: number): number[] {

@@ -7,7 +7,6 @@ import {
   createPrivateKey,
   createPublicKey,
   hash,
-  hkdfSync,
   type KeyObject,
   randomFillSync,
   sign,
@@ -80,8 +79,8 @@ export function sha256(data: Uint8Array): Uint8Array {
 /** Of SHA-256 (FIPS 180-4). */
 const HASH_BLOCK_BYTES = 64;
 const HASH_BYTES = 32;
-const INNER_PAD = 0x36;
-const OUTER_PAD = 0x5c;
+const INNER_PAD: Uint8Array = new Uint8Array(HASH_BLOCK_BYTES).fill(0x36);
+const OUTER_PAD: Uint8Array = new Uint8Array(HASH_BLOCK_BYTES).fill(0x5c);
 
 /**
  * RFC 2104 as its two hashes: a link's frames are short and many, and Node's own wraps each key anew, which takes seven
@@ -89,11 +88,14 @@ const OUTER_PAD = 0x5c;
  */
 export function hmac(key: Uint8Array, data: Uint8Array): Uint8Array {
   const short = key.length > HASH_BLOCK_BYTES ? sha256(key) : key;
-  const inner = new Uint8Array(HASH_BLOCK_BYTES + data.length).fill(INNER_PAD, 0, HASH_BLOCK_BYTES);
-  const outer = new Uint8Array(HASH_BLOCK_BYTES + HASH_BYTES).fill(OUTER_PAD, 0, HASH_BLOCK_BYTES);
-  for (const [i, byte] of short.entries()) {
-    inner[i] = byte ^ INNER_PAD;
-    outer[i] = byte ^ OUTER_PAD;
+  const inner = new Uint8Array(HASH_BLOCK_BYTES + data.length);
+  const outer = new Uint8Array(HASH_BLOCK_BYTES + HASH_BYTES);
+  inner.set(INNER_PAD);
+  outer.set(OUTER_PAD);
+  for (let i = 0; i < short.length; i += 1) {
+    const byte = short[i] ?? 0;
+    inner[i] = (inner[i] ?? 0) ^ byte;
+    outer[i] = (outer[i] ?? 0) ^ byte;
   }
   inner.set(data, HASH_BLOCK_BYTES);
   outer.set(sha256(inner), HASH_BLOCK_BYTES);
@@ -105,13 +107,20 @@ export function sameMac(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** A 32-byte key for one purpose, named by a domain string and what it is bound to. */
+/** Of the only block of output that a key takes (RFC 5869 § 2.3). */
+const FIRST_BLOCK = Uint8Array.of(1);
+
+/**
+ * A 32-byte key for one purpose, named by a domain string and what it is bound to: HKDF-SHA-256 (RFC 5869) with the
+ * context as salt, as its two MACs. A car derives a key or two for each segment, and so does whoever opens it; Node's
+ * own takes twice as long.
+ */
 export function deriveKey(
   key: Uint8Array,
   domain: string,
   context: Uint8Array = new Uint8Array(),
 ): Uint8Array {
-  return new Uint8Array(hkdfSync("sha256", key, context, utf8(domain), KEY_BYTES));
+  return new Uint8Array(hmac(hmac(context, key), concatBytes(utf8(domain), FIRST_BLOCK)));
 }
 
 export function randomBytes(count: number): Uint8Array {

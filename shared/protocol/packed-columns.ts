@@ -94,8 +94,7 @@ export function unpackColumns(body: Uint8Array, count: number): Columns {
   reader.skip(8);
   const times = Array.from({ length: TIMES }, () => readSeries(reader, count));
   const shapes = readShapes(reader, count);
-  const indexes =
-    shapes.length > 1 ? readSeries(reader, count) : Array.from({ length: count }, () => 0);
+  const indexes = shapes.length > 1 ? readSeries(reader, count) : new Array<number>(count).fill(0);
   const counts = countsOf(indexes, shapes.length);
   let left = VALUES_MAX;
   const read = shapes.map(({ value, kinds }, shape) => {
@@ -137,7 +136,7 @@ function readOthers(reader: BitReader, count: number): readonly CborValue[] {
     decodeCbor(reader.bytes(readCount(reader) + 1)),
   );
   const [only] = values;
-  if (total === 1 && only !== undefined) return Array.from({ length: count }, () => only);
+  if (total === 1 && only !== undefined) return new Array<CborValue>(count).fill(only);
   return readSeries(reader, count).map((index) => {
     const value = values[index];
     if (value === undefined) throw malformed("expected the index of a value");
