@@ -8,6 +8,7 @@ import { ERASE_COMMANDS } from "./erase-commands.ts";
 import { FILE_COMMANDS } from "./file-commands.ts";
 import { INCIDENT_COMMANDS } from "./incident-commands.ts";
 import { KEY_COMMANDS } from "./key-commands.ts";
+import { PRIVACY_COMMANDS } from "./privacy-commands.ts";
 import { PUBLISH_COMMANDS } from "./publish-commands.ts";
 import { REQUEST_KEY_COMMANDS } from "./request-key-commands.ts";
 import { SEND_COMMANDS } from "./send-command.ts";
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   ...DATA_COMMANDS,
   ...ERASE_COMMANDS,
   ...FILE_COMMANDS,
+  ...PRIVACY_COMMANDS,
   ...BACKUP_COMMANDS,
   ...INCIDENT_COMMANDS,
 ];

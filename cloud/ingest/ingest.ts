@@ -26,6 +26,7 @@ import { Held } from "./held.ts";
 import { INGEST_LIMITS, type IngestLimits } from "./limits.ts";
 import { type LogKeys, logKeys } from "./log-keys.ts";
 import { Lru } from "./lru.ts";
+import { privately } from "./privacy.ts";
 import { QuarantineGate } from "./quarantine-gate.ts";
 import {
   type AuthenticSegment,
@@ -39,7 +40,7 @@ import { Turns } from "./turns.ts";
 export type IngestTenant = {
   readonly store: Pick<
     TenantStore,
-    "vehicle" | "putOpening" | "opening" | "commitSegments" | "marks" | "quarantine"
+    "vehicle" | "putOpening" | "opening" | "commitSegments" | "marks" | "quarantine" | "privacy"
   >;
   /** The key pair that logs of this version are sealed to; undefined where the vault has none. */
   readonly ingestKey: (
@@ -310,7 +311,8 @@ class Worker {
 
   async #store({ tenant: { store } }: Received, { segment, keys, content }: Ready): Promise<void> {
     const { header, headerHash } = segment;
-    const outcome = await this.#committer(store).commit({ header, headerHash, ...content });
+    const kept = await privately(store, header.vehicle, content);
+    const outcome = await this.#committer(store).commit({ header, headerHash, ...kept });
     if (outcome === "stored") this.#countStored(header, content);
     else if (outcome === "duplicate") this.counts.duplicates += 1;
     else this.counts.forks += 1;

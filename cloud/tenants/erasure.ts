@@ -102,6 +102,7 @@ export function tombstone(sql: Sql, person: string, nowMs: number): void {
     person,
   );
   removeFilesOf(sql, `person:${person}`);
+  sql.run("DELETE FROM vehicle_owners WHERE person = ?", person);
 }
 
 /** The second half. Safe to be done again, as after a crash between the two. */

@@ -41,6 +41,7 @@ import { LateAnchor } from "./late-anchor.ts";
 import { moveRows } from "./move-rows.ts";
 import { fileStore } from "./owned-files.ts";
 import { type PeopleTools, peopleStore } from "./people-store.ts";
+import { privacyStore } from "./privacy.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { openWith, sealWith } from "./sealing.ts";
 import { commitSegments, marks, putOpening, readOpening } from "./segments.ts";
@@ -251,6 +252,7 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
       ...{ nowMs, audited },
     }),
     files: fileStore(engine, audited, options.transit),
+    privacy: privacyStore(engine, audited),
     people: peopleStore(engine, audited, auditKey, (booking) => readBooking(engine, booking)),
   } satisfies Partial<SqliteTenantStore> & { readonly settle: () => void };
 }

@@ -2,6 +2,7 @@
 import { ACCESS_CLASSES } from "./access-schema.ts";
 import { OWNED_FILE_CLASSES } from "./owned-files-schema.ts";
 import { FINDER_CLASSES, PEOPLE_CLASSES } from "./people-schema.ts";
+import { PRIVACY_CLASSES } from "./privacy.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { AUDIT_CLASSES } from "./tenant-schema.ts";
 import { TRIP_CLASSES } from "./trips.ts";
@@ -170,6 +171,7 @@ export const TENANT_CLASSES: ColumnClasses = {
   ...ACCESS_CLASSES,
   ...WEBHOOK_CLASSES,
   ...OWNED_FILE_CLASSES,
+  ...PRIVACY_CLASSES,
 };
 
 export const SUBJECT_CLASSES: ColumnClasses = {

@@ -10,6 +10,7 @@ import { DERIVED_SQL } from "./derived.ts";
 import { NEWEST_SQL } from "./newest.ts";
 import { OWNED_FILES_SQL } from "./owned-files-schema.ts";
 import { FINDERS_SQL, PEOPLE_SQL } from "./people-schema.ts";
+import { PRIVACY_SQL } from "./privacy.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { TRIPS_SQL } from "./trips.ts";
 import { WEBHOOKS_SQL } from "./webhook-schema.ts";
@@ -275,6 +276,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "the newest across logs, and trips", sql: NEWEST_SQL + TRIPS_SQL + DERIVED_SQL },
   { name: "webhooks", sql: WEBHOOKS_SQL },
   { name: "files", sql: OWNED_FILES_SQL },
+  { name: "what is kept of positions, and whose cars are a person's", sql: PRIVACY_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

@@ -320,6 +320,11 @@ export const EVENT_KINDS = {
       values: field(1, signalValues, geo("the values; may hold a position")),
     }),
   },
+  "position.withheld": {
+    code: 42,
+    lane: "track",
+    data: struct("a position that the tenant's privacy mode does not keep", {}),
+  },
   // any lane
   "diagnostic.note": {
     code: 60,

@@ -46,6 +46,7 @@ export * from "./owned-files.ts";
 export * from "./paired-line.ts";
 export * from "./people.ts";
 export * from "./phone-access.ts";
+export * from "./privacy.ts";
 export * from "./push.ts";
 export * from "./reader-link.ts";
 export * from "./reader-link-messages.ts";

@@ -67,6 +67,7 @@ export const ROLES = {
       "people:erase",
       "files:read",
       "files:write",
+      "privacy:write",
       "accounts:write",
       "webhooks:read",
       "webhooks:write",

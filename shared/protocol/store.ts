@@ -14,6 +14,7 @@ import type { TenantId, VehicleId } from "./ids.ts";
 import type { Lane } from "./lanes.ts";
 import type { FileStore } from "./owned-files.ts";
 import type { PeopleStore } from "./people.ts";
+import type { PrivacyStore } from "./privacy.ts";
 import type { Role } from "./roles.ts";
 import type { LogOpening, SegmentHeader } from "./segments.ts";
 import type { SessionAnnouncement } from "./session.ts";
@@ -253,6 +254,7 @@ export type TenantStore = {
   readonly access: AccessStore;
   readonly webhooks: WebhookStore;
   readonly files: FileStore;
+  readonly privacy: PrivacyStore;
 
   readonly putVehicle: (record: VehicleRecord, audit: AuditEntry) => Promise<void>;
   readonly vehicle: (vehicle: VehicleId) => Promise<VehicleRecord | undefined>;

@@ -17,7 +17,9 @@ import { FILE_ROUTES, registerFileLinks, takeFiles } from "./file-routes.ts";
 import { FLEET_ROUTES } from "./fleet-routes.ts";
 import { GRANT_ROUTES } from "./grant-routes.ts";
 import { RequestMetrics } from "./metrics.ts";
+import { OWN_DATA_ROUTES } from "./own-data-routes.ts";
 import { PEOPLE_ROUTES } from "./people-routes.ts";
+import { PRIVACY_ROUTES } from "./privacy-routes.ts";
 import { handleError, ProblemSchema, problem, sendNotFound, sendProblem } from "./problem.ts";
 import { QUARANTINE_ROUTES } from "./quarantine-routes.ts";
 import type { Answer, ApiParts, Call, Route } from "./route.ts";
@@ -43,6 +45,8 @@ export const ROUTES: readonly Route[] = [
   ...ACCESS_ROUTES,
   ...QUARANTINE_ROUTES,
   ...FILE_ROUTES,
+  ...OWN_DATA_ROUTES,
+  ...PRIVACY_ROUTES,
 ];
 const URL_CHARS_MAX = 2048;
 const PREFIX = "/v1/tenants/:tenant";

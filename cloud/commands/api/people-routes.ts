@@ -10,7 +10,6 @@ import {
   ConsentBodySchema,
   ConsentSchema,
   consentView,
-  credentialView,
   type PersonBody,
   PersonBodySchema,
   PersonSchema,
@@ -20,7 +19,6 @@ import {
 } from "./people-schemas.ts";
 import { type Answer, type Call, limitOf, type Route, timeOf } from "./route.ts";
 import { pageOf } from "./schemas.ts";
-import { bookingView } from "./views.ts";
 
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const SUBJECT = "person:";
@@ -126,36 +124,6 @@ async function withdraw(call: Call): Promise<Answer> {
   };
 }
 
-/** All that the store has of the person, in words that a program reads (GDPR article 20). */
-async function takeAway(call: Call): Promise<Answer> {
-  const record = await oneself(call);
-  const { people } = call.store;
-  const bookings = [];
-  for (const id of await people.bookingsOf(record.person)) {
-    const booking = await call.store.booking(id);
-    if (booking !== undefined) bookings.push(bookingView(booking));
-  }
-  return {
-    status: 200,
-    body: {
-      person: personView(record),
-      consents: (await people.consents(record.person)).map(consentView),
-      credentials: (await people.credentials(record.person)).map(credentialView),
-      bookings,
-    },
-  };
-}
-
-const ExportSchema = Type.Object(
-  {
-    person: PersonSchema,
-    consents: Type.Array(ConsentSchema),
-    credentials: Type.Array(Type.Unknown()),
-    bookings: Type.Array(Type.Unknown()),
-  },
-  { additionalProperties: false },
-);
-
 const STAFF_ROUTES: readonly Route[] = [
   {
     ...{ method: "GET", path: "/people", operation: "listPeople", summary: "People, by id" },
@@ -221,13 +189,6 @@ const OWN_ROUTES: readonly Route[] = [
     ...{ scopes: ["self"], tag: "people", body: ProfileSchema },
     answers: { 200: PersonSchema },
     handle: changeOwn,
-  },
-  {
-    ...{ method: "GET", path: "/me/export", operation: "exportMe" },
-    summary: "All that is kept of me, to take away",
-    ...{ scopes: ["self"], tag: "people" },
-    answers: { 200: ExportSchema },
-    handle: takeAway,
   },
   {
     ...{ method: "POST", path: "/me/consents", operation: "giveConsent", summary: "Agree" },

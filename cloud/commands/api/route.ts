@@ -41,6 +41,7 @@ export const SCOPES = {
   "people:erase": "suspend and erase people, and hold what must not be erased",
   "files:read": "see photos, documents and diagnostic bundles",
   "files:write": "add and remove them",
+  "privacy:write": "say how exactly positions are kept, and whose cars are a person's",
   "accounts:write": "make, lock, unlock and close accounts",
   "support:ticket": "open and close tickets, as the tenant's contact",
   "support:request": "ask for access to a tenant's data, by ticket",

@@ -11,6 +11,7 @@ import {
   type CarEvent,
   type DeclaredGap,
   type Downlink,
+  encodeColumns,
   encodeEvent,
   encodeRows,
   encodeSegmentMessage,
@@ -32,7 +33,9 @@ import {
   type SourceMessage,
   type StoredEvent,
   seal,
+  sealColumns,
   sealKeyPair,
+  segmentKeyOf,
   sha256,
   signHeader,
   signingKey,
@@ -160,6 +163,8 @@ export type SegmentChange = {
   readonly body?: Uint8Array;
   readonly gap?: number;
   readonly withOpening?: boolean;
+  /** As a segment that was closed in order: one sealed body in place of rows. */
+  readonly columns?: boolean;
 };
 
 /** One log of a car; `Car` makes them. */
@@ -200,7 +205,16 @@ export class CarLog {
       const seq = firstSeq + i;
       return aeadSeal(rowKey, rowNonce(seq), row, rowBinding({ log, lane, segment: number, seq }));
     });
-    const whole = change.body ?? encodeRows(rows);
+    const sealed = change.columns === true ? "columns" : "rows";
+    const whole =
+      change.body ??
+      (sealed === "rows"
+        ? encodeRows(rows)
+        : sealColumns(
+            segmentKeyOf(this.#ratchet(lane, ratchet)),
+            { lane, number, log, firstSeq, count: rows.length },
+            encodeColumns(plain),
+          ));
     const body = change.gap === undefined ? whole : new Uint8Array();
     const count = change.gap ?? rows.length;
     const header = signHeader(car.key, {
@@ -212,7 +226,7 @@ export class CarLog {
       firstSeq,
       count,
       ratchet,
-      codec: change.gap === undefined ? "rows" : "gap",
+      codec: change.gap === undefined ? sealed : "gap",
       bodyHash: sha256(body),
       previousHash: end.hash,
       ...change.header,
@@ -224,9 +238,13 @@ export class CarLog {
   }
 
   #rowKey(lane: Lane, index: number): Uint8Array {
+    return rowKeyOf(this.#ratchet(lane, index));
+  }
+
+  #ratchet(lane: Lane, index: number): ReturnType<typeof ratchetStart> {
     let ratchet = ratchetStart(this.root, this.opening, lane);
     for (let i = 0; i < index; i += 1) ratchet = ratchetNext(ratchet);
-    return rowKeyOf(ratchet);
+    return ratchet;
   }
 }
 
