@@ -21,6 +21,8 @@ export type Row = {
 export type BenchmarkOptions = {
   /** Copies of peers that are no packages of ours, by name: `--peer cantools=/path`. */
   readonly peers: ReadonlyMap<string, string>;
+  /** How many events a store is filled with, where a benchmark asks: `--events 100000000`. */
+  readonly events?: number;
 };
 
 export type Benchmark = {

@@ -1,10 +1,11 @@
 /**
- * `npm run bench -- NAME [--json] [--peer NAME=PATH]`: one benchmark against its peers in one run. Prints median and
+ * `npm run bench -- NAME [--json] [--events N] [--peer NAME=PATH]`: one benchmark against its peers in one run. Prints median and
  * spread (the middle half) of each side and the ratio; without NAME, the list. Exits 1 when a goal is missed.
  */
 import { parseArgs } from "node:util";
 import {
   type Benchmark,
+  type BenchmarkOptions,
   goalHeld,
   median,
   type Row,
@@ -14,7 +15,7 @@ import {
 } from "./benchmark.ts";
 import { BENCHMARKS } from "./benchmarks.ts";
 
-const USAGE = `npm run bench -- NAME [--json] [--peer NAME=PATH]\n\n${BENCHMARKS.map(
+const USAGE = `npm run bench -- NAME [--json] [--events N] [--peer NAME=PATH]\n\n${BENCHMARKS.map(
   ({ name, why }) => `  ${name.padEnd(10)} ${why}\n`,
 ).join("")}`;
 
@@ -70,13 +71,19 @@ function peersOf(texts: readonly string[]): Map<string, string> {
   );
 }
 
+function eventsOf(text: string | undefined): Pick<BenchmarkOptions, "events"> {
+  if (text === undefined) return {};
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw new RangeError(`--events ${text}: expected a number`);
+  return { events: Number(text) };
+}
+
 async function runBenchmark(
   benchmark: Benchmark,
-  peers: ReadonlyMap<string, string>,
+  options: BenchmarkOptions,
   json: boolean,
 ): Promise<boolean> {
   let held = true;
-  for await (const row of benchmark.run({ peers })) {
+  for await (const row of benchmark.run(options)) {
     process.stdout.write(json ? rowJson(benchmark.name, row) : rowText(row));
     held &&= goalHeld(row) !== false;
   }
@@ -89,6 +96,7 @@ async function main(args: string[]): Promise<number> {
     allowPositionals: true,
     options: {
       json: { type: "boolean", default: false },
+      events: { type: "string" },
       peer: { type: "string", multiple: true, default: [] },
       help: { type: "boolean", default: false },
     },
@@ -103,7 +111,8 @@ async function main(args: string[]): Promise<number> {
     process.stderr.write(`no benchmark "${[name, ...more].join(" ")}"\n\n${USAGE}`);
     return 2;
   }
-  return (await runBenchmark(benchmark, peersOf(values.peer), values.json)) ? 0 : 1;
+  const options = { peers: peersOf(values.peer), ...eventsOf(values.events) };
+  return (await runBenchmark(benchmark, options, values.json)) ? 0 : 1;
 }
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {

@@ -1,8 +1,12 @@
-/** A tenant's store with a fleet in it: a month of state events of some cars, and the newest state of thousands. */
+/** A tenant's store with a fleet in it: months of state events of some cars, and the newest state of thousands. */
 import {
   type AuditEntry,
   type CarEvent,
+  type CheckedColumns,
+  checkColumns,
   encodeCbor,
+  encodeColumns,
+  encodeEvent,
   type OpenedSegment,
   randomBytes,
   sha256,
@@ -26,7 +30,7 @@ export const AUDIT: AuditEntry = {
 
 export const carName = (car: number): VehicleId => vehicleId(`car-${car}`);
 
-/** Of its state lane, evenly over the month. */
+/** Of its state lane, evenly over each month. */
 export function stateEvent(index: number, of: number): CarEvent {
   const at = { bootMs: Math.floor((index * MONTH_MS) / of), wallOffsetMs: START_MS, doubtMs: 5 };
   const place = { latitude: 52 + (index % 997) / 1000, longitude: 13 + (index % 991) / 1000 };
@@ -37,7 +41,7 @@ function segment(
   tenant: TenantId,
   at: { readonly vehicle: VehicleId; readonly log: Uint8Array; readonly number: number },
   previousHash: Uint8Array,
-  events: readonly CarEvent[],
+  content: Pick<OpenedSegment, "events" | "columns">,
 ): OpenedSegment {
   const { number } = at;
   const header: OpenedSegment["header"] = {
@@ -45,29 +49,41 @@ function segment(
     ...at,
     lane: "state",
     firstSeq: (number - 1) * EVENTS_A_SEGMENT + 1,
-    count: events.length,
+    count: content.columns?.count ?? content.events.length,
     ratchet: number - 1,
     codec: "rows",
     bodyHash: ZERO_HASH,
     previousHash,
   };
-  return { header, headerHash: sha256(encodeCbor([at.log, number])), events };
+  return { header, headerHash: sha256(encodeCbor([at.log, number])), ...content };
 }
 
-/** `each` events of a month for each car. */
+/** What a car drives in some months, as its segments come in. All cars drive the same, each under its own key. */
+function driven(months: number, each: number): readonly CheckedColumns[] {
+  const segments = (months * each) / EVENTS_A_SEGMENT;
+  return Array.from({ length: segments }, (_, number) => {
+    const events = Array.from({ length: EVENTS_A_SEGMENT }, (_each, i) =>
+      encodeEvent(stateEvent(number * EVENTS_A_SEGMENT + i, each)),
+    );
+    return checkColumns(encodeColumns(events), events.length);
+  });
+}
+
+/** `each` events a month for each car, for some months in one log. */
 export async function fillMonths(
   store: SqliteTenantStore,
   cars: number,
+  months: number,
   each: number,
 ): Promise<void> {
+  const drive = driven(months, each);
   for (let car = 0; car < cars; car += 1) {
     const log = randomBytes(16);
     let hash: Uint8Array = ZERO_HASH;
     const batch: OpenedSegment[] = [];
-    for (let number = 1; number <= each / EVENTS_A_SEGMENT; number += 1) {
-      const from = (number - 1) * EVENTS_A_SEGMENT;
-      const events = Array.from({ length: EVENTS_A_SEGMENT }, (_, i) => stateEvent(from + i, each));
-      const next = segment(store.tenant, { vehicle: carName(car), log, number }, hash, events);
+    for (const [i, columns] of drive.entries()) {
+      const at = { vehicle: carName(car), log, number: i + 1 };
+      const next = segment(store.tenant, at, hash, { events: [], columns });
       hash = next.headerHash;
       batch.push(next);
       if (batch.length === SEGMENTS_AT_ONCE) await store.commitSegments(batch.splice(0));
@@ -76,7 +92,7 @@ export async function fillMonths(
   }
 }
 
-/** One event of each of five kinds for each car. */
+/** One event of each of three kinds for each car. */
 export async function fillLatest(
   store: SqliteTenantStore,
   from: number,
@@ -92,7 +108,7 @@ export async function fillLatest(
     const batch: OpenedSegment[] = [];
     for (; car < to && batch.length < SEGMENTS_AT_ONCE; car += 1) {
       const place = { vehicle: carName(car), log: randomBytes(16), number: 1 };
-      batch.push(segment(store.tenant, place, ZERO_HASH, events));
+      batch.push(segment(store.tenant, place, ZERO_HASH, { events }));
     }
     await store.commitSegments(batch);
   }
