@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import {
   livingAccounts,
+  rememberTokens,
   type TokenVerifierOptions,
   tokenVerifier,
   verifierByIssuer,
@@ -66,14 +67,15 @@ export function serviceVerifier(
   account: AccountOf = async () => undefined,
 ): TokenVerifier {
   const verifiers = new Map<string, TokenVerifier>();
+  const verifierOf = (of: Pick<TokenVerifierOptions, "issuer" | "keys">): TokenVerifier =>
+    rememberTokens(tokenVerifier({ ...of, audience: TOKEN_AUDIENCE, clock }), clock);
   if (trusted !== undefined) {
     const { issuer, jwks: url, ca } = trusted;
     const keys = { url, ...(ca === undefined ? {} : { ca }) };
-    verifiers.set(issuer, tokenVerifier({ issuer, keys, audience: TOKEN_AUDIENCE, clock }));
+    verifiers.set(issuer, verifierOf({ issuer, keys }));
   }
   if (embedded !== undefined) {
-    const own = tokenVerifier({ ...embedded, audience: TOKEN_AUDIENCE, clock });
-    verifiers.set(embedded.issuer, livingAccounts(own, account, clock));
+    verifiers.set(embedded.issuer, livingAccounts(verifierOf(embedded), account, clock));
   }
   const [only, ...others] = verifiers.values();
   return only !== undefined && others.length === 0 ? only : verifierByIssuer(verifiers);

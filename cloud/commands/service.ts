@@ -67,7 +67,7 @@ type Order = {
   readonly ask: Extras;
   readonly otherwise?: ErrorCode;
   /** The signing where it was asked for already; `not_found` says that the record came too late for it. */
-  readonly early?: Promise<SignedCommand>;
+  readonly early?: Promise<SignedCommand> | undefined;
 };
 /** `why` says in words why it failed before it was sent, to the one who asked first. */
 export type Asked = { readonly record: CommandRecord; readonly why?: string };
@@ -110,9 +110,10 @@ export class CommandService {
       throw new ProtocolError("limit_reached", "commands: too many under way");
     const mine = newCommand(caller, ask, this.#parts);
     const session = await store.session(ask.vehicle);
+    const recorded = Promise.withResolvers<void>();
     // The signer checks the token while this is recorded, and signs nothing that is not recorded.
     const early = this.#online(session, caller.tenant, ask.vehicle)
-      ? this.#signed(caller, mine, ask)
+      ? this.#signed(caller, mine, ask, recorded.promise)
       : undefined;
     early?.catch(() => undefined);
     const record = await store.createCommand(mine, {
@@ -124,14 +125,12 @@ export class CommandService {
       ...(ask.from === undefined ? {} : { from: ask.from }),
     });
     if (record.id !== mine.id) {
-      if (record.requestDigest !== ask.digest) {
-        throw new ProtocolError("conflict", "Idempotency-Key: was used for another request");
-      }
-      return { record };
+      if (record.requestDigest === ask.digest) return { record };
+      throw new ProtocolError("conflict", "Idempotency-Key: was used for another request");
     }
+    recorded.resolve();
     this.#watch(caller.tenant, record, caller, ask);
-    const order = { tenant: caller.tenant, record, asker: caller, ask };
-    return this.#drive(store, early === undefined ? order : { ...order, early });
+    return this.#drive(store, { tenant: caller.tenant, record, asker: caller, ask, early });
   }
 
   /**
@@ -296,7 +295,12 @@ export class CommandService {
     }
   }
 
-  #signed(asker: Secrets, record: CommandRecord, ask: Extras): Promise<SignedCommand> {
+  #signed(
+    asker: Secrets,
+    record: CommandRecord,
+    ask: Extras,
+    recorded?: Promise<void>,
+  ): Promise<SignedCommand> {
     const { id, vehicle, action, booking } = record;
     const order = {
       id: fromHex(id),
@@ -306,7 +310,7 @@ export class CommandService {
       ...(ask.armMs === undefined ? {} : { armMs: ask.armMs }),
       ...(ask.target === undefined ? {} : { target: fromHex(ask.target) }),
     };
-    return this.#parts.signer.signCommand(asker.token, order, asker.proof);
+    return this.#parts.signer.signCommand(asker.token, order, asker.proof, recorded);
   }
 
   #online(session: SessionRecord | undefined, tenant: TenantId, vehicle: VehicleId): boolean {
@@ -376,15 +380,12 @@ export class CommandService {
     actor: string,
     before?: () => Promise<void>,
   ): Promise<Stepped> {
-    const of = { tenant, store, id, event, actor };
-    return this.#steps.apply(before === undefined ? of : { ...of, before });
+    return this.#steps.apply({ tenant, store, id, event, actor, before });
   }
 }
 
-type Sending = {
+type Sending = Pick<CommandRecord, "id" | "vehicle"> & {
   readonly tenant: TenantId;
-  readonly id: string;
-  readonly vehicle: VehicleId;
   readonly signed: SignedCommand;
 };
 

@@ -43,7 +43,7 @@ export type StepOf = {
   readonly event: LifeEvent;
   readonly actor: string;
   /** Runs after the step is recorded and before anybody is told. */
-  readonly before?: () => Promise<void>;
+  readonly before?: (() => Promise<void>) | undefined;
 };
 export type Stepped = { readonly record: CommandRecord; readonly step: LifeStep };
 

@@ -53,6 +53,7 @@ export { livingAccounts, PERSON_SUBJECT } from "./living-accounts.ts";
 export { type Mail, type SendMail, type SmtpOptions, smtpMail } from "./mail.ts";
 export { PASSWORD_CHARS, passwordProblem } from "./passwords.ts";
 export { PERSON_SCOPES, type PeopleOptions } from "./people-flows.ts";
+export { rememberTokens } from "./remembered-tokens.ts";
 export { certificateUsed, type RenewalPorts, renew } from "./renewal.ts";
 export { verifierByIssuer } from "./several-issuers.ts";
 export { newTenantKey, TENANT_KEY_SCOPES, tenantKeys } from "./tenant-keys.ts";

@@ -121,7 +121,7 @@ export function stepCommand(
   return { record, changed: true };
 }
 
-export function readCommand(sql: Sql, id: string): CommandRecord | undefined {
+export function readCommand(sql: Pick<Sql, "get">, id: string): CommandRecord | undefined {
   const row = sql.get<Row>("SELECT * FROM commands WHERE id = ?", id);
   return row === undefined ? undefined : commandOf(row);
 }

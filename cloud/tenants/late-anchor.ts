@@ -1,32 +1,37 @@
 /**
- * A head of the audit trail that is anchored right after its commit instead of before it is answered: for what is on
+ * A head of the audit trail that is anchored a little after its commit instead of before it is answered: for what is on
  * its way within this platform, and is answered to a caller only with a later head, which stands for this one too.
  */
 import { ProtocolError } from "@kerbside/protocol";
 import type { AuditHead } from "./audit-chain.ts";
 
+/**
+ * How long a head may wait, far within the 10 s of P-51. Not at once: its flush would stand in the way of the command's
+ * own on the same disk. Heads that follow within it are kept as one, which stands for all of them.
+ */
+const WAIT_MS_MAX = 250;
+
 export class LateAnchor {
   readonly #keep: (head: AuditHead) => void;
   #head: AuditHead | undefined;
-  #soon: NodeJS.Immediate | undefined;
+  #soon: NodeJS.Timeout | undefined;
 
   /** `keep` is durable when it returns. */
   constructor(keep: (head: AuditHead) => void) {
     this.#keep = keep;
   }
 
-  /** Keeps it once what is being done now is done: an answer that waits is on its way first. */
+  /** Keeps it, or one after it, within `WAIT_MS_MAX`. */
   anchor(head: AuditHead): void {
     this.#head = head;
-    this.#soon ??= setImmediate(() => {
-      this.#soon = undefined;
+    this.#soon ??= setTimeout(() => {
       try {
         this.settle();
       } catch (error) {
         // The disk's fault is met again by the next head, with somebody to be told.
         if (!(error instanceof ProtocolError)) throw error;
       }
-    });
+    }, WAIT_MS_MAX);
   }
 
   /** A later head is about to be kept. */
@@ -36,6 +41,8 @@ export class LateAnchor {
 
   /** Throws what `keep` throws; then the head waits on. */
   settle(): void {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
     if (this.#head === undefined) return;
     this.#keep(this.#head);
     this.#head = undefined;

@@ -54,10 +54,10 @@ import {
   putCertificate,
   putSession,
   putVehicle,
-  readSession,
   readVehicle,
   readVehicles,
   sessionGone,
+  sessionReader,
 } from "./vehicles.ts";
 import { webhookStore } from "./webhooks.ts";
 
@@ -162,6 +162,7 @@ const rows = (limit: number): number => Math.min(Math.max(1, Math.floor(limit)),
 
 function reading(engine: Engine) {
   const { store } = engine;
+  const readSession = sessionReader();
   return {
     tenant: engine.tenant,
     subjectKeys: engine.keys,
@@ -173,7 +174,7 @@ function reading(engine: Engine) {
     latest: async (vehicle) => latestOf(engine, [vehicle]).get(vehicle) ?? [],
     latestOf: async (vehicles) => latestOf(engine, vehicles),
     trips: async (query) => queryTrips(engine, query),
-    session: async (vehicle) => store.read((sql) => readSession(sql, vehicle)),
+    session: async (vehicle) => readSession({ get: store.one }, vehicle),
     booking: async (booking) => readBooking(engine, booking),
     bookings: async (vehicle) => readBookings(engine, vehicle),
     grant: async (grant) => readGrant(engine, grant),
@@ -181,7 +182,7 @@ function reading(engine: Engine) {
     grantList: async (vehicle) => store.read((sql) => readGrantList(sql, vehicle)),
     artefact: async (kind, name) => store.read((sql) => readArtefact(sql, kind, name)),
     artefacts: async () => store.read(readArtefacts),
-    command: async (id) => store.read((sql) => readCommand(sql, id)),
+    command: async (id) => readCommand({ get: store.one }, id),
     commands: async (vehicle, limit) =>
       store.read((sql) => readCommands(sql, vehicle, rows(limit))),
     feed: async (after, limit) =>

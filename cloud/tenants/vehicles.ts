@@ -4,6 +4,7 @@ import {
   encode,
   equalBytes,
   ProtocolError,
+  type SessionAnnouncement,
   type SessionRecord,
   sessionCodec,
   type VehicleId,
@@ -17,6 +18,8 @@ import { announce } from "./engine.ts";
 const AWAY = 0;
 const ONLINE = 1;
 const ASLEEP = 2;
+/** Announcements kept decoded; beyond it all are decoded anew. */
+const SESSIONS_DECODED_MAX = 10_000;
 
 type VehicleRow = {
   readonly vehicle: string;
@@ -90,20 +93,34 @@ export function putSession(sql: Sql, record: SessionRecord, nowMs: number): void
   announce(sql, nowMs, "vehicle", record.vehicle);
 }
 
-export function readSession(sql: Sql, vehicle: VehicleId): SessionRecord | undefined {
+type ReadSession = (sql: Pick<Sql, "get">, vehicle: VehicleId) => SessionRecord | undefined;
+
+/** Reads announcements, each decoded once: it is looked at with every command until the car makes the next. */
+export function sessionReader(): ReadSession {
   type Row = { session: Uint8Array; envelope: Uint8Array; received_at_ms: number; online: number };
-  const row = sql.get<Row>(
-    "SELECT session, envelope, received_at_ms, online FROM sessions WHERE vehicle = ?",
-    vehicle,
-  );
-  if (row === undefined) return undefined;
-  return {
-    vehicle,
-    session: decode(sessionCodec, row.session),
-    envelope: row.envelope,
-    receivedAtMs: row.received_at_ms,
-    online: row.online === ONLINE,
-    ...(row.online === ASLEEP ? { asleep: true } : {}),
+  const known = new Map<VehicleId, { readonly bytes: Uint8Array; session: SessionAnnouncement }>();
+  const decoded = (vehicle: VehicleId, bytes: Uint8Array): SessionAnnouncement => {
+    const before = known.get(vehicle);
+    if (before !== undefined && equalBytes(before.bytes, bytes)) return before.session;
+    const session = decode(sessionCodec, bytes);
+    if (known.size >= SESSIONS_DECODED_MAX) known.clear();
+    known.set(vehicle, { bytes, session });
+    return session;
+  };
+  return (sql, vehicle) => {
+    const row = sql.get<Row>(
+      "SELECT session, envelope, received_at_ms, online FROM sessions WHERE vehicle = ?",
+      vehicle,
+    );
+    if (row === undefined) return undefined;
+    return {
+      vehicle,
+      session: decoded(vehicle, row.session),
+      envelope: row.envelope,
+      receivedAtMs: row.received_at_ms,
+      online: row.online === ONLINE,
+      ...(row.online === ASLEEP ? { asleep: true } : {}),
+    };
   };
 }
 

@@ -2,7 +2,7 @@
  * A small record that outlives power cuts: two files written in turn, each with a sequence number and a hash over all
  * of it. A write touches only the older copy and is on the disk before it resolves, so one whole copy is always there.
  */
-import { constants } from "node:fs";
+import { constants, writeSync } from "node:fs";
 import { mkdir, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { concatBytes, equalBytes, sha256, uint64 } from "@kerbside/protocol";
@@ -12,6 +12,11 @@ const MAGIC = Uint8Array.of(0x4b, 0x42, 0x32, 0x43);
 const HEADER_BYTES = 20;
 const HASH_BYTES = 32;
 export const CONTENT_BYTES_MAX: number = 64 * 1024;
+/**
+ * Up to this a copy is written where it is asked for: handing it to another thread and back costs more than the write,
+ * and an order waits for it before and after the pulse. A longer one (grant lists) would hold the car's frames up.
+ */
+const AT_ONCE_BYTES_MAX: number = 16 * 1024;
 const SUFFIXES = [".a", ".b"] as const;
 
 type Copy = { readonly sequence: number; readonly content: Uint8Array };
@@ -98,7 +103,8 @@ export async function openTwoCopyFile(
     const handle = handles[turn];
     const bytes = frame({ sequence: sequence + 1, content });
     // One call: the file is opened so that a write is on the disk when it returns.
-    await handle.write(bytes, 0, bytes.length, 0);
+    if (bytes.length <= AT_ONCE_BYTES_MAX) writeSync(handle.fd, bytes, 0, bytes.length, 0);
+    else await handle.write(bytes, 0, bytes.length, 0);
     sequence += 1;
     turn = turn === 0 ? 1 : 0;
   };

@@ -7,6 +7,7 @@ import { serialLink } from "@kerbside/immobiliser";
 import {
   beginActuation,
   finishActuation,
+  type Line,
   type LineConnection,
   LOCK_ACTUATIONS_NONE,
   type LockAction,
@@ -83,6 +84,22 @@ export class TestController {
     const controller = new TestController(pairingKey);
     await controller.openTty(path);
     return controller;
+  }
+
+  /** In the module's own process, over a line that takes no time: for what the software alone takes. */
+  static inProcess(pairingKey: Uint8Array): { controller: TestController; line: Line } {
+    const controller = new TestController(pairingKey);
+    const line: Line = async ({ data, closed }) => {
+      // After the call that wrote, as from any line.
+      const later = (run: () => void): boolean => {
+        queueMicrotask(run);
+        return true;
+      };
+      const close = (): void => void later(() => closed("closed"));
+      controller.#tty = { write: (bytes) => later(() => data(bytes)), close };
+      return { write: (bytes) => later(() => controller.#receive(bytes)), close };
+    };
+    return { controller, line };
   }
 
   async openTty(path: string): Promise<void> {

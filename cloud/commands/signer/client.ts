@@ -46,10 +46,12 @@ export type SignerClient = {
     booking: BookingFields,
     proof?: RequestProof,
   ) => Promise<Uint8Array>;
+  /** May be asked before the command is recorded; `recorded` is when it is, where it was not yet. */
   readonly signCommand: (
     token: string,
     order: CommandOrder,
     proof?: RequestProof,
+    recorded?: Promise<unknown>,
   ) => Promise<SignedCommand>;
   /** The booking as the car's signed result opened or ended it; undefined where it is so already. */
   readonly movedBooking: (
@@ -104,8 +106,9 @@ export function connectSigner(options: {
       if (mac === undefined) throw broken();
       return mac;
     },
-    signCommand: async (token, sign, proof) => {
-      const { envelope, requestHash, epoch } = await link.ask({ token, sign, ...proven(proof) });
+    signCommand: async (token, sign, proof, recorded) => {
+      const asked = { token, sign, ...proven(proof) };
+      const { envelope, requestHash, epoch } = await link.ask(asked, recorded);
       if (envelope === undefined || requestHash === undefined || epoch === undefined) {
         throw broken();
       }
@@ -177,7 +180,7 @@ class Link {
     this.#clock = clock;
   }
 
-  ask(asked: Asked): Promise<SignerAnswer> {
+  ask(asked: Asked, recorded?: Promise<unknown>): Promise<SignerAnswer> {
     return new Promise((done, fail) => {
       if (this.#closed) throw new ProtocolError("unavailable", "signer: the link is closed");
       if (this.#waiting.size >= WAITING_MAX) {
@@ -190,8 +193,19 @@ class Link {
         this.#settle(id)?.fail(new ProtocolError("unavailable", "signer: did not answer in time"));
       });
       this.#waiting.set(id, { done, fail, timer });
-      this.#connected().write(frame);
+      const socket = this.#connected();
+      socket.write(frame);
+      const tell = (): void => void this.#tellRecorded(socket, id);
+      // What was not recorded after all is not signed, and the signer says so by itself.
+      recorded?.then(tell, () => undefined);
     });
+  }
+
+  /** To the same signer that was asked, as long as it has not answered. */
+  #tellRecorded(socket: Socket, id: number): void {
+    if (!this.#waiting.has(id) || socket !== this.#socket) return;
+    this.#lastId += 1;
+    socket.write(frameRequest({ id: this.#lastId, recorded: id }));
   }
 
   async close(): Promise<void> {

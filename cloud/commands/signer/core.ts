@@ -66,9 +66,9 @@ export type SignerParts = {
 
 /** What a server that keeps its clock by NTP stays within, with much to spare. */
 const TIME_DOUBT_MS = 1000;
-/** How often a command that is to be signed is looked for again, and how long after each look. */
+/** How often a command that is to be signed is looked for again, and how long after each look if nothing is said. */
 const RECORD_LOOKS_MAX = 20;
-const RECORD_LOOK_MS = 1;
+const RECORD_LOOK_MS = 10;
 /** Versions of bookings seen, so that an older record put back into the store is noticed. */
 const SEEN_BOOKINGS_MAX = 20_000;
 
@@ -103,14 +103,17 @@ export class Signer {
     });
   }
 
-  /** Throws ProtocolError; what is thrown otherwise is a fault of ours. */
-  async answer(request: SignerRequest): Promise<SignerAnswer> {
+  /**
+   * Throws ProtocolError; what is thrown otherwise is a fault of ours. `recorded` resolves when whoever asks says that
+   * the command to sign is recorded now; it is not believed, only looked for then.
+   */
+  async answer(request: SignerRequest, recorded?: Promise<void>): Promise<SignerAnswer> {
     const { id, token, seal, sign, openTenant, openResult: result } = request;
     if (token !== undefined && seal !== undefined && sign === undefined) {
       return { id, mac: await this.#seal(token, seal, request.proof) };
     }
     if (token !== undefined && sign !== undefined && seal === undefined) {
-      return { id, ...(await this.#sign(token, sign, request.proof)) };
+      return { id, ...(await this.#sign(token, sign, request.proof, recorded)) };
     }
     if (openTenant !== undefined && result !== undefined && token === undefined) {
       return { id, ...(await this.#moved(openTenant, result)) };
@@ -192,6 +195,7 @@ export class Signer {
     token: string,
     order: CommandOrder,
     proof: RequestProof | undefined,
+    recorded: Promise<void> | undefined,
   ): Promise<Required<Pick<SignerAnswer, "envelope" | "requestHash" | "epoch">>> {
     const caller = asker(await this.#parts.verifyToken(token), proof);
     const { action, armMs, target } = order;
@@ -199,17 +203,24 @@ export class Signer {
     checkExtras(action, { armMs, hasTarget: target !== undefined });
     const home = await this.#tenant(caller.tenant);
     const { store, secrets } = home;
-    const record = await this.#recorded(store, order);
-    await this.#rates.take(`t ${caller.tenant}`, this.#limits.tenant);
-    await this.#rates.take(`v ${caller.tenant} ${order.vehicle}`, this.#limits.vehicle);
+    // All that does not need the record comes first: the API may be writing it at this moment.
+    const [fleet, car] = [`t ${caller.tenant}`, `v ${caller.tenant} ${order.vehicle}`];
+    await this.#rates.take(fleet, this.#limits.tenant);
+    await this.#rates.take(car, this.#limits.vehicle);
     const vehicle = await enrolled(store, order.vehicle);
+    const announced = this.#session(store, caller.tenant, vehicle);
+    announced.catch(() => undefined);
+    const record = await this.#recorded(store, order, recorded).catch((error: unknown) => {
+      for (const key of [fleet, car]) this.#rates.giveBack(key);
+      throw error;
+    });
+    const session = await announced;
     const nowMs = this.#parts.clock.wallMs();
     if (order.booking !== undefined) {
       const booking = await this.#booking(store, secrets, caller.tenant, order.booking);
       checkBooking(booking, { vehicle: order.vehicle, action, nowMs });
     }
     if (target !== undefined) await checkTarget(store, order, target);
-    const session = await this.#session(store, caller.tenant, vehicle);
     const signed = await this.#proofs.check(home, caller, commandMeant(order, record));
     const lifeMs = this.#parts.commandLifeMs ?? COMMAND_LIFE_MS_DEFAULT;
     const key = await secrets.key("command", session.keyVersions?.command);
@@ -244,8 +255,11 @@ export class Signer {
   }
 
   /** Only what is recorded as asked is signed. The API records it while the token is checked, and may be a little later. */
-  async #recorded(store: TenantStore, order: CommandOrder): Promise<CommandRecord> {
-    const { clock } = this.#parts;
+  async #recorded(
+    store: TenantStore,
+    order: CommandOrder,
+    recorded: Promise<void> | undefined,
+  ): Promise<CommandRecord> {
     for (let looks = 0; ; looks += 1) {
       const record = await store.command(toHex(order.id));
       if (record !== undefined) {
@@ -255,10 +269,16 @@ export class Signer {
       if (looks === RECORD_LOOKS_MAX) {
         throw new ProtocolError("not_found", "command: none such is recorded");
       }
-      await new Promise<void>((done) => {
-        clock.after(RECORD_LOOK_MS, done);
-      });
+      await this.#told(recorded);
     }
+  }
+
+  /** Resolves when the API says that it has recorded it, or after a while. */
+  async #told(recorded: Promise<void> | undefined): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = this.#parts.clock.after(RECORD_LOOK_MS, late.resolve);
+    await (recorded === undefined ? late.promise : Promise.race([recorded, late.promise]));
+    timer.cancel();
   }
 
   /** Opens or ends a booking on the word of the car: its signed result says what was executed. */

@@ -48,6 +48,12 @@ export class Rates {
     this.#ledger = ledger;
   }
 
+  /** One that was taken for what came to nothing, for whoever asks next. */
+  giveBack(key: string): void {
+    const lease = this.#leases.get(key);
+    if (lease !== undefined) lease.left += 1;
+  }
+
   /** Takes one for `key`. Throws ProtocolError `limit_reached` if there is none, `storage_failed` if that is not known. */
   async take(key: string, rate: Rate): Promise<void> {
     const nowMs = this.#clock.bootMs();

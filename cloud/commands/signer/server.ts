@@ -6,7 +6,13 @@ import { createServer, type Socket } from "node:net";
 import { type Clock, type Log, ProtocolError, type Timer } from "@kerbside/protocol";
 import { listenPrivately } from "../private-socket.ts";
 import { Signer, type SignerParts } from "./core.ts";
-import { FrameReader, frameAnswer, readRequest, type SignerAnswer } from "./wire.ts";
+import {
+  FrameReader,
+  frameAnswer,
+  readRequest,
+  type SignerAnswer,
+  type SignerRequest,
+} from "./wire.ts";
 
 export const SIGNER_CONNECTIONS_MAX = 32;
 /** Requests of one connection under way at a time; beyond it the socket is not read. */
@@ -52,14 +58,21 @@ function serveConnection(socket: Socket, signer: Signer, clock: Clock, log: Log)
     frameTimer?.cancel();
     frameTimer = reader.partial ? clock.after(FRAME_MS_MAX, () => socket.destroy()) : undefined;
   };
+  /** What is to be signed and may not be recorded yet, by the request's id. */
+  const awaited = new Map<number, () => void>();
   const take = async (body: Uint8Array): Promise<void> => {
+    const request = requestIn(body, log);
+    if (request === undefined) return void socket.destroy();
+    const { id, recorded } = request;
+    if (recorded !== undefined) return awaited.get(recorded)?.();
     inFlight += 1;
     if (inFlight >= SIGNER_IN_FLIGHT_MAX) socket.pause();
-    const answer = await answerOf(signer, body, log);
+    const told = new Promise<void>((resolve) => awaited.set(id, resolve));
+    const answer = await answerOf(signer, request, told, log);
+    awaited.delete(id);
     inFlight -= 1;
     if (socket.destroyed) return;
-    if (answer === undefined) socket.destroy();
-    else socket.write(frameAnswer(answer));
+    socket.write(frameAnswer(answer));
     socket.resume();
   };
   socket.on("data", (chunk: Buffer) => {
@@ -75,22 +88,27 @@ function serveConnection(socket: Socket, signer: Signer, clock: Clock, log: Log)
   socket.on("close", () => frameTimer?.cancel());
 }
 
-/** Never rejects. Undefined where not even the request's id can be read. */
+/** Undefined where it cannot be read. */
+function requestIn(body: Uint8Array, log: Log): SignerRequest | undefined {
+  try {
+    return readRequest(body);
+  } catch {
+    log.warn("signer.request_malformed");
+    return undefined;
+  }
+}
+
+/** Never rejects. */
 async function answerOf(
   signer: Signer,
-  body: Uint8Array,
+  request: SignerRequest,
+  recorded: Promise<void>,
   log: Log,
-): Promise<SignerAnswer | undefined> {
-  let id: number | undefined;
+): Promise<SignerAnswer> {
+  const { id } = request;
   try {
-    const request = readRequest(body);
-    id = request.id;
-    return await signer.answer(request);
+    return await signer.answer(request, recorded);
   } catch (error) {
-    if (id === undefined) {
-      log.warn("signer.request_malformed");
-      return undefined;
-    }
     if (error instanceof ProtocolError) {
       log.info("signer.refused", { code: error.code });
       return { id, error: error.code, words: error.message.slice(0, WORDS_MAX) };

@@ -104,6 +104,8 @@ export type SignerRequest = {
   readonly manifest?: Uint8Array;
   /** With a token: the request as the caller signed it. */
   readonly proof?: RequestProof;
+  /** Instead of a question: what the request of this id is to sign is recorded now. It is not answered. */
+  readonly recorded?: number;
 };
 export type SignerAnswer = {
   readonly id: number;
@@ -217,6 +219,7 @@ const requestCodec: Codec<SignerRequest> = struct("request to the signer", {
   artefact: optional(10, artefactOrderCodec, { ...internal, doc: "publish this" }),
   manifest: optional(11, bytes(1, 4096), { ...internal, doc: "sign this again for `listVehicle`" }),
   proof: optional(12, proofCodec, { ...secret, doc: "the request as the caller signed it" }),
+  recorded: optional(13, uint(), { ...internal, doc: "this request's command is recorded now" }),
 });
 const answerCodec: Codec<SignerAnswer> = struct("answer of the signer", {
   id: field(0, uint(), { ...internal, doc: "the request's" }),

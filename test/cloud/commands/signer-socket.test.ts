@@ -130,6 +130,48 @@ it("a car and a tenant have a rate", async (f) => {
   await slow.close();
 });
 
+it("signs as soon as it is told that the record stands, and believes nobody who says so", async (f) => {
+  const socket = join(f.dir, "told.sock");
+  // A clock whose timers never go off: nothing but being told brings it to look again.
+  const deaf = { ...clock, after: () => ({ cancel: () => undefined }) };
+  const verifyToken = verifierOf(f.tokens);
+  const signer = await runSigner({
+    socket,
+    tenant: f.tenants.tenant,
+    verifyToken,
+    clock: deaf,
+    log,
+  });
+  const client = connectSigner({ socket, clock });
+  const staff = await f.tokens.mint({ scope: "commands:operate" });
+  const store = (await f.registry.tenant(DEMO))?.store;
+  if (store === undefined) throw new Error("no tenant");
+  const one = order();
+  const stands = Promise.withResolvers<void>();
+  const signing = client.signCommand(staff, one, undefined, stands.promise);
+  await record(store, one);
+  stands.resolve();
+  assert.ok((await signing).envelope.length > 0);
+  const lie = Promise.resolve();
+  assert.is(await codeOf(client.signCommand(staff, order(), undefined, lie)), "not_found");
+  await client.close();
+  await signer.close();
+});
+
+it("what was never recorded takes nothing of the rate", async (f) => {
+  const socket = join(f.dir, "unrecorded.sock");
+  const verifyToken = verifierOf(f.tokens);
+  const { tenant } = f.tenants;
+  const signer = await runSigner({ socket, tenant, verifyToken, clock: stopped, log });
+  const client = connectSigner({ socket, clock });
+  const staff = await f.tokens.mint({ scope: "commands:operate" });
+  const asking = Array.from({ length: 5 }, () => codeOf(client.signCommand(staff, order())));
+  assert.equal(new Set(await Promise.all(asking)), new Set(["not_found"]));
+  assert.equal(await asked(f, client, 11), [...ok(10), "limit_reached"]);
+  await client.close();
+  await signer.close();
+});
+
 it("signers share their rates, and a new one does not begin anew", async (f) => {
   const file = join(f.dir, "rates.sqlite");
   const start = async (name: string) => {

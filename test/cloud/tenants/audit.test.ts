@@ -1,13 +1,15 @@
 /** P-50, P-51: nobody changes or removes a record unseen. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ProtocolError } from "@kerbside/protocol";
+import { ProtocolError, randomBytes, toHex, vehicleId } from "@kerbside/protocol";
 import type { AuditReport } from "@kerbside/tenants";
 import BetterSqlite3 from "better-sqlite3";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AUDIT } from "../../conformance/car-log.ts";
 import { type TestRegistry, tenantDirectories, testRegistry } from "../../support/tenant-engine.ts";
+import { until } from "../../support/wait.ts";
+import { record } from "../commands/recorded.ts";
 
 const test = suite<{ files: TestRegistry; store: string }>("audit");
 test.before.each(async (context) => {
@@ -205,5 +207,35 @@ function flipped(value: string | number | Buffer | undefined, at: number): unkno
   bytes[at] = (bytes[at] ?? 0) ^ 1;
   return typeof value === "string" ? bytes.toString("latin1") : bytes;
 }
+
+test("P-51 heads of signed commands are anchored within seconds, those of a moment as one", async ({
+  files,
+}) => {
+  const registry = await files.again();
+  const store = (await registry.tenant("demo"))?.store;
+  if (store === undefined) throw new ProtocolError("not_found", "demo");
+  const sign = async (): Promise<void> => {
+    const asked = { id: randomBytes(16), vehicle: vehicleId("car-1"), action: "unlock" } as const;
+    await record(store, asked);
+    await store.signCommand(toHex(asked.id), AUDIT, () => new Uint8Array(32));
+  };
+  await sign();
+  await sign();
+  assert.is(store.verifyAudit().unanchored, 4, "two asked, two signed");
+  await until("the head is anchored", () => store.verifyAudit().unanchored === 0, 10_000);
+  await sign();
+  await registry.close();
+  assert.equal(
+    await verify(files),
+    { entries: 9, unanchored: 0, problems: [] },
+    "at the latest as it closes",
+  );
+  const anchors = new BetterSqlite3(join(files.dir, "anchors.sqlite"), { readonly: true });
+  const kept = anchors
+    .prepare("SELECT seq FROM anchors WHERE owner LIKE 'demo%' ORDER BY seq")
+    .pluck();
+  assert.equal(kept.all(), [1, 2, 3, 7, 9]);
+  anchors.close();
+});
 
 test.run();
