@@ -4,10 +4,12 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { needs } from "../support/debian.ts";
+import { looksAsStored } from "../support/pictures.ts";
 import { until } from "../support/wait.ts";
 import { CHROMIUM_FLAGS } from "./browser.ts";
 import { makeCertificate, makeDirectory, type Rig, startRig } from "./rig.ts";
 
+const MOVING = ["#frames", "#bus-rate", "#figures dd", "#chips", "#locks"];
 const pem = await makeCertificate();
 
 type Seat = {
@@ -159,6 +161,7 @@ browserTest(
       for (const width of [360, 390, 768, 1024, 1280]) {
         await page.setViewportSize({ width, height: 800 });
         assert.is(await page.evaluate("document.documentElement.scrollWidth"), width);
+        if (width === 360 || width === 1280) await looksAsStored(page, `cockpit-${width}`, MOVING);
       }
       const unnamed = page.locator("button, [role=button], select");
       for (const control of await unnamed.all()) {

@@ -2,88 +2,51 @@
  * The console in a real browser, on a whole system: somebody signs in, books a car, opens and locks it, and sees each
  * step. What an account may not see is not offered, nothing leaves the origin, and axe finds nothing serious.
  */
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { tenantId, vehicleId } from "@kerbside/protocol";
+import { openRegistry, type Registry } from "@kerbside/tenants";
+import { type Browser, chromium } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ensureOperator } from "../../scripts/demo/operator.ts";
+import { TENANT, VEHICLE } from "../../scripts/demo/parts.ts";
 import { needs } from "../support/debian.ts";
+import { looksAsStored } from "../support/pictures.ts";
 import { World } from "../support/world.ts";
+import { axe, FLAGS, go, overflow, shoot, signIn, type Visitor, visit } from "./visitor.ts";
 
-const VISIBLE_MS_MAX = 40_000;
-const FLAGS =
-  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --enable-unsafe-swiftshader";
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
-/** Where pictures go if somebody wants to look: `node console.test.ts --shots=FOLDER`. */
-const shots = process.argv.find((word) => word.startsWith("--shots="))?.slice("--shots=".length);
-
-type Visitor = {
-  readonly page: Page;
-  /** What the browser complained of, and hosts that were asked. */
-  readonly complaints: string[];
-  readonly hosts: Set<string>;
-};
-
+/** Of a car's page. */
+const MOVING = ["dd", ".sub"];
 let world: World;
 let browser: Browser;
 
-async function visit(context: BrowserContext): Promise<Visitor> {
-  const page = await context.newPage();
-  page.setDefaultTimeout(VISIBLE_MS_MAX);
-  const complaints: string[] = [];
-  const hosts = new Set<string>();
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
+/** Makes the account of a role, and signs in with it. */
+async function enter(visitor: Visitor, role: string): Promise<void> {
+  const file = role === "operator" ? world.paths.operatorPassword : `${world.paths.data}/${role}`;
+  const paths = { cloud: world.paths.cloud, operatorPassword: file };
+  await ensureOperator(paths, world.cloud, role);
+  await signIn(visitor, world.ports.https, role, file);
+}
+
+/** The tenant's store, beside the cloud that has it open. */
+async function tenantOf<T>(
+  use: (tenant: NonNullable<Awaited<ReturnType<Registry["tenant"]>>>) => Promise<T>,
+): Promise<T> {
+  const key = readFileSync(join(world.paths.cloud, "secrets", "master-key"), "utf8").trim();
+  const registry = await openRegistry({
+    dir: world.paths.cloud,
+    masterKey: Buffer.from(key, "base64url"),
   });
-  page.on("request", (request) => hosts.add(new URL(request.url()).host));
-  return { page, complaints, hosts };
+  try {
+    const tenant = await registry.tenant(tenantId(TENANT));
+    if (tenant === undefined) throw new Error("the tenant is not there");
+    return await use(tenant);
+  } finally {
+    await registry.close();
+  }
 }
-
-async function signIn({ page }: Visitor, user: string, passwordFile: string): Promise<void> {
-  await page.goto(`https://localhost:${world.ports.https}/console/`);
-  await page.getByLabel("Operator").fill("demo");
-  await page.keyboard.press("Enter");
-  await page.locator("input[name=user]").fill(user);
-  await page.locator("input[name=password]").fill(readFileSync(passwordFile, "utf8").trim());
-  await page.keyboard.press("Enter");
-  await page.locator("nav a").first().waitFor();
-}
-
-async function shoot(page: Page, name: string): Promise<void> {
-  if (shots === undefined) return;
-  mkdirSync(shots, { recursive: true });
-  await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
-}
-
-type Found = { readonly id: string; readonly impact: string | null; readonly nodes: unknown[] };
-
-/** Serious and critical findings of axe (WCAG 2.2 A and AA). The engine runs beside the page's own policy. */
-async function axe(page: Page): Promise<readonly string[]> {
-  const session = await page.context().newCDPSession(page);
-  const expression = `${AXE};axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
-    violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map(({ html }) => html) })))`;
-  const { result } = await session.send("Runtime.evaluate", {
-    expression,
-    awaitPromise: true,
-    returnByValue: true,
-    allowUnsafeEvalBlockedByCSP: true,
-  });
-  await session.detach();
-  const found = result.value as readonly Found[];
-  return found
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id}: ${JSON.stringify(nodes)}`);
-}
-
-async function go(page: Page, hash: string, heading: string): Promise<void> {
-  await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
-  await page.getByRole("heading", { name: heading, exact: true }).waitFor();
-}
-
-const overflow = (page: Page): Promise<number> =>
-  page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
 
 const it = needs("chromium");
 test.after(async () => {
@@ -93,15 +56,15 @@ test.after(async () => {
 
 it("P-33 P-70 an operator signs in, books a car, opens and locks it, and sees each step", async () => {
   world = await World.whole();
-  await ensureOperator(world.paths, world.cloud);
-  browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS.split(" ") });
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  const visitor = await visit(context);
+  browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: [...FLAGS] });
+  const visitor = await visit(browser);
   const { page, complaints, hosts } = visitor;
-  await signIn(visitor, "operator", world.paths.operatorPassword);
+  await enter(visitor, "operator");
   await page.locator(".cars button").first().waitFor();
   await page.getByText("Live", { exact: true }).waitFor();
+  await page.locator("[data-drawn]").waitFor();
   await shoot(page, "fleet");
+  await looksAsStored(page, "console-fleet", [".cars .sub", ".map"]);
   assert.equal(await axe(page), []);
 
   await go(page, "#/bookings", "Bookings");
@@ -139,40 +102,46 @@ it("P-33 P-70 an operator signs in, books a car, opens and locks it, and sees ea
   await page.locator("tr[data-booking]", { hasText: "ended" }).waitFor();
   assert.equal(complaints, []);
   assert.equal([...hosts], [`localhost:${world.ports.https}`], "nothing leaves the origin");
-  await context.close();
+  await visitor.leave();
 });
 
 it("it fits a phone, speaks German, and is readable in the dark", async () => {
-  const context = await browser.newContext({
-    ignoreHTTPSErrors: true,
+  const visitor = await visit(browser, {
     viewport: { width: 360, height: 740 },
     colorScheme: "dark",
   });
-  const visitor = await visit(context);
   const { page, complaints } = visitor;
-  await signIn(visitor, "operator", world.paths.operatorPassword);
+  await enter(visitor, "operator");
   await page.locator(".cars button").first().waitFor();
   await page.getByRole("button", { name: "Deutsch" }).click();
   await page.getByRole("link", { name: "Flotte" }).waitFor();
+  await page.locator("[data-drawn]").waitFor();
+  await looksAsStored(page, "console-fleet-phone-dark", [".cars .sub", ".map"]);
   const places = [
     ["#/", undefined],
     ["#/car/car-1", "car-1"],
     ["#/bookings", "Buchungen"],
     ["#/alarms", "Alarme"],
+    ["#/quarantine", "Quarantäne"],
+    ["#/support", "Support"],
   ] as const;
   for (const [hash, heading] of places) {
     if (heading !== undefined) await go(page, hash, heading);
     assert.ok((await overflow(page)) <= 0, `${hash} overflows`);
     assert.equal(await axe(page), [], hash);
+    if (hash === "#/car/car-1") {
+      await page.locator(".events time").first().waitFor();
+      await looksAsStored(page, "console-car-phone-dark", MOVING);
+    }
+    if (hash === "#/support") await looksAsStored(page, "console-support-phone-dark");
     await shoot(page, `phone${hash.replaceAll("/", "-").replace("#", "")}`);
   }
   assert.equal(complaints, []);
-  await context.close();
+  await visitor.leave();
 });
 
 it("P-70 a role decides what is seen; a wrong password opens nothing", async () => {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  const visitor = await visit(context);
+  const visitor = await visit(browser);
   const { page, complaints } = visitor;
   await page.goto(`https://localhost:${world.ports.https}/console/`);
   await page.getByLabel("Operator").fill("demo");
@@ -184,18 +153,145 @@ it("P-70 a role decides what is seen; a wrong password opens nothing", async () 
   // The browser itself says that the page came with status 403.
   complaints.length = 0;
 
-  const auditor = { cloud: world.paths.cloud, operatorPassword: `${world.paths.data}/auditor` };
-  await ensureOperator(auditor, world.cloud, "auditor");
-  await signIn(visitor, "auditor", auditor.operatorPassword);
+  await enter(visitor, "auditor");
   await page.getByRole("heading", { name: "Audit" }).waitFor();
   await page.locator("tbody tr").first().waitFor();
   assert.equal(await page.locator("nav a").allTextContents(), ["Audit"]);
+  await page.getByRole("button", { name: "Check the chain" }).click();
+  await page.getByText(/^The chain holds: \d+ entries/).waitFor();
   await shoot(page, "audit");
   assert.equal(await axe(page), []);
   await page.evaluate(`location.hash = "#/bookings"`);
   await page.getByText("Your role does not show this.").waitFor();
   assert.equal(complaints, []);
-  await context.close();
+  await visitor.leave();
+});
+
+it("P-40 P-52 whose booking it is stays hidden until somebody says why, and that is recorded", async () => {
+  const visitor = await visit(browser);
+  const { page, complaints } = visitor;
+  await enter(visitor, "operator");
+  await go(page, "#/bookings", "Bookings");
+  const row = page.locator("tr[data-booking]").first();
+  await row.getByText("hidden").waitFor();
+  assert.not.match(await page.content(), /person-1/);
+  await row.getByRole("button", { name: /^Show: Who holds booking/ }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Show" }).click();
+  assert.ok(await dialog.isVisible(), "not without a reason");
+  await dialog.getByLabel("Reason").fill("left a phone in the car");
+  await shoot(page, "reveal");
+  assert.equal(await axe(page), []);
+  await dialog.getByRole("button", { name: "Show" }).click();
+  await row.locator("[data-holder=person-1]").waitFor();
+  const trail = await tenantOf(({ store }) => store.auditTrail(0, 1000));
+  const entry = trail.find(({ action }) => action === "booking.reveal");
+  assert.is(entry?.reason, "left a phone in the car");
+  assert.equal(complaints, []);
+  await visitor.leave();
+});
+
+it("what was put aside is listed with its reason and handed in again by the operator alone", async () => {
+  const payload = new TextEncoder().encode("nothing that a car would say");
+  const topic = `kb/v1/demo/${VEHICLE}/up/state`;
+  const vehicle = vehicleId(VEHICLE);
+  await tenantOf(({ store }) => store.quarantine({ vehicle, reason: "malformed", topic, payload }));
+  const visitor = await visit(browser);
+  const { page, complaints } = visitor;
+  await enter(visitor, "operator");
+  await go(page, "#/quarantine", "Quarantine");
+  const row = page.locator("tr[data-message]", { hasText: "malformed" });
+  await row.waitFor();
+  await row.getByRole("button", { name: "Hand in again" }).click();
+  await page.getByText("is refused again, and stays").waitFor();
+  await shoot(page, "quarantine");
+  assert.equal(await axe(page), []);
+  assert.equal(complaints, []);
+  await visitor.leave();
+});
+
+it("P-61 support sees a car for a ticket, once a manager has agreed, until it is ended", async () => {
+  const [operator, support, manager] = [
+    await visit(browser),
+    await visit(browser),
+    await visit(browser),
+  ];
+  await enter(operator, "operator");
+  await go(operator.page, "#/support", "Support");
+  await operator.page.getByLabel(/What is it about/).fill("the boot will not open");
+  await operator.page.getByRole("button", { name: "Open a ticket" }).click();
+  await operator.page.locator("[data-ticket]", { hasText: "the boot will not open" }).waitFor();
+
+  await enter(support, "support");
+  assert.equal(await support.page.locator("nav a").allTextContents(), ["Support"]);
+  await support.page.getByLabel("Car", { exact: true }).fill(VEHICLE);
+  await support.page.getByLabel("Reason").fill("what the boot's contact says");
+  await support.page.getByRole("button", { name: "Ask for access" }).click();
+  const asked = support.page.locator("tr[data-request]", { hasText: VEHICLE });
+  await asked.getByText("asked", { exact: true }).waitFor();
+  assert.is(await asked.getByRole("button", { name: "Look" }).count(), 0, "nobody has agreed yet");
+
+  await enter(manager, "manager");
+  await go(manager.page, "#/support", "Support");
+  const wanted = manager.page.locator("tr[data-request]", { hasText: VEHICLE });
+  await wanted.getByRole("button", { name: "Approve" }).click();
+  await wanted.getByText(/^approved until/).waitFor();
+  await shoot(manager.page, "support-manager");
+
+  await support.page.reload();
+  await asked.getByText(/^approved until/).waitFor();
+  await asked.getByRole("button", { name: "Look" }).click();
+  await support.page.locator("#seen-title + * li, #seen-title ~ ol li").first().waitFor();
+  await shoot(support.page, "support");
+  await wanted.getByRole("button", { name: "End" }).click();
+  await wanted.getByText("ended", { exact: true }).waitFor();
+  await support.page.reload();
+  await asked.getByText("ended", { exact: true }).waitFor();
+  assert.is(await asked.getByRole("button", { name: "Look" }).count(), 0);
+  for (const { page, complaints, leave } of [operator, support, manager]) {
+    assert.equal(await axe(page), []);
+    assert.equal(complaints, []);
+    await leave();
+  }
+});
+
+it("P-81 P-82 a manager suspends a person, holds them, and erases them with a reason", async () => {
+  const person = randomUUID();
+  await tenantOf(({ store }) =>
+    store.people.putPerson(
+      { person, state: "active", profile: { name: "Ada" }, createdAtMs: Date.now() },
+      { actor: "test", action: "person.create", subject: `person:${person}`, outcome: "done" },
+    ),
+  );
+  const visitor = await visit(browser, { viewport: { width: 360, height: 740 } });
+  const { page, complaints } = visitor;
+  await enter(visitor, "manager");
+  await go(page, "#/erasure", "Erasure");
+  await page.getByLabel("Id of the person").first().fill(person);
+  await page.getByRole("button", { name: "Suspend" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Suspend" }).click();
+  const row = page.locator(`tr[data-person="${person}"]`);
+  await row.getByRole("button", { name: "Erase" }).waitFor();
+  await page.getByLabel("Id of the person").last().fill(person);
+  await page.getByLabel("Proceedings").fill("case 7");
+  await page.getByLabel(/^Readers/).fill("counsel, court");
+  await page.getByRole("button", { name: "Place a hold" }).click();
+  await row.getByText("held").waitFor();
+  assert.is(await row.getByRole("button", { name: "Erase" }).count(), 0, "a hold keeps the person");
+  await shoot(page, "phone-erasure");
+  assert.equal(await axe(page), []);
+  assert.ok((await overflow(page)) <= 0, "it overflows");
+  await page.locator("[data-hold]").getByRole("button", { name: "Release" }).click();
+  await row.getByRole("button", { name: "Erase" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("Earlier only because the person asks for it", { exact: false }).waitFor();
+  await dialog.getByLabel("Reason").fill("asked by letter of 20 November");
+  await dialog.getByRole("button", { name: "Erase" }).click();
+  await row.getByRole("button", { name: "Certify" }).waitFor();
+  const erased = await tenantOf(({ store }) => store.people.person(person));
+  assert.is(erased?.state, "erased");
+  assert.equal(complaints, []);
+  await visitor.leave();
 });
 
 test.run();

@@ -3,6 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { inTrouble, markerOf, matches } from "../../../cloud/console/web/src/finding.ts";
 import { distinct, fold } from "../../../cloud/console/web/src/fold.ts";
+import { ledOn } from "../../../cloud/console/web/src/rings.ts";
 import type { Booking, CarEvent, FleetCar } from "../../../cloud/console/web/src/types.ts";
 import { usable } from "../../../cloud/console/web/src/usable.ts";
 import { de } from "../../../cloud/console/web/src/words/de.ts";
@@ -107,7 +108,7 @@ test("bookings that a command can be for: open ones first, ended ones for a quar
   const now = Date.UTC(2026, 0, 1, 12);
   const iso = (minutes: number): string => new Date(now + minutes * 60_000).toISOString();
   const booking = (name: string, state: Booking["state"], from: number, to: number): Booking => ({
-    ...{ booking: name, vehicle: "car-1", holder: "p", state },
+    ...{ booking: name, vehicle: "car-1", state },
     ...{ from: iso(from), to: iso(to) },
   });
   const names = usable(
@@ -122,6 +123,27 @@ test("bookings that a command can be for: open ones first, ended ones for a quar
     now,
   ).map(({ booking: name }) => name);
   assert.equal(names, ["overdue", "now", "just ended"]);
+});
+
+test("an outline that leaps across the 180th meridian is led on beyond it, and comes back", () => {
+  const east = [
+    [170, 60],
+    [-179, 61],
+    [-170, 65],
+    [179, 70],
+    [170, 60],
+  ];
+  assert.equal(
+    ledOn(east).map(([longitude]) => longitude),
+    [170, 181, 190, 179, 170],
+  );
+  const home = [
+    [5, 50],
+    [7, 52],
+    [-3, 51],
+    [5, 50],
+  ];
+  assert.equal(ledOn(home), home);
 });
 
 test("both languages fill in the same places", () => {

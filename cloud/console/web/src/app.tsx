@@ -1,14 +1,18 @@
 /** The frame around every page: who, where to, live or not, light or dark, in which language. */
 import { useEffect, useState } from "preact/hooks";
 import iconUrl from "../icon.svg";
+import type { Api } from "./api.ts";
 import { inTrouble } from "./finding.ts";
 import { type Fleet, useFleet } from "./fleet.ts";
 import { AlarmsPage } from "./pages/alarms.tsx";
 import { AuditPage } from "./pages/audit.tsx";
 import { BookingsPage } from "./pages/bookings.tsx";
 import { CarPage } from "./pages/car.tsx";
+import { ErasurePage } from "./pages/erasure.tsx";
 import { FleetPage } from "./pages/fleet.tsx";
+import { QuarantinePage } from "./pages/quarantine.tsx";
 import { SignInPage } from "./pages/sign-in.tsx";
+import { SupportPage } from "./pages/support.tsx";
 import { goToSignOut } from "./session.ts";
 import type { Word } from "./words/en.ts";
 import { firstLanguage, keepLanguage, SpeechContext, speechOf, useSpeech } from "./words/words.ts";
@@ -49,12 +53,22 @@ function useDark(): readonly [boolean, () => void] {
   return [dark, toggle];
 }
 
-const LINKS: readonly { readonly page: string; readonly word: Word; readonly scope: string }[] = [
-  { page: "", word: "navFleet", scope: "events:read" },
-  { page: "bookings", word: "navBookings", scope: "bookings:read" },
-  { page: "alarms", word: "navAlarms", scope: "events:read" },
-  { page: "audit", word: "navAudit", scope: "audit:read" },
+type Link = { readonly page: string; readonly word: Word; readonly scopes: readonly string[] };
+/** One of the scopes shows it. */
+const LINKS: readonly Link[] = [
+  { page: "", word: "navFleet", scopes: ["events:read"] },
+  { page: "bookings", word: "navBookings", scopes: ["bookings:read"] },
+  { page: "alarms", word: "navAlarms", scopes: ["events:read"] },
+  { page: "quarantine", word: "navQuarantine", scopes: ["quarantine:read"] },
+  {
+    page: "support",
+    word: "navSupport",
+    scopes: ["support:ticket", "support:request", "support:approve"],
+  },
+  { page: "erasure", word: "navErasure", scopes: ["people:erase"] },
+  { page: "audit", word: "navAudit", scopes: ["audit:read"] },
 ];
+const maySee = (api: Api, { scopes }: Link): boolean => scopes.some((scope) => api.may(scope));
 
 export type AppProps = { readonly fleet: Fleet | undefined; readonly refused: string | undefined };
 
@@ -112,7 +126,7 @@ function Navigation({ fleet }: { readonly fleet: Fleet }) {
   return (
     <>
       <nav>
-        {LINKS.filter(({ scope }) => fleet.api.may(scope)).map((link) => (
+        {LINKS.filter((link) => maySee(fleet.api, link)).map((link) => (
           <a
             key={link.page}
             href={`#/${link.page}`}
@@ -141,8 +155,8 @@ function Content({ fleet, dark }: { readonly fleet: Fleet; readonly dark: boolea
   const state = useFleet(fleet);
   const { api } = fleet;
   const link = LINKS.find((row) => row.page === (page === "car" ? "" : page));
-  const first = LINKS.find(({ scope }) => api.may(scope));
-  if (link === undefined || !api.may(link.scope)) {
+  const first = LINKS.find((row) => maySee(api, row));
+  if (link === undefined || !maySee(api, link)) {
     if (page === "" && first !== undefined) location.replace(`#/${first.page}`);
     return <p class="hint">{say("notAllowed")}</p>;
   }
@@ -153,6 +167,12 @@ function Content({ fleet, dark }: { readonly fleet: Fleet; readonly dark: boolea
       return <BookingsPage fleet={fleet} />;
     case "alarms":
       return <AlarmsPage state={state} />;
+    case "quarantine":
+      return <QuarantinePage api={api} />;
+    case "support":
+      return <SupportPage api={api} />;
+    case "erasure":
+      return <ErasurePage api={api} />;
     case "audit":
       return <AuditPage api={api} />;
     default:

@@ -6,6 +6,7 @@ import { Fleet } from "./fleet.ts";
 import { openSession, SignedOut } from "./session.ts";
 import { setUpTrustedTypes } from "./trusted.ts";
 import "./style.css";
+import "./staff.css";
 
 setUpTrustedTypes();
 const root = document.getElementById("root");

@@ -43,7 +43,6 @@ export type Vehicle = {
 export type Booking = {
   readonly booking: string;
   readonly vehicle: string;
-  readonly holder: string;
   readonly from: string;
   readonly to: string;
   readonly state: "reserved" | "open" | "ended" | "cancelled";
@@ -77,6 +76,66 @@ export type AuditRow = {
   readonly outcome: string;
   readonly reason?: string;
   readonly from?: string;
+};
+export type Holder = {
+  readonly holder: string;
+  readonly name?: string;
+  readonly phone?: string;
+  readonly email?: string;
+};
+export type AuditCheck = {
+  readonly ok: boolean;
+  readonly entries: number;
+  readonly unanchored: number;
+  readonly problems: readonly string[];
+};
+export type PutAside = {
+  readonly message: number;
+  readonly at: string;
+  readonly vehicle?: string;
+  readonly reason: string;
+  readonly topic: string;
+  readonly bytes: number;
+};
+export type HandedIn = {
+  readonly outcome: "stored" | "duplicate" | "fork" | "waiting" | "dropped" | "still";
+  readonly reason?: string;
+};
+export type Ticket = {
+  readonly ticket: string;
+  readonly words: string;
+  readonly openedAt: string;
+  readonly closedAt?: string;
+};
+export type Access = {
+  readonly request: string;
+  readonly kind: string;
+  readonly subject: string;
+  readonly reason: string;
+  readonly askedBy: string;
+  readonly askedAt: string;
+  readonly state: "asked" | "approved" | "refused" | "ended";
+  readonly until?: string;
+};
+export type DueErasure = {
+  readonly person: string;
+  readonly stage: "suspend" | "erase" | "certify";
+  readonly term: string;
+  readonly due: string;
+  readonly held: boolean;
+};
+export type Hold = {
+  readonly hold: string;
+  readonly person: string;
+  readonly reason: string;
+  readonly readers: readonly string[];
+  readonly placedAt: string;
+  readonly releasedAt?: string;
+};
+export type Certificate = {
+  readonly statement: string;
+  readonly publicKey: string;
+  readonly signature: string;
 };
 export type FeedEntry = {
   readonly cursor: number;

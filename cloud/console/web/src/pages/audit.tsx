@@ -1,9 +1,11 @@
 /** Who did what: the audit trail, page by page. */
 import { useState } from "preact/hooks";
 import type { Api } from "../api.ts";
+import { Failed } from "../parts/failed.tsx";
 import { Table } from "../parts/table.tsx";
+import { useDeed } from "../parts/use-deed.ts";
 import { useLoaded } from "../parts/use-loaded.ts";
-import type { AuditRow, Page } from "../types.ts";
+import type { AuditCheck, AuditRow, Page } from "../types.ts";
 import { useSpeech } from "../words/words.ts";
 
 const PAGE = 100;
@@ -19,6 +21,7 @@ export function AuditPage({ api }: { readonly api: Api }) {
     <section aria-labelledby="audit-title">
       <h2 id="audit-title">{say("navAudit")}</h2>
       <p class="hint">{say("auditHint")}</p>
+      <ChainCheck api={api} />
       {page.failed !== undefined && <p class="error">{page.failed || say("failed")}</p>}
       <Table
         heading="audit-title"
@@ -53,5 +56,39 @@ export function AuditPage({ api }: { readonly api: Api }) {
         </button>
       </p>
     </section>
+  );
+}
+
+const countsOf = ({ entries, unanchored }: AuditCheck) => ({ entries, unanchored });
+
+/** Reads the whole trail on the server, so somebody has to ask for it. */
+function ChainCheck({ api }: { readonly api: Api }) {
+  const { say } = useSpeech();
+  const [check, setCheck] = useState<AuditCheck | "busy">();
+  const { failed, act } = useDeed(() => setCheck((now) => (now === "busy" ? undefined : now)));
+  const begin = (): void => {
+    setCheck("busy");
+    act(async () => setCheck(await api.get<AuditCheck>("/audit/check")));
+  };
+  return (
+    <div class="check" aria-live="polite">
+      <button type="button" disabled={check === "busy"} onClick={begin}>
+        {say(check === "busy" ? "checking" : "checkChain")}
+      </button>
+      <Failed words={failed} />
+      {typeof check === "object" &&
+        (check.ok ? (
+          <p class="good">{say("chainHolds", countsOf(check))}</p>
+        ) : (
+          <div class="error" role="alert">
+            {say("chainBroken")}
+            <ul>
+              {check.problems.map((words) => (
+                <li key={words}>{words}</li>
+              ))}
+            </ul>
+          </div>
+        ))}
+    </div>
   );
 }

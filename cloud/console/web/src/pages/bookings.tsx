@@ -1,11 +1,13 @@
 /** Bookings: seen, made, ended, cancelled. */
 import { useEffect, useState } from "preact/hooks";
-import { Problem } from "../api.ts";
+import { type Api, Problem } from "../api.ts";
 import type { Fleet } from "../fleet.ts";
 import { Confirm, type Question } from "../parts/confirm.tsx";
+import { Failed } from "../parts/failed.tsx";
 import { Table } from "../parts/table.tsx";
+import { useDeed } from "../parts/use-deed.ts";
 import { useLoaded } from "../parts/use-loaded.ts";
-import type { Booking, Page } from "../types.ts";
+import type { Booking, Holder, Page } from "../types.ts";
 import type { Word } from "../words/en.ts";
 import { useSpeech } from "../words/words.ts";
 
@@ -62,13 +64,15 @@ export function BookingsPage({ fleet }: { readonly fleet: Fleet }) {
         columns={["booking", "car", "holder", "from", "to", "status"]}
         deeds={writes}
       >
-        {page.value?.items.map(({ booking, vehicle, holder, from, to, state }) => (
+        {page.value?.items.map(({ booking, vehicle, from, to, state }) => (
           <tr key={booking} data-booking={booking}>
             <th scope="row">{booking}</th>
             <td>
               <a href={`#/car/${vehicle}`}>{vehicle}</a>
             </td>
-            <td>{holder}</td>
+            <td>
+              <HolderCell api={api} booking={booking} ask={setQuestion} />
+            </td>
             <td>{dayAndTime(from)}</td>
             <td>{dayAndTime(to)}</td>
             <td>{say(STATES[state])}</td>
@@ -91,6 +95,46 @@ export function BookingsPage({ fleet }: { readonly fleet: Fleet }) {
       </Table>
       <Confirm question={question} done={() => setQuestion(undefined)} />
     </section>
+  );
+}
+
+/** Who it is stays hidden until somebody says why they need to know; both are recorded (P-40, P-52). */
+function HolderCell(props: {
+  readonly api: Api;
+  readonly booking: string;
+  readonly ask: (question: Question) => void;
+}) {
+  const { api, booking, ask } = props;
+  const { say } = useSpeech();
+  const [holder, setHolder] = useState<Holder>();
+  const { failed, act } = useDeed(() => undefined);
+  if (holder !== undefined) {
+    const { holder: id, name, phone, email } = holder;
+    const contact = [name, phone, email].filter((one) => one !== undefined);
+    return <span data-holder={id}>{contact.length === 0 ? id : contact.join(", ")}</span>;
+  }
+  if (!api.may("people:read")) return <span class="sub">{say("hidden")}</span>;
+  const reveal = (): void =>
+    ask({
+      title: say("revealQuestion", { booking }),
+      text: say("revealWarning"),
+      yes: say("show"),
+      why: true,
+      act: (reason) =>
+        act(async () => setHolder(await api.post(`/bookings/${booking}/reveal`, { reason }))),
+    });
+  return (
+    <>
+      <span class="sub">{say("hidden")}</span>{" "}
+      <button
+        type="button"
+        onClick={reveal}
+        aria-label={`${say("show")}: ${say("revealQuestion", { booking })}`}
+      >
+        {say("show")}
+      </button>
+      <Failed words={failed} />
+    </>
   );
 }
 

@@ -8,6 +8,7 @@ import "maplibre-gl/dist/maplibre-gl.css";
 import { feature } from "topojson-client";
 import type { Topology } from "topojson-specification";
 import landUrl from "world-atlas/countries-50m.json?url";
+import { withRingsLedOn } from "../rings.ts";
 import { trustWorker } from "../trusted.ts";
 import type { Marker, Point } from "../types.ts";
 
@@ -93,6 +94,10 @@ function makeMap(container: HTMLElement, dark: boolean, choose: (id: string) => 
     });
     loadLand(made).catch(() => undefined);
   });
+  // Nothing is under way any more: what there is to see is there.
+  made.on("idle", () => {
+    container.dataset["drawn"] = "true";
+  });
   made.on("click", "cars", (event) => {
     const id: unknown = event.features?.[0]?.properties["id"];
     if (typeof id === "string") choose(id);
@@ -105,7 +110,10 @@ async function loadLand(map: GlMap): Promise<void> {
   const topology = (await reply.json()) as Topology;
   const { countries } = topology.objects;
   if (countries === undefined) return;
-  map.getSource<GeoJSONSource>("land")?.setData(feature(topology, countries));
+  const land = feature(topology, countries);
+  map
+    .getSource<GeoJSONSource>("land")
+    ?.setData(land.type === "FeatureCollection" ? withRingsLedOn(land) : land);
 }
 
 function draw(map: GlMap, markers: readonly Marker[], track: readonly Point[]): void {
