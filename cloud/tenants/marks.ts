@@ -16,8 +16,12 @@ import {
 import type { Sql } from "./database.ts";
 
 type Mark = { readonly upTo: number; readonly hash: Uint8Array };
-/** Whether a segment follows one that is stored, and whether one that is stored follows it. */
-export type Links = { readonly follows: boolean; readonly followed: boolean };
+/** A segment as its neighbours know it. */
+export type Link = Pick<SegmentHeader, "number" | "previousHash"> & {
+  readonly hash: Uint8Array;
+  /** Of a gap: the header it took the place of. */
+  readonly replaces: Uint8Array | null;
+};
 /** What the store knows around a number, as far as it belongs together with it. */
 export type Neighbours = {
   /** Undefined where the number does not go on from it. */
@@ -124,37 +128,111 @@ function putMark(sql: Sql, logId: number, lane: number, { upTo, hash }: Mark): v
   );
 }
 
-/** Takes a newly stored segment into the marks of its lane. */
-export function advance(
-  sql: Sql,
-  logId: number,
-  lane: number,
-  { number, hash }: { readonly number: number; readonly hash: Uint8Array },
-  { follows, followed }: Links,
-): void {
+/** Takes a segment with a number that was not stored before into the marks of its lane. */
+export function advance(sql: Sql, logId: number, lane: number, link: Link): void {
+  const { number, hash } = link;
   const range = rangesOf(sql, logId, lane);
+  const mark = markOf(sql, logId, lane) ?? NO_MARK;
+  const before = range("last", number - 1);
+  const after = range("first", number + 1);
+  const follows = (end: Uint8Array): boolean => followsEnd(sql, logId, lane, link, end);
   const { drop, put } = place(number, hash, {
-    mark: follows ? (markOf(sql, logId, lane) ?? NO_MARK) : undefined,
-    before: follows ? range("last", number - 1) : undefined,
-    after: followed ? range("first", number + 1) : undefined,
+    mark: number === mark.upTo + 1 && (number === 1 || follows(mark.hash)) ? mark : undefined,
+    before: before !== undefined && follows(before.hash) ? before : undefined,
+    after: after !== undefined && isNamedBy(sql, logId, lane, link, after) ? after : undefined,
   });
   change(sql, logId, lane, { drop, put });
 }
 
-/** Another segment of a number that is stored, which the one after it names: now that one belongs to what is before. */
-export function rejoin(sql: Sql, logId: number, lane: number, number: number): void {
+/**
+ * Another segment of a number that is stored, which the one after it names: now that one belongs to what is before,
+ * where that is what this one follows too.
+ */
+export function rejoin(sql: Sql, logId: number, lane: number, link: Link): void {
+  const { number } = link;
   const range = rangesOf(sql, logId, lane);
   const after = range("first", number + 1);
+  if (after === undefined || !isNamedBy(sql, logId, lane, link, after)) return;
   const before = range("last", number);
   const mark = markOf(sql, logId, lane);
-  if (after === undefined) return;
+  const beside = (end: Uint8Array): boolean =>
+    number === 1 || isHash(link.previousHash, rowOf(sql, logId, lane, number, end)?.previous);
   const { to, hash } = after;
-  if (mark?.upTo === number) {
+  if (mark?.upTo === number && beside(mark.hash)) {
     change(sql, logId, lane, { drop: [after], put: { what: "mark", mark: { upTo: to, hash } } });
-  } else if (before !== undefined) {
+  } else if (before !== undefined && (before.from === number || beside(before.hash))) {
     const joined = { from: before.from, to, hash };
     change(sql, logId, lane, { drop: [before, after], put: { what: "range", range: joined } });
   }
+}
+
+type Row = {
+  readonly hash: Uint8Array;
+  readonly previous: Uint8Array;
+  readonly replaces: Uint8Array | null;
+};
+const ROW =
+  "SELECT hash, previous_hash AS previous, replaces FROM segments WHERE log_id = ? AND lane = ? AND number = ?";
+
+const isHash = (hash: Uint8Array | null, other: Uint8Array | undefined): boolean =>
+  hash !== null && other !== undefined && equalBytes(hash, other);
+
+function rowOf(
+  sql: Sql,
+  logId: number,
+  lane: number,
+  number: number,
+  hash: Uint8Array,
+): Row | undefined {
+  return sql.all<Row>(ROW, logId, lane, number).find((row) => equalBytes(row.hash, hash));
+}
+
+/** Whether it follows just the segment that a mark or a range before it ends with, and not another of that number. */
+function followsEnd(
+  sql: Sql,
+  logId: number,
+  lane: number,
+  { number, previousHash }: Link,
+  end: Uint8Array,
+): boolean {
+  if (equalBytes(end, previousHash)) return true;
+  return isHash(rowOf(sql, logId, lane, number - 1, end)?.replaces ?? null, previousHash);
+}
+
+/** Whether just the segment that this range begins with follows it, and not another of that number. */
+function isNamedBy(
+  sql: Sql,
+  logId: number,
+  lane: number,
+  { hash, replaces }: Link,
+  { from, to, hash: end }: SegmentRange,
+): boolean {
+  const firsts = sql.all<Row>(ROW, logId, lane, from);
+  const previous =
+    firsts.length === 1 ? firsts[0]?.previous : firstOf(sql, logId, lane, from, to, end);
+  return isHash(hash, previous) || isHash(replaces, previous);
+}
+
+/** What the first of a range names, where several have its number: found from the range's end, header by header. */
+function firstOf(
+  sql: Sql,
+  logId: number,
+  lane: number,
+  from: number,
+  to: number,
+  end: Uint8Array,
+): Uint8Array | undefined {
+  const found = sql.get<{ previous: Uint8Array }>(
+    `WITH RECURSIVE chain (number, previous) AS (
+       SELECT number, previous_hash FROM segments WHERE log_id = ? AND lane = ? AND number = ? AND hash = ?
+       UNION ALL
+       SELECT s.number, s.previous_hash FROM chain JOIN segments AS s
+       ON s.log_id = ? AND s.lane = ? AND s.number = chain.number - 1 AND chain.previous IN (s.hash, s.replaces)
+       WHERE chain.number > ?)
+     SELECT previous FROM chain WHERE number = ?`,
+    ...[logId, lane, to, end, logId, lane, from, from],
+  );
+  return found?.previous;
 }
 
 function rangesOf(

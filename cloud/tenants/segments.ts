@@ -17,7 +17,7 @@ import {
 import { Batch, logId } from "./batch.ts";
 import type { Sql } from "./database.ts";
 import { type Engine, raiseAlarm } from "./engine.ts";
-import { advance, type Links, readMarks, rejoin } from "./marks.ts";
+import { advance, readMarks, rejoin } from "./marks.ts";
 import { tellNewest } from "./newest.ts";
 import { pruneLatest } from "./prune-latest.ts";
 import { hasContent, putEvents } from "./put-events.ts";
@@ -178,13 +178,15 @@ function commitOutOfOrder(
   const fork = known.length > 0;
   const id = putSegment(batch, segment, log, lane, fork);
   batch.heard(header.vehicle, log);
-  const links = linksOf(sql, segment, log, lane);
+  const { number, previousHash, replaces = null } = header;
+  const link = { number, previousHash, hash: headerHash, replaces };
   if (fork) {
     alarm(engine, sql, header, "fork", "has two different headers");
-    if (links.followed) rejoin(sql, log, lane, header.number);
+    rejoin(sql, log, lane, link);
   } else {
-    if (links.broken !== undefined) alarm(engine, sql, header, "chain", links.broken);
-    advance(sql, log, lane, { number: header.number, hash: headerHash }, links);
+    const broken = brokenChain(sql, segment, log, lane);
+    if (broken !== undefined) alarm(engine, sql, header, "chain", broken);
+    advance(sql, log, lane, link);
   }
   putEvents(batch, { segment, log, lane, id, key, current: !fork });
   return fork ? "fork" : "stored";
@@ -218,12 +220,12 @@ function putSegment(
 }
 
 /** The chain over headers, checked as neighbours meet: until then a segment's place in it is pending. */
-function linksOf(
+function brokenChain(
   sql: Sql,
   { header, headerHash }: OpenedSegment,
   log: number,
   lane: number,
-): Links & { readonly broken: string | undefined } {
+): string | undefined {
   const at = (
     number: number,
   ): readonly Pick<Known & { previous: Uint8Array }, "hash" | "previous" | "replaces">[] =>
@@ -238,18 +240,11 @@ function linksOf(
   const follows = (row: Pick<Known, "hash" | "replaces">, previous: Uint8Array): boolean =>
     equalBytes(row.hash, previous) || isHash(row.replaces, previous);
   const here = { hash: headerHash, replaces: header.replaces ?? null };
-  const first = header.number === 1;
-  const links = {
-    follows: first || before.some((row) => follows(row, header.previousHash)),
-    followed: after.some((row) => follows(here, row.previous)),
-  };
-  const broken =
-    before.length > 0 && !links.follows
-      ? "does not follow the one before it"
-      : after.length > 0 && !links.followed
-        ? "is not the one that the next follows"
-        : undefined;
-  return { ...links, broken };
+  if (before.length > 0 && !before.some((row) => follows(row, header.previousHash)))
+    return "does not follow the one before it";
+  return after.length > 0 && !after.some((row) => follows(here, row.previous))
+    ? "is not the one that the next follows"
+    : undefined;
 }
 
 function alarm(

@@ -1,0 +1,118 @@
+/**
+ * Two cars that claim one log: a mark or a range that carries a hash of one of them may never cover what the store has of
+ * the other only, because that car forgets all that it covers.
+ */
+import { type LaneMark, type OpenedSegment, ProtocolError } from "@kerbside/protocol";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { CAR, CarLog, forkOf } from "../../conformance/car-log.ts";
+import { freshSeed, type Random, randomOf } from "../../fuzz/random.ts";
+import { type TestRegistry, testRegistry } from "../../support/tenant-engine.ts";
+
+const SEGMENTS = 6;
+const ORDERS = 80;
+type Tenant = Awaited<ReturnType<TestRegistry["registry"]["tenant"]>>;
+type Store = NonNullable<Tenant>["store"];
+
+const test = suite<{ files: TestRegistry; store: Store }>("marks");
+test.before.each(async (context) => {
+  context.files = await testRegistry();
+  await context.files.create("demo");
+  const store = (await context.files.registry.tenant("demo"))?.store;
+  if (store === undefined) throw new ProtocolError("not_found", "demo");
+  context.store = store;
+});
+test.after.each(({ files }) => files.close());
+
+type Branch = readonly OpenedSegment[];
+
+function car(log: CarLog): Branch {
+  return Array.from({ length: SEGMENTS }, (_, i) => log.next("state", [log.note(i, "a")]));
+}
+
+/** What another car makes of the same log after `shared` segments. */
+function cloneOf(branch: Branch, shared: number): Branch {
+  const other: OpenedSegment[] = branch.slice(0, shared);
+  for (const own of branch.slice(shared)) {
+    const previousHash = other.at(-1)?.headerHash ?? own.header.previousHash;
+    other.push(forkOf({ ...own, header: { ...own.header, previousHash } }));
+  }
+  return other;
+}
+
+/** The numbers of a branch that its car would forget. */
+function covered(branch: Branch, { upTo, hash, ranges }: LaneMark): ReadonlySet<number> {
+  const spans = [{ from: 1, to: upTo, hash }, ...ranges];
+  const mine = spans.filter(({ to, hash: end }) => {
+    const last = branch[to - 1]?.headerHash;
+    return last !== undefined && Buffer.compare(last, end) === 0;
+  });
+  return new Set(
+    mine.flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, i) => from + i)),
+  );
+}
+
+async function markOf(store: Store, { log }: CarLog): Promise<LaneMark> {
+  const [mark] = await store.marks(CAR, log);
+  assert.ok(mark !== undefined);
+  return mark;
+}
+
+test("a mark stops before a segment that follows another than the one that came", async ({
+  store,
+}) => {
+  const log = new CarLog();
+  const [a1, a2, a3] = car(log);
+  if (a1 === undefined || a2 === undefined || a3 === undefined) return;
+  const [, b2] = cloneOf([a1, a2, a3], 1);
+  if (b2 === undefined) return;
+  await store.commitSegments([a1]);
+  await store.commitSegments([a3]);
+  await store.commitSegments([b2]);
+  const apart = await markOf(store, log);
+  assert.equal([apart.upTo, apart.hash], [2, b2.headerHash]);
+  assert.equal(apart.ranges, [{ from: 3, to: 3, hash: a3.headerHash }]);
+  assert.equal(
+    store.alarms(0, 10).map(({ kind }) => kind),
+    ["chain"],
+  );
+  await store.commitSegments([a2]);
+  const whole = await markOf(store, log);
+  assert.equal([whole.upTo, whole.hash], [3, a3.headerHash]);
+});
+
+/** Both cars' segments in an order of their own, some of them never. */
+function order(random: Random, branches: readonly Branch[]): OpenedSegment[] {
+  const all = branches.flat().filter(() => random.bool(0.8));
+  const keyed = all.map((segment) => ({ segment, at: random.int(1 << 30) }));
+  return keyed.sort((a, b) => a.at - b.at).map(({ segment }) => segment);
+}
+
+const seed = freshSeed();
+test(`whatever comes from two cars in whatever order, each forgets only what is stored (seed ${seed})`, async ({
+  store,
+}) => {
+  const random = randomOf(seed);
+  let claims = 0;
+  for (let round = 0; round < ORDERS; round += 1) {
+    const log = new CarLog();
+    const mine = car(log);
+    const branches = [mine, cloneOf(mine, random.int(SEGMENTS))];
+    const stored = new Set<string>();
+    for (const segment of order(random, branches)) {
+      await store.commitSegments([segment]);
+      stored.add(Buffer.from(segment.headerHash).toString("hex"));
+      const mark = await markOf(store, log);
+      for (const branch of branches) {
+        for (const number of covered(branch, mark)) {
+          const hash = branch[number - 1]?.headerHash ?? new Uint8Array();
+          claims += 1;
+          assert.ok(stored.has(Buffer.from(hash).toString("hex")), `round ${round}: ${number}`);
+        }
+      }
+    }
+  }
+  assert.ok(claims > ORDERS, `${claims} claims`);
+});
+
+test.run();
