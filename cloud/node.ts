@@ -16,6 +16,7 @@ import {
   GrantService,
   type SignerClient,
 } from "@kerbside/commands";
+import type { Tiles } from "@kerbside/console";
 import {
   type CarGateOptions,
   carGate,
@@ -81,6 +82,8 @@ export type NodeOptions = {
   readonly trusted?: TrustedIssuer;
   /** File that says who rings sleeping cars; see wake-gateway.ts. */
   readonly wakeGateway?: string;
+  /** Streets for the console's map; without it the map asks nobody. */
+  readonly tiles?: Tiles;
   readonly webhooks?: WebhookWays;
 };
 /** What webhooks may reach besides public addresses, and whom they trust besides the system's authorities. */
@@ -164,7 +167,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   });
   closing.add(() => app.close());
   if (embedded !== undefined) await registerIssuerProxy(app, issuerSocket(dir));
-  registerConsole(app);
+  registerConsole(app, options.tiles);
   registerCars(app, options, { tenant, registry, serverCa: tls.ca, brokerPort: broker.port });
   guardServer(app.server, { clock, log, blocked });
   // For the name `localhost` the framework would listen twice, and only once behind the door.

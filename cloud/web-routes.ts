@@ -1,5 +1,5 @@
 /** What stands beside the API on the same port: the enrolment of cars, and the console. */
-import { consoleFiles } from "@kerbside/console";
+import { consoleFiles, type Tiles } from "@kerbside/console";
 import { AttemptLimiter, type EnrolmentPorts, enrol } from "@kerbside/identity";
 import { type Clock, type EnrolmentRequest, ProtocolError } from "@kerbside/protocol";
 import type { FastifyInstance, FastifySchema } from "fastify";
@@ -42,9 +42,9 @@ export function registerEnrolment(app: FastifyInstance, ports: EnrolmentPorts, c
   );
 }
 
-/** The operators' page, from memory. */
-export function registerConsole(app: FastifyInstance): void {
-  for (const { url, body, headers } of consoleFiles()) {
+/** The operators' page, from memory. Throws RangeError where the tiles' address is none. */
+export function registerConsole(app: FastifyInstance, tiles?: Tiles): void {
+  for (const { url, body, headers } of consoleFiles(tiles)) {
     app.get(url, { schema: HIDDEN }, (request, reply) => {
       reply.headers(headers);
       if (request.headers["if-none-match"] === headers["etag"]) return reply.code(304).send();

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { resolve } from "node:path";
+import { type Tiles, tilesOrigin } from "@kerbside/console";
 import { ProtocolError } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
 import { parseBlockList } from "../block-list.ts";
@@ -56,6 +57,8 @@ const PORT_OPTIONS = {
     doc: "authority of webhooks' receivers, PEM; default: the system's",
   },
   "wake-gateway": { value: "FILE", doc: "who rings sleeping cars: JSON with url, token, ca" },
+  tiles: { value: "URL", doc: "server of the console's street map: https://HOST/{z}/{x}/{y}.png" },
+  "tiles-credit": { value: "TEXT", doc: "whose streets those are" },
   name: {
     value: "HOST[,HOST]",
     default: "localhost",
@@ -168,6 +171,7 @@ function servicesOf(
     ...[...ports, "--host", input.text("host"), "--name", input.text("name")],
     // The services run in the data directory.
     ...(gateway === undefined ? [] : ["--wake-gateway", resolve(gateway)]),
+    ...tilesWords(input),
     ...webhookWords(input),
   ];
   const signer: Service = {
@@ -187,6 +191,31 @@ function servicesOf(
     env: { KERBSIDE_ISSUER_KEY: key(secrets.issuer), ...mailEnvironment(input.env) },
   };
   return [signer, issuer, node];
+}
+
+/** Throws UsageError. */
+function tilesOf(input: Input): { readonly tiles?: Tiles } {
+  const [url, credit] = [input.optional("tiles"), input.optional("tiles-credit")];
+  if (url === undefined) {
+    if (credit !== undefined) throw new UsageError("--tiles-credit: expected --tiles with it");
+    return {};
+  }
+  const tiles: Tiles = credit === undefined ? { url } : { url, credit };
+  try {
+    tilesOrigin(tiles);
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(`--${error.message}`);
+    throw error;
+  }
+  return { tiles };
+}
+
+/** The same words for the node; judged here first, so that a mistake is told once. */
+function tilesWords(input: Input): readonly string[] {
+  const { tiles } = tilesOf(input);
+  if (tiles === undefined) return [];
+  const { url, credit } = tiles;
+  return ["--tiles", url, ...(credit === undefined ? [] : ["--tiles-credit", credit])];
 }
 
 type Trust = { readonly trusted?: TrustedIssuer; readonly issuer?: string };
@@ -286,6 +315,7 @@ async function serveNode(input: Input): Promise<number> {
     httpsPort,
     brokerPort: input.integer("broker-port", 0, PORT_MAX),
     ...(gateway === undefined ? {} : { wakeGateway: resolve(gateway) }),
+    ...tilesOf(input),
     webhooks: webhooksOf(input),
     ...trustOf(input, issuerName(httpsPort, names[0])),
   });

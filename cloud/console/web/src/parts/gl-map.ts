@@ -93,6 +93,7 @@ function makeMap(container: HTMLElement, dark: boolean, choose: (id: string) => 
       },
     });
     loadLand(made).catch(() => undefined);
+    loadTiles(made).catch(() => undefined);
   });
   // Nothing is under way any more: what there is to see is there.
   made.on("idle", () => {
@@ -103,6 +104,24 @@ function makeMap(container: HTMLElement, dark: boolean, choose: (id: string) => 
     if (typeof id === "string") choose(id);
   });
   return made;
+}
+
+type Settings = { readonly tiles?: { readonly url: string; readonly credit?: string } };
+const TILE_PX = 256;
+
+/** Streets over the outlines and below the cars, where the operator has chosen a server for them. */
+async function loadTiles(map: GlMap): Promise<void> {
+  const reply = await fetch("/console/settings.json");
+  const { tiles } = (await reply.json()) as Settings;
+  if (tiles === undefined) return;
+  map.addSource("streets", { type: "raster", tiles: [tiles.url], tileSize: TILE_PX });
+  map.addLayer({ id: "streets", type: "raster", source: "streets" }, "track");
+  if (tiles.credit === undefined) return;
+  // The map's own control for this writes HTML, which the page's policy forbids.
+  const credit = document.createElement("span");
+  credit.className = "credit";
+  credit.textContent = tiles.credit;
+  map.getContainer().append(credit);
 }
 
 async function loadLand(map: GlMap): Promise<void> {
