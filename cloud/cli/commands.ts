@@ -1,6 +1,7 @@
 /** The table of all commands of `kerbside-cloud`. */
 import { ACCESS_COMMANDS } from "./access-commands.ts";
 import { ACCOUNT_COMMANDS } from "./account-commands.ts";
+import { AUDIT_COMMANDS } from "./audit-commands.ts";
 import { BACKUP_COMMANDS } from "./backup-commands.ts";
 import type { Command } from "./command.ts";
 import { DATA_COMMANDS } from "./data-commands.ts";
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   ...PUBLISH_COMMANDS,
   ...WEBHOOK_COMMANDS,
   ...DATA_COMMANDS,
+  ...AUDIT_COMMANDS,
   ...ERASE_COMMANDS,
   ...FILE_COMMANDS,
   ...PRIVACY_COMMANDS,

@@ -1,7 +1,6 @@
-/** `events`, `feed`, `audit verify`, `alarms`, and with them `quarantine`: what a tenant's store holds. */
+/** `events`, `feed`, `alarms`, and with them `quarantine`: what a tenant's store holds. */
 import type { EventView } from "@kerbside/commands";
 import { type EventQuery, vehicleId } from "@kerbside/protocol";
-import type { AuditReport } from "@kerbside/tenants";
 import {
   type Command,
   DATA_OPTION,
@@ -10,7 +9,7 @@ import {
   JSON_OPTION,
   TENANT_OPTION,
 } from "./command.ts";
-import { asked, byOperator, withRegistry, withTenant } from "./open.ts";
+import { asked, byOperator, withTenant } from "./open.ts";
 import { CURSOR_MAX, PAGE, pages } from "./pages.ts";
 import { QUARANTINE_COMMANDS } from "./quarantine-commands.ts";
 
@@ -50,12 +49,6 @@ export const DATA_COMMANDS: readonly Command[] = [
         return 0;
       });
     },
-  },
-  {
-    name: "audit verify",
-    summary: "Checks the audit trails against their hashes and their anchored heads.",
-    options: { ...common, tenant: { value: "TENANT", doc: "only this tenant's" } },
-    run: verifyTrails,
   },
   ...QUARANTINE_COMMANDS,
   {
@@ -108,28 +101,4 @@ function lineOf(view: EventView): string {
   return "gap" in view
     ? `${place}  ${view.gap.join("–")} are gone, as the car declared`
     : `${place}  ${view.seq}  ${view.at}  ${view.kind}  ${JSON.stringify(view.data)}`;
-}
-
-function verifyTrails(input: Input): Promise<number> {
-  const only = input.optional("tenant");
-  const report = (trail: string, { entries, unanchored, problems }: AuditReport): number => {
-    const words = problems.length === 0 ? "ok" : problems.join("; ");
-    input.print(
-      { trail, ok: problems.length === 0, entries, unanchored, problems },
-      `${trail}: ${entries} entries, ${unanchored} not yet anchored: ${words}`,
-    );
-    return problems.length;
-  };
-  if (only !== undefined)
-    return withTenant(input, async ({ store }) =>
-      report(store.tenant, store.verifyAudit()) === 0 ? 0 : 1,
-    );
-  return withRegistry(input, async (registry) => {
-    let problems = report("platform", registry.platform.verifyAudit());
-    for (const id of registry.list()) {
-      const tenant = await registry.tenant(id);
-      if (tenant !== undefined) problems += report(id, tenant.store.verifyAudit());
-    }
-    return problems === 0 ? 0 : 1;
-  });
 }

@@ -15,11 +15,14 @@ import {
   verifyKey,
   verifySignature,
 } from "@kerbside/protocol";
+import { announced } from "./audit-keys.ts";
 import type { Sql } from "./database.ts";
 
 export type AuditRow = AuditEntry & { readonly seq: number; readonly atMs: number };
 /** The newest entry of a chain: what an anchor holds on to. */
 export type AuditHead = { readonly seq: number; readonly hash: Uint8Array };
+/** With the version of the key that is to sign it. */
+export type HeadToSign = AuditHead & { readonly keyVersion: number };
 
 /** Where signed heads are kept, outside the store they speak of. Both are durable when they resolve. */
 export type Anchor = {
@@ -97,7 +100,10 @@ export function headBytes(owner: string, { seq, hash }: AuditHead): Uint8Array {
   return concatBytes(utf8(`${DOMAIN}/head\n${owner}\n`), uint64(seq), hash);
 }
 
-/** Reads the whole chain and holds it against its own hashes and against the anchored heads. */
+/**
+ * Reads the whole chain and holds it against its own hashes and against the anchored heads, each signed by the key that
+ * was in force there: `publicKey` at the beginning, then those that the chain itself announces.
+ */
 export function verifyAudit(
   sql: Sql,
   owner: string,
@@ -105,13 +111,8 @@ export function verifyAudit(
   publicKey: Uint8Array,
 ): AuditReport {
   const problems: string[] = [];
-  const hashes = new Map<number, Uint8Array>();
-  const key = verifyKey(publicKey);
-  for (const anchor of anchors) {
-    if (!verifySignature(key, headBytes(owner, anchor), anchor.signature))
-      problems.push(`anchor of entry ${anchor.seq}: its signature does not verify`);
-    hashes.set(anchor.seq, anchor.hash);
-  }
+  const bySeq = Map.groupBy(anchors, ({ seq: at }) => at);
+  let key = verifyKey(publicKey);
   let previous: Uint8Array = GENESIS;
   let seq = 0;
   for (;;) {
@@ -124,15 +125,20 @@ export function verifyAudit(
       if (row.seq !== seq + 1) problems.push(`entries ${seq + 1} to ${row.seq - 1}: are missing`);
       if (!equalBytes(hashOf(owner, row, previous), row.hash))
         problems.push(`entry ${row.seq}: does not match its hash`);
-      const anchored = hashes.get(row.seq);
-      if (anchored !== undefined && !equalBytes(anchored, row.hash))
-        problems.push(`entry ${row.seq}: is not the one that was anchored`);
+      for (const anchor of bySeq.get(row.seq) ?? []) {
+        if (!verifySignature(key, headBytes(owner, anchor), anchor.signature))
+          problems.push(`anchor of entry ${row.seq}: its signature does not verify`);
+        if (!equalBytes(anchor.hash, row.hash))
+          problems.push(`entry ${row.seq}: is not the one that was anchored`);
+      }
+      const next = announced(row);
+      if (next !== undefined) key = verifyKey(next);
       seq = row.seq;
       previous = row.hash;
     }
     if (rows.length < VERIFY_ROWS) break;
   }
-  const newest = Math.max(0, ...hashes.keys());
+  const newest = anchors.reduce((most, { seq: at }) => Math.max(most, at), 0);
   if (newest > seq) problems.push(`entries ${seq + 1} to ${newest}: were anchored and are missing`);
   return { entries: seq, unanchored: Math.max(0, seq - newest), problems };
 }

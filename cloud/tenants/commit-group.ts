@@ -4,7 +4,7 @@
  * apart from the others; and nobody is answered before the head that stands for the record is anchored (P-51).
  */
 import { type AuditEntry, type Finder, ProtocolError, type Subject } from "@kerbside/protocol";
-import type { AuditHead } from "./audit-chain.ts";
+import type { HeadToSign } from "./audit-chain.ts";
 import type { Database, Sql } from "./database.ts";
 import type { SubjectKey, SubjectKeyFile } from "./subject-keys.ts";
 
@@ -38,12 +38,12 @@ type Waiting = {
 
 export function commitGroup(
   { store, keys }: { readonly store: Database; readonly keys: SubjectKeyFile },
-  record: (sql: Sql, entry: AuditEntry) => AuditHead,
-  anchored: (head: AuditHead) => void,
+  record: (sql: Sql, entry: AuditEntry) => HeadToSign,
+  anchored: (head: HeadToSign) => void,
 ): CommitGroup {
   const waiting: Waiting[] = [];
   let soon: NodeJS.Immediate | undefined;
-  let head: AuditHead | undefined;
+  let head: HeadToSign | undefined;
 
   const commit = (group: readonly Waiting[]): void => {
     let done: readonly (() => void)[];

@@ -2,6 +2,7 @@
  * Where tenants' data lives: the SQLite engine of the tenant store with its subject keys, audit trail and feed; the
  * vaults as sealed files; the registry of tenants with the platform's own tables; and the cache of a process.
  */
+export { type AnchorCopies, type HeadCopy, readHeads } from "./anchor-copies.ts";
 export type { AuditReport } from "./audit-chain.ts";
 export {
   BACKUP_SETS,
@@ -39,6 +40,7 @@ export {
   updateDueMs,
 } from "./incidents.ts";
 export type { EnrolmentGrant, Platform } from "./platform.ts";
+export type { Quarantined } from "./quarantine.ts";
 export { openRateFile, RATE_CLASSES, type RateFile } from "./rate-file.ts";
 export {
   type NewTenant,
@@ -54,7 +56,6 @@ export { type Restored, type RestoreOptions, restoreBackup } from "./restore.ts"
 export {
   type Alarm,
   openTenantStore,
-  type Quarantined,
   type SqliteTenantStore,
 } from "./store.ts";
 export { openVault } from "./vault.ts";

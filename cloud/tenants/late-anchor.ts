@@ -3,7 +3,7 @@
  * its way within this platform, and is answered to a caller only with a later head, which stands for this one too.
  */
 import { ProtocolError } from "@kerbside/protocol";
-import type { AuditHead } from "./audit-chain.ts";
+import type { HeadToSign } from "./audit-chain.ts";
 
 /**
  * How long a head may wait, far within the 10 s of P-51. Not at once: its flush would stand in the way of the command's
@@ -12,17 +12,17 @@ import type { AuditHead } from "./audit-chain.ts";
 const WAIT_MS_MAX = 250;
 
 export class LateAnchor {
-  readonly #keep: (head: AuditHead) => void;
-  #head: AuditHead | undefined;
+  readonly #keep: (head: HeadToSign) => void;
+  #head: HeadToSign | undefined;
   #soon: NodeJS.Timeout | undefined;
 
   /** `keep` is durable when it returns. */
-  constructor(keep: (head: AuditHead) => void) {
+  constructor(keep: (head: HeadToSign) => void) {
     this.#keep = keep;
   }
 
   /** Keeps it, or one after it, within `WAIT_MS_MAX`. */
-  anchor(head: AuditHead): void {
+  anchor(head: HeadToSign): void {
     this.#head = head;
     this.#soon ??= setTimeout(() => {
       try {

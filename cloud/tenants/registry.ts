@@ -18,22 +18,19 @@ import {
   tenantId,
   type Vault,
 } from "@kerbside/protocol";
+import { type AnchorCopies, anchorCopies, type HeadCopy } from "./anchor-copies.ts";
 import { anchorOf, PLATFORM, type PlatformAudited, platformAudit } from "./anchors.ts";
 import { type AuditReport, verifyAudit } from "./audit-chain.ts";
-import { type Database, openDatabase } from "./database.ts";
+import { auditKeys } from "./audit-keys.ts";
 import { certifyRemoval, type ErasureCertificate } from "./erasure.ts";
 import { makeDirectory, syncDirectory } from "./files.ts";
 import { type Incidents, incidentTable } from "./incidents.ts";
 import { type Platform, platformTables } from "./platform.ts";
-import {
-  ANCHOR_CLASSES,
-  ANCHOR_MIGRATIONS,
-  PLATFORM_CLASSES,
-  PLATFORM_MIGRATIONS,
-} from "./platform-schema.ts";
+import { openFiles, type PlatformFiles } from "./platform-files.ts";
+import { ANCHOR_CLASSES, PLATFORM_CLASSES } from "./platform-schema.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { openTenantStore, type SqliteTenantStore } from "./store.ts";
-import { addTransit, transitKeys } from "./transit.ts";
+import { addVersion, transitKeys } from "./transit.ts";
 import { type FileVault, openVault } from "./vault.ts";
 
 export const TENANTS_MAX = 1000;
@@ -61,7 +58,7 @@ export type Registry = Tenants & {
     readonly vault: Vault;
     readonly incidents: Incidents;
     readonly audit: (entry: AuditEntry) => void;
-    readonly verifyAudit: () => AuditReport;
+    readonly verifyAudit: (elsewhere?: readonly HeadCopy[]) => AuditReport;
     readonly schemaProblems: () => readonly string[];
   };
   /** All or nothing: what `provision` throws leaves no tenant. Throws `conflict`. */
@@ -88,6 +85,12 @@ export type Registry = Tenants & {
     keys: { readonly signerKey: Uint8Array; readonly issuerKey: Uint8Array },
     audit: AuditEntry,
   ) => Promise<number>;
+  /** A new key for the heads of the tenant's audit trail, in the vaults of all services. Returns its version. */
+  readonly rotateAudit: Registry["rotateTransit"];
+  /** Under which name the heads of a tenant's trail are kept; the platform's own without an id. */
+  readonly trail: (id?: TenantId) => string | undefined;
+  /** Keeps the heads of all trails in another directory as well. */
+  readonly copyHeads: (directory: string) => AnchorCopies;
   /** Takes the tenant away with everything in its directory, and certifies it (P-83). Throws `not_found`. */
   readonly remove: (id: TenantId, audit: AuditEntry) => Promise<ErasureCertificate>;
 };
@@ -132,8 +135,8 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       vault,
       incidents: incidentTable(context.platform, audited, nowMs),
       audit: (entry) => audited(entry, () => undefined),
-      verifyAudit: () => {
-        const kept = anchorOf(files.anchors, PLATFORM).kept();
+      verifyAudit: (elsewhere = []) => {
+        const kept = [...anchorOf(files.anchors, PLATFORM).kept(), ...elsewhere];
         return files.platform.read((sql) => verifyAudit(sql, PLATFORM, kept, auditKey.publicKey));
       },
       schemaProblems: () => [
@@ -149,13 +152,24 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     admitIssuer: (id, issuerKey) => admitIssuer(context, id, issuerKey),
     rotateTransit: async (id, { signerKey, issuerKey }, audit) => {
       const version = await rotateKeys(context, audited, { id, signerKey, audit }, (vaults) =>
-        addTransit(Object.values(vaults)),
+        addVersion("transit", Object.values(vaults)),
       );
       await admitIssuer(context, id, issuerKey);
       const tenant = await tenants.tenant(id);
       await tenant?.store.rewrapKeys(version, audit);
       return version;
     },
+    rotateAudit: async (id, { signerKey, issuerKey }, audit) => {
+      const version = await rotateKeys(context, audited, { id, signerKey, audit }, (vaults) =>
+        addVersion("audit", Object.values(vaults)),
+      );
+      await admitIssuer(context, id, issuerKey);
+      const tenant = await tenants.tenant(id);
+      await tenant?.store.rotateAuditKey(version, audit);
+      return version;
+    },
+    trail: (id) => trailOf(context, id),
+    copyHeads: (directory) => anchorCopies(files.anchors, directory),
     remove: async (id, audit) => removeTenant(context, audited, auditKey, { id, audit }),
   };
 }
@@ -184,12 +198,7 @@ export async function openIssuerTenants(options: {
   return tenantsOf({ dir, nowMs, ...files, key: issuerKey, vaultFile: ISSUER_VAULT });
 }
 
-type Files = {
-  readonly platform: Database;
-  readonly anchors: Database;
-  readonly close: () => void;
-};
-type Context = Files & {
+type Context = PlatformFiles & {
   readonly dir: string;
   readonly nowMs: () => number;
   /** Seals the vaults of this service. */
@@ -197,25 +206,14 @@ type Context = Files & {
   readonly vaultFile: string;
 };
 
-function openFiles(dir: string, create: boolean, nowMs: () => number): Files {
-  const open = (name: string, migrations: typeof PLATFORM_MIGRATIONS): Database =>
-    openDatabase({ file: join(dir, name), migrations, create, nowMs });
-  const platform = open("platform.sqlite", PLATFORM_MIGRATIONS);
-  try {
-    const anchors = open("anchors.sqlite", ANCHOR_MIGRATIONS);
-    const close = (): void => {
-      platform.close();
-      anchors.close();
-    };
-    return { platform, anchors, close };
-  } catch (error) {
-    platform.close();
-    throw error;
-  }
-}
-
 /** A tenant of the same name that is made anew has another directory, and so another owner of vault and trail. */
 const ownerOf = (id: TenantId, directory: string): string => `${id}/${directory}`;
+
+function trailOf(context: Context, id: TenantId | undefined): string | undefined {
+  if (id === undefined) return PLATFORM;
+  const directory = directoryOf(context, id);
+  return directory === undefined ? undefined : ownerOf(id, directory);
+}
 
 function directoryOf({ platform }: Context, id: string): string | undefined {
   return platform.read(
@@ -286,15 +284,14 @@ type StorePlace = {
 };
 
 async function openStore(context: Context, place: StorePlace): Promise<SqliteTenantStore> {
-  const seed = await place.vault.get("audit/1");
-  if (seed === undefined)
+  if ((await place.vault.get("audit/1")) === undefined)
     throw new ProtocolError("storage_failed", `vault of ${place.id}: has no audit key`);
   return openTenantStore({
     tenant: place.id,
     directory: place.path,
     create: place.create,
     transit: await transitKeys(place.vault),
-    auditKey: signingKey(seed),
+    auditKeys: auditKeys(place.id, (version) => place.vault.now(`audit/${version}`)),
     anchor: anchorOf(context.anchors, place.owner),
     nowMs: context.nowMs,
   });

@@ -7,27 +7,26 @@ import { join } from "node:path";
 import {
   type AuditEntry,
   type CommandRecord,
-  deriveKey,
   type FeedEntry,
   ProtocolError,
-  type QuarantineEntry,
   type SigningKey,
   type TenantId,
   type TenantStore,
-  utf8,
   type VehicleId,
 } from "@kerbside/protocol";
 import { accessStore } from "./access.ts";
+import type { HeadCopy } from "./anchor-copies.ts";
 import { putArtefact, readArtefact, readArtefacts } from "./artefacts.ts";
 import {
   type Anchor,
-  type AuditHead,
   type AuditReport,
   appendAudit,
+  type HeadToSign,
   headBytes,
   readAudit,
   verifyAudit,
 } from "./audit-chain.ts";
+import { AUDIT_KEY_ACTION, type AuditKeys, announcement, keyVersionOf } from "./audit-keys.ts";
 import { holderWish, indexHolders, putBooking, readBooking, readBookings } from "./bookings.ts";
 import { createCommand, isEnd, readCommand, readCommands, stepCommand } from "./commands.ts";
 import { commitGroup } from "./commit-group.ts";
@@ -42,8 +41,8 @@ import { moveRows } from "./move-rows.ts";
 import { fileStore } from "./owned-files.ts";
 import { type PeopleTools, peopleStore } from "./people-store.ts";
 import { privacyStore } from "./privacy.ts";
+import { putQuarantine, type Quarantined, readQuarantined } from "./quarantine.ts";
 import { schemaProblems } from "./schema-check.ts";
-import { openWith, sealWith } from "./sealing.ts";
 import { commitSegments, marks, putOpening, readOpening } from "./segments.ts";
 import { subjectKeyFile, type TransitKeys } from "./subject-keys.ts";
 import { SUBJECT_CLASSES, TENANT_CLASSES } from "./tenant-classes.ts";
@@ -61,8 +60,6 @@ import {
 } from "./vehicles.ts";
 import { webhookStore } from "./webhooks.ts";
 
-/** The most messages kept in quarantine; the oldest give way. */
-export const QUARANTINE_MAX = 1000;
 /** The most rows that one call reads of feed, audit, commands, quarantine or alarms. */
 export const ROWS_MAX = 1000;
 
@@ -72,13 +69,12 @@ export type TenantStoreOptions = {
   /** True only while a tenant is made. */
   readonly create: boolean;
   readonly transit: TransitKeys;
-  /** Signs the heads of the audit trail. */
-  readonly auditKey: SigningKey;
+  /** They sign the heads of the audit trail. */
+  readonly auditKeys: AuditKeys;
   readonly anchor: Anchor;
   readonly nowMs: () => number;
 };
 
-export type Quarantined = QuarantineEntry & { readonly id: number; readonly atMs: number };
 export type Alarm = {
   readonly id: number;
   readonly atMs: number;
@@ -94,7 +90,10 @@ export type SqliteTenantStore = TenantStore & {
   /** Takes a message out of quarantine, for good. Says whether it was there. */
   readonly takeFromQuarantine: (id: number, audit: AuditEntry) => boolean;
   readonly alarms: (after: number, limit: number) => readonly Alarm[];
-  readonly verifyAudit: () => AuditReport;
+  /** Against the anchors, and against heads that were kept elsewhere. */
+  readonly verifyAudit: (elsewhere?: readonly HeadCopy[]) => AuditReport;
+  /** From the next entry on heads are signed by this version of the audit key, which is in the vaults already. */
+  readonly rotateAuditKey: (version: number, audit: AuditEntry) => Promise<void>;
   /** Wraps all subject keys by this version of the transit key. Returns how many were by another. */
   readonly rewrapKeys: (version: number, audit: AuditEntry) => Promise<number>;
   /** P-21, over the live files. */
@@ -130,9 +129,7 @@ export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore 
   moveRows(engine);
   derive(engine);
   indexHolders(engine);
-  const late = new LateAnchor(({ seq, hash }) =>
-    options.anchor.keep({ seq, hash }, options.auditKey.sign(headBytes(tenant, { seq, hash }))),
-  );
+  const late = new LateAnchor((head) => keepHead(options, head));
   const { close, ...rest } = tools(engine, files, options);
   const { settle, ...written } = writing(engine, options, late);
   return {
@@ -199,13 +196,18 @@ function reading(engine: Engine) {
 
 function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) {
   const { store, nowMs } = engine;
-  const { anchor, auditKey } = options;
-  const record = (sql: Sql, entry: AuditEntry): AuditHead =>
-    appendAudit(sql, options.tenant, nowMs(), entry);
+  const record = (sql: Sql, entry: AuditEntry): HeadToSign => {
+    if (entry.action === AUDIT_KEY_ACTION)
+      throw new ProtocolError(
+        "malformed",
+        `audit: ${AUDIT_KEY_ACTION} is for changes of keys only`,
+      );
+    return appendHead(sql, options.tenant, nowMs(), entry);
+  };
   /** Holds the head outside the store before the action is answered (P-51). */
-  const anchored = (head: AuditHead): void => {
+  const anchored = (head: HeadToSign): void => {
     late.stoodFor();
-    anchor.keep(head, auditKey.sign(headBytes(options.tenant, head)));
+    keepHead(options, head);
   };
   const audited = <T>(entry: AuditEntry, change: (sql: Sql) => T): T => {
     const done = store.write((sql) => ({ value: change(sql), head: record(sql, entry) }));
@@ -226,7 +228,13 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     },
     putOpening: async (opening) => putOpening(engine, opening),
     commitSegments: async (segments) => commitSegments(engine, segments),
-    quarantine: async (entry) => putQuarantine(engine, options.transit, entry),
+    quarantine: async (entry) => {
+      const head = store.write((sql) => {
+        const audit = putQuarantine(engine, sql, options.transit, entry);
+        return audit && record(sql, audit);
+      });
+      if (head !== undefined) late.anchor(head);
+    },
     takeFromQuarantine: (id, audit) =>
       audited(audit, (sql) => sql.run("DELETE FROM quarantine WHERE id = ?", id) > 0),
     putSession: async (session) => store.write((sql) => putSession(sql, session, nowMs())),
@@ -254,14 +262,57 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     }),
     files: fileStore(engine, audited, options.transit),
     privacy: privacyStore(engine, audited),
-    people: peopleStore(engine, audited, auditKey, (booking) => readBooking(engine, booking)),
+    rotateAuditKey: async (version, audit) =>
+      anchored(announceKey(engine, options.auditKeys(version), version, audit)),
+    people: peopleStore(engine, audited, newestKey(engine, options), (booking) =>
+      readBooking(engine, booking),
+    ),
   } satisfies Partial<SqliteTenantStore> & { readonly settle: () => void };
+}
+
+/** The entry that announces a key is signed by the one before it. */
+function announceKey(
+  { store, tenant, nowMs }: Engine,
+  key: SigningKey,
+  version: number,
+  audit: AuditEntry,
+): HeadToSign {
+  return store.write((sql) => {
+    const head = appendHead(sql, tenant, nowMs(), announcement(audit, version, key));
+    sql.run("INSERT INTO audit_keys (version, from_seq) VALUES (?, ?)", version, head.seq);
+    return head;
+  });
+}
+
+function appendHead(sql: Sql, tenant: TenantId, nowMs: number, entry: AuditEntry): HeadToSign {
+  const head = appendAudit(sql, tenant, nowMs, entry);
+  return { ...head, keyVersion: keyVersionOf(sql, head.seq) };
+}
+
+function keepHead(
+  { tenant, auditKeys, anchor }: TenantStoreOptions,
+  { seq, hash, keyVersion }: HeadToSign,
+): void {
+  const signature = auditKeys(keyVersion).sign(headBytes(tenant, { seq, hash }));
+  anchor.keep({ seq, hash }, signature);
+}
+
+/** What certificates are signed by: the key that is in force as one is made. */
+function newestKey({ store }: Engine, { auditKeys }: TenantStoreOptions): SigningKey {
+  const key = (): SigningKey =>
+    auditKeys(keyVersionOf({ get: store.one }, Number.MAX_SAFE_INTEGER));
+  return {
+    get publicKey() {
+      return key().publicKey;
+    },
+    sign: (bytes) => key().sign(bytes),
+  };
 }
 
 /** How what is written gets into the audit, and its heads out of the store. */
 type Trail = {
-  readonly record: (sql: Sql, entry: AuditEntry) => AuditHead;
-  readonly anchored: (head: AuditHead) => void;
+  readonly record: (sql: Sql, entry: AuditEntry) => HeadToSign;
+  readonly anchored: (head: HeadToSign) => void;
   readonly late: LateAnchor;
 };
 
@@ -279,7 +330,7 @@ function commandWriting({ store, nowMs }: Engine, { record, anchored, late }: Tr
     stepCommand: async (id, steps) => {
       const done = store.write((sql) => {
         let stored: CommandRecord | undefined;
-        let end: AuditHead | undefined;
+        let end: HeadToSign | undefined;
         for (const { change, atMs, audit } of steps) {
           const stepped = stepCommand(sql, id, change, atMs);
           stored = stepped.record;
@@ -310,52 +361,14 @@ function commandWriting({ store, nowMs }: Engine, { record, anchored, late }: Tr
   } satisfies Partial<SqliteTenantStore>;
 }
 
-const quarantineKey = (transit: TransitKeys, version: number): Uint8Array => {
-  const key = transit.get(version);
-  if (key === undefined)
-    throw new ProtocolError("storage_failed", `transit key ${version}: is not in the vault`);
-  return deriveKey(key, "kerbside/v1/quarantine");
-};
-
-function putQuarantine(engine: Engine, transit: TransitKeys, entry: QuarantineEntry): void {
-  const version = Math.max(...transit.keys());
-  const bound = utf8(`${engine.tenant}\n${entry.reason}\n${entry.topic}`);
-  const sealed = sealWith(quarantineKey(transit, version), entry.payload, bound);
-  const payload = Uint8Array.of(version, ...sealed);
-  engine.store.write((sql) => {
-    sql.run(
-      "INSERT INTO quarantine (at_ms, vehicle, reason, topic, payload) VALUES (?, ?, ?, ?, ?)",
-      ...[engine.nowMs(), entry.vehicle ?? null, entry.reason, entry.topic, payload],
-    );
-    sql.run(
-      "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?",
-      QUARANTINE_MAX,
-    );
-  });
-}
-
 function tools(
-  { store, tenant }: Engine,
+  engine: Engine,
   files: { readonly store: Database; readonly subjects: Database },
-  { transit, anchor, auditKey }: TenantStoreOptions,
+  { transit, anchor, auditKeys }: TenantStoreOptions,
 ): Pick<SqliteTenantStore, "quarantined" | "alarms" | "verifyAudit" | "schemaProblems" | "close"> {
+  const { store, tenant } = engine;
   return {
-    quarantined: (after, limit) => {
-      type Row = Omit<Quarantined, "vehicle"> & { readonly vehicle: VehicleId | null };
-      const found = store.read((sql) =>
-        sql.all<Row>(
-          "SELECT id, at_ms AS atMs, vehicle, reason, topic, payload FROM quarantine WHERE id > ? ORDER BY id LIMIT ?",
-          after,
-          rows(limit),
-        ),
-      );
-      return found.map(({ vehicle, ...row }) => {
-        const bound = utf8(`${tenant}\n${row.reason}\n${row.topic}`);
-        const key = quarantineKey(transit, row.payload[0] ?? 0);
-        const payload = openWith(key, row.payload.subarray(1), bound);
-        return { ...row, payload, ...(vehicle === null ? {} : { vehicle }) };
-      });
-    },
+    quarantined: (after, limit) => readQuarantined(engine, transit, after, rows(limit)),
     alarms: (after, limit) =>
       store.read((sql) =>
         sql.all<Alarm>(
@@ -364,11 +377,11 @@ function tools(
           rows(limit),
         ),
       ),
-    verifyAudit: () =>
+    verifyAudit: (elsewhere = []) => {
       // Anchors first: one that is kept after this was read can only speak of entries that are read below.
-      ((kept) => store.read((sql) => verifyAudit(sql, tenant, kept, auditKey.publicKey)))(
-        anchor.kept(),
-      ),
+      const kept = [...anchor.kept(), ...elsewhere];
+      return store.read((sql) => verifyAudit(sql, tenant, kept, auditKeys(1).publicKey));
+    },
     schemaProblems: () => [
       ...files.store.read((sql) => schemaProblems(sql, TENANT_CLASSES)),
       ...files.subjects.read((sql) => schemaProblems(sql, SUBJECT_CLASSES)),

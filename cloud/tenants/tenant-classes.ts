@@ -1,5 +1,6 @@
 /** P-20: the class and personal tags of every column of a tenant's files. */
 import { ACCESS_CLASSES } from "./access-schema.ts";
+import { AUDIT_KEY_CLASSES } from "./audit-keys.ts";
 import { OWNED_FILE_CLASSES } from "./owned-files-schema.ts";
 import { FINDER_CLASSES, PEOPLE_CLASSES } from "./people-schema.ts";
 import { PRIVACY_CLASSES } from "./privacy.ts";
@@ -100,6 +101,7 @@ export const TENANT_CLASSES: ColumnClasses = {
     newest: internal,
   },
   ...TRIP_CLASSES,
+  ...AUDIT_KEY_CLASSES,
   derived: { what: internal, next_segment: internal, last_segment: internal },
   rivals: { vehicle: internal, log: internal, last_branch: internal, turns: internal },
   quarantine: {

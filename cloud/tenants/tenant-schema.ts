@@ -5,6 +5,7 @@
 
 import { ACCESS_SQL } from "./access-schema.ts";
 import { ARTEFACTS_SQL } from "./artefacts.ts";
+import { AUDIT_KEYS_SQL } from "./audit-keys.ts";
 import type { Migration } from "./database.ts";
 import { DERIVED_SQL } from "./derived.ts";
 import { NEWEST_SQL } from "./newest.ts";
@@ -274,6 +275,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "what is published for the cars", sql: ARTEFACTS_SQL },
   { name: "all lanes in chunks, found by their time", sql: CHUNK_SPANS_SQL },
   { name: "the newest across logs, and trips", sql: NEWEST_SQL + TRIPS_SQL + DERIVED_SQL },
+  { name: "keys of the audit trail", sql: AUDIT_KEYS_SQL },
   { name: "webhooks", sql: WEBHOOKS_SQL },
   { name: "files", sql: OWNED_FILES_SQL },
   { name: "what is kept of positions, and whose cars are a person's", sql: PRIVACY_SQL },

@@ -6,7 +6,7 @@ import { KEY_BYTES, randomBytes, type Vault } from "@kerbside/protocol";
 import type { TransitKeys } from "./subject-keys.ts";
 import type { FileVault } from "./vault.ts";
 
-const NAME = /^transit\/(\d{1,3})$/;
+const NAME = /^(transit|audit)\/(\d{1,3})$/;
 
 class LiveTransit extends Map<number, Uint8Array> {
   readonly #read: (version: number) => Uint8Array | undefined;
@@ -32,23 +32,28 @@ export async function transitKeys(
   vault: Pick<FileVault, "get" | "names" | "now">,
 ): Promise<TransitKeys> {
   const known: [number, Uint8Array][] = [];
-  for (const version of await transitVersions(vault)) {
+  for (const version of await versionsOf(vault, "transit")) {
     const secret = await vault.get(`transit/${version}`);
     if (secret !== undefined) known.push([version, secret]);
   }
   return new LiveTransit(known, (version) => vault.now(`transit/${version}`));
 }
 
-async function transitVersions(vault: Pick<Vault, "names">): Promise<readonly number[]> {
-  const found = (await vault.names()).map((name) => NAME.exec(name)?.[1]);
-  return found.flatMap((version) => (version === undefined ? [] : [Number(version)]));
+type Versioned = "transit" | "audit";
+
+async function versionsOf(
+  vault: Pick<Vault, "names">,
+  what: Versioned,
+): Promise<readonly number[]> {
+  const found = (await vault.names()).map((name) => NAME.exec(name));
+  return found.flatMap((match) => (match?.[1] === what ? [Number(match[2])] : []));
 }
 
 /** A new key, the same in each vault. Returns its version. */
-export async function addTransit(vaults: readonly Vault[]): Promise<number> {
-  const versions = await Promise.all(vaults.map(transitVersions));
+export async function addVersion(what: Versioned, vaults: readonly Vault[]): Promise<number> {
+  const versions = await Promise.all(vaults.map((vault) => versionsOf(vault, what)));
   const version = Math.max(...versions.flat()) + 1;
   const secret = randomBytes(KEY_BYTES);
-  for (const vault of vaults) await vault.put(`transit/${version}`, secret);
+  for (const vault of vaults) await vault.put(`${what}/${version}`, secret);
   return version;
 }

@@ -1,5 +1,5 @@
 /** P-23, P-60, P-61 at the command line: a key to read with, support with four eyes, a secret for two. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { accountsOf, COMMANDS, callApi, runCli } from "@kerbside/cloud";
@@ -119,6 +119,35 @@ test("P-23 a secret is read by one manager after another agreed, once", async ()
 test("P-31 the transit key is replaced while the cloud serves", async () => {
   const rotated = await run(undefined, ["vault", "rotate"]);
   assert.is(rotated.line["version"], 2, rotated.err);
+});
+
+test("P-51 the key of the audit's heads is replaced while the cloud serves, and heads kept elsewhere hold", async () => {
+  const heads = join(base, "heads");
+  const copy = ["audit", "copy", "--to", heads, "--once"];
+  const cli = async (words: readonly string[]) => {
+    const { code, out, err } = await runCloud([...words, "--data", dir, "--json"]);
+    return { code, err, line: jsonLines(out)[0] ?? {} };
+  };
+  const first = await cli(copy);
+  assert.ok(Number(first.line["heads"]) > 0, first.err);
+  const rotated = await run(undefined, ["audit", "rotate"]);
+  assert.is(rotated.line["version"], 2, rotated.err);
+  assert.is((await run(undefined, ["vault", "rotate"])).line["version"], 3);
+  assert.ok(Number((await cli(copy)).line["heads"]) > 0);
+  const verify = ["audit", "verify", "--heads", heads];
+  const verified = await run(undefined, verify);
+  assert.equal([verified.code, verified.line["ok"]], [0, true], JSON.stringify(verified));
+  const file = join(heads, "audit-heads.jsonl");
+  const lines = readFileSync(file, "utf8").split("\n");
+  // The trail as it is here is not the one whose heads are there.
+  const forged = lines.map((line) =>
+    line.replace(/("hash":")(.)/, (_, a, b) => a + (b === "0" ? "1" : "0")),
+  );
+  writeFileSync(file, forged.join("\n"));
+  const other = await run(undefined, verify);
+  assert.equal([other.code, other.line["ok"]], [1, false]);
+  writeFileSync(file, "{}\n");
+  assert.match((await run(undefined, verify)).err, /line 1: expected a signed head/);
 });
 
 test.run();

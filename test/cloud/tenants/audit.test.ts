@@ -1,7 +1,7 @@
 /** P-50, P-51: nobody changes or removes a record unseen. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ProtocolError, randomBytes, toHex, vehicleId } from "@kerbside/protocol";
+import { ProtocolError, randomBytes, toHex, type VehicleId, vehicleId } from "@kerbside/protocol";
 import type { AuditReport } from "@kerbside/tenants";
 import BetterSqlite3 from "better-sqlite3";
 import { suite } from "uvu";
@@ -236,6 +236,38 @@ test("P-51 heads of signed commands are anchored within seconds, those of a mome
     .pluck();
   assert.equal(kept.all(), [1, 2, 3, 7, 9]);
   anchors.close();
+});
+
+test("P-50 what goes into quarantine is audited once an hour for a car and a reason", async () => {
+  let nowMs = 1_790_000_000_000;
+  const files = await testRegistry(() => nowMs);
+  await files.create("demo");
+  const store = (await files.registry.tenant("demo"))?.store;
+  const put = (reason: string, vehicle?: VehicleId) =>
+    store?.quarantine({
+      reason,
+      topic: "t",
+      payload: Uint8Array.of(1),
+      ...(vehicle && { vehicle }),
+    });
+  for (let i = 0; i < 20; i += 1) await put("signature", vehicleId("car-1"));
+  await put("schema", vehicleId("car-1"));
+  await put("signature", vehicleId("car-2"));
+  await put("signature");
+  nowMs += 3_600_001;
+  await put("signature", vehicleId("car-1"));
+  const trail = (await store?.auditTrail(0, 100)) ?? [];
+  assert.equal(
+    trail.map(({ action, subject, reason }) => [action, subject, reason]),
+    [
+      ["message.quarantine", "vehicle:car-1", "signature"],
+      ["message.quarantine", "vehicle:car-1", "schema"],
+      ["message.quarantine", "vehicle:car-2", "signature"],
+      ["message.quarantine", "tenant:demo", "signature"],
+      ["message.quarantine", "vehicle:car-1", "signature"],
+    ],
+  );
+  await files.close();
 });
 
 test.run();

@@ -1,7 +1,7 @@
-/** P-31: the transit key is replaced under running services, and nobody notices but the vault. */
+/** P-31, P-51: the transit key and the audit's key are replaced under running services, and nobody notices but the vault. */
 import { join } from "node:path";
-import { ProtocolError, randomBytes, tenantId } from "@kerbside/protocol";
-import { openIssuerTenants } from "@kerbside/tenants";
+import { ProtocolError, randomBytes, signingKey, tenantId } from "@kerbside/protocol";
+import { type HeadCopy, openIssuerTenants, type SqliteTenantStore } from "@kerbside/tenants";
 import BetterSqlite3 from "better-sqlite3";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,7 +9,17 @@ import { AUDIT } from "../../conformance/car-log.ts";
 import { PROFILE, person } from "../../conformance/people-store.ts";
 import { type TestRegistry, tenantDirectories, testRegistry } from "../../support/tenant-engine.ts";
 
+type AuditHead = { readonly seq: number; readonly hash: Uint8Array };
 const DEMO = tenantId("demo");
+const NONE = new Uint8Array(32);
+const NO_HEAD: AuditHead = { seq: 0, hash: NONE };
+
+/** What is signed of a head: domain, owner, number, hash. */
+function headBytes(owner: string, { seq, hash }: AuditHead): Uint8Array {
+  const number = Buffer.alloc(8);
+  number.writeBigUInt64BE(BigInt(seq));
+  return Buffer.concat([Buffer.from(`kerbside/v1/audit/head\n${owner}\n`), number, hash]);
+}
 const test = suite<{ files: TestRegistry }>("rotation");
 test.before.each(async (world) => {
   world.files = await testRegistry();
@@ -46,6 +56,65 @@ test("P-31 a new transit key wraps every key, in all services that were open alr
     assert.equal((await open[0]?.store.people.person(late.person))?.profile, PROFILE);
     await tenant.store.subjectKeys.destroy(`person:${late.person}`);
   }
+  await issuer.close();
+});
+
+test("P-51 heads are signed by the key in force, the old key vouches for the new, and signs nothing after it", async ({
+  files,
+}) => {
+  const issuerKey = randomBytes(32);
+  await files.registry.admitIssuer(DEMO, issuerKey);
+  const signer = await files.signer();
+  const issuer = await openIssuerTenants({ dir: files.dir, issuerKey });
+  const stores: SqliteTenantStore[] = [];
+  for (const each of [files.registry, signer, issuer]) {
+    const tenant = await each.tenant("demo");
+    if (tenant === undefined) throw new ProtocolError("not_found", "demo");
+    stores.push(tenant.store);
+  }
+  const [store] = stores;
+  if (store === undefined) return;
+  const entries = async () => {
+    for (const each of stores) await each.audit(AUDIT);
+  };
+  await entries();
+  const old = signingKey(
+    (await (await files.registry.tenant("demo"))?.vault.get("audit/1")) ?? NONE,
+  );
+  const keys = { signerKey: files.signerKey, issuerKey };
+  assert.is(await files.registry.rotateAudit(DEMO, keys, AUDIT), 2);
+  await entries();
+  assert.is(await files.registry.rotateAudit(DEMO, keys, AUDIT), 3);
+  await entries();
+  for (const each of stores)
+    assert.equal(each.verifyAudit(), { entries: 11, unanchored: 0, problems: [] });
+  const trail = await store.auditTrail(0, 20);
+  assert.equal(
+    trail.filter(({ action }) => action === "audit.key").map(({ seq, subject }) => [seq, subject]),
+    [
+      [4, "audit-key:2"],
+      [8, "audit-key:3"],
+    ],
+  );
+  await store
+    .audit({ ...AUDIT, action: "audit.key", reason: `public key ${"00".repeat(32)}` })
+    .then(
+      () => assert.unreachable("nobody announces a key of his own"),
+      (error: unknown) => assert.instance(error, ProtocolError),
+    );
+  // Whoever has the first key only: it signs a head from after its time.
+  const db = new BetterSqlite3(join(files.dir, "anchors.sqlite"), { readonly: true });
+  const row = "SELECT seq, hash FROM anchors WHERE seq = ? AND owner LIKE 'demo/%'";
+  const head = (seq: number) => db.prepare<[number], AuditHead>(row).get(seq) ?? NO_HEAD;
+  const signed = (seq: number): HeadCopy => {
+    const hash = new Uint8Array(head(seq).hash);
+    return { seq, hash, signature: old.sign(headBytes("demo", { seq, hash })) };
+  };
+  assert.equal(store.verifyAudit([signed(4)]).problems, [], "the announcement itself");
+  assert.equal(store.verifyAudit([signed(5)]).problems, [
+    "anchor of entry 5: its signature does not verify",
+  ]);
+  db.close();
   await issuer.close();
 });
 

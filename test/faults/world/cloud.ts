@@ -42,7 +42,7 @@ function open(
     directory,
     create,
     transit: keys.transit,
-    auditKey: keys.audit,
+    auditKeys: () => keys.audit,
     anchor: { keep: () => undefined, kept: () => [] },
     nowMs: () => WALL_MS,
   });

@@ -1,0 +1,127 @@
+/** `audit verify`, `audit copy`, `audit rotate`: trails that nobody changes unseen (P-50, P-51). */
+import { resolve } from "node:path";
+import { type TenantId, tenantId } from "@kerbside/protocol";
+import { type AuditReport, type HeadCopy, type Registry, readHeads } from "@kerbside/tenants";
+import { readSecret } from "../config.ts";
+import {
+  type Command,
+  DATA_OPTION,
+  DEV_OPTION,
+  type Input,
+  JSON_OPTION,
+  TENANT_OPTION,
+} from "./command.ts";
+import { asked, byOperator, withRegistry } from "./open.ts";
+
+const common = { data: DATA_OPTION, dev: DEV_OPTION, json: JSON_OPTION };
+const EVERY_MS_MAX = 600_000;
+
+export const AUDIT_COMMANDS: readonly Command[] = [
+  {
+    name: "audit verify",
+    summary: "Checks the audit trails against their hashes and their anchored heads.",
+    options: {
+      ...common,
+      tenant: { value: "TENANT", doc: "only this tenant's" },
+      heads: { value: "DIR", doc: "and against the heads that `audit copy` keeps there" },
+    },
+    run: verifyTrails,
+  },
+  {
+    name: "audit copy",
+    summary: "Keeps the signed heads of all trails in another place, until it is stopped.",
+    options: {
+      ...common,
+      to: { value: "DIR", required: true, doc: "a directory of another machine, mounted here" },
+      "every-ms": { value: "N", default: "1000", doc: "from one round to the next" },
+      once: { doc: "one round, and no more" },
+    },
+    run: copyHeads,
+  },
+  {
+    name: "audit rotate",
+    summary: "Makes a new key that signs the heads of a tenant's trail, while the cloud runs.",
+    options: { ...common, tenant: TENANT_OPTION },
+    run: rotate,
+  },
+];
+
+type Heads = ReadonlyMap<string, readonly HeadCopy[]>;
+
+function verifyTrails(input: Input): Promise<number> {
+  const name = input.optional("tenant");
+  const only = name === undefined ? undefined : asked(() => tenantId(name));
+  const from = input.optional("heads");
+  const heads: Heads = from === undefined ? new Map() : readHeads(resolve(from));
+  return withRegistry(input, async (registry) => {
+    const elsewhere = (id?: TenantId): readonly HeadCopy[] =>
+      heads.get(registry.trail(id) ?? "") ?? [];
+    let problems = 0;
+    if (only === undefined)
+      problems += report(input, "platform", registry.platform.verifyAudit(elsewhere()));
+    for (const id of only === undefined ? registry.list() : [only]) {
+      const tenant = await registry.tenant(id);
+      if (tenant !== undefined)
+        problems += report(input, id, tenant.store.verifyAudit(elsewhere(id)));
+      else if (only !== undefined) problems += report(input, id, MISSING);
+    }
+    return problems === 0 ? 0 : 1;
+  });
+}
+
+const MISSING: AuditReport = { entries: 0, unanchored: 0, problems: ["there is no such tenant"] };
+
+function report(
+  input: Input,
+  trail: string,
+  { entries, unanchored, problems }: AuditReport,
+): number {
+  const words = problems.length === 0 ? "ok" : problems.join("; ");
+  input.print(
+    { trail, ok: problems.length === 0, entries, unanchored, problems },
+    `${trail}: ${entries} entries, ${unanchored} not yet anchored: ${words}`,
+  );
+  return problems.length;
+}
+
+function copyHeads(input: Input): Promise<number> {
+  const everyMs = input.integer("every-ms", 10, EVERY_MS_MAX);
+  return withRegistry(input, async (registry) => {
+    const copies = registry.copyHeads(resolve(input.text("to")));
+    const first = copies.round();
+    input.print({ ready: true, heads: first }, `${first} heads were new there`);
+    while (!input.flag("once") && !input.stop.aborted) {
+      await pause(everyMs, input.stop);
+      copies.round();
+    }
+    return 0;
+  });
+}
+
+function pause(ms: number, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      stop.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    stop.addEventListener("abort", done, { once: true });
+  });
+}
+
+function rotate(input: Input): Promise<number> {
+  const id = asked(() => tenantId(input.text("tenant")));
+  return withRegistry(input, async (registry: Registry, dir) => {
+    const secret = (name: "signer-key" | "issuer-key") =>
+      readSecret(name, { dir, dev: false, env: input.env });
+    const keys = { signerKey: secret("signer-key"), issuerKey: secret("issuer-key") };
+    const version = await registry.rotateAudit(
+      id,
+      keys,
+      byOperator(input, "audit.rotate", "key:audit"),
+    );
+    input.print({ tenant: id, version }, `audit key ${version} signs from here on`);
+    return 0;
+  });
+}
