@@ -2,7 +2,16 @@
  * One SQLite file as this package uses it: write-ahead log, FULL synchronisation asserted on each open, one writer at
  * a time, statements prepared once, migrations in one transaction, errors as ProtocolError `storage_failed`.
  */
-import { chmodSync, existsSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { basename } from "node:path";
 import { ProtocolError } from "@kerbside/protocol";
 import BetterSqlite3 from "better-sqlite3";
@@ -67,6 +76,8 @@ type Handle = {
 export function openDatabase(options: DatabaseOptions): Database {
   let handle: Handle | undefined = openHandle(options);
   let closed = false;
+  /** The disk failed since the last handle that was opened in order. */
+  let doubted = false;
   let users = 0;
   const shut = (): void => {
     handle?.db.close();
@@ -77,7 +88,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   const guarded = <T>(run: (handle: Handle) => T): T => {
     if (closed) throw new ProtocolError("storage_failed", `${basename(options.file)}: is closed`);
     // It was closed to make room, or after a failed fsync, when SQLite's view of the file is not to be trusted.
-    handle ??= openHandle({ ...options, create: false }, false);
+    handle ??= openHandle({ ...options, create: false }, doubted ? "after failure" : "again");
+    doubted = false;
     const { db } = handle;
     users += 1;
     try {
@@ -86,6 +98,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     } catch (error) {
       if (error instanceof BetterSqlite3.SqliteError && error.code.startsWith("SQLITE_IOERR")) {
         handle = undefined;
+        doubted = true;
         db.close();
       }
       throw storageError(options.file, error);
@@ -118,8 +131,10 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 }
 
-/** `isFirst`: its pages are checked, where it is small. */
-function openHandle(options: DatabaseOptions, isFirst = true): Handle {
+/** At `first` its pages are checked, where it is small. */
+type Occasion = "first" | "again" | "after failure";
+
+function openHandle(options: DatabaseOptions, occasion: Occasion = "first"): Handle {
   const { file, create } = options;
   if (!create && !existsSync(file))
     throw new ProtocolError("not_found", `${file}: there is no such file`);
@@ -127,7 +142,10 @@ function openHandle(options: DatabaseOptions, isFirst = true): Handle {
   try {
     db = new BetterSqlite3(file, { timeout: BUSY_MS_MAX });
     const sql = statements(db);
-    configure(db, options, isFirst);
+    configure(db, options, occasion === "first");
+    if (occasion === "after failure") writeLogAgain(db, file);
+    // Whoever was here before may have been killed after such a failure. What is in the file needs the log no more.
+    if (occasion === "first") db.pragma("wal_checkpoint(PASSIVE)");
     migrate(db, options);
     chmodSync(file, 0o600);
     // Made once: each call of `transaction` builds four functions.
@@ -159,6 +177,31 @@ function configure(
   db.pragma("trusted_schema = OFF");
   if (secureDelete === true) expect("secure_delete = ON", 1);
   if (isFirst && statSync(file).size <= CHECKED_BYTES_MAX) expect("quick_check(1)", "ok");
+}
+
+/**
+ * A flush that failed may have lost pages of the write-ahead log for good, although they are still read as if they were
+ * there (fsync(2) reports it once, and the next one works). After a power cut SQLite would stop at them, and lose what was
+ * committed behind. So all of it is written again, as it is read, while nobody else writes.
+ */
+function writeLogAgain(db: BetterSqlite3.Database, file: string): void {
+  const log = `${file}-wal`;
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    if (!existsSync(log)) return;
+    const bytes = readFileSync(log);
+    const handle = openSync(log, "r+");
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(handle, bytes.subarray(done));
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+  } catch (cause) {
+    throw new ProtocolError("storage_failed", `${file}: its log cannot be written`, { cause });
+  } finally {
+    db.exec("ROLLBACK");
+  }
 }
 
 function migrate(db: BetterSqlite3.Database, { file, migrations, nowMs }: DatabaseOptions): void {

@@ -167,10 +167,10 @@ export const PLANTS: readonly Plant[] = [
     name: "ingest acknowledges before it stores",
     seed: 5,
     file: "cloud/ingest/ingest.ts",
-    from: "const outcome = await this.#committer(store).commit({ header, headerHash, ...content });",
+    from: "const outcome = await this.#committer(store).commit({ header, headerHash, ...kept });",
     to: `const mark = { lane: header.lane, upTo: header.number, hash: headerHash, ranges: [] };
     this.#acks.stored({ marks: async () => [mark] }, keys);
-    const outcome = await this.#committer(store).commit({ header, headerHash, ...content });`,
+    const outcome = await this.#committer(store).commit({ header, headerHash, ...kept });`,
     says: LOST,
   },
   {
@@ -195,6 +195,14 @@ export const PLANTS: readonly Plant[] = [
     file: "device/buffer/database.ts",
     from: "const disk = code !== undefined && (Number(code) & 255) === IOERR;",
     to: "const disk = code === String(IOERR - 1);",
+    says: LOST,
+  },
+  {
+    name: "the store trusts a log of which a flush failed",
+    seed: 1_004_413,
+    file: "cloud/tenants/database.ts",
+    from: `if (occasion === "after failure") writeLogAgain(db, file);`,
+    to: "void writeLogAgain;",
     says: LOST,
   },
   {

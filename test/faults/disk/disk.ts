@@ -115,6 +115,8 @@ export type DiskImage = ReadonlyMap<string, Uint8Array | "directory">;
 export class Disk {
   /** Operations so far that change something. */
   operations = 0;
+  /** Of them, those that failed though the machine was up; and readings. */
+  failures = 0;
   dead = false;
   /** Rises with each start of the machine; what was opened before is of no use after. */
   generation = 0;
@@ -141,7 +143,10 @@ export class Disk {
     this.operations += 1;
     const fault = this.fault(operation, path);
     if (fault === undefined) return "whole";
-    if (fault !== "die") throw new DiskError(fault, path);
+    if (fault !== "die") {
+      this.failures += 1;
+      throw new DiskError(fault, path);
+    }
     this.dead = true;
     this.died();
     return "part";
@@ -154,7 +159,10 @@ export class Disk {
 
   /** Throws DiskError where it cannot be read. */
   read(path: string): void {
-    if (this.dead || this.blind()) throw new DiskError("EIO", path);
+    if (this.dead) throw new DiskError("EIO", path);
+    if (!this.blind()) return;
+    this.failures += 1;
+    throw new DiskError("EIO", path);
   }
 
   names(directory: string): string[] {

@@ -178,13 +178,16 @@ export class Car {
     const { boot } = this;
     if (boot === undefined) return true;
     boot.stopping = true;
+    const { failures } = this.disk;
     const uplink = boot.uplink?.close();
     await boot.buffer?.close();
     void uplink;
     if (!boot.alive) return false;
     boot.alive = false;
     this.boot = undefined;
-    this.endedInOrder = boot.log === undefined ? this.endedInOrder : true;
+    const [began, whole] = [boot.log !== undefined, this.disk.failures === failures];
+    // Where the disk fails just then, what is written last may be there or not.
+    this.endedInOrder = began && !whole ? undefined : began || this.endedInOrder;
     await this.#bury(boot);
     return true;
   }
