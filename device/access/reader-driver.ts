@@ -105,18 +105,16 @@ export class ReaderDriver {
   /** After a suspend that the line slept through: it begins anew, which is no fault. Who is there is presented anew. */
   wake(): void {
     this.stop();
-    this.#presentation = undefined;
     this.start();
   }
 
   /** Hands bytes to what is held there; undefined where it is gone, silent or busy. Never rejects. */
-  exchange(presentation: number, data: Uint8Array): Promise<Uint8Array | undefined> {
-    if (this.#waiting !== undefined) return Promise.resolve(undefined);
+  async exchange(presentation: number, data: Uint8Array): Promise<Uint8Array | undefined> {
+    if (this.#waiting !== undefined) return undefined;
     this.#exchange = (this.#exchange + 1) % EXCHANGE_NUMBERS;
     const exchange = this.#exchange;
     for (const part of readerParts(data)) {
-      if (!this.#send({ type: "exchange", presentation, exchange, ...part }))
-        return Promise.resolve(undefined);
+      if (!this.#send({ type: "exchange", presentation, exchange, ...part })) return undefined;
     }
     return new Promise((resolve) => {
       const timer = this.#options.clock.after(EXCHANGE_MS_MAX, () => this.#giveUp());
@@ -126,11 +124,10 @@ export class ReaderDriver {
   }
 
   /** Asks for a PIN at the reader's keys; undefined where none comes. Never rejects. */
-  askPin(presentation: number): Promise<string | undefined> {
+  async askPin(presentation: number): Promise<string | undefined> {
     const nonce = this.#options.random.bytes(READER_NONCE_BYTES);
     const isFree = this.#waiting === undefined;
-    if (!isFree || !this.#send({ type: "askPin", presentation, nonce }))
-      return Promise.resolve(undefined);
+    if (!isFree || !this.#send({ type: "askPin", presentation, nonce })) return undefined;
     return new Promise((resolve) => {
       const timer = this.#options.clock.after(PIN_MS_MAX, () => this.#giveUp());
       this.#waiting = { value: "pin", presentation, nonce, timer, resolve };

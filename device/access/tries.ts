@@ -14,7 +14,7 @@ export const TRY_DELAY_MS_MAX: number = 15 * 60_000;
 /** How long after the last failure the next try is taken. */
 export function delayMsAfter(failures: number): number {
   if (failures < TRIES_FREE) return 0;
-  return Math.min(TRY_DELAY_MS_MAX, DELAY_MS_FIRST * 2 ** Math.min(20, failures - TRIES_FREE));
+  return Math.min(TRY_DELAY_MS_MAX, DELAY_MS_FIRST * 2 ** (failures - TRIES_FREE));
 }
 
 /** Failures by what was tried, e.g. `pin:<grant>`. Those without any are left out. */
@@ -33,9 +33,8 @@ export class TryLimits {
 
   /** How long to wait still; 0: it may be tried. */
   waitMs(what: string, nowMs: number): number {
-    const failures = this.#tries.get(what) ?? 0;
     const since = this.#sinceMs.get(what) ?? this.#startedMs;
-    return Math.max(0, delayMsAfter(failures) - (nowMs - since));
+    return Math.max(0, delayMsAfter(this.failures(what)) - (nowMs - since));
   }
 
   failures(what: string): number {

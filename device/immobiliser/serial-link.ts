@@ -14,6 +14,7 @@ export type SerialLink = Line;
 
 /** What a serial port is opened with, as the bindings of serialport have it (their own types do not resolve here). */
 type PortOptions = { readonly path: string; readonly baudRate: number };
+/** Eight data bits, no parity, one stop bit, no flow control; no other process may open the port. */
 const LINE_SETTINGS = {
   dataBits: 8,
   lock: true,
@@ -65,10 +66,8 @@ class SocketPort {
       if (this.#socket.readableEnded) throw new Error("the other side closed the socket");
       const either = new AbortController();
       const { signal } = either;
-      const ends = ["readable", "end", "close"].map((name) => once(this.#socket, name, { signal }));
-      // One of them comes; the others are given up, which rejects them.
-      for (const end of ends) end.catch(() => undefined);
-      await Promise.race(ends);
+      // `readable` comes at the end of what there is, too. The one that does not come is given up.
+      await Promise.race(["readable", "close"].map((name) => once(this.#socket, name, { signal })));
       either.abort();
     }
   }
@@ -95,7 +94,6 @@ const socketBinding = {
     await once(socket, "connect");
     // An error destroys the socket; `read` and `write` report it.
     socket.on("error", () => undefined);
-    socket.setMaxListeners(0);
     return new SocketPort(options, socket);
   },
 };
@@ -111,6 +109,7 @@ export function serialLink(path: string, baudRate: number): SerialLink {
         binding,
         path,
         baudRate,
+        ...LINE_SETTINGS,
         autoOpen: false,
         highWaterMark: CHUNK_BYTES_MAX,
       });
@@ -136,7 +135,7 @@ export function serialLink(path: string, baudRate: number): SerialLink {
             return true;
           },
           close: () => {
-            if (stream.isOpen) stream.close(() => end("closed"));
+            if (stream.isOpen) stream.close();
           },
         });
       });

@@ -16,7 +16,7 @@ export { writeDurably } from "./files.ts";
 export { createFlight, type Flight } from "./flight.ts";
 export { type Identity, loadIdentity } from "./identity.ts";
 export { type CommandAnswer, type CommandExecutor, createIntake, type Intake } from "./intake.ts";
-export type { KeyRing } from "./key-ring.ts";
+export { KEYS_FILE, type KeyRing, openKeyRing, type PinnedKeys } from "./key-ring.ts";
 export { UPLINK_LIMITS, type UplinkLimits } from "./limits.ts";
 export { type MqttTransportOptions, mqttTransport } from "./mqtt-transport.ts";
 export { type Certificate, type CertificateOptions, keepCertificate } from "./renewal.ts";

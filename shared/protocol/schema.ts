@@ -157,7 +157,7 @@ export function list<T>(item: Codec<T>, max: number): Codec<readonly T[]> {
 export function struct<const S extends Shape>(describe: string, shape: S): Codec<StructOf<S>> {
   const fields: Shape = shape;
   const byKey = new Map<number, readonly [string, Field<unknown, boolean>]>();
-  const entries = Object.entries(fields).sort(([, a], [, b]) => a.key - b.key);
+  const entries = Object.entries(fields);
   for (const entry of entries) {
     if (byKey.has(entry[1].key)) throw new Error(`${describe}: key ${entry[1].key} is used twice`);
     byKey.set(entry[1].key, entry);

@@ -42,11 +42,11 @@ export const TARGETS: readonly Target[] = [
   {
     name: "commands",
     source: [
-      "shared/protocol/{bytes,cbor,cbor-scan,commands,cose,crypto,grants,ids,key-push,keys,schema,session}.ts",
+      "shared/protocol/{bytes,commands,cose,crypto,grants,ids,key-push,keys,schema,session}.ts",
       "device/uplink/{intake,key-ring,verify-command}.ts",
     ],
     tests: [
-      "test/shared/protocol/{cbor,commands,contracts,crypto,grants,key-push,pushed-vectors,schema,vectors}.test.ts",
+      "test/shared/protocol/{bytes,commands,contracts,crypto,grants,ids,key-push,pushed-vectors,schema,vectors}.test.ts",
       "test/device/uplink/{intake,key-ring}.test.ts",
     ],
     plant: {

@@ -110,7 +110,54 @@ test("who is in the rental is held as they came into it, not as they open it onc
   await rig.apply(1, [phoneGrant(8)]);
   await rig.present(TAPPED);
   assert.equal(rig.record.holders(), [first]);
+  assert.is(rig.holds, 0, "nothing is written that is there");
   assert.equal(rig.shown, ["4 failed"]);
+});
+
+test("who is in a rental stays in it when the list names them no more, by phone and by card", async () => {
+  for (const [presentation, grant, proof] of [
+    [TAPPED, phoneGrant(8), "phone"],
+    [CARD, cardGrant(7), "key"],
+  ] as const) {
+    const rig = new Rig();
+    rig.asks = "unlock_and_release";
+    rig.onOrder = () => {
+      rig.rental = { value: "open", booking: "b-1" };
+    };
+    await rig.apply(1, [grant]);
+    await rig.present(presentation);
+    await rig.apply(2, []);
+    rig.time = { value: "known", wallMs: NOW + 7_200_000, doubtMs: 10 };
+    rig.asks = "unlock";
+    const event = await rig.present(presentation);
+    assert.ok(event?.kind === "access.used", presentation.kind);
+    assert.equal([event.data.proof, event.data.action], [proof, "unlock"]);
+    assert.equal(rig.shown.at(-1), `${presentation.id} granted`);
+    rig.rental = { value: "open", booking: "b-2" };
+    const refused = await rig.present(presentation);
+    assert.ok(refused?.kind === "access.refused", "another's rental");
+  }
+});
+
+test("who opens a rental that is another's by then is not held in it", async () => {
+  const rig = new Rig();
+  rig.rental = { value: "open", booking: "b-1" };
+  rig.onOrder = () => {
+    rig.rental = { value: "open", booking: "b-2" };
+  };
+  await rig.apply(1, [phoneGrant(9)]);
+  const event = await rig.present(TAPPED);
+  assert.ok(event?.kind === "access.used" && event.data.status === "executed");
+  assert.equal(rig.held, []);
+});
+
+test("a card of several bookings is in the rental that one of them opened", async () => {
+  const rig = new Rig();
+  rig.rental = { value: "open", booking: "b-1" };
+  await rig.apply(1, [cardGrant(6, { booking: "b-0" }), cardGrant(7)]);
+  const event = await rig.present(CARD);
+  assert.ok(event?.kind === "access.used");
+  assert.equal([event.data.action, event.data.booking], ["unlock", "b-1"]);
 });
 
 test("what a card asks for by being there: to open a rental, then what the bolts are not", async () => {

@@ -77,6 +77,7 @@ export class Rig {
   /** In place of what the phone says. */
   garbled: Uint8Array | undefined;
   keptTries = 0;
+  holds = 0;
   #chip: CardChip = { value: "idle" };
   readonly grants: GrantStore = new GrantStore({
     address: ADDRESS,
@@ -111,6 +112,10 @@ export class Rig {
       grants: this.grants,
       record: {
         ...this.record,
+        hold: (holder) => {
+          this.holds += 1;
+          return this.record.hold(holder);
+        },
         keepTries: (tries) => {
           this.keptTries += 1;
           return this.record.keepTries(tries);

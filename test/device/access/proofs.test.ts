@@ -231,6 +231,8 @@ test("P-20 a PIN is counted before it is judged, and only the right one clears i
   const right = await prove({ grants: [WITH_PIN], pin: "4711", tries: { [PIN_TRIES]: 1 } });
   assert.equal(right.proof, { proven: true, shown: "uid_and_pin" });
   assert.equal(right.kept, [{ [PIN_TRIES]: 2 }, {}]);
+  const others = await prove({ grants: [WITH_PIN], pin: "4711", tries: { uid: 2 } });
+  assert.equal(others.kept, [{ uid: 2, [PIN_TRIES]: 1 }, { uid: 2 }], "and no other's");
   const none = await prove({ grants: [WITH_PIN, WITH_PIN], pin: undefined });
   assert.equal(none.proof, no("pin_wanted"));
   assert.equal(none.kept, [], "who enters nothing has not failed");

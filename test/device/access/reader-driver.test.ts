@@ -124,7 +124,34 @@ test("with a session up the reader is asked how it is; opened and closed are tol
   for (const tamper of ["intact", "unknown", "opened", "opened", "unknown", "intact"] as const)
     bench.say({ ...report, tamper });
   assert.equal(bench.tampers, [true, false]);
+  bench.say({ ...report, tamper: "opened" });
+  bench.say({ ...report, tamper: "unknown" });
+  assert.equal(bench.tampers, [true, false, true], "a contact that says nothing changes nothing");
   bench.driver.stop();
+});
+
+test("what is over leaves no clock behind: taken away, or a PIN that came", async () => {
+  const bench = await Bench.up();
+  bench.say({ type: "gone", presentation: 6 });
+  bench.hold(7);
+  const first = bench.driver.exchange(7, Uint8Array.of(1));
+  bench.say({ type: "gone", presentation: 7 });
+  assert.is(await now(first), undefined);
+  await bench.pass(2000);
+  bench.hold(8);
+  const pin = bench.driver.askPin(8);
+  await bench.pass(2000);
+  assert.is(await now(pin), "waits", "the first one's 3 s are not the PIN's");
+  const asked = bench.received.find((one) => one.type === "askPin");
+  assert.ok(asked !== undefined);
+  bench.say({ type: "pinEntered", presentation: 8, sealed: sealPin(KEY, asked.nonce, "4711") });
+  assert.is(await now(pin), "4711");
+  await bench.pass(17_000);
+  const last = bench.driver.exchange(8, Uint8Array.of(1));
+  await bench.pass(2000);
+  assert.is(await now(last), "waits", "the PIN's 20 s are not the next one's");
+  bench.driver.stop();
+  assert.is(await now(last), undefined);
 });
 
 test("what is held there is told once for each presentation, a card with its number, a phone with none", async () => {

@@ -297,6 +297,10 @@ test("what moves nothing is executed with what the contacts say now", () => {
   assert.ok(step.state.value === "applying");
   assert.is(step.state.verdict.mayHaveSucceeded, true);
   assert.is(step.state.verdict.sensed, NOTHING_SENSED);
+  const { state: cancels } = beginOrder({ ...command("cancel"), target: Uint8Array.of(0xaa) });
+  const cancelled = stepOrder(cancels, { ...intent, facts: { ...parked, armed: "aa" } }).state;
+  assert.ok(cancelled.value === "applying");
+  assert.equal(cancelled.verdict.unmet, []);
 });
 
 test("a clean success has no reason; a controller that says nothing of the end is not believed", () => {

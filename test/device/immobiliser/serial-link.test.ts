@@ -1,5 +1,7 @@
 /** The byte stream over a real socket: what it takes, what it tells as it ends, and that it tells so once. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +9,8 @@ import { serialLink } from "@kerbside/immobiliser";
 import type { LineConnection } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { needs } from "../../support/debian.ts";
+import { ptyPair } from "../../support/pty-pair.ts";
 import { until } from "../../support/wait.ts";
 
 type Peer = {
@@ -65,14 +69,16 @@ test("bytes go both ways as they are, long ones in pieces", () =>
   }));
 
 test("a closed line takes no byte, and is told to be closed once", () =>
-  withPeer(async ({ line, ends, got }) => {
+  withPeer(async ({ line, ends, got, socket }) => {
     line.close();
+    assert.is(line.write(Uint8Array.of(8)), false, "not even while it closes");
     line.close();
     await until("the end", () => ends.length > 0);
     assert.is(line.write(Uint8Array.of(9)), false);
     line.close();
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(ends, ["closed"]);
+    await until("the other side to see it", () => socket().closed);
     assert.is(Buffer.concat(got).length, 0);
   }));
 
@@ -93,14 +99,55 @@ test("where the other side breaks in the middle of writing, it is told once", ()
     assert.is(ends.length, 1);
   }));
 
+const openTtys = (): number =>
+  readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith("/dev/pts/");
+    } catch {
+      return false;
+    }
+  }).length;
+
+needs("socat")("a tty is opened as one, and given back when it goes away", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "kerbside-serial-"));
+  const pty = await ptyPair(folder);
+  const before = openTtys();
+  const heard: Buffer[] = [];
+  const ends: string[] = [];
+  const line = await serialLink(
+    pty.module,
+    115_200,
+  )({ data: (bytes) => heard.push(Buffer.from(bytes)), closed: (reason) => ends.push(reason) });
+  const far = await open(pty.controller, "r+");
+  const settings = execFileSync("stty", ["-F", pty.module, "-a"], { encoding: "utf8" });
+  for (const one of ["speed 115200 baud", "cs8", "-cstopb", "-parenb", "hupcl"])
+    assert.match(settings, new RegExp(`(^|\\s)${one}[;\\s]`), settings);
+  for (const one of ["-crtscts", "-ixon", "-ixoff", "-ixany"])
+    assert.match(settings, new RegExp(`\\s${one}\\s`), "no flow control");
+  try {
+    await far.write(Uint8Array.of(1, 0x11, 0x13, 0xff));
+    await until("four bytes", () => Buffer.concat(heard).length === 4);
+    assert.is(Buffer.concat(heard).toString("hex"), "011113ff", "none is a control character");
+    assert.is(line.write(Uint8Array.of(5)), true);
+    assert.is((await far.read(Buffer.alloc(4), 0, 4)).bytesRead, 1);
+  } finally {
+    await far.close();
+    await pty.cut();
+  }
+  await until("the end", () => ends.length === 1);
+  await until("it to be given back", () => openTtys() === before);
+  assert.is(line.write(Uint8Array.of(6)), false);
+  rmSync(folder, { recursive: true });
+});
+
 test("what cannot be opened is told with its reason, and closes nothing", async () => {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-serial-"));
   const file = join(folder, "no-socket");
   writeFileSync(file, "");
   for (const path of [file, join(folder, "nothing")]) {
     const ends: string[] = [];
-    const open = serialLink(path, 9600);
-    const failed = await open({ data: () => undefined, closed: (why) => ends.push(why) }).then(
+    const link = serialLink(path, 9600);
+    const failed = await link({ data: () => undefined, closed: (why) => ends.push(why) }).then(
       () => undefined,
       (error: unknown) => error,
     );

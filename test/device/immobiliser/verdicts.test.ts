@@ -57,6 +57,10 @@ test("no time to wait is no wait, and beside an armed command all that is missin
   );
   assert.ok(beside.kind === "refused");
   assert.equal(beside.unmet.slice(0, -1), waits.unmet);
+  assert.equal(beside.unmet.at(-1), {
+    condition: "nothing_armed",
+    words: "No other command may be waiting for the car to stand.",
+  });
   assert.is(beside.unmet.length, waits.unmet.length + 1);
 });
 

@@ -3,15 +3,19 @@ import {
   ACTION_DOMAIN,
   ACTIONS,
   ARMED_MS_MAX,
+  ARTEFACT_ID_BYTES,
   COMMAND_DOMAINS,
   COMMAND_LIFE_MS_MAX,
   type Command,
   type CommandResult,
+  decodeCbor,
   encodeGone,
   openCommand,
   openResult,
   openSession,
   parseGone,
+  parseSign1,
+  REFUSED_MAX,
   RESULT_STATUSES,
   randomBytes,
   requestHashOf,
@@ -102,6 +106,13 @@ test("a command is what was signed, with and without what it may leave out", () 
     assert.equal(openCommand(VERIFY, envelope), command);
     assert.is(toHex(requestHashOf(envelope)), toHex(sha256(envelope)));
   }
+  const { payload } = parseSign1(signCommand(KEY, { ...COMMAND, target }));
+  const fields = decodeCbor(payload);
+  assert.equal(
+    fields instanceof Map && fields.get(10),
+    target,
+    "in the field that it has for good",
+  );
   assert.throws(() => signCommand(KEY, { ...COMMAND, waitMs: ARMED_MS_MAX + 1 }), is("malformed"));
   assert.throws(() => signCommand(KEY, { ...COMMAND, counter: -1 }), is("malformed"));
   assert.throws(() => signCommand(KEY, { ...COMMAND, counter: 0.5 }), is("malformed"));
@@ -128,6 +139,7 @@ test("an answer is what was signed; its lists and words are bounded", () => {
 });
 
 test("a session is what was signed, for every reason there is", () => {
+  const id = new Uint8Array(ARTEFACT_ID_BYTES).fill(1);
   const whole: SessionAnnouncement = {
     ...SESSION,
     agentVersion: "v".repeat(32),
@@ -136,14 +148,30 @@ test("a session is what was signed, for every reason there is", () => {
     grantsVersion: 2,
     keyVersions: { authority: 1, command: 2, grant: 3, ingest: 4, time: 5, artefact: 6 },
     power: "driving",
+    artefacts: [id],
+    artefactsRefused: Array(REFUSED_MAX).fill({ artefact: id, reason: "r".repeat(64) }),
   };
+  const said = decodeCbor(parseSign1(signSession(KEY, whole)).payload);
+  assert.ok(said instanceof Map);
+  const keysOf = (map: unknown): unknown => (map instanceof Map ? [...map.keys()] : map);
+  assert.equal(keysOf(said), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14], "for good");
+  assert.equal(keysOf(said.get(11)), [0, 1, 2, 3, 4, 5]);
+  const refused = said.get(14);
+  assert.equal(Array.isArray(refused) && keysOf(refused[0]), [0, 1]);
+  assert.is(REFUSED_MAX, 8);
   for (const session of [
     SESSION,
     whole,
     ...(["resume", "reconnect", "change"] as const).map((reason) => ({ ...SESSION, reason })),
   ])
     assert.equal(openSession(VERIFY, signSession(KEY, session)), session);
-  for (const change of [{ agentVersion: "v".repeat(33) }, { profile: "p".repeat(65) }])
+  const one = { artefact: id, reason: "" };
+  for (const change of [
+    { agentVersion: "v".repeat(33) },
+    { profile: "p".repeat(65) },
+    { artefactsRefused: Array(REFUSED_MAX + 1).fill(one) },
+    { artefactsRefused: [{ ...one, reason: "r".repeat(65) }] },
+  ])
     assert.throws(() => signSession(KEY, { ...SESSION, ...change }), is("malformed"));
 });
 

@@ -185,6 +185,10 @@ test("an envelope has the one header there is", () => {
       [4, keyId],
     ]),
   ];
+  for (const header of [null, 5, [1, -8]])
+    malformed(() => parseSign1(encodeCbor([encodeCbor(header), new Map(), payload, signature])));
+  for (const parts of [[], [payload], [payload, payload], [payload, null, payload, signature], 7])
+    malformed(() => parseSign1(encodeCbor(parts)));
   for (const header of headers) {
     const encoded = encodeCbor(header as Map<number, number>);
     malformed(() => parseSign1(encodeCbor([encoded, new Map(), payload, signature])));

@@ -4,6 +4,7 @@ import {
   type CborValue,
   type Codec,
   choice,
+  DATA_CLASSES,
   decode,
   encode,
   encodeCbor,
@@ -85,7 +86,52 @@ test("a structure is refused with a text as a key", () => {
 test("what breaks the schema is not written either", () => {
   refuses(() => encode(outer, { ...GOOD, name: "ABC" }), "outer.name");
   refuses(() => encode(outer, { ...GOOD, list: [1, 2, 3] }), "outer.list");
-  refuses(() => encode(outer, { ...GOOD, id: new Uint8Array(3) }), "outer.id");
+  refuses(() => encode(outer, { ...GOOD, id: new Uint8Array(3) }), "outer.id: expected 2 bytes");
+  const { id: _id, ...without } = GOOD;
+  const lacking: object = without;
+  refuses(() => encode(outer, lacking as typeof GOOD), "outer.id: expected 2 bytes");
+  refuses(
+    () => encode(outer, { ...GOOD, list: [1, 10] }),
+    "outer.list[1]: expected integer 0 to 9",
+  );
+  const mood: string = "bored";
+  refuses(
+    () => encode(outer, { ...GOOD, mood: mood as "calm" }),
+    "outer.mood: expected one of calm, cross",
+  );
+});
+
+test("what was expected is said in words", () => {
+  const described: readonly (readonly [Codec<unknown>, string])[] = [
+    [integer(-1, 2), "integer -1 to 2"],
+    [real(-1, 1), "number -1 to 1"],
+    [bool, "true or false"],
+    [text(2), "text of at most 2"],
+    [text(2, /^a$/), "text like ^a$"],
+    [bytes(2), "2 bytes"],
+    [bytes(1, 2), "1 to 2 bytes"],
+    [choice(["a", "b"]), "0 a, 1 b"],
+    [list(bool, 3), "list of at most 3 × (true or false)"],
+    [outer, "outer"],
+  ];
+  for (const [codec, words] of described) assert.is(codec.describe, words);
+  refuses(() => decode(outer, encodeCbor(7)), "outer: expected a map (outer)");
+  refuses(() => decode(choice(["a", "b"]), encodeCbor("0")), "expected one of 0 a, 1 b");
+  refuses(() => decode(text(2), encodeCbor([1])), "expected text of at most 2");
+  refuses(
+    () => decode(outer, encodeCbor(new Map([["0", GOOD.id]]))),
+    "outer: expected no field 0 in outer",
+  );
+  const long = "x".repeat(30);
+  refuses(
+    () => decode(outer, encodeCbor(new Map([[long, 1]]))),
+    `outer: expected no field ${"x".repeat(20)} in outer`,
+  );
+  assert.throws(
+    () => struct("twice", { a: field(1, bool, meta), b: field(1, bool, meta) }),
+    /^twice: key 1 is used twice$/,
+  );
+  assert.equal([...DATA_CLASSES], ["Public", "Internal", "Confidential", "Restricted"]);
 });
 
 const SCALARS: readonly {
