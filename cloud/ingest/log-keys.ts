@@ -32,8 +32,14 @@ export type LogKeys = {
   readonly opens: (opening: LogOpening) => boolean;
 };
 
-export function logKeys(opening: LogOpening, root: Uint8Array, ratchetMax: number): LogKeys {
-  const from = (lane: Lane) => new LaneRatchet(ratchetStart(root, opening, lane), ratchetMax);
+/** `next` is the step from one index to the next; a test counts them. */
+export function logKeys(
+  opening: LogOpening,
+  root: Uint8Array,
+  ratchetMax: number,
+  next: (ratchet: Uint8Array) => Uint8Array = ratchetNext,
+): LogKeys {
+  const from = (lane: Lane) => new LaneRatchet(ratchetStart(root, opening, lane), ratchetMax, next);
   const ratchets: Readonly<Record<Lane, LaneRatchet>> = {
     critical: from("critical"),
     state: from("state"),
@@ -55,12 +61,14 @@ class LaneRatchet {
   /** The ratchet at PLACE_EVERY, 2 × PLACE_EVERY and so on. */
   readonly #places: Uint8Array[] = [];
   readonly #max: number;
+  readonly #next: (ratchet: Uint8Array) => Uint8Array;
   /** Where it was last: the next segment is most often the one after. */
   #last: { readonly index: number; readonly ratchet: Uint8Array };
 
-  constructor(start: Uint8Array, max: number) {
+  constructor(start: Uint8Array, max: number, next: (ratchet: Uint8Array) => Uint8Array) {
     this.#start = start;
     this.#max = max;
+    this.#next = next;
     this.#last = { index: 0, ratchet: start };
   }
 
@@ -70,7 +78,7 @@ class LaneRatchet {
     }
     let { index, ratchet } = this.#nearest(wanted);
     for (let steps = 1; index < wanted; steps += 1) {
-      ratchet = ratchetNext(ratchet);
+      ratchet = this.#next(ratchet);
       index += 1;
       if (index === (this.#places.length + 1) * PLACE_EVERY) this.#places.push(ratchet);
       if (steps % STRETCH === 0) await new Promise((resolve) => setImmediate(resolve));

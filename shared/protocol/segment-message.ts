@@ -4,7 +4,7 @@
  * the number), which is a third of what a minute's segment costs beside its events. The signature is over all of it.
  */
 import { equalBytes } from "./bytes.ts";
-import { CBOR_LIMITS, type CborLimits, decodeCbor, encodeCbor } from "./cbor.ts";
+import { decodeCbor, encodeCbor } from "./cbor.ts";
 import { envelopeOf, KEY_ID_BYTES, parseSign1 } from "./cose.ts";
 import { SIGNATURE_BYTES, sha256 } from "./crypto.ts";
 import { ProtocolError } from "./errors.ts";
@@ -35,7 +35,6 @@ export type SegmentSender = Address & {
 const ENVELOPE_BYTES_MAX = 4096;
 const LOG_BYTES = 16;
 const HASH_BYTES = 32;
-const MESSAGE_LIMITS: CborLimits = { ...CBOR_LIMITS, bytesMax: 256 * 1024 };
 /** The first byte: 01, then two bits of the lane, two of the codec, whether it replaces, whether an opening follows. */
 const SHORT = 0x40;
 const SHORT_MASK = 0xc0;
@@ -80,7 +79,7 @@ export function parseSegmentMessage(encoded: Uint8Array, sender: SegmentSender):
 }
 
 function parsePlain(encoded: Uint8Array): SegmentMessage {
-  const parts = decodeCbor(encoded, MESSAGE_LIMITS);
+  const parts = decodeCbor(encoded);
   const [header, body, opening, ...rest] = Array.isArray(parts) ? parts : [];
   const sane =
     header instanceof Uint8Array &&

@@ -4,7 +4,7 @@
  * of the header before. The root is never on the car's disk in the clear, so the car cannot read its own past.
  */
 import { concatBytes, uint64, utf8 } from "./bytes.ts";
-import { CBOR_LIMITS, type CborLimits, decodeCbor, encodeCbor } from "./cbor.ts";
+import { decodeCbor, encodeCbor } from "./cbor.ts";
 import { openSign1, openSign1Aside, parseSign1, sign1 } from "./cose.ts";
 import {
   AEAD_NONCE_BYTES,
@@ -112,7 +112,6 @@ export const openingCodec = struct("opening of a log", {
 export type LogOpening = TypeOf<typeof openingCodec>;
 
 export const ZERO_HASH: Uint8Array = new Uint8Array(32);
-const MESSAGE_LIMITS: CborLimits = { ...CBOR_LIMITS, bytesMax: 256 * 1024 };
 
 export function signHeader(key: SigningKey, header: SegmentHeader): Uint8Array {
   return sign1(key, VEHICLE_DOMAINS.segment, encode(headerCodec, header));
@@ -156,7 +155,7 @@ export function encodeRows(rows: readonly Uint8Array[]): Uint8Array {
 
 /** Throws ProtocolError `malformed`. */
 export function decodeRows(body: Uint8Array, count: number): readonly Uint8Array[] {
-  const rows = decodeCbor(body, MESSAGE_LIMITS);
+  const rows = decodeCbor(body);
   const fits = (row: unknown): row is Uint8Array =>
     row instanceof Uint8Array &&
     row.length > AEAD_TAG_BYTES &&

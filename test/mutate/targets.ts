@@ -58,12 +58,12 @@ export const TARGETS: readonly Target[] = [
   {
     name: "segments",
     source: [
-      "shared/protocol/{column-check,lanes,segment-message,segments}.ts",
+      "shared/protocol/{lanes,segment-message,segments}.ts",
       "cloud/ingest/{log-keys,segment}.ts",
     ],
     tests: [
-      "test/shared/protocol/{column-check,columns,contracts,segment-vectors,segments,vectors}.test.ts",
-      "test/cloud/ingest/segment.test.ts",
+      "test/shared/protocol/{contracts,segment-message,segment-vectors,segments,vectors}.test.ts",
+      "test/cloud/ingest/{log-keys,segment}.test.ts",
     ],
     plant: {
       file: "cloud/ingest/segment.ts",
