@@ -1,7 +1,7 @@
 /** `erase`, `erase due`, `hold place|release|list|read`: the end of what is kept of people (P-81, P-82). */
 import { randomUUID } from "node:crypto";
 import { ProtocolError } from "@kerbside/protocol";
-import type { SqliteTenantStore } from "@kerbside/tenants";
+import { INACTIVITY_DAYS_DEFAULT, type SqliteTenantStore } from "@kerbside/tenants";
 import {
   type Command,
   DATA_OPTION,
@@ -42,6 +42,27 @@ export const ERASE_COMMANDS: readonly Command[] = [
       within: { value: "DAYS", default: "0", doc: "what is due in so many days as well" },
     },
     run: (input) => withTenant(input, ({ store }) => listDue(input, store)),
+  },
+  {
+    name: "erase run",
+    summary: "Does what is due: suspends, erases and certifies, but for what a hold names.",
+    options: {
+      ...common,
+      "inactivity-days": {
+        value: "DAYS",
+        default: String(INACTIVITY_DAYS_DEFAULT),
+        doc: "who did nothing for so long is suspended",
+      },
+    },
+    run: (input) =>
+      withTenant(input, async ({ store }) => {
+        const days = input.integer("inactivity-days", 1, DAYS_MAX);
+        const audit = byOperator(input, "erase.run", `tenant:${store.tenant}`);
+        const done = await store.people.endDue(audit, days);
+        const words = Object.entries(done).map(([what, count]) => `${count} ${what}`);
+        input.print(done, words.join(", "));
+        return 0;
+      }),
   },
   {
     name: "hold place",

@@ -2,6 +2,7 @@
 import type { AuditEntry, BookingRecord, PeopleStore, SigningKey } from "@kerbside/protocol";
 import { putAccount, readAccount, sealAccount } from "./accounts.ts";
 import type { Sql } from "./database.ts";
+import { type EndedNow, endWhatIsDue } from "./due-endings.ts";
 import type { Engine } from "./engine.ts";
 import {
   certify,
@@ -48,6 +49,8 @@ export type PeopleTools = {
   readonly due: (untilMs: number, inactivityDays?: number) => Promise<readonly Due[]>;
   /** Marks those as erased whose keys are destroyed, as after a restore of an older store. Returns how many. */
   readonly eraseDestroyed: (audit: AuditEntry) => Promise<number>;
+  /** Does all that is due now (P-81), but for what a hold names. */
+  readonly endDue: (audit: AuditEntry, inactivityDays?: number) => Promise<EndedNow>;
   /** Throws `conflict` before it may be certified. */
   readonly certifyErasure: (
     person: string,
@@ -62,7 +65,9 @@ export function peopleStore(
   auditKey: SigningKey,
   bookingOf: (booking: string) => BookingRecord | undefined,
 ): PeopleStore & PeopleTools {
-  return { ...persons(engine, audited), ...endings(engine, audited, auditKey, bookingOf) };
+  const people = { ...persons(engine, audited), ...endings(engine, audited, auditKey, bookingOf) };
+  const parts = { ...people, booking: bookingOf, nowMs: engine.nowMs };
+  return { ...people, endDue: (audit, days) => endWhatIsDue(parts, audit, days) };
 }
 
 type Persons = Omit<
@@ -108,7 +113,7 @@ function endings(
   audited: Audited,
   auditKey: SigningKey,
   bookingOf: (booking: string) => BookingRecord | undefined,
-): Omit<PeopleStore & PeopleTools, keyof Persons> {
+): Omit<PeopleStore & PeopleTools, keyof Persons | "endDue"> {
   const { store, nowMs } = engine;
   return {
     placeHold: async (hold, audit) => {

@@ -6,7 +6,7 @@ import { ProtocolError, tenantId, verifyKey, verifySignature } from "@kerbside/p
 import { type SqliteTenantStore, statementBytes } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AUDIT, booking, refuses } from "../../conformance/car-log.ts";
+import { AUDIT, booking, CAR, CarLog, refuses } from "../../conformance/car-log.ts";
 import { account, PROFILE, person } from "../../conformance/people-store.ts";
 import { allBytes, type TestRegistry, testRegistry } from "../../support/tenant-engine.ts";
 
@@ -135,6 +135,88 @@ test("P-83 a tenant that leaves takes everything along, and a signed certificate
   assert.match(certificate.statement, /"tenant":"demo"/);
   await files.registry.close();
   assert.ok(allBytes(files.dir).includes(certificate.signature), "in the platform's store");
+});
+
+test("P-81 P-82 what is due is done by itself, in its stages, but for who booked since or is held", async ({
+  store,
+  at,
+}) => {
+  const day = (days: number): number => at.nowMs + days * DAY_MS;
+  const start = at.nowMs;
+  const [idle, booked, held, fresh] = [person(), person(), person(), person()].map((record) => ({
+    ...record,
+    createdAtMs: start,
+  }));
+  if (idle === undefined || booked === undefined || held === undefined || fresh === undefined)
+    return;
+  for (const record of [idle, booked, held]) await store.people.putPerson(record, AUDIT);
+  const hold = { hold: "h-1", person: held.person, reason: "claim", readers: ["law"] };
+  await store.people.placeHold({ ...hold, placedAtMs: start }, AUDIT);
+  const span = { fromMs: day(500), toMs: day(501) };
+  await store.putBooking(booking("b-1", 1, { holder: booked.person, ...span }), AUDIT);
+  at.nowMs = day(1095);
+  await store.people.putPerson({ ...fresh, createdAtMs: at.nowMs }, AUDIT);
+  const nothing = { suspended: 0, erased: 0, certified: 0, kept: 0 };
+  assert.equal(await store.people.endDue(AUDIT), nothing, "the day before");
+  at.nowMs += 2 * DAY_MS;
+  assert.equal(await store.people.endDue(AUDIT), { ...nothing, suspended: 1, kept: 2 });
+  const stateOf = async ({ person: id }: { person: string }) =>
+    (await store.people.person(id))?.state;
+  assert.is(await stateOf(idle), "suspended");
+  for (const record of [booked, held, fresh]) assert.is(await stateOf(record), "active");
+  assert.equal(await store.people.endDue(AUDIT), { ...nothing, kept: 2 }, "once");
+  at.nowMs += 184 * DAY_MS;
+  assert.equal(
+    await store.people.endDue(AUDIT),
+    { ...nothing, erased: 1, kept: 2 },
+    "never used: 6 months",
+  );
+  at.nowMs += 31 * DAY_MS;
+  assert.equal(await store.people.endDue(AUDIT), { ...nothing, certified: 1, kept: 2 });
+  assert.is(
+    (await store.people.certifyErasure(idle.person, AUDIT)).statement.includes(idle.person),
+    true,
+  );
+  at.nowMs = start + 1700 * DAY_MS;
+  await store.people.releaseHold("h-1", AUDIT);
+  assert.equal(
+    await store.people.endDue(AUDIT),
+    { ...nothing, suspended: 2 },
+    "a booking counts as use",
+  );
+  const entered = (await store.auditTrail(0, 1000))
+    .filter(({ subject }) => subject === `person:${idle.person}`)
+    .map(({ action, outcome, reason }) => [action, outcome, reason]);
+  assert.equal(entered, [
+    ["person.suspend", "done", "1096 days without use"],
+    ["person.erase", "asked", "term never_used has passed"],
+    ["person.erase", "done", "term never_used has passed"],
+    ["person.certify", "done", "term never_used has passed"],
+  ]);
+});
+
+test("P-80 what cars reported and what was booked ten years ago is there until the tenant leaves", async ({
+  files,
+  store,
+  at,
+}) => {
+  const log = new CarLog(CAR, at.nowMs);
+  await store.commitSegments([
+    log.next("track", [log.position(1)]),
+    log.next("state", [log.note(2, "n")]),
+  ]);
+  await store.putBooking(booking("b-1", 1, { fromMs: at.nowMs, toMs: at.nowMs + 1 }), AUDIT);
+  const events = (await store.events({ limit: 10 })).items;
+  at.nowMs += 3660 * DAY_MS;
+  await store.people.endDue(AUDIT);
+  const again = (await (await files.again()).tenant("demo"))?.store;
+  assert.equal((await again?.events({ limit: 10 }))?.items, events);
+  assert.is((await again?.booking("b-1"))?.holder, "person-17");
+  assert.ok(files.registry.platform.verifyAudit().entries > 0);
+  await files.registry.remove(tenantId("demo"), AUDIT);
+  assert.is(await files.registry.tenant("demo"), undefined);
+  assert.equal(readdirSync(join(files.dir, "tenants")), []);
+  assert.ok(files.registry.platform.verifyAudit().entries > 1, "the platform's data stays");
 });
 
 test.run();
