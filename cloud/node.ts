@@ -3,7 +3,6 @@
  * access to the tenants' command keys; what it cannot do alone it asks of the signer.
  */
 import { join } from "node:path";
-import { startBroker } from "@kerbside/broker";
 import {
   ArtefactService,
   answerAnnouncements,
@@ -44,6 +43,7 @@ import {
 } from "@kerbside/webhooks";
 import type { FastifyInstance } from "fastify";
 import { watchBlockList } from "./block-list.ts";
+import { openBroker } from "./brokers.ts";
 import { keysOf, watchKeys } from "./certified-keys.ts";
 import { guardServer } from "./front-door.ts";
 import { type Homes, homesOf } from "./homes.ts";
@@ -84,6 +84,8 @@ export type NodeOptions = {
   readonly wakeGateway?: string;
   /** Streets for the console's map; without it the map asks nobody. */
   readonly tiles?: Tiles;
+  /** File that names a broker in place of the embedded one; see brokers.ts. */
+  readonly outsideBroker?: string;
   readonly webhooks?: WebhookWays;
 };
 /** What webhooks may reach besides public addresses, and whom they trust besides the system's authorities. */
@@ -131,7 +133,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const tenant = recently(homesOf(registry, platform), clock);
   const { blocked, stop } = watchBlockList(join(dir, BLOCK_LIST), clock, log);
   closing.add(stop);
-  const broker = await startBroker({
+  const broker = await openBroker(options.outsideBroker, {
     port: options.brokerPort,
     blocked,
     host,
@@ -144,7 +146,8 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const signer = connectSigner({ socket: signerSocket(dir), clock });
   closing.add(() => signer.close());
   const { downlink, connected } = broker;
-  const parts = { tenant, signer, downlink, connected, clock, log };
+  const sees = connected === undefined ? {} : { connected };
+  const parts = { tenant, signer, downlink, ...sees, clock, log };
   const services = servicesOf({ ...parts, ...wakeOf(options, clock, log) }, closing);
   const { commands } = services;
   const ingest = await createIngest({ tenant, downlink, clock, log });
@@ -168,7 +171,8 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   closing.add(() => app.close());
   if (embedded !== undefined) await registerIssuerProxy(app, issuerSocket(dir));
   registerConsole(app, options.tiles);
-  registerCars(app, options, { tenant, registry, serverCa: tls.ca, brokerPort: broker.port });
+  const at = { host: broker.host ?? options.names[0], port: broker.port };
+  registerCars(app, { tenant, registry, serverCa: tls.ca, broker: at });
   guardServer(app.server, { clock, log, blocked });
   // For the name `localhost` the framework would listen twice, and only once behind the door.
   await app.listen({ port: options.httpsPort, host: host === "localhost" ? "127.0.0.1" : host });
@@ -275,12 +279,12 @@ function router(
 
 function registerCars(
   app: FastifyInstance,
-  { names }: NodeOptions,
   parts: {
     readonly tenant: Homes;
     readonly registry: Awaited<ReturnType<typeof openRegistry>>;
     readonly serverCa: string;
-    readonly brokerPort: number;
+    /** An address to listen on is none that a car could use. */
+    readonly broker: { readonly host: string; readonly port: number };
   },
 ): void {
   const { platform } = parts.registry;
@@ -291,8 +295,7 @@ function registerCars(
       tokens: platform,
       tenant: parts.tenant,
       serverCa: parts.serverCa,
-      // An address to listen on is none that a car could use.
-      broker: { host: names[0], port: parts.brokerPort },
+      broker: parts.broker,
       nowMs: () => clock.wallMs(),
     },
     clock,

@@ -59,6 +59,10 @@ const PORT_OPTIONS = {
   "wake-gateway": { value: "FILE", doc: "who rings sleeping cars: JSON with url, token, ca" },
   tiles: { value: "URL", doc: "server of the console's street map: https://HOST/{z}/{x}/{y}.png" },
   "tiles-credit": { value: "TEXT", doc: "whose streets those are" },
+  broker: {
+    value: "FILE",
+    doc: "an MQTT 5 broker in place of the embedded one: JSON with host, port, node, ca, cert, key",
+  },
   name: {
     value: "HOST[,HOST]",
     default: "localhost",
@@ -130,13 +134,17 @@ async function serveAll(input: Input): Promise<number> {
   try {
     for (const service of servicesOf(input, { dir, issuer, ports }, secrets))
       services.push(supervise(service, input.env, dir, log));
-    await Promise.race([Promise.all(services.map(({ ready }) => ready)), stopped(input)]);
-    if (!input.stop.aborted)
+    const up = Promise.all(services.map(({ ready }) => ready));
+    await Promise.race([up, stopped(input)]);
+    if (!input.stop.aborted) {
+      // The node knows where cars connect to, which may be a broker elsewhere.
+      const { broker = ports.broker } = Object.assign({}, ...(await up));
       announce(
         input,
-        ports,
-        `up: API and console at https://${name}:${ports.https}, broker on port ${ports.broker}`,
+        { ...ports, broker },
+        `up: API and console at https://${name}:${ports.https}, broker on port ${broker}`,
       );
+    }
     await stopped(input);
     return 0;
   } catch (error) {
@@ -167,11 +175,13 @@ function servicesOf(
   const words = [...shared, ...trustWords(input)];
   const ports = ["--https-port", `${at.ports.https}`, "--broker-port", `${at.ports.broker}`];
   const gateway = input.optional("wake-gateway");
+  const outside = input.optional("broker");
   const door = [
     ...[...ports, "--host", input.text("host"), "--name", input.text("name")],
     // The services run in the data directory.
     ...(gateway === undefined ? [] : ["--wake-gateway", resolve(gateway)]),
     ...tilesWords(input),
+    ...(outside === undefined ? [] : ["--broker", resolve(outside)]),
     ...webhookWords(input),
   ];
   const signer: Service = {
@@ -306,6 +316,7 @@ async function serveNode(input: Input): Promise<number> {
   const host = input.text("host");
   const httpsPort = await concretePort(input.integer("https-port", 0, PORT_MAX), host);
   const gateway = input.optional("wake-gateway");
+  const outside = input.optional("broker");
   const { startNode } = await import("../node.ts");
   const node = await startNode({
     dir,
@@ -316,6 +327,7 @@ async function serveNode(input: Input): Promise<number> {
     brokerPort: input.integer("broker-port", 0, PORT_MAX),
     ...(gateway === undefined ? {} : { wakeGateway: resolve(gateway) }),
     ...tilesOf(input),
+    ...(outside === undefined ? {} : { outsideBroker: resolve(outside) }),
     webhooks: webhooksOf(input),
     ...trustOf(input, issuerName(httpsPort, names[0])),
   });

@@ -14,6 +14,7 @@ const PACKAGES = {
   strace: "/usr/bin/strace",
   kmod: "/usr/bin/kmod",
   iproute2: "/usr/sbin/ip",
+  mosquitto: "/usr/sbin/mosquitto",
 } as const;
 export type DebianPackage = keyof typeof PACKAGES;
 

@@ -43,13 +43,19 @@ export class World implements AsyncDisposable {
     this.#cloudWords = cloudWords;
   }
 
-  /** A cloud with the demo tenant, and nothing of a car yet. `words` are further ones of its command line. */
-  static async cloudOnly(words: readonly string[] = []): Promise<World> {
+  /**
+   * A cloud with the demo tenant, and nothing of a car yet. `words` are further ones of its command line, or made from
+   * where things are.
+   */
+  static async cloudOnly(
+    words: readonly string[] | ((paths: Paths) => Promise<readonly string[]>) = [],
+  ): Promise<World> {
     const data = mkdtempSync(join(tmpdir(), "kerbside-world-"));
     mkdirSync(data, { recursive: true });
     prepareFolder(data);
-    const world = new World(pathsOf(data), words);
-    await ensureTenant(world.paths);
+    const paths = pathsOf(data);
+    await ensureTenant(paths);
+    const world = new World(paths, typeof words === "function" ? await words(paths) : words);
     await world.startCloud();
     return world;
   }
