@@ -93,6 +93,9 @@ function bareRow(log: number, seq: number, event: CarEvent): BareRow {
 type Measured = {
   readonly ours: number;
   readonly peer: number;
+  /** The same by the processor time of the thread that takes in, or inserts. */
+  readonly ourThread: number;
+  readonly peerThread: number;
   readonly ourBytes: number;
   readonly peerBytes: number;
 };
@@ -114,7 +117,10 @@ async function* measure(load: Load): AsyncGenerator<Measured, void, undefined> {
         throw new Error("not everything was stored and acknowledged");
       if (round <= WARM_UP_ROUNDS) continue;
       const ourBytes = (node.bytes() - sizes.ours) / count;
-      yield { ours, peer: rate, ourBytes, peerBytes: (peer.bytes() - sizes.peer) / count };
+      yield {
+        ...{ ours: ours.clock, peer: rate.clock, ourThread: ours.thread, peerThread: rate.thread },
+        ...{ ourBytes, peerBytes: (peer.bytes() - sizes.peer) / count },
+      };
     }
   } finally {
     await node.close();
@@ -123,11 +129,16 @@ async function* measure(load: Load): AsyncGenerator<Measured, void, undefined> {
   }
 }
 
-/** Units a second. */
-async function timed(count: number, work: () => unknown): Promise<number> {
+type Rates = { readonly clock: number; readonly thread: number };
+
+/** Units a second, by the clock and by the processor time of this thread. */
+async function timed(count: number, work: () => unknown): Promise<Rates> {
   const started = performance.now();
+  const before = process.threadCpuUsage();
   await work();
-  return (1000 * count) / (performance.now() - started);
+  const { user, system } = process.threadCpuUsage(before);
+  const clock = (1000 * count) / (performance.now() - started);
+  return { clock, thread: (1e6 * count) / (user + system) };
 }
 
 async function* rows(what: string, load: Load, rate: number): AsyncGenerator<Row, void, undefined> {
@@ -143,6 +154,13 @@ async function* rows(what: string, load: Load, rate: number): AsyncGenerator<Row
     ours: side("TLS, broker, ingest", "ours"),
     peer: side("bare inserts, a row an event, in one transaction", "peer"),
     goal: { of: "ratio", atLeast: rate },
+  };
+  yield {
+    what: `${what}, ${load.events} a segment, by the thread's processor time`,
+    unit: "events/s",
+    ours: side("TLS, broker, ingest", "ourThread"),
+    peer: side("bare inserts, a row an event, in one transaction", "peerThread"),
+    goal: null,
   };
   yield {
     what: `${what}: space with marks, latest state and feed`,

@@ -18,9 +18,11 @@ export type NewestEvent = {
   readonly bootMs: number;
   readonly seq: number;
   readonly atMs: number;
-  readonly sealing: number;
-  readonly data: Uint8Array;
+  /** Its data, sealed where it is personal; asked for once the transaction has no newer one. */
+  readonly sealed: () => SealedData;
 };
+/** As a row has it: how it is sealed, and the bytes. */
+export type SealedData = { readonly sealing: number; readonly data: Uint8Array };
 
 type Span = { readonly firstAtMs: number; readonly lastAtMs: number };
 type LogSpan = Span & { readonly vehicle: VehicleId };
@@ -115,7 +117,8 @@ export class Batch {
   }
 
   #putNewest(event: NewestEvent): void {
-    const { vehicle, kind, log, bootMs, lane, seq, atMs, sealing, data } = event;
+    const { vehicle, kind, log, bootMs, lane, seq, atMs } = event;
+    const { sealing, data } = event.sealed();
     const newer = this.sql.run(
       "UPDATE latest SET boot_ms = ?, lane = ?, seq = ?, at_ms = ?, sealed = ?, data = ? " +
         "WHERE vehicle = ? AND kind = ? AND log_id = ? AND (boot_ms, lane, seq) < (?, ?, ?)",

@@ -237,29 +237,27 @@ export type LooseChunk = {
   readonly rows: readonly LooseRow[];
 };
 
-/** The events of some kinds out of chunks by the order of their segments, none of a fork, and where to go on. */
+/** The events of some kinds out of the chunks of some segments, none of a fork. */
 export function chunkRows(
   { tenant, keys }: Engine,
   sql: Sql,
   {
     from,
     to,
-    limit,
     kind: isAsked,
   }: {
     readonly from: number;
     readonly to: number;
-    readonly limit: number;
     readonly kind: (code: number) => boolean;
   },
-): { readonly found: readonly LooseChunk[]; readonly next: number } {
+): readonly LooseChunk[] {
   const chunks = sql.all<SegmentChunk>(
     "SELECT c.segment_id AS segment, c.log_id AS logId, c.lane, c.first_seq AS firstSeq, c.count, c.first_at_ms AS firstAtMs, " +
       "c.kinds, c.sealed, c.data, l.vehicle, l.log FROM chunks c JOIN logs l ON l.id = c.log_id JOIN segments s ON s.id = c.segment_id " +
-      "WHERE c.segment_id BETWEEN ? AND ? AND s.fork = 0 ORDER BY c.segment_id LIMIT ?",
-    ...[from, to, limit],
+      "WHERE c.segment_id BETWEEN ? AND ? AND s.fork = 0 ORDER BY c.segment_id",
+    ...[from, to],
   );
-  const found = chunks.flatMap((chunk): readonly LooseChunk[] => {
+  return chunks.flatMap((chunk): readonly LooseChunk[] => {
     const kinds = unpackKinds(chunk.kinds, chunk.count);
     if (!kinds.some(isAsked)) return [];
     const { vehicle, lane } = chunk;
@@ -276,6 +274,4 @@ export function chunkRows(
     });
     return [{ log, lane, key, rows }];
   });
-  const last = chunks.at(-1)?.segment ?? to;
-  return { found, next: chunks.length < limit ? to + 1 : last + 1 };
 }

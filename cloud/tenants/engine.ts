@@ -25,8 +25,11 @@ export type Engine = {
   readonly nowMs: () => number;
 };
 
-/** How an event's data lies in its row. `erased`: the vehicle's key was destroyed before it arrived. */
-export const SEALING = { plain: 0, sealed: 1, erased: 2 } as const;
+/**
+ * How an event's data lies in its row. `erased`: the vehicle's key was destroyed before it arrived. `together`: sealed
+ * with that of the other rows of its segment.
+ */
+export const SEALING = { plain: 0, sealed: 1, erased: 2, together: 3 } as const;
 
 const KIND_NAMES: ReadonlyMap<number, EventKind> = new Map(
   Object.keys(EVENT_KINDS)

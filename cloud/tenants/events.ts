@@ -17,6 +17,7 @@ import { chunkEvents } from "./chunks.ts";
 import type { Sql } from "./database.ts";
 import { type Engine, eventBinding, kindName, laneName, SEALING } from "./engine.ts";
 import { type LogNode, orderLogs } from "./log-order.ts";
+import { RowSeals } from "./row-seals.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 
 /** The most items of one page, whatever is asked for. */
@@ -181,7 +182,18 @@ function rowItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {
     query.toMs ?? Number.MAX_SAFE_INTEGER,
     ...[kinds, kinds, wanted],
   );
-  return rows.map((row) => ({ ...row, value: storedEvent(engine, log, lane, row, q.key) }));
+  const seals = new RowSeals(sql, engine.tenant);
+  const item = (row: EventRow): Item => {
+    const { vehicle } = log;
+    const vehicleKey = row.sealed === SEALING.together ? q.key(vehicle) : undefined;
+    if (vehicleKey === undefined)
+      return { ...row, value: storedEvent(engine, log, lane, row, q.key) };
+    const { segment, seq, kind } = row;
+    const data = seals.data({ log, lane, segment }, vehicleKey, seq, kind);
+    const plain = { ...row, sealed: SEALING.plain, data };
+    return { ...row, value: storedEvent(engine, log, lane, plain, q.key) };
+  };
+  return rows.map(item);
 }
 
 function chunkItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {

@@ -1,4 +1,4 @@
-/** Writing the events of a segment: all of them as one chunk, and the newest of each kind. */
+/** Writing the events of a segment: `track` as one chunk, the others a row each; its trips, and the newest of each kind. */
 import {
   type CarEvent,
   type CheckedColumns,
@@ -10,15 +10,20 @@ import {
   encodeEvent,
   eventAtMs,
   eventDataCodec,
+  LANES,
   type OpenedSegment,
 } from "@kerbside/protocol";
-import type { Batch } from "./batch.ts";
+import type { Batch, SealedData } from "./batch.ts";
 import { putChunk } from "./chunks.ts";
 import type { Sql } from "./database.ts";
 import { type Engine, eventBinder, isPersonal, SEALING } from "./engine.ts";
+import { EventRows } from "./event-rows.ts";
+import { RowSeal } from "./row-seals.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 import { isOfTrip, putTripEvent } from "./trips.ts";
 
+/** The lane whose segments are kept as they came. */
+const CHUNKED = LANES.indexOf("track");
 const NOTHING = new Uint8Array(0);
 
 export type Placed = {
@@ -33,72 +38,94 @@ export type Placed = {
   readonly current: boolean;
 };
 
-type Sealed = { readonly sealing: number; readonly data: Uint8Array };
-type Newest = Omit<ColumnRow, "data"> & Sealed & { readonly seq: number };
-/** What the rest of the store takes over from the events of a segment. */
-type Written = {
-  readonly firstAtMs: number;
-  readonly lastAtMs: number;
-  /** The newest event of each kind within one log: its boot clock never goes back. */
-  readonly newest: readonly Newest[];
-};
-
 /** False for a gap. */
 export function hasContent({ events, columns }: OpenedSegment): boolean {
   return events.length > 0 || columns !== undefined;
 }
 
+type Bind = (seq: number, kind: number) => Uint8Array;
+
 export function putEvents(batch: Batch, placed: Placed): void {
-  const { segment, log, lane } = placed;
+  const { segment, log, lane, key, current } = placed;
   if (!hasContent(segment)) return;
-  const written = putAsChunk(batch.engine, batch.sql, placed);
-  const { vehicle } = segment.header;
-  batch.spans(vehicle, log, written);
-  if (!placed.current) return;
-  for (const newest of written.newest) batch.newest({ ...newest, vehicle, log, lane });
-}
-
-function rowOf(event: CarEvent): ColumnRow {
-  const data = encodeCbor(eventDataCodec(event.kind).toCbor(event.data, event.kind));
-  const { bootMs, kind } = event;
-  return { bootMs, atMs: eventAtMs(event), kind: EVENT_KINDS[kind].code, data };
-}
-
-function putAsChunk(engine: Engine, sql: Sql, placed: Placed): Written {
-  const { log, lane, id, key, segment } = placed;
+  const { engine, sql } = batch;
   const { vehicle, log: bytes, firstSeq } = segment.header;
   const columns = columnsOf(segment);
+  const bind = eventBinder(engine.tenant, { vehicle, log: bytes, lane });
+  const trip = putsTrips(sql, placed, bind);
+  if (lane !== CHUNKED) putAsRows(engine, sql, placed, columns, trip);
+  else {
+    putAsChunk(engine, sql, placed, columns);
+    if (columns.kinds.some(isOfTrip)) eachRow(columns, firstSeq, trip);
+  }
+  batch.spans(vehicle, log, columns);
+  if (!current) return;
+  for (const { event, place } of columns.newest) {
+    const [seq, { code: kind }] = [firstSeq + place, EVENT_KINDS[event.kind]];
+    const sealed = (): SealedData => sealRow(key, kind, dataOf(event), () => bind(seq, kind));
+    const { bootMs } = event;
+    batch.newest({ vehicle, log, lane, kind, bootMs, seq, atMs: eventAtMs(event), sealed });
+  }
+}
+
+function dataOf({ kind, data }: CarEvent): Uint8Array {
+  return encodeCbor(eventDataCodec(kind).toCbor(data, kind));
+}
+
+function putAsChunk(engine: Engine, sql: Sql, placed: Placed, columns: CheckedColumns): void {
+  const { log, lane, id, key, segment } = placed;
+  const { vehicle, log: bytes, firstSeq } = segment.header;
   putChunk(
     engine,
     sql,
     { log: { id: log, vehicle, bytes }, lane, segment: id, firstSeq, key },
     { ...columns, personal: columns.kinds.some(isPersonal) },
   );
-  const bind = eventBinder(engine.tenant, { vehicle, log: bytes, lane });
-  if (placed.current && columns.kinds.some(isOfTrip)) putTrips(sql, placed, columns, bind);
-  const newest = columns.newest.map(({ event, place }) => {
-    const seq = firstSeq + place;
-    const { data, ...row } = rowOf(event);
-    return { ...row, seq, ...sealRow(key, row.kind, data, () => bind(seq, row.kind)) };
-  });
-  return { firstAtMs: columns.firstAtMs, lastAtMs: columns.lastAtMs, newest };
 }
 
-function putTrips(
-  sql: Sql,
-  { segment, log, lane, key }: Placed,
-  columns: CheckedColumns,
-  bind: (seq: number, kind: number) => Uint8Array,
-): void {
-  const { vehicle, firstSeq } = segment.header;
+type Look = (seq: number, row: ColumnRow) => void;
+
+function eachRow(columns: CheckedColumns, firstSeq: number, look: Look): void {
   let seq = firstSeq;
-  for (const { atMs, kind, data } of columns.rows()) {
-    const at = seq;
+  for (const row of columns.rows()) {
+    look(seq, row);
     seq += 1;
-    if (!isOfTrip(kind)) continue;
-    const sealed = sealRow(key, kind, data, () => bind(at, kind));
-    putTripEvent(sql, { vehicle, log, lane, seq: at, kind, atMs, ...sealed });
   }
+}
+
+function putAsRows(
+  { tenant }: Engine,
+  sql: Sql,
+  placed: Placed,
+  columns: CheckedColumns,
+  trip: Look,
+): void {
+  const { log, lane, id, key, segment } = placed;
+  const { vehicle, log: bytes, firstSeq } = segment.header;
+  const rows = new EventRows(sql, { log, lane, segment: id, seq: firstSeq });
+  const personal = new RowSeal();
+  const sealing = key === undefined ? SEALING.erased : SEALING.together;
+  eachRow(columns, firstSeq, (seq, row) => {
+    const { atMs, kind, data } = row;
+    if (isPersonal(kind)) {
+      rows.add(atMs, kind, sealing, NOTHING);
+      personal.add(seq, kind, data);
+    } else rows.add(atMs, kind, SEALING.plain, data);
+    trip(seq, row);
+  });
+  rows.end();
+  if (key === undefined) return;
+  personal.end(sql, tenant, { log: { id: log, vehicle, bytes }, lane, segment: id }, key);
+}
+
+/** Keeps what begins or ends a trip; nothing of a fork. */
+function putsTrips(sql: Sql, { segment, log, lane, key, current }: Placed, bind: Bind): Look {
+  const { vehicle } = segment.header;
+  return (seq, { atMs, kind, data }) => {
+    if (!current || !isOfTrip(kind)) return;
+    const sealed = sealRow(key, kind, data, () => bind(seq, kind));
+    putTripEvent(sql, { vehicle, log, lane, seq, kind, atMs, ...sealed });
+  };
 }
 
 function columnsOf({ columns, events }: OpenedSegment): CheckedColumns {
@@ -112,7 +139,7 @@ function sealRow(
   kind: number,
   plain: Uint8Array,
   bound: () => Uint8Array,
-): Sealed {
+): SealedData {
   if (!isPersonal(kind)) return { sealing: SEALING.plain, data: plain };
   if (key === undefined) return { sealing: SEALING.erased, data: NOTHING };
   return { sealing: SEALING.sealed, data: key.seal(plain, bound()) };

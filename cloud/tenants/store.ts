@@ -37,7 +37,7 @@ import { latestOf, queryEvents } from "./events.ts";
 import { finderFile } from "./finders.ts";
 import { putGrant, putGrantList, readGrant, readGrantList, readGrants } from "./grants.ts";
 import { LateAnchor } from "./late-anchor.ts";
-import { moveRows } from "./move-rows.ts";
+import { moveTrackRows } from "./move-track-rows.ts";
 import { fileStore } from "./owned-files.ts";
 import { type PeopleTools, peopleStore } from "./people-store.ts";
 import { privacyStore } from "./privacy.ts";
@@ -126,7 +126,7 @@ export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore 
   const keys = subjectKeyFile(tenant, subjects, options.transit, finders, nowMs);
   const engine: Engine = { tenant, store, keys, finders, nowMs };
   const files = { store, subjects };
-  moveRows(engine);
+  moveTrackRows(engine);
   derive(engine);
   indexHolders(engine);
   const late = new LateAnchor((head) => keepHead(options, head));

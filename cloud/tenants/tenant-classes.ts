@@ -4,6 +4,7 @@ import { AUDIT_KEY_CLASSES } from "./audit-keys.ts";
 import { OWNED_FILE_CLASSES } from "./owned-files-schema.ts";
 import { FINDER_CLASSES, PEOPLE_CLASSES } from "./people-schema.ts";
 import { PRIVACY_CLASSES } from "./privacy.ts";
+import { ROW_SEAL_CLASSES } from "./row-seals.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { AUDIT_CLASSES } from "./tenant-schema.ts";
 import { TRIP_CLASSES } from "./trips.ts";
@@ -100,6 +101,7 @@ export const TENANT_CLASSES: ColumnClasses = {
     data: report,
     newest: internal,
   },
+  ...ROW_SEAL_CLASSES,
   ...TRIP_CLASSES,
   ...AUDIT_KEY_CLASSES,
   derived: { what: internal, next_segment: internal, last_segment: internal },

@@ -54,8 +54,9 @@ export const TRIP_CLASSES: ColumnClasses = {
 const STARTED = EVENT_KINDS["trip.started"].code;
 const ENDED = EVENT_KINDS["trip.ended"].code;
 
-/** By the number of a kind. */
-export const isOfTrip = (code: number): boolean => code === STARTED || code === ENDED;
+/** Numbers of the kinds. */
+export const TRIP_KINDS: readonly number[] = [STARTED, ENDED];
+export const isOfTrip = (code: number): boolean => TRIP_KINDS.includes(code);
 
 export type TripEvent = {
   readonly vehicle: VehicleId;

@@ -34,12 +34,13 @@ export function* columnRows({ times, shapes, indexes }: Columns): Generator<Colu
     const kind = shape?.leaves[layout?.kind ?? -1]?.[row];
     if (shape === undefined || layout === undefined || typeof kind !== "number")
       throw new ProtocolError("malformed", "columns: expected a shape with a kind");
+    const from = out.length;
     for (const piece of layout.pieces) {
       if (typeof piece !== "number") out.bytes(piece);
       else writeLeaf(out, shape.leaves[piece]?.[row] ?? null);
     }
     const bootMs = boots[i] ?? 0;
-    yield { bootMs, atMs: Math.round(bootMs + (offsets[i] ?? 0)), kind, data: out.take() };
+    yield { bootMs, atMs: Math.round(bootMs + (offsets[i] ?? 0)), kind, data: out.since(from) };
   }
 }
 

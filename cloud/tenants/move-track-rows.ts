@@ -1,7 +1,7 @@
 /**
- * The step from rows to chunks that SQL alone cannot take: rows are opened and sealed again as chunks, a segment at a
- * time, a few in one transaction. Reading takes both, so a move that is cut off loses nothing and goes on at the next
- * opening. A store whose rows are moved finds that out by one look at an empty table.
+ * The step from rows to chunks that SQL alone cannot take: rows of the track lane are opened and sealed again as chunks,
+ * a segment at a time, a few in one transaction. Reading takes both, so a move that is cut off loses nothing and goes on
+ * at the next opening. A store whose rows are moved finds that out by one look into an index.
  */
 import {
   type CborValue,
@@ -10,6 +10,7 @@ import {
   encode,
   encodeColumns,
   eventCodec,
+  LANES,
   ProtocolError,
   type VehicleId,
 } from "@kerbside/protocol";
@@ -18,6 +19,7 @@ import type { Sql } from "./database.ts";
 import { type Engine, eventBinding, isPersonal, SEALING } from "./engine.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 
+const CHUNKED = LANES.indexOf("track");
 /** Segments in one transaction: others wait no longer than that takes. */
 const SEGMENTS_AT_ONCE = 32;
 
@@ -37,13 +39,17 @@ type EventRow = {
 };
 
 /** Throws what the store throws; what was moved before stays moved. */
-export function moveRows(engine: Engine): void {
+export function moveTrackRows(engine: Engine): void {
   const { store, keys } = engine;
-  for (;;) {
-    const next = store.one<{ id: number }>("SELECT log_id AS id FROM events LIMIT 1");
-    if (next === undefined) return;
-    const key = keyOf(engine, keys, next.id);
-    while (store.write((sql) => moveSome(engine, sql, next.id, key)) === SEGMENTS_AT_ONCE);
+  const logs = store.read((sql) =>
+    sql.all<{ id: number }>(
+      "SELECT id FROM logs WHERE EXISTS (SELECT 1 FROM events WHERE log_id = logs.id AND lane = ?)",
+      CHUNKED,
+    ),
+  );
+  for (const { id } of logs) {
+    const key = keyOf(engine, keys, id);
+    while (store.write((sql) => moveSome(engine, sql, id, key)) === SEGMENTS_AT_ONCE);
   }
 }
 
@@ -58,8 +64,8 @@ function keyOf({ store }: Engine, keys: Engine["keys"], log: number): SubjectKey
 function moveSome(engine: Engine, sql: Sql, log: number, key: SubjectKey | undefined): number {
   const segments = sql.all<SegmentRow>(
     "SELECT DISTINCT segment_id AS segment, lane, log_id, vehicle, log FROM events JOIN logs ON logs.id = log_id " +
-      "WHERE log_id = ? LIMIT ?",
-    ...[log, SEGMENTS_AT_ONCE],
+      "WHERE log_id = ? AND lane = ? LIMIT ?",
+    ...[log, CHUNKED, SEGMENTS_AT_ONCE],
   );
   for (const segment of segments) moveOne(engine, sql, segment, key);
   return segments.length;

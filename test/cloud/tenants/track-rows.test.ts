@@ -1,4 +1,4 @@
-/** A store that kept events as rows gives the same events once they are chunks. */
+/** A store that kept the track lane as rows gives the same events once they are chunks. */
 import { join } from "node:path";
 import { EVENT_KINDS, encodeCbor, eventDataCodec, LANES, ProtocolError } from "@kerbside/protocol";
 import BetterSqlite3 from "better-sqlite3";
@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { CAR, CarLog } from "../../conformance/car-log.ts";
 import { type TestRegistry, tenantDirectories, testRegistry } from "../../support/tenant-engine.ts";
 
-const test = suite<{ files: TestRegistry }>("events as rows");
+const test = suite<{ files: TestRegistry }>("track as rows");
 test.before.each(async (context) => {
   context.files = await testRegistry();
   await context.files.create("demo");
@@ -22,14 +22,14 @@ async function demoOf(files: TestRegistry, registry = files.registry) {
 
 const SEGMENTS = 70;
 
-const LANE = LANES.indexOf("state");
+const LANE = LANES.indexOf("track");
 
 /** Writes segments and turns their chunks into rows, as the release before chunks kept them. */
 async function rowStore(files: TestRegistry): Promise<readonly string[]> {
   const store = await demoOf(files);
   const log = new CarLog();
   const segments = Array.from({ length: SEGMENTS }, (_, i) =>
-    log.next("state", [log.position(10 * i), log.note(10 * i + 1, `n${i}`), log.position(5)]),
+    log.next("track", [log.position(10 * i), log.note(10 * i + 1, `n${i}`), log.position(5)]),
   );
   await store.commitSegments(segments);
   const before = (await store.events({ limit: 1000 })).items;
