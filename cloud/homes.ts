@@ -4,7 +4,15 @@ import {
   openTenantAuthority,
   type PlatformAuthority,
 } from "@kerbside/identity";
-import { KEY_BYTES, ProtocolError, type TenantId, type Vault } from "@kerbside/protocol";
+import {
+  KEY_BYTES,
+  ProtocolError,
+  type Quotas,
+  quotasOf,
+  REGION_DEFAULT,
+  type TenantId,
+  type Vault,
+} from "@kerbside/protocol";
 import type { Registry, SqliteTenantStore } from "@kerbside/tenants";
 import { certifiedKeys, currentCertificates, VAULT_NAMES } from "./provisioning.ts";
 
@@ -12,6 +20,8 @@ export type IngestKey = { readonly publicKey: Uint8Array; readonly privateKey: U
 export type Home = EnrolmentTenant & {
   readonly store: SqliteTenantStore;
   readonly vault: Vault;
+  readonly quotas: () => Quotas;
+  readonly region: string;
   /** The tenant's key that roots of logs are sealed to, by version; undefined where there never was one. */
   readonly ingestKey: (version: number) => Promise<IngestKey | undefined>;
 };
@@ -26,7 +36,7 @@ export function homesOf(registry: Registry, platform: PlatformAuthority): Homes 
     if (tenant === undefined) return undefined;
     let home = homes.get(tenant.store);
     if (home === undefined) {
-      home = openHome(id, tenant, platform);
+      home = openHome(id, tenant, platform, registry);
       homes.set(tenant.store, home);
       home.catch(() => homes.delete(tenant.store));
     }
@@ -38,6 +48,7 @@ async function openHome(
   id: TenantId,
   { store, vault }: { readonly store: SqliteTenantStore; readonly vault: Vault },
   platform: PlatformAuthority,
+  { terms }: Pick<Registry, "terms">,
 ): Promise<Home> {
   const must = async (name: string): Promise<Uint8Array> => {
     const secret = await vault.get(name);
@@ -47,6 +58,8 @@ async function openHome(
   };
   return {
     store,
+    quotas: lately(() => terms(id)?.quotas ?? quotasOf({})),
+    region: terms(id)?.region ?? REGION_DEFAULT,
     authority: await openTenantAuthority(platform, id, vault, Date.now),
     // Read anew each time: a succession takes place while services run.
     keyAuthority: async () => ({
@@ -58,6 +71,19 @@ async function openHome(
       new Map([...(await currentCertificates(vault))].map(([of, { envelope }]) => [of, envelope])),
     vault,
     ingestKey: ingestKeysOf(vault),
+  };
+}
+
+/** Quotas that were agreed anew count after this. */
+const LATELY_MS = 1000;
+
+function lately<T>(look: () => T): () => T {
+  let known: { readonly value: T; readonly atMs: number } | undefined;
+  return () => {
+    const nowMs = performance.now();
+    if (known === undefined || nowMs - known.atMs >= LATELY_MS)
+      known = { value: look(), atMs: nowMs };
+    return known.value;
   };
 }
 

@@ -23,6 +23,8 @@ export type IssuerProcessOptions = Pick<IssuerParts, "dir" | "issuerKey" | "issu
   /** Where mail goes out; without it nobody gets a new password by themselves. */
   readonly smtp?: SmtpOptions;
   readonly resetMs?: number;
+  /** Of the tenants that are served here (P-14). */
+  readonly regions: ReadonlySet<string>;
 };
 
 /** Links are then made at the command line, and carried to the person by hand. */
@@ -34,7 +36,7 @@ export async function startIssuer(options: IssuerProcessOptions): Promise<Runnin
   const { dir, issuerKey, issuer: name, smtp, resetMs } = options;
   const clock = serviceClock();
   const log = serviceLog("issuer");
-  const tenants = await openIssuerTenants({ dir, issuerKey });
+  const tenants = await openIssuerTenants({ dir, issuerKey, regions: options.regions });
   const parts = { tenants, issuerKey, clock };
   const send = smtp === undefined ? noMail : smtpMail(smtp);
   const resets = resetsOf(parts, name, send, resetMs);

@@ -47,6 +47,7 @@ import { openBroker } from "./brokers.ts";
 import { keysOf, watchKeys } from "./certified-keys.ts";
 import { guardServer } from "./front-door.ts";
 import { type Homes, homesOf } from "./homes.ts";
+import { IngestQuota } from "./ingest-quota.ts";
 import { nodesIssuerKeys } from "./issuer-keys.ts";
 import { registerIssuerProxy } from "./issuer-proxy.ts";
 import { serviceLog } from "./log.ts";
@@ -87,6 +88,8 @@ export type NodeOptions = {
   /** File that names a broker in place of the embedded one; see brokers.ts. */
   readonly outsideBroker?: string;
   readonly webhooks?: WebhookWays;
+  /** Of the tenants that are served here (P-14). */
+  readonly regions: ReadonlySet<string>;
 };
 /** What webhooks may reach besides public addresses, and whom they trust besides the system's authorities. */
 export type WebhookWays = { readonly networks?: AddressRule; readonly ca?: string };
@@ -126,7 +129,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const { dir, masterKey, host, issuer } = options;
   const clock = serviceClock();
   const log = serviceLog("node");
-  const registry = await openRegistry({ dir, masterKey });
+  const registry = await openRegistry({ dir, masterKey, regions: options.regions });
   closing.add(() => registry.close());
   const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
   const tls = await ensureServerFiles(dir, platform, options.names);
@@ -160,6 +163,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const app = await apiServer({
     moreMetrics: () => ingestMetrics(ingest.counts()) + hooks.worker.metrics(),
     webhookAddress: hooks.check,
+    platform: registry.platform.desk,
     tls: { ...tls, clientCa: tls.ca },
     ...parts,
     ...services,
@@ -179,7 +183,9 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
 
   const announced = answerAnnouncements({ ...parts, ...services, keys: keysOf(tenant) });
   const carMessage = carMessageHandler({ tenant, commands, clock, log, announced });
-  await broker.source.start(router(ingest, carMessage));
+  const quota = ingestQuotaOf(dir, registry, { clock, log });
+  closing.add(() => quota.close());
+  await broker.source.start(router(ingest, carMessage, quota));
   closing.add(() => broker.source.stop());
   await commands.pickUp(registry.list());
   const { disconnect, disconnectTenant } = broker;
@@ -272,9 +278,29 @@ function wakeOf(
 function router(
   ingest: { readonly handle: (message: SourceMessage) => Promise<void> },
   carMessage: (message: SourceMessage) => Promise<void>,
+  quota: IngestQuota,
 ): (message: SourceMessage) => Promise<void> {
-  return (message) =>
-    message.topic.channel === "up" ? ingest.handle(message) : carMessage(message);
+  return async (message) => {
+    if (message.topic.channel !== "up") return carMessage(message);
+    quota.take(message);
+    return ingest.handle(message);
+  };
+}
+
+function ingestQuotaOf(
+  dir: string,
+  { terms, directory, platform }: Registry,
+  parts: { readonly clock: Clock; readonly log: Log },
+): IngestQuota {
+  return new IngestQuota({
+    usage: platform.usage,
+    quotas: (tenant) => terms(tenant)?.quotas,
+    directory: (tenant) => {
+      const name = directory(tenant);
+      return name === undefined ? undefined : join(dir, "tenants", name);
+    },
+    ...parts,
+  });
 }
 
 function registerCars(

@@ -26,6 +26,7 @@ import {
   signingKey,
   systemRandom,
   type TenantId,
+  type TenantTerms,
   utf8,
   type Vault,
 } from "@kerbside/protocol";
@@ -77,16 +78,17 @@ export async function provisionTenant(options: {
   readonly signerKey: Uint8Array;
   readonly issuerKey: Uint8Array;
   readonly audit: AuditEntry;
+  readonly terms?: TenantTerms;
 }): Promise<Provisioned> {
-  const { registry, dir, id, signerKey, issuerKey, audit } = options;
+  const { registry, dir, id, signerKey, issuerKey, audit, terms } = options;
   // Made here, so that its root is there for whoever enrols cars before the cloud is started.
   const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
   ensureRootFile(dir, platform);
   const [seed, spareSeed] = [randomBytes(KEY_BYTES), randomBytes(KEY_BYTES)];
   const spare = signingKey(spareSeed).publicKey;
-  await registry.create(id, signerKey, audit, (tenant) =>
-    provisionKeys(id, tenant, platform, { authority: signingKey(seed), spare }),
-  );
+  const provision = (tenant: NewTenant): Promise<void> =>
+    provisionKeys(id, tenant, platform, { authority: signingKey(seed), spare });
+  await registry.create(id, signerKey, audit, provision, terms);
   const keep = (name: string, secret: Uint8Array): string =>
     writeSecret(dir, `${name}-${id}`, Buffer.from(secret).toString("base64url"));
   const authorityFile = keep("authority", seed);

@@ -18,6 +18,8 @@ export type SignerProcessOptions = {
   /** The embedded issuer's name; undefined where there is none, and its tokens are not believed. */
   readonly issuer?: string;
   readonly trusted?: TrustedIssuer;
+  /** Of the tenants that are served here (P-14). */
+  readonly regions: ReadonlySet<string>;
 };
 
 /** Rejects with ProtocolError where the data directory is not one of a cloud, or another signer runs there. */
@@ -26,7 +28,7 @@ export async function startSigner(options: SignerProcessOptions): Promise<Runnin
   const clock = serviceClock();
   const embedded =
     issuer === undefined ? undefined : { issuer, keys: await signersIssuerKeys(dir, signerKey) };
-  const tenants = await openSignerTenants({ dir, signerKey });
+  const tenants = await openSignerTenants({ dir, signerKey, regions: options.regions });
   const ledger = openRateFile(join(dir, RATES), BUCKET_MS_MAX);
   const running = await runSigner({
     ledger,

@@ -1,14 +1,12 @@
 /** `serve`, and each of its services alone. What a service is made of is loaded by the process that runs it. */
-import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Tiles, tilesOrigin } from "@kerbside/console";
-import { ProtocolError } from "@kerbside/protocol";
+import { type Log, ProtocolError, REGION_DEFAULT, regionOf } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
-import { parseBlockList } from "../block-list.ts";
 import { dataDirectory, readSecret } from "../config.ts";
 import { serviceLog } from "../log.ts";
-import type { WebhookWays } from "../node.ts";
 import {
   BROKER_PORT_DEFAULT,
   concretePort,
@@ -29,6 +27,7 @@ import {
 } from "./command.ts";
 import { MAIL_OPTIONS, mailEnvironment, mailOf, mailWords } from "./mail-options.ts";
 import { asked } from "./open.ts";
+import { WEBHOOK_OPTIONS, webhooksOf, webhookWords } from "./webhook-options.ts";
 
 const PORT_MAX = 65_535;
 const NAMES_MAX = 16;
@@ -43,19 +42,17 @@ const TRUST_OPTIONS = {
   "trust-ca": { value: "FILE", doc: "authority of that address, PEM; default: the system's" },
   [NO_ISSUER]: { doc: "no tokens of its own: only those of --trust-issuer are believed" },
 };
-const common = { data: DATA_OPTION, json: JSON_OPTION };
+const REGION_OPTION = {
+  value: "REGION[,REGION]",
+  default: REGION_DEFAULT,
+  doc: "serves the tenants whose home is there, and no others",
+};
+const common = { data: DATA_OPTION, json: JSON_OPTION, region: REGION_OPTION };
 const PORT_OPTIONS = {
   "https-port": { value: "N", default: `${HTTPS_PORT_DEFAULT}`, doc: "API and console; 0: any" },
   "broker-port": { value: "N", default: `${BROKER_PORT_DEFAULT}`, doc: "cars (MQTT); 0: any" },
   host: { value: "ADDRESS", default: "127.0.0.1", doc: "address to listen on" },
-  "webhook-networks": {
-    value: "NET[,NET]",
-    doc: "webhooks may go there too, besides public addresses (tests, private networks)",
-  },
-  "webhook-ca": {
-    value: "FILE",
-    doc: "authority of webhooks' receivers, PEM; default: the system's",
-  },
+  ...WEBHOOK_OPTIONS,
   "wake-gateway": { value: "FILE", doc: "who rings sleeping cars: JSON with url, token, ca" },
   tiles: { value: "URL", doc: "server of the console's street map: https://HOST/{z}/{x}/{y}.png" },
   "tiles-credit": { value: "TEXT", doc: "whose streets those are" },
@@ -145,7 +142,7 @@ async function serveAll(input: Input): Promise<number> {
         `up: API and console at https://${name}:${ports.https}, broker on port ${broker}`,
       );
     }
-    await stopped(input);
+    await ordersUntil(input, dir, secrets, log);
     return 0;
   } catch (error) {
     // The service has said why on standard error.
@@ -153,6 +150,29 @@ async function serveAll(input: Input): Promise<number> {
     throw error;
   } finally {
     await Promise.all(services.map((service) => service.stop()));
+  }
+}
+
+const ORDERS_EVERY_MS = 2000;
+
+/** Makes tenants that are ordered meanwhile: this process alone has the keys of all services. */
+async function ordersUntil(
+  input: Input,
+  dir: string,
+  { master, signer, issuer }: Secrets,
+  log: Log,
+): Promise<void> {
+  if (issuer === undefined) return stopped(input);
+  const { fulfilOrders } = await import("../tenant-orders.ts");
+  const registry = await openRegistry({ dir, masterKey: master });
+  try {
+    const end = stopped(input);
+    while (!input.stop.aborted) {
+      await fulfilOrders(registry, dir, { signerKey: signer, issuerKey: issuer }, log);
+      await Promise.race([end, delay(ORDERS_EVERY_MS)]);
+    }
+  } finally {
+    await registry.close();
   }
 }
 
@@ -171,7 +191,7 @@ function servicesOf(
   secrets: Secrets,
 ): readonly Service[] {
   const key = (secret: Uint8Array): string => Buffer.from(secret).toString("base64url");
-  const shared = ["--data", at.dir, "--issuer", at.issuer];
+  const shared = ["--data", at.dir, "--issuer", at.issuer, "--region", input.text("region")];
   const words = [...shared, ...trustWords(input)];
   const ports = ["--https-port", `${at.ports.https}`, "--broker-port", `${at.ports.broker}`];
   const gateway = input.optional("wake-gateway");
@@ -269,6 +289,7 @@ function namesOf(input: Input): readonly [string, ...string[]] {
 /** Makes what the services need before any of them starts, where all secrets are still at hand. */
 async function prepare(input: Input, dir: string, issuer: string): Promise<Secrets> {
   trustWords(input);
+  regionsOf(input);
   const from = { dir, dev: input.flag("dev"), env: input.env };
   const master = readSecret("master-key", from);
   const signer = readSecret("signer-key", from);
@@ -288,25 +309,14 @@ async function prepare(input: Input, dir: string, issuer: string): Promise<Secre
   return { master, signer, issuer: issuerKey };
 }
 
-/** Read here first, so that a mistake is told once. */
-function webhookWords(input: Input): readonly string[] {
-  webhooksOf(input);
-  const [networks, ca] = [input.optional("webhook-networks"), input.optional("webhook-ca")];
-  return [
-    ...(networks === undefined ? [] : ["--webhook-networks", networks]),
-    ...(ca === undefined ? [] : ["--webhook-ca", resolve(ca)]),
-  ];
-}
-
 /** Throws UsageError. */
-function webhooksOf(input: Input): WebhookWays {
-  const [networks, ca] = [input.optional("webhook-networks"), input.optional("webhook-ca")];
-  return {
-    ...(networks === undefined
-      ? {}
-      : { networks: asked(() => parseBlockList(networks.replaceAll(",", "\n"))) }),
-    ...(ca === undefined ? {} : { ca: readFileSync(ca, "utf8") }),
-  };
+function regionsOf(input: Input): ReadonlySet<string> {
+  return new Set(
+    input
+      .text("region")
+      .split(",")
+      .map((name) => asked(() => regionOf(name))),
+  );
 }
 
 async function serveNode(input: Input): Promise<number> {
@@ -329,6 +339,7 @@ async function serveNode(input: Input): Promise<number> {
     ...tilesOf(input),
     ...(outside === undefined ? {} : { outsideBroker: resolve(outside) }),
     webhooks: webhooksOf(input),
+    regions: regionsOf(input),
     ...trustOf(input, issuerName(httpsPort, names[0])),
   });
   const ready = { https: httpsPort, broker: node.brokerPort };
@@ -352,7 +363,7 @@ async function serveSigner(input: Input): Promise<number> {
   const signerKey = readSecret("signer-key", { dir, dev: false, env: input.env });
   const trust = trustOf(input, issuerOf(input));
   const { startSigner } = await import("../signer-process.ts");
-  const signer = await startSigner({ dir, signerKey, ...trust });
+  const signer = await startSigner({ dir, signerKey, regions: regionsOf(input), ...trust });
   announce(input, {}, "signer is up");
   await stopped(input);
   await signer.close();
@@ -363,7 +374,13 @@ async function serveIssuer(input: Input): Promise<number> {
   const dir = dataDirectory(input.text("data"));
   const issuerKey = readSecret("issuer-key", { dir, dev: false, env: input.env });
   const { startIssuer } = await import("../issuer-process.ts");
-  const issuer = await startIssuer({ dir, issuerKey, issuer: issuerOf(input), ...mailOf(input) });
+  const issuer = await startIssuer({
+    dir,
+    issuerKey,
+    issuer: issuerOf(input),
+    regions: regionsOf(input),
+    ...mailOf(input),
+  });
   announce(input, {}, "token issuer is up");
   await stopped(input);
   await issuer.close();

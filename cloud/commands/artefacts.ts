@@ -25,8 +25,8 @@ import {
   type VehicleRecord,
 } from "@kerbside/protocol";
 import { checkContent } from "./artefact-content.ts";
+import type { CloudTenant } from "./cloud-tenant.ts";
 import { Keyed } from "./keyed.ts";
-import type { CloudTenant } from "./service.ts";
 import type { SignerClient } from "./signer/client.ts";
 
 /** Names of a kind that a tenant may have; a car keeps no more. */

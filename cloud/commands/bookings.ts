@@ -18,7 +18,7 @@ import {
   checkNewBooking,
   checkNewEnd,
 } from "./booking-rules.ts";
-import type { CloudTenant } from "./service.ts";
+import type { CloudTenant } from "./cloud-tenant.ts";
 import type { SignerClient } from "./signer/client.ts";
 import type { Asker } from "./signer/request-signature.ts";
 

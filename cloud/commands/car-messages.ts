@@ -19,8 +19,9 @@ import {
   type VehicleRecord,
   verifyKey,
 } from "@kerbside/protocol";
+import type { CloudTenant } from "./cloud-tenant.ts";
 import { Keyed } from "./keyed.ts";
-import type { CloudTenant, CommandService } from "./service.ts";
+import type { CommandService } from "./service.ts";
 import { VerifiedCars } from "./verified.ts";
 
 export type CarMessageParts = {

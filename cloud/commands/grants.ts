@@ -18,8 +18,8 @@ import {
   type VehicleId,
 } from "@kerbside/protocol";
 import { grantIdOf } from "./booking-rules.ts";
+import type { CloudTenant } from "./cloud-tenant.ts";
 import { Keyed } from "./keyed.ts";
-import type { CloudTenant } from "./service.ts";
 import type { SignerClient } from "./signer/client.ts";
 import type { Asker } from "./signer/request-signature.ts";
 import type { GrantOrder } from "./signer/wire.ts";

@@ -21,6 +21,7 @@ import {
   type VehicleId,
 } from "@kerbside/protocol";
 import { type CarMoveParts, moveByResult } from "./car-moves.ts";
+import type { CloudTenant } from "./cloud-tenant.ts";
 import { COMMAND_DEADLINE_MS, type CommandAsk, newCommand } from "./command-ask.ts";
 import { checkAsk } from "./command-check.ts";
 import { Flights } from "./flights.ts";
@@ -35,7 +36,6 @@ const PICK_UP_MAX = 100;
 const SETTLE_MS = 1000;
 const WAKE_LOOK_MS = 100;
 
-export type CloudTenant = { readonly store: TenantStore };
 export type CommandParts = {
   readonly tenant: (id: TenantId) => Promise<CloudTenant | undefined>;
   readonly signer: SignerClient;

@@ -8,6 +8,7 @@ import {
   LANES,
   type Lane,
   ProtocolError,
+  type Quotas,
   type TenantId,
   uint64,
   utf8,
@@ -23,6 +24,8 @@ export type Engine = {
   readonly keys: SubjectKeyFile;
   readonly finders: FinderFile;
   readonly nowMs: () => number;
+  /** What is agreed with the platform, as of now. */
+  readonly quotas: () => Quotas;
 };
 
 /**

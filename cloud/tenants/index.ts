@@ -58,4 +58,5 @@ export {
   openTenantStore,
   type SqliteTenantStore,
 } from "./store.ts";
+export type { IngestUsage, Order, Orders } from "./terms.ts";
 export { openVault } from "./vault.ts";

@@ -80,7 +80,7 @@ function persons(engine: Engine, audited: Audited): Persons {
   return {
     putPerson: async (record, audit) => {
       const profile = sealProfile(engine, record);
-      audited(audit, (sql) => putPerson(sql, record, profile));
+      audited(audit, (sql) => putPerson(sql, record, profile, engine.quotas));
     },
     person: async (person) => readPerson(engine, person),
     people: async (after, limit) => readPeople(engine, after, Math.min(limit, PEOPLE_MAX)),

@@ -12,9 +12,11 @@ import {
   type PersonState,
   ProtocolError,
   personProfileCodec,
+  type Quotas,
   refuseCardNumbers,
   type Subject,
   utf8,
+  withinQuota,
 } from "@kerbside/protocol";
 import type { Sql } from "./database.ts";
 import type { Engine } from "./engine.ts";
@@ -52,12 +54,19 @@ export function sealProfile(engine: Engine, { person, profile }: PersonRecord): 
 }
 
 /** What was erased stays so, and what was suspended too. Throws `conflict`. */
-export function putPerson(sql: Sql, record: PersonRecord, profile: Uint8Array): void {
+export function putPerson(
+  sql: Sql,
+  record: PersonRecord,
+  profile: Uint8Array,
+  quotas: () => Quotas,
+): void {
   const { person, state } = record;
   const before = sql.get<{ state: string }>("SELECT state FROM people WHERE person = ?", person);
   const gone = before?.state === "erased" || (before?.state === "suspended" && state === "active");
   if (gone || state === "erased")
     throw new ProtocolError("conflict", `person ${person}: is suspended or erased, for good`);
+  const kept = "SELECT count(*) AS n FROM people WHERE state <> 'erased'";
+  if (before === undefined) withinQuota("people", sql.get<{ n: number }>(kept)?.n ?? 0, quotas());
   sql.run(
     `INSERT INTO people (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (person) DO UPDATE SET state = excluded.state, profile = excluded.profile, used_at_ms = excluded.used_at_ms, paid_at_ms = excluded.paid_at_ms, suspended_at_ms = excluded.suspended_at_ms`,
     ...[person, state, profile, record.createdAtMs, record.usedAtMs ?? null],

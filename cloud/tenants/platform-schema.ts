@@ -4,6 +4,7 @@ import { INCIDENT_CLASSES, INCIDENTS_SQL } from "./incidents.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { MIGRATION_CLASSES } from "./tenant-classes.ts";
 import { AUDIT_CLASSES, AUDIT_SQL } from "./tenant-schema.ts";
+import { TERMS_CLASSES, TERMS_SQL } from "./terms.ts";
 
 export const PLATFORM_MIGRATIONS: readonly Migration[] = [
   {
@@ -49,11 +50,18 @@ CREATE TABLE erasures /* that tenants left, signed */ (
 ) STRICT;`,
   },
   { name: "incidents", sql: INCIDENTS_SQL },
+  { name: "what is agreed with tenants", sql: TERMS_SQL },
 ];
 
 export const PLATFORM_CLASSES: ColumnClasses = {
   migrations: MIGRATION_CLASSES,
-  tenants: { tenant: ["Internal"], directory: ["Internal"], created_at_ms: ["Internal"] },
+  tenants: {
+    tenant: ["Internal"],
+    directory: ["Internal"],
+    created_at_ms: ["Internal"],
+    region: ["Internal"],
+    quotas: ["Internal"],
+  },
   clients: {
     client: ["Internal"],
     tenant: ["Internal"],
@@ -81,6 +89,7 @@ export const PLATFORM_CLASSES: ColumnClasses = {
   },
   audit: AUDIT_CLASSES,
   ...INCIDENT_CLASSES,
+  ...TERMS_CLASSES,
 };
 
 export const ANCHOR_MIGRATIONS: readonly Migration[] = [

@@ -3,18 +3,21 @@
  * path. A tenant exists from the moment its row is committed, when all that belongs to it is in place.
  */
 import { randomUUID } from "node:crypto";
-import { existsSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import {
   type AuditEntry,
   cryptoReady,
   deriveKey,
   KEY_BYTES,
+  type PlatformDesk,
   ProtocolError,
+  quotasOf,
+  REGION_DEFAULT,
   randomBytes,
-  type SigningKey,
   signingKey,
   type TenantId,
+  type TenantTerms,
   tenantId,
   type Vault,
 } from "@kerbside/protocol";
@@ -22,23 +25,36 @@ import { type AnchorCopies, anchorCopies, type HeadCopy } from "./anchor-copies.
 import { anchorOf, PLATFORM, type PlatformAudited, platformAudit } from "./anchors.ts";
 import { type AuditReport, verifyAudit } from "./audit-chain.ts";
 import { auditKeys } from "./audit-keys.ts";
-import { certifyRemoval, type ErasureCertificate } from "./erasure.ts";
+import type { ErasureCertificate } from "./erasure.ts";
 import { makeDirectory, syncDirectory } from "./files.ts";
 import { type Incidents, incidentTable } from "./incidents.ts";
 import { type Platform, platformTables } from "./platform.ts";
-import { openFiles, type PlatformFiles } from "./platform-files.ts";
+import { openFiles } from "./platform-files.ts";
 import { ANCHOR_CLASSES, PLATFORM_CLASSES } from "./platform-schema.ts";
+import { admitIssuer, removeTenant, rotateKeys, type TenantVaults } from "./registry-changes.ts";
+import {
+  type Context,
+  directoryOf,
+  ISSUER_VAULT,
+  NODE_VAULT,
+  ownerOf,
+  SIGNER_VAULT,
+  trailOf,
+} from "./registry-context.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { openTenantStore, type SqliteTenantStore } from "./store.ts";
+import {
+  type IngestUsage,
+  ingestUsage,
+  type Orders,
+  orderDesk,
+  putTerms,
+  readTerms,
+} from "./terms.ts";
 import { addVersion, transitKeys } from "./transit.ts";
 import { type FileVault, openVault } from "./vault.ts";
 
 export const TENANTS_MAX = 1000;
-const NODE_VAULT = "vault.sealed";
-const SIGNER_VAULT = "signer-vault.sealed";
-const ISSUER_VAULT = "issuer-vault.sealed";
-/** What every service that writes to a tenant's store needs of its vault. */
-const SHARED = /^(?:transit|audit)\/\d{1,3}$/;
 
 export type Tenant = { readonly store: SqliteTenantStore; readonly vault: Vault };
 /** A tenant while it is being made: both vaults are open for writing. */
@@ -48,8 +64,10 @@ export type NewTenant = Tenant & { readonly signerVault: Vault };
 export type Tenants = {
   /** Those that there are now. Closes the stores of those that are no more. */
   readonly list: () => readonly TenantId[];
-  /** The same objects on each call; undefined if there is no such tenant. */
+  /** The same objects on each call; undefined if there is no such tenant, or another region is its home (P-14). */
   readonly tenant: (id: string) => Promise<Tenant | undefined>;
+  /** What is agreed with it, as of now. */
+  readonly terms: (id: string) => TenantTerms | undefined;
   readonly close: () => Promise<void>;
 };
 
@@ -60,6 +78,8 @@ export type Registry = Tenants & {
     readonly audit: (entry: AuditEntry) => void;
     readonly verifyAudit: (elsewhere?: readonly HeadCopy[]) => AuditReport;
     readonly schemaProblems: () => readonly string[];
+    readonly desk: Orders & PlatformDesk;
+    readonly usage: IngestUsage;
   };
   /** All or nothing: what `provision` throws leaves no tenant. Throws `conflict`. */
   readonly create: (
@@ -67,13 +87,14 @@ export type Registry = Tenants & {
     signerKey: Uint8Array,
     audit: AuditEntry,
     provision: (tenant: NewTenant) => Promise<void>,
+    terms?: TenantTerms,
   ) => Promise<void>;
   /** Changes keys of a tenant: both vaults are open for writing. Throws `not_found`, and what `change` throws. */
   readonly rotate: <T>(
     id: TenantId,
     signerKey: Uint8Array,
     audit: AuditEntry,
-    change: (vaults: Pick<NewTenant, "vault" | "signerVault">) => Promise<T>,
+    change: (vaults: TenantVaults) => Promise<T>,
   ) => Promise<T>;
   /** The name of a tenant's directory. */
   readonly directory: (id: TenantId) => string | undefined;
@@ -103,6 +124,7 @@ export type RegistryOptions = {
   /** Whether the platform's vault may be written (the first start makes keys). */
   readonly platformVault?: "read" | "write";
   readonly nowMs?: () => number;
+  readonly regions?: ReadonlySet<string>;
 };
 
 /** Throws ProtocolError `not_found`, `storage_failed` or `unauthenticated` (another master key). */
@@ -123,11 +145,14 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     files.close();
     throw error;
   }
-  const context: Context = { dir, nowMs, ...files, key: masterKey, vaultFile: NODE_VAULT };
+  const { regions } = options;
+  const context: Context = { dir, nowMs, ...files, key: masterKey, vaultFile: NODE_VAULT, regions };
   const auditKey = signingKey(deriveKey(masterKey, "kerbside/v1/platform-audit"));
   const audited = platformAudit(context, auditKey);
   const platform = platformTables(files.platform, nowMs, audited);
   const tenants = tenantsOf(context);
+  const remove: Registry["remove"] = async (id, audit) =>
+    removeTenant(context, audited, auditKey, { id, audit });
   return {
     ...tenants,
     platform: {
@@ -139,13 +164,15 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         const kept = [...anchorOf(files.anchors, PLATFORM).kept(), ...elsewhere];
         return files.platform.read((sql) => verifyAudit(sql, PLATFORM, kept, auditKey.publicKey));
       },
+      desk: { ...orderDesk(files.platform, audited, nowMs), remove },
+      usage: ingestUsage(files.platform),
       schemaProblems: () => [
         ...files.platform.read((sql) => schemaProblems(sql, PLATFORM_CLASSES)),
         ...files.anchors.read((sql) => schemaProblems(sql, ANCHOR_CLASSES)),
       ],
     },
-    create: (id, signerKey, audit, provision) =>
-      createTenant(context, audited, { id, signerKey, audit, provision }),
+    create: (id, signerKey, audit, provision, terms = TERMS_DEFAULT) =>
+      createTenant(context, audited, { id, signerKey, audit, provision, terms }),
     rotate: (id, signerKey, audit, change) =>
       rotateKeys(context, audited, { id, signerKey, audit }, change),
     directory: (id) => directoryOf(context, id),
@@ -170,7 +197,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     },
     trail: (id) => trailOf(context, id),
     copyHeads: (directory) => anchorCopies(files.anchors, directory),
-    remove: async (id, audit) => removeTenant(context, audited, auditKey, { id, audit }),
+    remove,
   };
 }
 
@@ -179,11 +206,12 @@ export async function openSignerTenants(options: {
   readonly dir: string;
   readonly signerKey: Uint8Array;
   readonly nowMs?: () => number;
+  readonly regions?: ReadonlySet<string>;
 }): Promise<Tenants> {
   await cryptoReady();
-  const { dir, signerKey, nowMs = Date.now } = options;
+  const { dir, signerKey, nowMs = Date.now, regions } = options;
   const files = openFiles(dir, false, nowMs);
-  return tenantsOf({ dir, nowMs, ...files, key: signerKey, vaultFile: SIGNER_VAULT });
+  return tenantsOf({ dir, nowMs, ...files, key: signerKey, vaultFile: SIGNER_VAULT, regions });
 }
 
 /** As the token issuer sees them, likewise: those that it was admitted to. */
@@ -191,37 +219,15 @@ export async function openIssuerTenants(options: {
   readonly dir: string;
   readonly issuerKey: Uint8Array;
   readonly nowMs?: () => number;
+  readonly regions?: ReadonlySet<string>;
 }): Promise<Tenants> {
   await cryptoReady();
-  const { dir, issuerKey, nowMs = Date.now } = options;
+  const { dir, issuerKey, nowMs = Date.now, regions } = options;
   const files = openFiles(dir, false, nowMs);
-  return tenantsOf({ dir, nowMs, ...files, key: issuerKey, vaultFile: ISSUER_VAULT });
+  return tenantsOf({ dir, nowMs, ...files, key: issuerKey, vaultFile: ISSUER_VAULT, regions });
 }
 
-type Context = PlatformFiles & {
-  readonly dir: string;
-  readonly nowMs: () => number;
-  /** Seals the vaults of this service. */
-  readonly key: Uint8Array;
-  readonly vaultFile: string;
-};
-
-/** A tenant of the same name that is made anew has another directory, and so another owner of vault and trail. */
-const ownerOf = (id: TenantId, directory: string): string => `${id}/${directory}`;
-
-function trailOf(context: Context, id: TenantId | undefined): string | undefined {
-  if (id === undefined) return PLATFORM;
-  const directory = directoryOf(context, id);
-  return directory === undefined ? undefined : ownerOf(id, directory);
-}
-
-function directoryOf({ platform }: Context, id: string): string | undefined {
-  return platform.read(
-    (sql) =>
-      sql.get<{ directory: string }>("SELECT directory FROM tenants WHERE tenant = ?", id)
-        ?.directory,
-  );
-}
+const isServed = ({ regions }: Context, region: string): boolean => regions?.has(region) !== false;
 
 function tenantsOf(context: Context): Tenants {
   const open = new Map<string, Promise<Tenant>>();
@@ -239,17 +245,21 @@ function tenantsOf(context: Context): Tenants {
   };
   return {
     list: () => {
-      const rows = context.platform.read((sql) =>
-        sql.all<{ tenant: string; directory: string }>(
-          "SELECT tenant, directory FROM tenants ORDER BY tenant",
-        ),
-      );
+      const rows = context.platform
+        .read((sql) =>
+          sql.all<{ tenant: string; directory: string; region: string }>(
+            "SELECT tenant, directory, region FROM tenants ORDER BY tenant",
+          ),
+        )
+        .filter(({ region }) => isServed(context, region));
       closeRemoved(new Set(rows.map(({ directory }) => directory)));
       return rows.map(({ tenant }) => tenantId(tenant));
     },
     tenant: async (id) => {
       const directory = directoryOf(context, id);
-      if (directory === undefined) return undefined;
+      const terms = readTerms(context.platform, id);
+      if (directory === undefined || terms === undefined) return undefined;
+      if (!isServed(context, terms.region)) return undefined;
       let opened = open.get(directory);
       if (opened === undefined) {
         opened = openTenant(context, tenantId(id), directory);
@@ -259,6 +269,7 @@ function tenantsOf(context: Context): Tenants {
       }
       return await opened;
     },
+    terms: (id) => readTerms(context.platform, id),
     close: async () => {
       await Promise.all([...open.values()].map(closeStore));
       open.clear();
@@ -294,6 +305,7 @@ async function openStore(context: Context, place: StorePlace): Promise<SqliteTen
     auditKeys: auditKeys(place.id, (version) => place.vault.now(`audit/${version}`)),
     anchor: anchorOf(context.anchors, place.owner),
     nowMs: context.nowMs,
+    quotas: () => readTerms(context.platform, place.id)?.quotas ?? TERMS_DEFAULT.quotas,
   });
 }
 
@@ -302,12 +314,14 @@ type Creation = {
   readonly signerKey: Uint8Array;
   readonly audit: AuditEntry;
   readonly provision: (tenant: NewTenant) => Promise<void>;
+  readonly terms: TenantTerms;
 };
+const TERMS_DEFAULT: TenantTerms = { region: REGION_DEFAULT, quotas: quotasOf({}) };
 
 async function createTenant(
   context: Context,
   audited: PlatformAudited,
-  { id, signerKey, audit, provision }: Creation,
+  { id, signerKey, audit, provision, terms }: Creation,
 ): Promise<void> {
   const conflict = new ProtocolError("conflict", `tenant ${id}: is there already`);
   if (directoryOf(context, id) !== undefined) throw conflict;
@@ -337,58 +351,10 @@ async function createTenant(
         ...[id, directory, context.nowMs()],
       );
       if (added === 0) throw conflict;
+      putTerms(sql, id, terms);
     });
   } catch (error) {
     rmSync(path, { recursive: true, force: true });
     throw error;
   }
-}
-
-async function admitIssuer(context: Context, id: TenantId, issuerKey: Uint8Array): Promise<void> {
-  const directory = directoryOf(context, id);
-  if (directory === undefined) throw new ProtocolError("not_found", `tenant ${id}: is not there`);
-  const path = join(context.dir, "tenants", directory);
-  const owner = ownerOf(id, directory);
-  const own = openVault(join(path, NODE_VAULT), context.key, owner, "read");
-  const theirs = openVault(join(path, ISSUER_VAULT), issuerKey, owner, "write");
-  const there = new Set(await theirs.names());
-  for (const name of await own.names()) {
-    const secret = SHARED.test(name) && !there.has(name) ? await own.get(name) : undefined;
-    if (secret !== undefined) await theirs.put(name, secret);
-  }
-}
-
-async function rotateKeys<T>(
-  context: Context,
-  audited: PlatformAudited,
-  { id, signerKey, audit }: Omit<Creation, "provision">,
-  change: (vaults: Pick<NewTenant, "vault" | "signerVault">) => Promise<T>,
-): Promise<T> {
-  const directory = directoryOf(context, id);
-  if (directory === undefined) throw new ProtocolError("not_found", `tenant ${id}: is not there`);
-  const path = join(context.dir, "tenants", directory);
-  const owner = ownerOf(id, directory);
-  const vault = openVault(join(path, NODE_VAULT), context.key, owner, "write");
-  const signerVault = openVault(join(path, SIGNER_VAULT), signerKey, owner, "write");
-  audited({ ...audit, outcome: "asked" }, () => undefined);
-  const done = await change({ vault, signerVault });
-  audited(audit, () => undefined);
-  return done;
-}
-
-function removeTenant(
-  context: Context,
-  audited: PlatformAudited,
-  key: SigningKey,
-  { id, audit }: Pick<Creation, "id" | "audit">,
-): ErasureCertificate {
-  const directory = directoryOf(context, id);
-  if (directory === undefined) throw new ProtocolError("not_found", `tenant ${id}: is not there`);
-  const certificate = audited(audit, (sql) => {
-    sql.run("DELETE FROM tenants WHERE tenant = ?", id);
-    return certifyRemoval(sql, key, id, context.nowMs());
-  });
-  const path = join(context.dir, "tenants", directory);
-  if (existsSync(path)) rmSync(path, { recursive: true, force: true });
-  return certificate;
 }

@@ -9,6 +9,7 @@ import {
   type CommandRecord,
   type FeedEntry,
   ProtocolError,
+  type Quotas,
   type SigningKey,
   type TenantId,
   type TenantStore,
@@ -73,6 +74,7 @@ export type TenantStoreOptions = {
   readonly auditKeys: AuditKeys;
   readonly anchor: Anchor;
   readonly nowMs: () => number;
+  readonly quotas: () => Quotas;
 };
 
 export type Alarm = {
@@ -124,7 +126,7 @@ export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore 
   }
   const finders = finderFile(tenant, subjects, options.transit);
   const keys = subjectKeyFile(tenant, subjects, options.transit, finders, nowMs);
-  const engine: Engine = { tenant, store, keys, finders, nowMs };
+  const engine: Engine = { tenant, store, keys, finders, nowMs, quotas: options.quotas };
   const files = { store, subjects };
   moveTrackRows(engine);
   derive(engine);
@@ -218,7 +220,7 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
   return {
     settle: group.settle,
     putVehicle: async (vehicle, audit) =>
-      audited(audit, (sql) => putVehicle(sql, vehicle, nowMs())),
+      audited(audit, (sql) => putVehicle(sql, vehicle, nowMs(), engine.quotas)),
     putCertificate: async (vehicle, presented, next, audit) => {
       const head = store.write((sql) =>
         putCertificate(sql, vehicle, presented, next) ? record(sql, audit) : undefined,

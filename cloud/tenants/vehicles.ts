@@ -4,12 +4,14 @@ import {
   encode,
   equalBytes,
   ProtocolError,
+  type Quotas,
   type SessionAnnouncement,
   type SessionRecord,
   sessionCodec,
   type VehicleId,
   type VehicleRecord,
   vehicleId,
+  withinQuota,
 } from "@kerbside/protocol";
 import type { Sql } from "./database.ts";
 import { announce } from "./engine.ts";
@@ -31,7 +33,19 @@ type VehicleRow = {
   readonly revoked_at_ms: number | null;
 };
 
-export function putVehicle(sql: Sql, record: VehicleRecord, nowMs: number): void {
+/** Throws ProtocolError `limit_reached` where it would be a car more than was agreed. */
+export function putVehicle(
+  sql: Sql,
+  record: VehicleRecord,
+  nowMs: number,
+  quotas: () => Quotas,
+): void {
+  const alive = "SELECT count(*) AS n FROM vehicles WHERE revoked_at_ms IS NULL";
+  const count = (more: string, ...of: readonly string[]): number =>
+    sql.get<{ n: number }>(alive + more, ...of)?.n ?? 0;
+  const isOneMore =
+    record.revokedAtMs === undefined && count(" AND vehicle = ?", record.vehicle) === 0;
+  if (isOneMore) withinQuota("cars", count(""), quotas());
   sql.run(
     "INSERT OR REPLACE INTO vehicles (vehicle, profile, signing_key, certificate_serial, renewed_serial, enrolled_at_ms, revoked_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
     record.vehicle,

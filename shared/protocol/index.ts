@@ -61,6 +61,7 @@ export * from "./signal-values.ts";
 export * from "./signals.ts";
 export * from "./store.ts";
 export * from "./system-runtime.ts";
+export * from "./tenant-terms.ts";
 export * from "./time.ts";
 export * from "./topics.ts";
 export * from "./webhooks.ts";

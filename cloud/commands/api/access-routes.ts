@@ -7,6 +7,7 @@ import {
   type AccessRequest,
   type AuditEntry,
   ProtocolError,
+  REGION_DEFAULT,
   type Ticket,
   vehicleId,
 } from "@kerbside/protocol";
@@ -85,7 +86,10 @@ async function query(call: Call): Promise<Answer> {
   const { access } = call.store;
   const asked = await access.request(id);
   if (asked?.kind !== "support") throw new ProtocolError("not_found", "access: there is none such");
-  const entry = audit(call, "support.query", asked.subject, `access ${id}, ticket ${asked.ticket}`);
+  // The process that has the store is one of the tenant's region: nobody else can open it (P-14).
+  const region = (await call.parts.tenant(call.caller.tenant))?.region ?? REGION_DEFAULT;
+  const why = `access ${id}, ticket ${asked.ticket}, in region ${region}`;
+  const entry = audit(call, "support.query", asked.subject, why);
   const { subject } = await access.use(id, person(call), entry);
   const vehicle = vehicleId(subject.slice(SUBJECT.length));
   const { after } = call.query;

@@ -2,13 +2,19 @@
  * The API on a Fastify instance made by `apiServer`: each row of the tables of routes behind the same
  * gate. A token of tenant A gets, on any path of tenant B, exactly what it gets on a path that does not exist (P-02).
  */
-import { type Caller, ProtocolError, type TokenVerifier } from "@kerbside/protocol";
+import {
+  type Caller,
+  type PlatformDesk,
+  ProtocolError,
+  type TokenVerifier,
+} from "@kerbside/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { asker } from "../signer/request-signature.ts";
 import { ACCESS_ROUTES } from "./access-routes.ts";
 import { ARTEFACT_ROUTES } from "./artefact-routes.ts";
 import { AUDIT_ROUTES } from "./audit-routes.ts";
 import { BOOKING_ROUTES } from "./booking-routes.ts";
+import { CallQuota } from "./call-quota.ts";
 import { COMMAND_ROUTES } from "./command-routes.ts";
 import { registerDocs } from "./docs.ts";
 import { ERASURE_ROUTES } from "./erasure-routes.ts";
@@ -19,8 +25,9 @@ import { GRANT_ROUTES } from "./grant-routes.ts";
 import { RequestMetrics } from "./metrics.ts";
 import { OWN_DATA_ROUTES } from "./own-data-routes.ts";
 import { PEOPLE_ROUTES } from "./people-routes.ts";
+import { PLATFORM_TEMPLATES, registerPlatform } from "./platform-gate.ts";
 import { PRIVACY_ROUTES } from "./privacy-routes.ts";
-import { handleError, ProblemSchema, problem, sendNotFound, sendProblem } from "./problem.ts";
+import { handleError, PROBLEM_ANSWER, problem, sendNotFound, sendProblem } from "./problem.ts";
 import { QUARANTINE_ROUTES } from "./quarantine-routes.ts";
 import type { Answer, ApiParts, Call, Route } from "./route.ts";
 import { KEY_HEADERS, querySchema } from "./schemas.ts";
@@ -62,6 +69,8 @@ type Gate = {
 
 export type ApiOptions = ApiParts & {
   readonly verifyToken: TokenVerifier;
+  /** The operators on this platform; without it nobody can be ordered here. */
+  readonly platform?: PlatformDesk;
   /** What other parts add to `/metrics`: totals only (P-42), in Prometheus' text format. */
   readonly moreMetrics?: () => string;
 };
@@ -86,10 +95,14 @@ export async function registerApi(app: FastifyInstance, options: ApiOptions): Pr
   await registerDocs(app);
   app.get("/health", { schema: { hide: true } }, async () => ({ ok: true }));
   registerMetrics(app, options, metrics);
+  await registerPlatform(app, options, callerOf);
   registerFileLinks(app, options.tenant);
   await app.register((scope, _options, done) => {
     const callers = new WeakMap<FastifyRequest, Caller>();
-    scope.addHook("onRequest", (request, reply) => authenticate(request, reply, options, callers));
+    const calls = new CallQuota(options.clock);
+    scope.addHook("onRequest", (request, reply) =>
+      authenticate(request, reply, options, callers, calls),
+    );
     const bodies = keepSignedBodies(scope);
     const gate: Gate = {
       options,
@@ -114,7 +127,10 @@ export async function registerApi(app: FastifyInstance, options: ApiOptions): Pr
 }
 
 function countRequests(app: FastifyInstance): RequestMetrics {
-  const metrics = new RequestMetrics(ROUTES.map((route) => PREFIX + route.path));
+  const metrics = new RequestMetrics([
+    ...ROUTES.map((route) => PREFIX + route.path),
+    ...PLATFORM_TEMPLATES,
+  ]);
   app.addHook("onResponse", async (request, reply) => {
     const template = request.routeOptions.url;
     metrics.count(request.method, template, reply.statusCode, reply.elapsedTime / 1000);
@@ -159,13 +175,16 @@ async function authenticate(
   reply: FastifyReply,
   options: ApiOptions,
   callers: WeakMap<FastifyRequest, Caller>,
+  calls: CallQuota,
 ): Promise<FastifyReply | undefined> {
   reply.header("cache-control", "no-store");
   const caller = await callerOf(request, reply, options.verifyToken);
   if (caller === undefined) return reply;
   const params = request.params as Readonly<Record<string, string | undefined>>;
   if (params["tenant"] !== caller.tenant) return sendNotFound(reply);
-  if ((await options.tenant(caller.tenant)) === undefined) return sendNotFound(reply);
+  const home = await options.tenant(caller.tenant);
+  if (home === undefined) return sendNotFound(reply);
+  if (home.quotas !== undefined) calls.take(caller, home.quotas());
   callers.set(request, caller);
   return undefined;
 }
@@ -185,10 +204,7 @@ function addRoute(scope: FastifyInstance, route: Route, gate: Gate): void {
       ...(route.once === true ? { headers: KEY_HEADERS } : {}),
       response: {
         ...route.answers,
-        default: {
-          description: "what went wrong, and what to do next (RFC 9457)",
-          content: { "application/problem+json": { schema: ProblemSchema } },
-        },
+        default: PROBLEM_ANSWER,
       },
     },
     onRequest: async (request) => {

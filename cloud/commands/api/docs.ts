@@ -48,6 +48,7 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
         { name: "audit", description: "Who did what" },
         { name: "people", description: "Who drives, and what is kept of them" },
         { name: "files", description: "Photos, documents and diagnostic bundles" },
+        { name: "platform", description: "The operators on this platform, for who runs it" },
         { name: "support", description: "Access that somebody else must agree to" },
         { name: "quarantine", description: "What was put aside of what cars sent" },
       ],

@@ -24,6 +24,7 @@ const BY_NAME: Readonly<Record<string, readonly unknown[]>> = {
   booking: ["b-20261121-1"],
   bookings: [{ booking: "b-20261121-1" }],
   bytes: [4096],
+  cars: ["car-1"],
   carried: ["0oRDoQEnoFgg"],
   code: ["P0420"],
   command: [HEX],
@@ -41,6 +42,7 @@ const BY_NAME: Readonly<Record<string, readonly unknown[]>> = {
   email: ["ada@operator.example"],
   entries: [1042],
   fault: ["P0420"],
+  file: [UUID],
   first: [1],
   from: [TIME, "192.0.2.17"],
   gap: [18],
@@ -64,8 +66,10 @@ const BY_NAME: Readonly<Record<string, readonly unknown[]>> = {
   name: ["night-shift", "Ada Example"],
   nationalId: ["L01X00T47"],
   next: ["17"],
+  operator: ["demo"],
   openedBy: [`person:${UUID}`],
   outcome: ["done"],
+  owner: ["vehicle:car-1"],
   paymentToken: ["tok_7b0e2f4c3a51"],
   person: [UUID],
   phone: ["+4989123456", "A".repeat(43)],
@@ -91,6 +95,7 @@ const BY_NAME: Readonly<Record<string, readonly unknown[]>> = {
   to: ["2026-11-21T18:00:00.000Z"],
   topic: ["kb/v1/demo/car-1/up/state"],
   type: ["about:blank"],
+  url: ["https://localhost:8443/files/demo/7b0e2f4c?key=4f1c"],
   uid: ["04a1b2c3d4e5f6"],
   unanchored: [0],
   vehicle: ["car-1"],
@@ -104,7 +109,7 @@ const BY_NAME: Readonly<Record<string, readonly unknown[]>> = {
 };
 /** By the end of the name, where the name itself has no row. */
 const BY_ENDING: readonly (readonly [ending: RegExp, example: unknown])[] = [
-  [/(?:At|Since|Until|^at|^due)$/, TIME],
+  [/(?:At|Since|Until|^at|^due|^since|^until)$/, TIME],
   [/Percent$/, 61],
   [/M$/, 18_200],
   [/S$/, 1260],
@@ -155,6 +160,8 @@ export function exampleOf(schema: Schema, name = ""): unknown {
   }
   if (type === "array") return isObject(items) ? [exampleOf(items, name)] : undefined;
   if (type === "boolean") return true;
+  // A file as it is.
+  if (name === "" && (type === "string" || type === undefined)) return "…";
   const known = BY_NAME[name]?.find((value) => fits(schema, value));
   if (known !== undefined) return known;
   return (
@@ -211,8 +218,9 @@ function parameter(given: unknown): unknown {
 }
 
 function withContent(part: Schema, given: unknown): Schema {
-  const content = mapValues(part["content"], (media) => {
-    if (!isObject(media) || !isObject(media["schema"])) return media;
+  const content = mapValues(part["content"], (media, type) => {
+    // Of bytes there is nothing to show.
+    if (!type.endsWith("json") || !isObject(media) || !isObject(media["schema"])) return media;
     return { ...media, example: given ?? exampleOf(media["schema"]) };
   });
   return content === undefined ? part : { ...part, content };

@@ -53,6 +53,15 @@ export const ProblemSchema: TSchema = Type.Object(
   { additionalProperties: false },
 );
 
+/** The answer that any call may get, as the API's description has it. */
+export const PROBLEM_ANSWER: {
+  readonly description: string;
+  readonly content: { readonly "application/problem+json": { readonly schema: TSchema } };
+} = {
+  description: "what went wrong, and what to do next (RFC 9457)",
+  content: { "application/problem+json": { schema: ProblemSchema } },
+};
+
 export function problem(
   code: ErrorCode,
   extra: { readonly detail?: string; readonly status?: number; readonly command?: string } = {},

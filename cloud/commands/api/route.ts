@@ -15,8 +15,9 @@ import type { FastifyReply } from "fastify";
 import type { TSchema } from "typebox";
 import type { ArtefactService } from "../artefacts.ts";
 import type { BookingService } from "../bookings.ts";
+import type { CloudTenant } from "../cloud-tenant.ts";
 import type { GrantService } from "../grants.ts";
-import type { CloudTenant, CommandParts, CommandService } from "../service.ts";
+import type { CommandParts, CommandService } from "../service.ts";
 import type { Asker } from "../signer/request-signature.ts";
 import type { TenantTools } from "../tenant-tools.ts";
 import { LIMIT_MAX, type Query, type QueryName, WAIT_MS_MAX } from "./schemas.ts";
@@ -50,7 +51,7 @@ export const SCOPES = {
   "audit:read": "read who did what",
   "quarantine:read": "see what was put aside of what cars sent, and why",
   "quarantine:redrive": "hand in again what was put aside",
-  "platform:admin": "read the platform's metrics",
+  "platform:admin": "run the platform: its tenants, and its metrics",
 } as const;
 export type Scope = keyof typeof SCOPES;
 

@@ -1,8 +1,11 @@
 /** A car at the services as processes: it joins by the token of the command line, and leaves when it is revoked. */
+
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, uptime } from "node:os";
 import { join } from "node:path";
+import { callApi, signIn } from "@kerbside/cloud";
 import {
+  quotasOf,
   randomBytes,
   systemClock,
   type TransportConnection,
@@ -116,17 +119,44 @@ test("P-33 a webhook of the command line is told of a car, signed by the secret 
   const made = await webhook("add", "--url-of-receiver", receiver.url, "--topics", "vehicle");
   const id = String(made["webhook"]);
   receiver.secret = String(made["secret"]);
-  await webhook("change", "--webhook", id, "--off");
-  assert.is((await webhook("change", "--webhook", id, "--on"))["on"], true);
   await runCloud(["vehicle", "revoke", ...car, "--reason", "sold"]);
   await until("it is told", () => receiver.heard.length > 0);
   assert.equal(
     receiver.heard.map(({ ids, verified }) => [ids, verified]),
     [[["car-1"], true]],
   );
-  assert.is((await webhook("list"))["webhook"], id);
-  assert.is((await webhook("redrive", "--webhook", id))["count"], 0);
-  await webhook("remove", "--webhook", id);
+});
+
+type Answer = { readonly status: number; readonly body: Readonly<Record<string, unknown>> };
+
+test("P-83 who runs the platform orders a tenant by the API, bounds it and takes it away", async () => {
+  const client = ["platform", "client", "ops", "--tenant", "demo", "--data", dir];
+  assert.is((await runCloud(client)).code, 0);
+  const ca = readFileSync(join(dir, "tls", "ca.pem"), "utf8");
+  const base = new URL(`https://localhost:${cloud.https}`);
+  const secret = readFileSync(join(dir, "secrets", "client-ops"), "utf8").trim();
+  const token = await signIn(base, ca, { id: "ops", secret });
+  const ask = (method: "GET" | "POST" | "PATCH", path: string, body?: object): Promise<Answer> =>
+    callApi(base, ca, {
+      ...{ method, path: `/v1/platform/tenants${path}` },
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  const ordered = await ask("POST", "", { tenant: "newcomer", quotas: { cars: 3 } });
+  assert.equal([ordered.status, ordered.body["state"]], [202, "ordered"], JSON.stringify(ordered));
+  assert.is((await ask("POST", "", { tenant: "newcomer" })).status, 409);
+  await until("it is made", async () => (await ask("GET", "/newcomer")).body["state"] === "ready");
+  const agreed = await ask("PATCH", "/newcomer", { people: 9 });
+  assert.equal({ ...Object(agreed.body["quotas"]) }, quotasOf({ cars: 3, people: 9 }));
+  const items = (await ask("GET", "")).body["items"];
+  assert.is(Array.isArray(items) ? items.length : 0, 2);
+  const own = readFileSync(join(dir, "secrets", "client-newcomer-backend"), "utf8").trim();
+  assert.ok(await signIn(base, ca, { id: "newcomer-backend", secret: own }), "its client signs in");
+  assert.is((await ask("POST", "/newcomer/remove", { tenant: "demo" })).status, 400);
+  const removed = await ask("POST", "/newcomer/remove", { tenant: "newcomer" });
+  assert.is(removed.status, 200);
+  assert.match(String(removed.body["statement"]), /newcomer/);
+  assert.is((await ask("GET", "/newcomer")).status, 404);
 });
 
 test("P-50 P-51 each step of it is in the audit trail", async () => {

@@ -28,6 +28,7 @@ import {
   type Channel,
   type Clock,
   ProtocolError,
+  type Quotas,
   randomBytes,
   signingKey,
   systemClock,
@@ -142,7 +143,10 @@ export type Beside = (
 ) => void | Promise<void>;
 
 /** More of what the API is made with. */
-export type More = Partial<Pick<ApiOptions, "webhookAddress">>;
+export type More = Partial<Pick<ApiOptions, "webhookAddress" | "platform">> & {
+  /** Of the first tenant. */
+  readonly quotas?: () => Quotas;
+};
 
 export async function openRig(beside: Beside = () => undefined, more: More = {}): Promise<Rig> {
   const dir = mkdtempSync(join(tmpdir(), "kb-commands-"));
@@ -302,8 +306,13 @@ async function startNode(
     changed: (id, booking) => grants.bookingChanged(id, booking),
   });
   const verifyToken = tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
+  const { quotas, ...rest } = more;
   const app = await apiServer({
-    tenant,
+    tenant: async (id) => {
+      const home = await tenant(id);
+      const agreed = id === DEMO && quotas !== undefined ? { quotas } : {};
+      return home === undefined ? undefined : { store: home.store, ...agreed };
+    },
     tools: async (id) => {
       const found = await tenant(id);
       return found && tenantTools(found, clock);
@@ -316,7 +325,7 @@ async function startNode(
     log,
     verifyToken,
     tls,
-    ...more,
+    ...rest,
   });
   await beside(app, tokens);
   await app.listen({ host: "127.0.0.1", port: 0 });

@@ -5,6 +5,7 @@ import {
   type AuditEntry,
   type Downlink,
   ProtocolError,
+  quotasOf,
   type SigningKey,
   type SourceMessage,
   type sealKeyPair,
@@ -38,6 +39,7 @@ function open(
   create: boolean,
 ): Store {
   return openTenantStore({
+    quotas: () => quotasOf({}),
     tenant,
     directory,
     create,

@@ -1,0 +1,35 @@
+/** What the parts of the registry share: the platform's files, whose keys open the vaults, and where a tenant lies. */
+import type { TenantId } from "@kerbside/protocol";
+import { PLATFORM } from "./anchors.ts";
+import type { PlatformFiles } from "./platform-files.ts";
+
+export const NODE_VAULT = "vault.sealed";
+export const SIGNER_VAULT = "signer-vault.sealed";
+export const ISSUER_VAULT = "issuer-vault.sealed";
+export type Context = PlatformFiles & {
+  readonly dir: string;
+  readonly nowMs: () => number;
+  /** Seals the vaults of this service. */
+  readonly key: Uint8Array;
+  readonly vaultFile: string;
+  /** Only tenants of these regions are there for this service; all where nothing is said. */
+  readonly regions?: ReadonlySet<string> | undefined;
+};
+
+/** A tenant of the same name that is made anew has another directory, and so another owner of vault and trail. */
+export const ownerOf = (id: TenantId, directory: string): string => `${id}/${directory}`;
+
+export function directoryOf({ platform }: Context, id: string): string | undefined {
+  return platform.read(
+    (sql) =>
+      sql.get<{ directory: string }>("SELECT directory FROM tenants WHERE tenant = ?", id)
+        ?.directory,
+  );
+}
+
+/** Whose trail it is: the platform's where no tenant is named. */
+export function trailOf(context: Context, id: TenantId | undefined): string | undefined {
+  if (id === undefined) return PLATFORM;
+  const directory = directoryOf(context, id);
+  return directory === undefined ? undefined : ownerOf(id, directory);
+}
