@@ -12,6 +12,7 @@ import { cryptoReady, type DeclaredGap, fromHex, type StoredEvent } from "@kerbs
 import { openRegistry } from "@kerbside/tenants";
 import * as assert from "uvu/assert";
 import { type TcpProxy, tcpProxy } from "../../support/tcp-proxy.ts";
+import { bundled, type Programs } from "./bundle.ts";
 import { setUp } from "./setup.ts";
 import { ADDRESS, readSetup } from "./setup-file.ts";
 
@@ -76,14 +77,13 @@ class Process {
   }
 }
 
-const script = (name: string): string => new URL(name, import.meta.url).pathname;
-
 export class Rig {
   readonly dir: string;
   readonly proxy: TcpProxy;
   readonly told: Told[] = [];
   readonly #file: string;
   readonly #port: number;
+  readonly #programs: Programs;
   /** Put before the cloud's command: strace. */
   wrapper: readonly string[] = [];
   cloud: Process | undefined;
@@ -94,8 +94,16 @@ export class Rig {
     return join(this.dir, "compiled");
   }
 
-  private constructor(dir: string, file: string, port: number, proxy: TcpProxy, cloud: Process) {
+  private constructor(
+    dir: string,
+    programs: Programs,
+    file: string,
+    port: number,
+    proxy: TcpProxy,
+    cloud: Process,
+  ) {
     this.dir = dir;
+    this.#programs = programs;
     this.#file = file;
     this.#port = port;
     this.proxy = proxy;
@@ -107,15 +115,17 @@ export class Rig {
     await cryptoReady();
     const dir = mkdtempSync(join(tmpdir(), "kerbside-ends-"));
     const file = await setUp(dir);
-    const command = [process.execPath, script("cloud-process.ts"), file, "0"];
+    const programs = await bundled(dir);
+    const command = [process.execPath, programs["cloud-process"], file, "0"];
     const cloud = new Process(command, join(dir, "compiled"));
     const [, port] = (await cloud.line("ready")).split(" ");
-    return new Rig(dir, file, Number(port), await tcpProxy(Number(port)), cloud);
+    return new Rig(dir, programs, file, Number(port), await tcpProxy(Number(port)), cloud);
   }
 
   /** Does not wait until it is up: what is to happen may happen before that. */
   startCloud(): Process {
-    const command = [process.execPath, script("cloud-process.ts"), this.#file, String(this.#port)];
+    const program = this.#programs["cloud-process"];
+    const command = [process.execPath, program, this.#file, String(this.#port)];
     this.cloud = new Process([...this.wrapper, ...command], this.#compiled);
     return this.cloud;
   }
@@ -123,7 +133,7 @@ export class Rig {
   startCar(working: boolean): Process {
     const first = working ? String(this.#first) : "none";
     this.#first += 100_000;
-    const args = [script("car-process.ts"), this.#file, String(this.proxy.port), first];
+    const args = [this.#programs["car-process"], this.#file, String(this.proxy.port), first];
     const car = new Process([process.execPath, ...args], this.#compiled);
     car.onLine((line) => {
       if (line.endsWith("}") && line.startsWith("{")) this.told.push(JSON.parse(line));
