@@ -42,6 +42,7 @@ import {
   WebhookWorker,
 } from "@kerbside/webhooks";
 import type { FastifyInstance } from "fastify";
+import { auditChecks } from "./audit-check.ts";
 import { watchBlockList } from "./block-list.ts";
 import { openBroker } from "./brokers.ts";
 import { keysOf, watchKeys } from "./certified-keys.ts";
@@ -158,6 +159,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
 
   const hooks = webhooksOf(options, registry, { clock, log });
   closing.add(() => hooks.worker.close());
+  const checkAudit = auditChecks(dir, masterKey);
   const embedded =
     issuer === undefined ? undefined : { issuer, keys: await nodesIssuerKeys(registry) };
   const app = await apiServer({
@@ -167,7 +169,10 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
     tls: { ...tls, clientCa: tls.ca },
     ...parts,
     ...services,
-    tools: async (id) => await tenant(id).then((home) => home && tenantTools(home, clock)),
+    tools: async (id) => {
+      const home = await tenant(id);
+      return home && tenantTools(home, clock, () => checkAudit(id));
+    },
     verifyToken: verifierOf(options, embedded, tenant, clock),
     clock,
     log,

@@ -55,4 +55,4 @@ export {
   type SignerPurpose,
 } from "./signer/secrets.ts";
 export { type RunningSigner, runSigner, type SignerOptions } from "./signer/server.ts";
-export type { HandedIn, PutAside, TenantTools } from "./tenant-tools.ts";
+export type { AuditCheck, HandedIn, PutAside, TenantTools } from "./tenant-tools.ts";

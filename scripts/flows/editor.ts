@@ -3,7 +3,7 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -51,6 +51,12 @@ export async function startEditor(options: EditorOptions): Promise<Editor> {
     },
     (request, response) => RED.httpAdmin(request, response),
   );
+  // A page that stays open holds a web socket, which the server does not count among its connections.
+  const sockets = new Set<Socket>();
+  server.on("secureConnection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(new DemoError(`port ${port}: ${error.message}`)));
     server.listen(port, "127.0.0.1", resolve);
@@ -62,7 +68,7 @@ export async function startEditor(options: EditorOptions): Promise<Editor> {
     password,
     close: async () => {
       await RED.stop();
-      server.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
       rmSync(home, { recursive: true, force: true });
     },

@@ -116,6 +116,36 @@ for (const { fault, signal } of LOST) {
   });
 }
 
+test("between high houses satellites lie by metres, under the railway there are none, elsewhere they are good", () => {
+  const { car } = new World(SEED).world;
+  const errorsM: Record<string, number[]> = { open: [], canyon: [], covered: [] };
+  for (let routeM = 0; routeM < AROUND.route.lengthM; routeM += 5) {
+    const place = placeOn(AROUND.route, routeM);
+    const here = { ...car, motion: { ...car.motion, routeM, odometerM: routeM } };
+    const frame = units.due(here, 0, 1000).find(({ message }) => message === "GNSS_POSITION");
+    assert.ok(frame !== undefined);
+    const said = new Map(units.read(frame).map(({ name, value }) => [name, value]));
+    const [latitude, longitude] = [said.get("Latitude"), said.get("Longitude")];
+    if (typeof latitude !== "number" || typeof longitude !== "number") {
+      assert.is(place.sky, "covered", `no satellites at ${routeM} m`);
+      errorsM["covered"]?.push(Number.NaN);
+      continue;
+    }
+    const real = toWgs84(place.eastM, place.northM);
+    // Metres of a degree of latitude, and of longitude there (WGS 84, to a thousandth).
+    const northM = (latitude - real.latitude) * 111_300;
+    const eastM = (longitude - real.longitude) * 111_300 * Math.cos((latitude * Math.PI) / 180);
+    errorsM[place.sky]?.push(Math.hypot(northM, eastM));
+  }
+  const { open = [], canyon = [], covered = [] } = errorsM;
+  const typical = (errors: readonly number[]): number =>
+    errors.toSorted((a, b) => a - b)[errors.length >> 1] ?? Number.NaN;
+  assert.ok(covered.length > 0 && covered.every(Number.isNaN), "nothing under the railway");
+  assert.ok(Math.max(...open) < 5, `in the open ${Math.max(...open)} m`);
+  assert.ok(typical(canyon) > 3 * typical(open), `${typical(canyon)} and ${typical(open)} m`);
+  assert.ok(Math.max(...canyon) > 5 && Math.max(...canyon) < 40, `${Math.max(...canyon)} m`);
+});
+
 test("a door that opens and bolts that move show on the bus", () => {
   const world = new World(SEED);
   world.ask(1, "unlock");

@@ -77,14 +77,15 @@ async function show(
 }
 
 async function list(call: Call): Promise<Answer> {
-  const { after, vehicle: only } = call.query;
+  const { after, vehicle, vehicles } = call.query;
+  const only = vehicle === undefined ? vehicles?.split(",") : [vehicle];
   const limit = limitOf(call.query);
   const all = [...(await call.store.vehicles())].sort((a, b) => (a.vehicle < b.vehicle ? -1 : 1));
-  const rest = all.filter(({ vehicle }) =>
-    only === undefined ? vehicle > (after ?? "") : vehicle === only,
+  const rest = all.filter(({ vehicle: name }) =>
+    only === undefined ? name > (after ?? "") : only.includes(name),
   );
   const page = rest.slice(0, limit);
-  const latest = await call.store.latestOf(page.map(({ vehicle }) => vehicle));
+  const latest = await call.store.latestOf(page.map(({ vehicle: name }) => name));
   const items = await Promise.all(
     page.map((record) => show(call, record, latest.get(record.vehicle) ?? [])),
   );
@@ -100,7 +101,7 @@ export const FLEET_ROUTES: readonly Route[] = [
     summary: "What a list and a map of all cars show, by id",
     scopes: ["events:read"],
     tag: "vehicles",
-    query: ["vehicle", "after", "limit"],
+    query: ["vehicle", "vehicles", "after", "limit"],
     personal: true,
     answers: { 200: pageOf(FleetItemSchema) },
     handle: list,

@@ -37,7 +37,16 @@ const digits = (description: string): TUnsafe<string> =>
   Type.Unsafe<string>({ type: "string", pattern: "^[0-9]{1,15}$", description });
 
 /** Names of the query's parts, with what each says. All are optional. */
-export type QueryName = "owner" | "vehicle" | "kind" | "from" | "to" | "after" | "limit" | "wait";
+export type QueryName =
+  | "owner"
+  | "vehicle"
+  | "kind"
+  | "from"
+  | "to"
+  | "after"
+  | "limit"
+  | "wait"
+  | "vehicles";
 const QUERY: Readonly<Record<QueryName, TSchema>> = {
   owner: Type.Unsafe<string>({
     type: "string",
@@ -45,6 +54,13 @@ const QUERY: Readonly<Record<QueryName, TSchema>> = {
     description: "whose: person:…, booking:… or vehicle:…",
   }),
   vehicle: id("only this vehicle"),
+  vehicles: Type.Unsafe<string>({
+    type: "string",
+    // As many as a URL has room for.
+    pattern: "^[a-z0-9][a-z0-9-]{0,39}(,[a-z0-9][a-z0-9-]{0,39}){0,39}$",
+    description: "only these vehicles, up to 40, with commas between them",
+    examples: ["car-1,car-2"],
+  }),
   kind: Type.Unsafe<string>({
     type: "string",
     pattern: "^[a-z.]{1,40}(,[a-z.]{1,40}){0,7}$",

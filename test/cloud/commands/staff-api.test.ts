@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AUDIT } from "../../conformance/car-log.ts";
 import { person as newPerson, PROFILE } from "../../conformance/people-store.ts";
-import { CAR, openRig, type Rig } from "./rig.ts";
+import { CAR, openRig, type Rig, SILENT_CAR } from "./rig.ts";
 
 const test = suite<{ rig: Rig; person: string; booking: string }>("staff over the API");
 const at = "/v1/tenants/demo";
@@ -90,6 +90,20 @@ test("P-81 P-82 a person is suspended, then erased, then certified, and a hold k
   const actions = (await trailOf(rig)).map(({ action }) => action);
   for (const action of ["person.suspend", "hold.place", "hold.release", "person.erase"])
     assert.ok(actions.includes(action), action);
+});
+
+test("the fleet is asked for some cars by name, as many as a URL holds", async ({ rig }) => {
+  const token = await tokenOf(rig, "operator");
+  const ask = async (names: readonly string[]) =>
+    rig.ask({ path: `${at}/fleet?vehicles=${names.join(",")}`, token });
+  const names = async (asked: readonly string[]) =>
+    (await ask(asked)).body.items.map(({ vehicle }: { vehicle: string }) => vehicle);
+  assert.equal(await names([SILENT_CAR, CAR]), [CAR, SILENT_CAR]);
+  assert.equal(await names([SILENT_CAR, "nobody"]), [SILENT_CAR]);
+  const many = (count: number) => Array.from({ length: count }, () => "c".repeat(40));
+  assert.is((await ask(many(40))).status, 200);
+  assert.is((await ask(many(41))).status, 400);
+  assert.is((await ask(["Car"])).status, 400);
 });
 
 test("what was put aside is listed with its reason, handed in again, and each attempt recorded", async ({

@@ -7,8 +7,10 @@ const PAGE = 1000;
 const PAGES_MAX = 20;
 /** Announcements within this time are answered by one look. */
 const GATHER_MS = 400;
-/** More changed cars than this are fetched by one sweep instead of one by one. */
-const ONE_BY_ONE_MAX = 8;
+/** Cars that one request asks for, as the API allows. */
+const NAMES_MAX = 40;
+/** More changed cars than this are fetched by one sweep of the fleet. */
+const NAMED_MAX = 400;
 
 export type FleetState = {
   readonly cars: ReadonlyMap<string, FleetCar>;
@@ -65,13 +67,14 @@ export class Fleet {
   }
 
   async #refresh(names: readonly string[]): Promise<void> {
-    if (names.length > ONE_BY_ONE_MAX) return this.#sweep();
-    const cars = new Map(this.#state.cars);
-    for (const name of names) {
-      const { items } = await this.api.get<Page<FleetCar>>(`/fleet?vehicle=${name}`);
-      const [car] = items;
-      if (car !== undefined) cars.set(car.vehicle, car);
+    if (names.length > NAMED_MAX) return this.#sweep();
+    const changed: FleetCar[] = [];
+    for (let at = 0; at < names.length; at += NAMES_MAX) {
+      const some = names.slice(at, at + NAMES_MAX).join(",");
+      changed.push(...(await this.api.get<Page<FleetCar>>(`/fleet?vehicles=${some}`)).items);
     }
+    const cars = new Map(this.#state.cars);
+    for (const car of changed) cars.set(car.vehicle, car);
     this.#set({ cars });
   }
 
