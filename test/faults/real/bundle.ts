@@ -7,15 +7,14 @@ import { build } from "rolldown";
 
 /** They bring code of the machine, or load themselves. */
 const APART: ReadonlySet<string> = new Set(["better-sqlite3", "libsodium-wrappers"]);
-const NAMES = ["car-process", "cloud-process"] as const;
-export type Programs = Readonly<Record<(typeof NAMES)[number], string>>;
+export type Programs = { readonly car: string; readonly cloud: string };
 
 /** Writes them into `dir`; gives their paths. */
 export async function bundled(dir: string): Promise<Programs> {
   const made = async (name: string): Promise<string> => {
-    const file = join(dir, `${name}.mjs`);
+    const file = join(dir, name.replace(".ts", ".mjs"));
     await build({
-      input: new URL(`${name}.ts`, import.meta.url).pathname,
+      input: new URL(name, import.meta.url).pathname,
       platform: "node",
       logLevel: "silent",
       plugins: [
@@ -29,6 +28,5 @@ export async function bundled(dir: string): Promise<Programs> {
     });
     return file;
   };
-  const [car, cloud] = await Promise.all(NAMES.map(made));
-  return { "car-process": car ?? "", "cloud-process": cloud ?? "" };
+  return { car: await made("car-process.ts"), cloud: await made("cloud-process.ts") };
 }

@@ -116,7 +116,7 @@ export class Rig {
     const dir = mkdtempSync(join(tmpdir(), "kerbside-ends-"));
     const file = await setUp(dir);
     const programs = await bundled(dir);
-    const command = [process.execPath, programs["cloud-process"], file, "0"];
+    const command = [process.execPath, programs.cloud, file, "0"];
     const cloud = new Process(command, join(dir, "compiled"));
     const [, port] = (await cloud.line("ready")).split(" ");
     return new Rig(dir, programs, file, Number(port), await tcpProxy(Number(port)), cloud);
@@ -124,7 +124,7 @@ export class Rig {
 
   /** Does not wait until it is up: what is to happen may happen before that. */
   startCloud(): Process {
-    const program = this.#programs["cloud-process"];
+    const program = this.#programs.cloud;
     const command = [process.execPath, program, this.#file, String(this.#port)];
     this.cloud = new Process([...this.wrapper, ...command], this.#compiled);
     return this.cloud;
@@ -133,7 +133,7 @@ export class Rig {
   startCar(working: boolean): Process {
     const first = working ? String(this.#first) : "none";
     this.#first += 100_000;
-    const args = [this.#programs["car-process"], this.#file, String(this.proxy.port), first];
+    const args = [this.#programs.car, this.#file, String(this.proxy.port), first];
     const car = new Process([process.execPath, ...args], this.#compiled);
     car.onLine((line) => {
       if (line.endsWith("}") && line.startsWith("{")) this.told.push(JSON.parse(line));
