@@ -11,14 +11,18 @@ import { type Mutant, strip } from "./mutants.ts";
 import type { Answer, Pool } from "./pool.ts";
 import { ROOT } from "./targets.ts";
 
-/** Longer tests take no part: what nothing shorter sees counts as a survivor. */
+/** Tests that cost more of the processor take no part: what nothing shorter sees counts as a survivor. */
 export const TEST_MS_MAX = 2_000;
+/** So much of waiting on top: for others on a busy machine, or for what it tests. */
+const WAITS_TIMES_MAX = 5;
 /** Tests above it are tried one by one, after the others of their file. */
 const SLOW_MS = 150;
 const LOAD_MS = 100;
 /** A limit is this many times what was seen, and so much on top; the parent waits a little longer. */
 const LIMIT_TIMES = 5;
 const LIMIT_MS = 1_000;
+/** What ran into its limit is run once more, with a limit so many times as long. */
+const PATIENCE = 6;
 const HUNG_MS = 2_000;
 const SURVEY_MS_MAX = 600_000;
 const CONTROL_EVERY = 50;
@@ -73,8 +77,8 @@ export async function survey(
   let tests = 0;
   let done = 0;
   const take = (file: string, test: Surveyed): void => {
-    if (test.failed !== undefined || test.ms > TEST_MS_MAX) {
-      left.push(`${file}: ${test.name}: ${test.failed ?? `${Math.round(test.ms)} ms`}`);
+    if (test.failed !== undefined || test.cpuMs > TEST_MS_MAX) {
+      left.push(`${file}: ${test.name}: ${test.failed ?? `${Math.round(test.cpuMs)} ms`}`);
       return;
     }
     tests += 1;
@@ -88,7 +92,7 @@ export async function survey(
     }
   };
   const one = async (file: string): Promise<void> => {
-    const job = { kind: "survey", file, points, testMsMax: 3 * TEST_MS_MAX } as const;
+    const job = { kind: "survey", file, points, testMsMax: WAITS_TIMES_MAX * TEST_MS_MAX } as const;
     const answer = await pool.run(job, SURVEY_MS_MAX);
     if (answer.kind !== "surveyed") throw new Error(`${file}: the survey ${answer.kind}`);
     for (const test of answer.tests) take(file, test);
@@ -143,8 +147,8 @@ export class Trials {
     this.#pool = pool;
   }
 
-  async run(changed: Changed | undefined, unit: Unit): Promise<Failure | undefined> {
-    const msMax = Math.round(LIMIT_MS + LIMIT_TIMES * unit.ms);
+  async run(changed: Changed | undefined, unit: Unit, patience = 1): Promise<Failure | undefined> {
+    const msMax = Math.round(patience * (LIMIT_MS + LIMIT_TIMES * unit.ms));
     const { picked } = unit;
     const job = changed === undefined ? { picked, msMax } : { changed, picked, msMax };
     return failureOf(await this.#pool.run({ kind: "try", ...job }, msMax + HUNG_MS));
@@ -169,8 +173,13 @@ export class Trials {
 
   async #confirmed(changed: Changed, unit: Unit): Promise<Failure | undefined> {
     for (let again = 0; again < 2; again += 1) {
-      const failed = await this.run(changed, unit);
-      if (failed === undefined) return undefined;
+      const first = await this.run(changed, unit);
+      // What only took too long gets more time: a busy machine is late, a mutant that ends nowhere stays so.
+      const failed = first?.late === true ? await this.run(changed, unit, PATIENCE) : first;
+      if (failed === undefined) {
+        if (first !== undefined) this.shaky += 1;
+        return undefined;
+      }
       this.#killed += 1;
       const sure = !failed.late && unit.ms < SLOW_MS + LOAD_MS && this.#killed % CONTROL_EVERY > 0;
       if (sure || (await this.run(undefined, unit)) === undefined) return failed;

@@ -25,6 +25,8 @@ export type Surveyed = {
   readonly test: number;
   readonly name: string;
   readonly ms: number;
+  /** Of this process: on a busy machine a test takes longer, but costs no more. */
+  readonly cpuMs: number;
   /** Why it failed, unchanged and by itself. */
   readonly failed?: string;
   /** Places in the lists of points, by file. */

@@ -1,7 +1,7 @@
 /**
  * A file of what was found, a line of JSON for each mutant as it ends, so that a run can go on where another was ended.
- * Only kills are believed again, and only while the source and the file of the test that killed read as they did: what
- * survived may have met its test since.
+ * Only kills by a failure (not by the time limit) are believed again, and only while the source and the file of the
+ * test that killed read as they did: what survived may have met its test since.
  */
 import { hash } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
@@ -45,7 +45,12 @@ export function openKept(path: string | undefined): Kept {
   return {
     kill: (mutant) => {
       const line = lines.get(nameOf(mutant));
-      if (line?.ending.kind !== "killed" || !existsSync(join(ROOT, line.ending.file)))
+      // On a machine that was busy then, what was late may not be so now.
+      if (
+        line?.ending.kind !== "killed" ||
+        line.ending.late ||
+        !existsSync(join(ROOT, line.ending.file))
+      )
         return undefined;
       return line.readAs === readAs(mutant, line.ending) ? line.ending : undefined;
     },

@@ -321,6 +321,13 @@ export const EXPLAINED: readonly Explained[] = [
     change: "0 → 1",
     why: "Others get their turn as often, at other steps.",
   },
+  {
+    file: "device/immobiliser/order.ts",
+    inLine:
+      'return apply({ status: "executed", unmet: [], sensed, mayHaveSucceeded: true }, then, durable);',
+    change: '[] → ["mutant"]',
+    why: "What moves nothing changes the car's records, and then what is flagged takes this place.",
+  },
 ];
 
 export const explains = (row: Explained, mutant: Mutant): boolean =>

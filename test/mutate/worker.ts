@@ -134,10 +134,12 @@ async function surveyOne(
   const copy = graphs.begin();
   let name = "as it was loaded";
   let startedMs = performance.now();
+  let startedCpu = process.cpuUsage();
   await reach.begin();
   const run = async (): Promise<void> => {
     const suites = await load(copy, file);
     startedMs = performance.now();
+    startedCpu = process.cpuUsage();
     const only = (i: number): boolean => i === test;
     await runTests(suites, only, (of) => {
       name = of;
@@ -150,6 +152,8 @@ async function surveyOne(
     failed = whyOf(error);
   }
   const ms = performance.now() - startedMs;
+  const { user, system } = process.cpuUsage(startedCpu);
+  const cpuMs = (user + system) / 1000;
   const reached: Record<string, readonly number[]> = {};
   for (const [url, ranges] of await reach.end()) {
     const source = graphs.fileOf(copy, url);
@@ -157,7 +161,7 @@ async function surveyOne(
     if (source === undefined || points === undefined) continue;
     reached[source] = points.flatMap((point, i) => (reaches(ranges, point) ? [i] : []));
   }
-  return { test, name, ms, reached, ...(failed === undefined ? {} : { failed }) };
+  return { test, name, ms, cpuMs, reached, ...(failed === undefined ? {} : { failed }) };
 }
 
 async function survey(job: Extract<Job, { kind: "survey" }>): Promise<Told> {

@@ -1,6 +1,6 @@
 /** The byte stream over a real socket: what it takes, what it tells as it ends, and that it tells so once. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { constants, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -118,7 +118,8 @@ needs("socat")("a tty is opened as one, and given back when it goes away", async
     pty.module,
     115_200,
   )({ data: (bytes) => heard.push(Buffer.from(bytes)), closed: (reason) => ends.push(reason) });
-  const far = await open(pty.controller, "r+");
+  // As the terminal of this process it would end it, when it goes away.
+  const far = await open(pty.controller, constants.O_RDWR | constants.O_NOCTTY);
   const settings = execFileSync("stty", ["-F", pty.module, "-a"], { encoding: "utf8" });
   for (const one of ["speed 115200 baud", "cs8", "-cstopb", "-parenb", "hupcl"])
     assert.match(settings, new RegExp(`(^|\\s)${one}[;\\s]`), settings);

@@ -92,6 +92,21 @@ test("a push is on the disk when it is taken, for its owner only, and outlives a
   assert.is(statSync(join(dir, KEYS_FILE)).mode & 0o777, 0o600);
 });
 
+test("a car that was given no spare has none after a start either", ({ dir }) => {
+  const { spareKey: _spare, ...pinned } = PINNED;
+  openKeyRing(dir, pinned).apply(push(certificate("command", 2)));
+  const ring = openKeyRing(dir, pinned);
+  assert.equal(ring.versions(), { authority: 1, command: 2, ingest: 1 });
+  const keys = { authorityKey: NEXT.publicKey, spareKey: NEXT_SPARE.publicKey };
+  const succession = signSuccession(SPARE, { tenant, version: 2, ...keys });
+  const certificates = [certificate("command", 3, { by: NEXT })];
+  const lost = encodeKeyPush({ succession, certificates });
+  assert.is(
+    codeOf(() => ring.apply(lost)),
+    "unauthenticated",
+  );
+});
+
 test("what changes nothing writes nothing; what is refused changes nothing", ({ dir }) => {
   const ring = openKeyRing(dir, PINNED);
   assert.equal([...ring.apply(push(certificate("command")))], []);
