@@ -1,18 +1,7 @@
-/** `backup`, `backup list`, `restore`, `replicate`: copies of a data directory, and the way back (P-90). */
+/** `backup`, `backup list`, `restore`: copies of a data directory, and the way back (P-90). */
 import { resolve } from "node:path";
-import { ProtocolError } from "@kerbside/protocol";
-import {
-  BACKUP_SETS,
-  keepReplica,
-  listBackups,
-  makeBackup,
-  openReplica,
-  type ReplicaRound,
-  restoreBackup,
-} from "@kerbside/tenants";
+import { BACKUP_SETS, listBackups, makeBackup, restoreBackup } from "@kerbside/tenants";
 import { dataDirectory, readSecret } from "../config.ts";
-import { serviceLog } from "../log.ts";
-import { serviceClock } from "../ports.ts";
 import { type Command, DATA_OPTION, DEV_OPTION, type Input, JSON_OPTION } from "./command.ts";
 import { byOperator } from "./open.ts";
 
@@ -22,7 +11,6 @@ const OFFSITE_OPTION = {
   doc: "where the backups are, off this site",
 };
 const KEYS_DAYS_MAX = 365;
-const EVERY_MS_MAX = 60_000;
 /** Progress is told this often, in milliseconds. */
 const TOLD_MS = 1000;
 
@@ -63,17 +51,6 @@ export const BACKUP_COMMANDS: readonly Command[] = [
       set: { value: "NAME", doc: "which set of stores; default: the newest" },
     },
     run: restore,
-  },
-  {
-    name: "replicate",
-    summary: "Keeps a live replica of a data directory, until it is stopped.",
-    options: {
-      data: DATA_OPTION,
-      json: JSON_OPTION,
-      to: { value: "DIR", required: true, doc: "the replica: a data directory itself" },
-      "every-ms": { value: "N", default: "1000", doc: "from one round to the next" },
-    },
-    run: replicate,
   },
 ];
 
@@ -136,29 +113,4 @@ async function restore(input: Input): Promise<number> {
     ].join("\n"),
   );
   return problems.length === 0 ? 0 : 1;
-}
-
-async function replicate(input: Input): Promise<number> {
-  const everyMs = input.integer("every-ms", 1, EVERY_MS_MAX);
-  const source = dataDirectory(input.text("data"));
-  const replica = openReplica(source, resolve(input.text("to")));
-  let isFirst = true;
-  const told = (round: ReplicaRound): void => {
-    if (isFirst && round.files === 0)
-      throw new ProtocolError("not_found", `${source}: is no data directory of a cloud`);
-    if (isFirst)
-      input.print({ ready: true, ...round }, `replica is up to date: ${round.files} files`);
-    isFirst = false;
-  };
-  const stop = keepReplica(replica, everyMs, {
-    clock: serviceClock(),
-    log: serviceLog("replica"),
-    told,
-  });
-  if (!input.stop.aborted)
-    await new Promise<void>((done) =>
-      input.stop.addEventListener("abort", () => done(), { once: true }),
-    );
-  stop();
-  return 0;
 }

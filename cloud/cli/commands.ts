@@ -11,6 +11,7 @@ import { INCIDENT_COMMANDS } from "./incident-commands.ts";
 import { KEY_COMMANDS } from "./key-commands.ts";
 import { PRIVACY_COMMANDS } from "./privacy-commands.ts";
 import { PUBLISH_COMMANDS } from "./publish-commands.ts";
+import { REPLICA_COMMANDS } from "./replica-commands.ts";
 import { REQUEST_KEY_COMMANDS } from "./request-key-commands.ts";
 import { SEND_COMMANDS } from "./send-command.ts";
 import { SERVE_COMMANDS } from "./serve-commands.ts";
@@ -35,5 +36,6 @@ export const COMMANDS: readonly Command[] = [
   ...FILE_COMMANDS,
   ...PRIVACY_COMMANDS,
   ...BACKUP_COMMANDS,
+  ...REPLICA_COMMANDS,
   ...INCIDENT_COMMANDS,
 ];

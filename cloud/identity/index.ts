@@ -49,6 +49,7 @@ export {
   type IssuerOptions,
   openIssuer,
 } from "./issuer.ts";
+export { type LinkSide, makeLinkCertificates } from "./link-certificates.ts";
 export { livingAccounts, PERSON_SUBJECT } from "./living-accounts.ts";
 export { type Mail, type SendMail, type SmtpOptions, smtpMail } from "./mail.ts";
 export { PASSWORD_CHARS, passwordProblem } from "./passwords.ts";

@@ -52,6 +52,16 @@ export {
   type Tenants,
 } from "./registry.ts";
 export { keepReplica, openReplica, type Replica, type ReplicaRound } from "./replica.ts";
+export { encodeFrame, FrameReader } from "./replica-frames.ts";
+export {
+  type FollowOptions,
+  followReplica,
+  type LinkCertificates,
+  replicaWriter,
+  type ServedReplica,
+  type ServeOptions,
+  serveReplica,
+} from "./replica-link.ts";
 export { type Restored, type RestoreOptions, restoreBackup } from "./restore.ts";
 export {
   type Alarm,

@@ -4,12 +4,13 @@
  * when they change, and never pinned, so that a key that is destroyed is gone from the log at once and from here with
  * the next round.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { type Clock, type Log, ProtocolError, type Timer } from "@kerbside/protocol";
 import BetterSqlite3 from "better-sqlite3";
 import { type DataFile, dataFiles } from "./data-files.ts";
-import { makeDirectory, readIfThere, replaceFile } from "./files.ts";
+import { readIfThere } from "./files.ts";
+import { directoryTarget, type ReplicaTarget } from "./replica-target.ts";
 import { shipWal, type WalShipper } from "./wal-shipper.ts";
 
 export type ReplicaRound = {
@@ -21,7 +22,7 @@ export type ReplicaRound = {
 
 export type Replica = {
   /** Brings the replica up to what was committed before the call, except for what it says has failed. */
-  readonly round: () => ReplicaRound;
+  readonly round: () => Promise<ReplicaRound>;
   readonly close: () => void;
 };
 
@@ -29,90 +30,104 @@ export type Replica = {
 export function openReplica(source: string, target: string): Replica {
   if (`${target}/`.startsWith(`${source}/`) || `${source}/`.startsWith(`${target}/`))
     throw new ProtocolError("malformed", "replica: expected a directory of its own");
-  makeDirectory(target);
+  return replicaTo(source, directoryTarget(target));
+}
+
+export function replicaTo(source: string, target: ReplicaTarget): Replica {
   const shippers = new Map<string, WalShipper>();
   const seen = new Map<string, string>();
-  const shipperOf = (path: string): WalShipper => {
-    const shipper = shippers.get(path) ?? shipWal(join(source, path), join(target, path));
-    shippers.set(path, shipper);
-    return shipper;
-  };
-  const copy = ({ path, kind }: DataFile): number => {
-    const [from, to] = [join(source, path), join(target, path)];
-    mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
-    switch (kind) {
-      case "log":
-      case "store":
-        return shipperOf(path).step();
-      case "sealed":
-      case "keys":
-        return copyChanged(path, kind === "keys" ? [from, `${from}-wal`] : [from], () =>
-          kind === "keys"
-            ? copyKeys(from, to)
-            : replaceFile(to, readIfThere(from) ?? new Uint8Array()),
-        );
-    }
-  };
-  const copyChanged = (path: string, files: readonly string[], run: () => void): number => {
-    const state = files.map(stateOf).join(" ");
-    if (seen.get(path) === state) return 0;
-    run();
-    seen.set(path, state);
-    return statSync(join(target, path)).size;
-  };
   const drop = (path: string): void => {
     shippers.get(path)?.close();
     shippers.delete(path);
     seen.delete(path);
   };
+  const copyChanged = (path: string, files: readonly string[], read: () => Uint8Array): number => {
+    const state = files.map(stateOf).join(" ");
+    if (seen.get(path) === state) return 0;
+    const content = read();
+    target.put(path, content);
+    seen.set(path, state);
+    return content.length;
+  };
+  /** What there is a copy of already, or what is small: without waiting. */
+  const copyNow = ({ path, kind }: DataFile): number => {
+    const from = join(source, path);
+    switch (kind) {
+      case "log":
+      case "store":
+        return shippers.get(path)?.step() ?? 0;
+      case "sealed":
+        return copyChanged(path, [from], () => readIfThere(from) ?? new Uint8Array());
+      case "keys":
+        return copyChanged(path, [from, `${from}-wal`], () => wholeKeys(from));
+    }
+  };
+  const copy = async (file: DataFile): Promise<number> => {
+    const { path, kind } = file;
+    const isDatabase = kind === "log" || kind === "store";
+    if (isDatabase && !shippers.has(path))
+      shippers.set(path, await shipWal(join(source, path), target.database(path)));
+    return copyNow(file);
+  };
+  const round = async (): Promise<ReplicaRound> => {
+    const files = dataFiles(source);
+    const there = new Set(files.map(({ path }) => path));
+    for (const path of [...shippers.keys(), ...seen.keys()]) if (!there.has(path)) drop(path);
+    target.keepTenants(tenantsOf(source));
+    let bytes = 0;
+    const failed: string[] = [];
+    const attempt = async (path: string, run: () => number | Promise<number>): Promise<void> => {
+      try {
+        bytes += await run();
+        await target.room();
+      } catch (error) {
+        if (error instanceof LinkLost) throw error;
+        // Removed meanwhile, busy, or no room: said by name, and begun anew.
+        failed.push(path);
+        drop(path);
+      }
+    };
+    const others = files.filter(({ kind }) => kind !== "log");
+    const copyOthers = async (): Promise<void> => {
+      for (const file of others) await attempt(file.path, () => copy(file));
+    };
+    const othersNow = (): void => {
+      for (const file of others) bytes += copyNow(file);
+    };
+    // An anchor speaks of what its trail has already. So how far anchors go is looked at before the trails are copied,
+    // and they are copied after them: whenever this ends, no anchor is there without its entry.
+    const logs = files.flatMap(({ path, kind }) => {
+      const shipper = kind === "log" ? shippers.get(path) : undefined;
+      return shipper === undefined ? [] : [{ path, shipper, until: shipper.mark() }];
+    });
+    await copyOthers();
+    for (const { path, shipper, until } of logs)
+      await attempt(path, () => shipper.step(until, othersNow));
+    for (const file of files)
+      if (file.kind === "log" && !shippers.has(file.path)) {
+        await attempt(file.path, () => copy(file));
+        await copyOthers();
+      }
+    await target.settled();
+    return { files: files.length, bytes, failed };
+  };
   return {
-    round: () => {
-      const files = dataFiles(source);
-      const there = new Set(files.map(({ path }) => path));
-      for (const path of [...shippers.keys(), ...seen.keys()]) if (!there.has(path)) drop(path);
-      dropRemoved(source, target);
-      let bytes = 0;
-      const failed: string[] = [];
-      const attempt = (path: string, run: () => number): void => {
-        try {
-          bytes += run();
-        } catch {
-          // Removed meanwhile, busy, or no room: said by name, and begun anew.
-          failed.push(path);
-          drop(path);
-        }
-      };
-      const others = files.filter(({ kind }) => kind !== "log");
-      const copyOthers = (): void => {
-        for (const file of others) attempt(file.path, () => copy(file));
-      };
-      // An anchor speaks of what its trail has already. So how far anchors go is looked at before the trails are copied,
-      // and they are copied after them: whenever this ends, no anchor is there without its entry.
-      const logs = files.flatMap(({ path, kind }) =>
-        kind === "log" && shippers.has(path) ? [{ path, until: shipperOf(path).mark() }] : [],
-      );
-      copyOthers();
-      for (const { path, until } of logs)
-        attempt(path, () => shipperOf(path).step(until, copyOthers));
-      for (const file of files)
-        if (file.kind === "log" && !shippers.has(file.path)) {
-          attempt(file.path, () => copy(file));
-          copyOthers();
-        }
-      return { files: files.length, bytes, failed };
-    },
+    round,
     close: () => {
       for (const path of [...shippers.keys()]) drop(path);
+      target.close();
     },
   };
 }
 
-/** P-83: what left here leaves there. */
-function dropRemoved(source: string, target: string): void {
-  const tenants = join(target, "tenants");
-  for (const name of existsSync(tenants) ? readdirSync(tenants) : [])
-    if (!existsSync(join(source, "tenants", name)))
-      rmSync(join(tenants, name), { recursive: true, force: true });
+/** Nobody is at the other end of a replica any more. */
+export class LinkLost extends Error {
+  override readonly name = "LinkLost";
+}
+
+function tenantsOf(source: string): readonly string[] {
+  const tenants = join(source, "tenants");
+  return existsSync(tenants) ? readdirSync(tenants) : [];
 }
 
 function stateOf(file: string): string {
@@ -121,31 +136,49 @@ function stateOf(file: string): string {
 }
 
 /** As one consistent file. */
-function copyKeys(from: string, to: string): void {
+function wholeKeys(from: string): Uint8Array {
   const db = new BetterSqlite3(from, { readonly: true, fileMustExist: true });
   try {
-    replaceFile(to, db.serialize());
+    return db.serialize();
   } finally {
     db.close();
   }
 }
 
+export type KeepParts = {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly told?: (round: ReplicaRound) => void;
+  /** The replica cannot go on: by default that is thrown. */
+  readonly lost?: (error: unknown) => void;
+};
+
 /** Rounds one after the other until it is stopped. Returns how to stop. */
 export function keepReplica(
   replica: Replica,
   everyMs: number,
-  { clock, log, told }: { clock: Clock; log: Log; told?: (round: ReplicaRound) => void },
+  { clock, log, told, lost }: KeepParts,
 ): () => void {
-  let timer: Timer;
-  const go = (): void => {
-    const round = replica.round();
+  let timer: Timer | undefined;
+  let stopped = false;
+  const go = async (): Promise<void> => {
+    const round = await replica.round();
+    if (stopped) return;
     if (round.failed.length > 0) log.warn("replica.failed", { count: round.failed.length });
     told?.(round);
-    timer = clock.after(everyMs, go);
+    timer = clock.after(everyMs, next);
   };
-  timer = clock.after(0, go);
+  const next = (): void => {
+    go().catch((error: unknown) => {
+      if (stopped) return;
+      if (lost === undefined) throw error;
+      lost(error);
+    });
+  };
+  timer = clock.after(0, next);
   return () => {
-    timer.cancel();
+    stopped = true;
+    timer?.cancel();
     replica.close();
   };
 }

@@ -6,24 +6,10 @@
  * The copy of the file itself may be made while pages of it are being written: such pages stand in the log too, which is
  * shipped from its beginning and put over them.
  */
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
-import { dirname } from "node:path";
-import { ProtocolError } from "@kerbside/protocol";
+import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import BetterSqlite3 from "better-sqlite3";
 import { BUSY_MS_MAX } from "./database.ts";
-import { syncDirectory } from "./files.ts";
+import type { LogTarget } from "./replica-target.ts";
 import { committed, readWalHeader, WAL_HEADER_BYTES, type WalHead } from "./wal-frames.ts";
 
 /** A longer log is taken into the file. */
@@ -46,12 +32,12 @@ export type WalShipper = {
   readonly close: () => void;
 };
 
-/** Makes a fresh copy at `target` and keeps it. Throws ProtocolError `storage_failed`. */
-export function shipWal(source: string, target: string): WalShipper {
+/** Makes a fresh copy at `target` and keeps it. Rejects with ProtocolError `storage_failed`. */
+export async function shipWal(source: string, target: LogTarget): Promise<WalShipper> {
   const reader = open(source);
   pin(reader);
   try {
-    copyWhole(source, target);
+    await target.copy(source);
   } catch (error) {
     reader.close();
     throw error;
@@ -80,7 +66,7 @@ export function shipWal(source: string, target: string): WalShipper {
       if (shipped !== undefined && !isSame(shipped.head, head)) shipped = undefined;
       const before = shipped?.bytes ?? 0;
       const soFar = shipped ?? { head, bytes: WAL_HEADER_BYTES };
-      shipped = append(from, `${target}-wal`, soFar, until.bytes);
+      shipped = append(from, target, soFar, until.bytes);
       return shipped.bytes - before;
     }) ?? 0;
   /** While no writer is at work. */
@@ -91,8 +77,8 @@ export function shipWal(source: string, target: string): WalShipper {
       first();
       ship(mark());
       reader.exec("COMMIT");
-      if (takeIn(source)) {
-        takeIn(target);
+      if (takeInLog(source)) {
+        target.takeIn();
         taken = shipped;
         shipped = undefined;
       }
@@ -126,7 +112,8 @@ function pin(reader: BetterSqlite3.Database): void {
   reader.prepare("SELECT count(*) FROM sqlite_schema").get();
 }
 
-function takeIn(file: string): boolean {
+/** Takes the log of a database into its file. Says whether all of it went in. */
+export function takeInLog(file: string): boolean {
   const db = open(file);
   try {
     const [result] = db.pragma("wal_checkpoint(PASSIVE)") as readonly {
@@ -138,17 +125,6 @@ function takeIn(file: string): boolean {
   } finally {
     db.close();
   }
-}
-
-function copyWhole(source: string, target: string): void {
-  const next = `${target}.next`;
-  for (const name of [`${target}-wal`, `${target}-shm`, next]) rmSync(name, { force: true });
-  copyFileSync(source, next);
-  const handle = openSync(next, "r+");
-  fsyncSync(handle);
-  closeSync(handle);
-  renameSync(next, target);
-  syncDirectory(dirname(target));
 }
 
 function openIfThere(file: string): number | undefined {
@@ -167,38 +143,38 @@ function isSame(one: Pick<WalHead, "salts">, other: Pick<WalHead, "salts">): boo
 }
 
 /** Appends what was committed since, up to a place. A log that begins anew takes the place of the one before. */
-function append(from: number, target: string, shipped: Shipped, until: number): Shipped {
-  const begins = shipped.bytes === WAL_HEADER_BYTES;
-  const to = openSync(target, begins ? "w" : "r+", 0o600);
-  try {
-    let { head, bytes } = shipped;
-    if (begins) {
-      const header = new Uint8Array(WAL_HEADER_BYTES);
-      readSync(from, header, 0, header.length, 0);
-      writeSync(to, header, 0, header.length, 0);
-    }
-    // What an attempt that failed may have left.
-    ftruncateSync(to, bytes);
-    const buffer = new Uint8Array(READ_BYTES);
-    for (let room = buffer; ; ) {
-      const length = readSync(from, room, 0, Math.min(room.length, until - bytes), bytes);
-      const good = committed(head, room.subarray(0, length));
-      if (good.length === 0) {
-        // One transaction that is longer than what was read.
-        if (length < room.length) break;
-        room = new Uint8Array(2 * room.length);
-        continue;
-      }
-      for (let at = 0; at < good.length; )
-        at += writeSync(to, room, at, good.length - at, bytes + at);
-      bytes += good.length;
-      head = good.head;
-    }
-    fsyncSync(to);
-    return { head, bytes };
-  } catch (cause) {
-    throw new ProtocolError("storage_failed", `${target}: cannot be written`, { cause });
-  } finally {
-    closeSync(to);
+function append(from: number, target: LogTarget, shipped: Shipped, until: number): Shipped {
+  let { head, bytes } = shipped;
+  const pieces: Uint8Array[] = [];
+  let held = 0;
+  let at = bytes;
+  const flush = (): void => {
+    target.append(at, pieces.splice(0));
+    at = bytes;
+    held = 0;
+  };
+  if (bytes === WAL_HEADER_BYTES) {
+    const header = new Uint8Array(WAL_HEADER_BYTES);
+    readSync(from, header, 0, header.length, 0);
+    target.begin(header);
   }
+  for (let size = READ_BYTES; ; ) {
+    const room = new Uint8Array(Math.min(size, Math.max(0, until - bytes)));
+    const length = readSync(from, room, 0, room.length, bytes);
+    const good = committed(head, room.subarray(0, length));
+    if (good.length === 0) {
+      // One transaction that is longer than what was read.
+      if (length < size) break;
+      size *= 2;
+      continue;
+    }
+    pieces.push(room.subarray(0, good.length));
+    held += good.length;
+    bytes += good.length;
+    head = good.head;
+    if (held >= READ_BYTES) flush();
+  }
+  // Also where nothing was added: it cuts off what an attempt that failed may have left.
+  flush();
+  return { head, bytes };
 }

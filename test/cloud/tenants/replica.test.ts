@@ -51,7 +51,7 @@ test("P-90 each round brings the replica up to the last commit, whatever the siz
       const events = Array.from({ length: 100 }, (_, k) => log.note(k, "n".repeat(200)));
       await store?.commitSegments([log.next("state", events)]);
     }
-    const { failed, bytes } = replica.round();
+    const { failed, bytes } = await replica.round();
     assert.equal(failed, []);
     shipped += bytes;
     if (round % 4 !== 3) continue;
@@ -122,12 +122,12 @@ test("P-31 a key that was destroyed is gone from the replica with the next round
   const record = person({ state: "suspended", suspendedAtMs: 1 });
   await store?.people.putPerson(record, AUDIT);
   const replica = openReplica(world.files.dir, world.to);
-  replica.round();
+  await replica.round();
   const first = await takenOver(world, "first");
   assert.is((await first.store.people.person(record.person))?.profile.email, PROFILE.email);
   await first.registry.close();
   await store?.people.erasePerson(record.person, AUDIT);
-  replica.round();
+  await replica.round();
   const second = await takenOver(world, "second");
   assert.equal((await second.store.people.person(record.person))?.profile, {});
   await second.registry.close();
@@ -136,13 +136,13 @@ test("P-31 a key that was destroyed is gone from the replica with the next round
 
 test("P-83 a tenant that leaves, or comes, does so in the replica too", async (world) => {
   const replica = openReplica(world.files.dir, world.to);
-  replica.round();
+  await replica.round();
   await world.files.create("rival");
-  assert.equal(replica.round().failed, []);
+  assert.equal((await replica.round()).failed, []);
   const tenants = join(world.to, "tenants");
   assert.is(readdirSync(tenants).length, 2);
   await world.files.registry.remove(tenantId("demo"), AUDIT);
-  assert.equal(replica.round().failed, []);
+  assert.equal((await replica.round()).failed, []);
   assert.is(readdirSync(tenants).length, 1);
   assert.ok(existsSync(join(tenants, readdirSync(tenants)[0] ?? "", "subjects.sqlite")));
   replica.close();

@@ -1,0 +1,264 @@
+/** P-90, P-01: a replica on another machine, over TLS that both sides prove themselves in. */
+import type { ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { connect } from "node:tls";
+import { makeLinkCertificates } from "@kerbside/identity";
+import { ProtocolError, tenantId } from "@kerbside/protocol";
+import {
+  encodeFrame,
+  FrameReader,
+  followReplica,
+  openRegistry,
+  replicaWriter,
+  type ServedReplica,
+  serveReplica,
+} from "@kerbside/tenants";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { AUDIT, allEvents, booking, CarLog } from "../../conformance/car-log.ts";
+import { person } from "../../conformance/people-store.ts";
+import { jsonLines, runCloud, startCloud } from "../../support/cloud-process.ts";
+import { realClock, silentLog } from "../../support/runtime.ts";
+import { type TestRegistry, testRegistry } from "../../support/tenant-engine.ts";
+import { until } from "../../support/wait.ts";
+
+const EVERY_MS = 100;
+/** A log of more than 8 MB is taken in. */
+const TURNS = 4;
+const SEGMENTS_A_TURN = 16;
+const parts = { clock: realClock, log: silentLog };
+const certificates = await makeLinkCertificates("127.0.0.1", Date.now());
+type World = {
+  files: TestRegistry;
+  base: string;
+  to: string;
+  ends: (() => void | Promise<void>)[];
+};
+const test = suite<World>("replica link");
+test.before.each(async (world) => {
+  world.files = await testRegistry();
+  world.base = mkdtempSync(join(tmpdir(), "kerbside-link-"));
+  world.to = join(world.base, "replica");
+  world.ends = [];
+  await world.files.create("demo");
+});
+test.after.each(async ({ files, base, ends }) => {
+  for (const end of ends.reverse()) await end();
+  await files.close();
+  rmSync(base, { recursive: true, force: true });
+});
+
+async function serve({ files, ends }: World, port = 0): Promise<ServedReplica> {
+  const of = { source: files.dir, host: "127.0.0.1", port, everyMs: EVERY_MS };
+  const served = await serveReplica({ ...parts, ...of, certificates: certificates.primary });
+  ends.push(served.close);
+  return served;
+}
+
+/** Answers how many rounds are durable at the other side by now. */
+function follow({ to, ends }: World, port: number): () => number {
+  let rounds = 0;
+  const of = { to, host: "127.0.0.1", port, certificates: certificates.standby };
+  ends.push(followReplica({ ...parts, ...of, told: () => (rounds += 1) }));
+  return () => rounds;
+}
+
+/** Until all that is committed now is at the other side. */
+async function caughtUp(rounds: () => number): Promise<void> {
+  const wanted = rounds() + 2;
+  await until("two more rounds", () => rounds() >= wanted, 60_000);
+}
+
+async function takenOver({ files, base, to }: World, name: string) {
+  const dir = join(base, name);
+  cpSync(to, dir, { recursive: true, filter: (path) => !path.endsWith("-shm") });
+  const registry = await openRegistry({ dir, masterKey: files.masterKey });
+  const store = (await registry.tenant("demo"))?.store;
+  if (store === undefined) throw new ProtocolError("not_found", "demo");
+  return { registry, store };
+}
+
+test("P-90 what is committed is on the other machine with the next round, logs taken in, tenants come and go", async (world) => {
+  const { files, to } = world;
+  const store = (await files.registry.tenant("demo"))?.store;
+  const rounds = follow(world, (await serve(world)).port);
+  const log = new CarLog();
+  const record = person({ state: "suspended", suspendedAtMs: 1 });
+  await store?.people.putPerson(record, AUDIT);
+  let committed = 0;
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    for (let i = 0; i < SEGMENTS_A_TURN; i += 1) {
+      const note = randomBytes(1500).toString("base64");
+      const words = Array.from({ length: 100 }, (_, k) =>
+        log.note(k, `${k}${note.slice(k)}${randomBytes(1000).toString("hex")}`),
+      );
+      await store?.commitSegments([log.next("state", words)]);
+      committed += 100;
+    }
+    await store?.putBooking(booking(`b-${turn}`, 1), AUDIT);
+    if (turn % 2 === 0) continue;
+    const startMs = performance.now();
+    await caughtUp(rounds);
+    assert.ok(performance.now() - startMs < 60_000, "less than a minute behind");
+    const there = await takenOver(world, `new-${turn}`);
+    assert.is((await allEvents(there.store)).length, committed);
+    assert.is((await there.store.booking(`b-${turn}`))?.holder, "person-17");
+    assert.equal(there.store.verifyAudit(), { entries: turn + 2, unanchored: 0, problems: [] });
+    await there.registry.close();
+  }
+  const [directory = ""] = readdirSync(join(to, "tenants"));
+  const { size } = statSync(join(to, "tenants", directory, "store.sqlite"));
+  assert.ok(size > 2e6, `the log was taken into the file there, which has ${size} bytes`);
+  await store?.people.erasePerson(record.person, AUDIT);
+  await files.create("rival");
+  await caughtUp(rounds);
+  const there = await takenOver(world, "erased");
+  assert.equal(
+    (await there.store.people.person(record.person))?.profile,
+    {},
+    "P-31 a key that is gone here is gone there",
+  );
+  assert.equal(there.registry.list().map(String), ["demo", "rival"]);
+  await there.registry.close();
+  await files.registry.remove(tenantId("rival"), AUDIT);
+  await caughtUp(rounds);
+  assert.is(readdirSync(join(to, "tenants")).length, 1);
+});
+
+test("P-90 a connection that breaks is dialled again, and nothing is missing then", async (world) => {
+  const { files } = world;
+  const store = (await files.registry.tenant("demo"))?.store;
+  const served = await serve(world);
+  const rounds = follow(world, served.port);
+  await caughtUp(rounds);
+  await store?.putBooking(booking("b-1", 1), AUDIT);
+  await served.close();
+  await store?.putBooking(booking("b-2", 1), AUDIT);
+  await serve(world, served.port);
+  await caughtUp(rounds);
+  const there = await takenOver(world, "after");
+  assert.is((await there.store.bookings()).length, 2);
+  assert.equal(there.store.verifyAudit().problems, []);
+  await there.registry.close();
+});
+
+test("P-01 who shows no certificate of the replica's authority is told nothing, and trusts nobody else", async (world) => {
+  const { port } = await serve(world);
+  const foreign = await makeLinkCertificates("127.0.0.1", Date.now());
+  const { ca } = certificates.primary;
+  const callers = [
+    { ca },
+    { ca, cert: foreign.standby.cert, key: foreign.standby.key },
+    // A server's certificate is none to dial with.
+    { ca, cert: certificates.primary.cert, key: certificates.primary.key },
+    { ...certificates.standby, maxVersion: "TLSv1.2" as const },
+  ];
+  for (const caller of callers) {
+    const socket = connect({ ...caller, host: "127.0.0.1", port });
+    let bytes = 0;
+    socket.on("data", (chunk) => (bytes += chunk.length));
+    socket.on("error", () => undefined);
+    await new Promise<void>((done) => socket.once("close", () => done()));
+    assert.is(bytes, 0);
+  }
+  const refused = connect({ ...foreign.standby, host: "127.0.0.1", port });
+  const [error] = await once(refused, "error");
+  assert.match(String(error), /self-signed|certificate/i);
+  assert.not(existsSync(join(world.to, "anchors.sqlite")));
+});
+
+const frame = (head: unknown, lengths?: readonly [number, number]): Uint8Array => {
+  const text = Buffer.from(typeof head === "string" ? head : JSON.stringify(head));
+  const [first, second] = lengths ?? [text.length, 0];
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt32BE(first, 0);
+  bytes.writeUInt32BE(second, 4);
+  return Buffer.concat([bytes, text]);
+};
+
+test("what a primary may not say is refused, and what comes in pieces is put together", ({
+  base,
+}) => {
+  const refused: readonly { readonly why: string; readonly bytes: Uint8Array }[] = [
+    { why: "a path that climbs", bytes: frame({ do: "put", path: "../x.sqlite", last: true }) },
+    { why: "an absolute path", bytes: frame({ do: "begin", path: "/etc/x.sqlite" }) },
+    { why: "a tenant that climbs", bytes: frame({ do: "takeIn", path: "tenants/../x.sqlite" }) },
+    { why: "another file", bytes: frame({ do: "put", path: "authorized_keys", last: true }) },
+    { why: "a directory that climbs", bytes: frame({ do: "keep", names: [".."] }) },
+    { why: "a place before the log", bytes: frame({ do: "append", path: "store.sqlite", at: -1 }) },
+    { why: "an order that is none", bytes: frame({ do: "run" }) },
+    { why: "no order at all", bytes: frame("null") },
+    { why: "no JSON", bytes: frame("{") },
+    { why: "a head of 4 GB", bytes: frame("", [2 ** 32 - 1, 0]) },
+    { why: "bytes of 4 GB", bytes: frame("", [2, 2 ** 32 - 1]) },
+  ];
+  for (const { why, bytes } of refused)
+    assert.throws(() => [...new FrameReader().take(bytes)], /replica: /, why);
+  const content = Uint8Array.of(1, 2, 3);
+  const sent = Buffer.concat([
+    encodeFrame({ do: "put", path: "vault-a.sealed", last: false }, content),
+    encodeFrame({ do: "put", path: "vault-a.sealed", last: true }, content),
+    encodeFrame({ do: "round" }),
+  ]);
+  const reader = new FrameReader();
+  const write = replicaWriter(join(base, "pieces"));
+  const done = [...sent].flatMap((byte) => [...reader.take(Uint8Array.of(byte))].map(write));
+  assert.equal(done, [false, false, true]);
+  assert.equal([...readFileSync(join(base, "pieces", "vault-a.sealed"))], [1, 2, 3, 1, 2, 3]);
+});
+
+async function readyLine(child: ChildProcess): Promise<Readonly<Record<string, unknown>>> {
+  if (child.stdout === null) throw new Error("its output is piped");
+  const [line] = await once(createInterface({ input: child.stdout }), "line");
+  return jsonLines(String(line))[0] ?? {};
+}
+
+test("P-90 by command: keys, a side that serves, a side that follows, and a replica that is a data directory", async (world) => {
+  const { files, base, to } = world;
+  const made = await runCloud([
+    "replica",
+    "keys",
+    "--to",
+    join(base, "link"),
+    "--host",
+    "127.0.0.1",
+  ]);
+  assert.is(made.code, 0, made.err);
+  const tls = (side: string) => ["--tls", join(base, "link", side), "--json"];
+  const listen = ["--data", files.dir, "--listen", "127.0.0.1:0", "--every-ms", "100"];
+  const primary = startCloud(["replica", "serve", ...listen, ...tls("primary")]);
+  const { port } = await readyLine(primary);
+  const standby = startCloud([
+    "replica",
+    "follow",
+    "--to",
+    to,
+    "--from",
+    `127.0.0.1:${port}`,
+    ...tls("standby"),
+  ]);
+  assert.is((await readyLine(standby))["ready"], true);
+  for (const child of [primary, standby]) {
+    child.kill("SIGKILL");
+    await once(child, "close");
+  }
+  const there = await takenOver(world, "by-command");
+  assert.equal(there.store.verifyAudit().problems, []);
+  await there.store.audit(AUDIT);
+  await there.registry.close();
+});
+
+test.run();
