@@ -14,6 +14,8 @@ export type FloorConfig = {
   /** The agent's data directory, for the car's identity. */
   readonly carDir: string;
   readonly brokerPort: number;
+  /** As `kerbside-cloud serve --broker` reads it; without it the embedded broker is started. */
+  readonly outside?: string | undefined;
 };
 
 /** From the first word of the command line. */

@@ -4,7 +4,6 @@
  */
 import { createServer } from "node:https";
 import { connect } from "node:net";
-import { startBroker } from "@kerbside/broker";
 import { tokenVerifier } from "@kerbside/identity";
 import {
   openResult,
@@ -14,8 +13,9 @@ import {
   verifyKey,
 } from "@kerbside/protocol";
 import { loadIdentity } from "@kerbside/uplink";
+import { type NodeBroker, openBroker } from "../../cloud/brokers.ts";
 import { committer } from "./commits.ts";
-import { readConfig } from "./floor-config.ts";
+import { type FloorConfig, readConfig } from "./floor-config.ts";
 
 /** Whoever waits for the next message. */
 class Next<T> {
@@ -30,8 +30,27 @@ class Next<T> {
   }
 }
 
+/** The same that the system works with. */
+function brokerOf({ outside, tls }: FloorConfig): Promise<NodeBroker> {
+  const silent = (): void => undefined;
+  return openBroker(outside, {
+    port: 0,
+    host: "127.0.0.1",
+    tls: { key: tls.key, cert: tls.cert, ca: [tls.ca] },
+    identify: async (certificate) => ({
+      ...parseClientId(/CN=([^\n]+)/.exec(certificate.subject)?.[1] ?? ""),
+      serial: certificate.serialNumber,
+      notAfterMs: certificate.validToDate.getTime(),
+    }),
+    log: { info: silent, warn: silent, error: silent },
+    clock: systemClock(() => performance.now()),
+    limits: { messagesPerS: 100_000, messagesBurst: 100_000 },
+  });
+}
+
 async function serve(): Promise<void> {
-  const { dir, tokens, tls, carDir } = readConfig();
+  const config = readConfig();
+  const { dir, tokens, tls, carDir } = config;
   const clock = systemClock(() => performance.now());
   const verify = tokenVerifier({ ...tokens, clock });
   const commit = committer(`${dir}/floor-node.sqlite`);
@@ -42,20 +61,7 @@ async function serve(): Promise<void> {
   const car = verifyKey(identity.signingKey.publicKey);
   const answers = new Next<Uint8Array>();
   const signed = new Next<Uint8Array>();
-  const silent = (): void => undefined;
-  const broker = await startBroker({
-    port: 0,
-    host: "127.0.0.1",
-    tls: { key: tls.key, cert: tls.cert, ca: [tls.ca] },
-    identify: async (certificate) => ({
-      ...parseClientId(/CN=([^\n]+)/.exec(certificate.subject)?.[1] ?? ""),
-      serial: certificate.serialNumber,
-      notAfterMs: certificate.validToDate.getTime(),
-    }),
-    log: { info: silent, warn: silent, error: silent },
-    clock,
-    limits: { messagesPerS: 100_000, messagesBurst: 100_000 },
-  });
+  const broker = await brokerOf(config);
   await broker.source.start(async ({ topic, payload }: SourceMessage) => {
     if (topic.channel === "result") answers.tell(payload);
   });

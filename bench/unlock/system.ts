@@ -13,6 +13,7 @@ import {
   startCloud,
 } from "../../scripts/demo/parts.ts";
 import type { Program } from "../../scripts/demo/processes.ts";
+import { mosquittoFor } from "../../test/support/mosquitto.ts";
 import { Caller } from "./caller.ts";
 import type { FloorConfig } from "./floor-config.ts";
 
@@ -59,10 +60,19 @@ export function pause(ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, ms));
 }
 
-export async function startSystem(paths: Paths, stack: AsyncDisposableStack): Promise<System> {
+/** With the embedded broker, or with mosquitto. */
+export type BrokerKind = "embedded broker" | "mosquitto";
+
+export async function startSystem(
+  paths: Paths,
+  kind: BrokerKind,
+  stack: AsyncDisposableStack,
+): Promise<System> {
   const own = (program: Program): void => stack.defer(() => program.stop());
   await ensureTenant(paths);
-  const starting = startCloud(paths, { https: 0, broker: 0 });
+  const outside = kind === "mosquitto" ? stack.use(await mosquittoFor(paths)).file : undefined;
+  const words = outside === undefined ? [] : ["--broker", outside];
+  const starting = startCloud(paths, { https: 0, broker: 0 }, words);
   own(starting.program);
   const cloud: Cloud = await starting.up;
   await ensureEnrolment(paths);
@@ -98,7 +108,11 @@ function startPart(
   });
 }
 
-export async function startFloor(system: System, stack: AsyncDisposableStack): Promise<Caller> {
+export async function startFloor(
+  system: System,
+  kind: BrokerKind,
+  stack: AsyncDisposableStack,
+): Promise<Caller> {
   const { paths, issuer, keys } = system;
   const file = (name: string): string => readFileSync(join(paths.cloud, "tls", name), "utf8");
   const dir = join(paths.data, "floor");
@@ -111,6 +125,9 @@ export async function startFloor(system: System, stack: AsyncDisposableStack): P
     tls,
     carDir: join(dirname(paths.agentConfig), "state", "identity"),
     brokerPort: 0,
+    // One of its own: the floor's car has the same name.
+    outside:
+      kind === "mosquitto" ? stack.use(await mosquittoFor(paths, "floor-broker")).file : undefined,
   };
   const part = (name: string, more: Partial<FloorConfig> = {}): Promise<Ready> =>
     startPart(name, [JSON.stringify({ ...config, ...more })], stack);

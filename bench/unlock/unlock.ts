@@ -8,8 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prepareFolder } from "../../scripts/demo/options.ts";
 import { pathsOf } from "../../scripts/demo/parts.ts";
+import { missingPackages } from "../../test/support/debian.ts";
 import type { Benchmark, Row } from "../benchmark.ts";
-import { startFloor, startSystem } from "./system.ts";
+import { type BrokerKind, startFloor, startSystem } from "./system.ts";
 import { afterSilence, inBursts } from "./turns.ts";
 
 /** Issue: at most 1.5 times the floor; from the signer to the answer 3.2 times a bare request and reply. */
@@ -21,16 +22,16 @@ function quantile(values: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }
 
-async function* run(): AsyncGenerator<Row, void, undefined> {
+async function* rowsWith(kind: BrokerKind): AsyncGenerator<Row, void, undefined> {
   const data = mkdtempSync(join(tmpdir(), "kb-unlock-"));
   try {
     await using stack = new AsyncDisposableStack();
     prepareFolder(data);
-    const system = await startSystem(pathsOf(data), stack);
-    const floor = await startFloor(system, stack);
+    const system = await startSystem(pathsOf(data), kind, stack);
+    const floor = await startFloor(system, kind, stack);
     const found = await inBursts(system, floor);
     yield {
-      what: "unlock or lock, HTTPS request to signed answer (embedded broker)",
+      what: `unlock or lock, HTTPS request to signed answer (${kind})`,
       unit: "ms",
       ours: { name: "kerbside", values: found.ours },
       peer: { name: "floor", values: found.floor },
@@ -44,7 +45,7 @@ async function* run(): AsyncGenerator<Row, void, undefined> {
       goal: null,
     };
     yield {
-      what: "from signing to the car's verified answer, against a bare request and reply (means of bursts)",
+      what: `from signing to the car's verified answer, against a bare request and reply (means of bursts, ${kind})`,
       unit: "ms",
       ours: { name: "kerbside", values: found.signed },
       peer: { name: "request and reply", values: found.bare },
@@ -52,7 +53,7 @@ async function* run(): AsyncGenerator<Row, void, undefined> {
     };
     const alone = await afterSilence(system, floor);
     yield {
-      what: "unlock or lock after a second of silence (embedded broker)",
+      what: `unlock or lock after a second of silence (${kind})`,
       unit: "ms",
       ours: { name: "kerbside", values: alone.ours },
       peer: { name: "floor", values: alone.floor },
@@ -61,6 +62,13 @@ async function* run(): AsyncGenerator<Row, void, undefined> {
   } finally {
     rmSync(data, { recursive: true, force: true });
   }
+}
+
+async function* run(): AsyncGenerator<Row, void, undefined> {
+  yield* rowsWith("embedded broker");
+  const missing = missingPackages("mosquitto");
+  if (missing.length === 0) yield* rowsWith("mosquitto");
+  else process.stderr.write(`# skip unlock with mosquitto: needs ${missing.join(", ")}\n`);
 }
 
 export const unlockBenchmark: Benchmark = {

@@ -15,6 +15,7 @@ const PACKAGES = {
   kmod: "/usr/bin/kmod",
   iproute2: "/usr/sbin/ip",
   mosquitto: "/usr/sbin/mosquitto",
+  "g++": "/usr/bin/g++",
 } as const;
 export type DebianPackage = keyof typeof PACKAGES;
 

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BROKER_LIMITS } from "@kerbside/broker";
 import { createIngest, INGEST_LIMITS, type Ingest } from "@kerbside/ingest";
 import {
   type AuditEntry,
@@ -15,6 +16,7 @@ import { openRegistry, type Registry, type SqliteTenantStore } from "@kerbside/t
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { realClock, silentLog } from "../../support/runtime.ts";
+import { until } from "../../support/wait.ts";
 import { makeWorld as makeBroker } from "../broker/harness.ts";
 import { Car, enrol, note } from "./harness.ts";
 
@@ -168,12 +170,16 @@ test("while the store stands still a car's socket is not read, and then all of i
     );
     // Where something else fails first, that is what counts.
     taken.catch(() => undefined);
-    let before = -1;
-    while (before !== broker.messages.length || before === 0) {
-      before = broker.messages.length;
-      await new Promise((done) => setTimeout(done, 300));
-    }
-    const read = broker.messages.reduce((sum, { payload }) => sum + payload.length, 0);
+    // From here on nothing is read of that car: each message that is under way waits for `release`.
+    const readBytes = (): number =>
+      broker.messages.reduce((sum, { payload }) => sum + payload.length, 0);
+    const longest = Math.max(...payloads.map(({ length }) => length));
+    const { inflightMessagesMax, inflightBytesMax } = BROKER_LIMITS;
+    await until(
+      "as much is under way as may be",
+      () => most >= inflightMessagesMax || readBytes() + longest > inflightBytesMax,
+    );
+    const read = readBytes();
     assert.ok(most <= 65, `${most} messages were under way`);
     assert.ok(read < bytes / 4, `${read} of ${bytes} bytes were taken from the socket`);
     const stuck = Number(client.stream.writableLength);
