@@ -37,6 +37,7 @@ import { openEpochNumbers } from "./epoch-numbers.ts";
 import { busFaults } from "./faults.ts";
 import { type FlowRules, startFlowRules } from "./flow-rules.ts";
 import { type Locks, startLocks } from "./locks.ts";
+import { type AgentStatus, serveMetrics } from "./metrics.ts";
 import { awake, openBooking, startPower } from "./power-parts.ts";
 import { pushTaker } from "./pushes.ts";
 import type { Receipts } from "./receipts.ts";
@@ -176,8 +177,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const parts = {
     receipts: shelves.receipts,
     ...{ rules, collector, trips, car, entry, locks, policy, settled, buffer, uplink, log },
-    stopPower: stop,
-    certificate,
+    ...{ stopPower: stop, certificate },
+    stopMetrics: tellMetrics(options, entry, buffer, uplink),
   };
   return { close: () => closeAll(parts) };
 }
@@ -208,6 +209,20 @@ function lineOf(
   const make = (keepaliveS: number): Transport =>
     mqttTransport({ address, ...broker, tls, judge, onFailed, clock, keepaliveS });
   return { make, certificate };
+}
+
+/** Buffer and line, for whoever asks at the car. */
+function tellMetrics(
+  { config, log }: AgentOptions,
+  entry: Entry,
+  buffer: EventBuffer,
+  uplink: Uplink,
+): () => void {
+  const read = (): AgentStatus => {
+    const { bootMs, wallOffsetMs } = entry.eventTime();
+    return { buffer: buffer.status(), uplink: uplink.status(), nowMs: bootMs + wallOffsetMs };
+  };
+  return serveMetrics(config.dataDir, read, log);
 }
 
 /** What sending may cost, by the configuration. */
@@ -285,6 +300,7 @@ type Parts = {
   readonly collector: Collector;
   readonly trips: TripFile;
   readonly stopPower: () => void;
+  readonly stopMetrics: () => void;
   readonly certificate: Certificate | undefined;
   readonly car: Car;
   readonly entry: Entry;
@@ -299,6 +315,7 @@ type Parts = {
 async function closeAll(parts: Parts): Promise<void> {
   const { collector, trips, stopPower, certificate, car, entry } = parts;
   const { locks, policy, settled, buffer, uplink, log } = parts;
+  parts.stopMetrics();
   await parts.rules.stop();
   collector.close();
   await trips.close();

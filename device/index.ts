@@ -4,6 +4,13 @@
  */
 export { type Agent, type AgentOptions, startAgent } from "./agent.ts";
 export { type ArtefactParts, artefactTaker } from "./artefacts.ts";
+export {
+  type AgentStatus,
+  agentMetrics,
+  metricValues,
+  readMetrics,
+  serveMetrics,
+} from "./metrics.ts";
 export { NTP_AGE_MS_MAX, watchNtp } from "./ntp-watch.ts";
 export {
   type Entered,

@@ -14,6 +14,7 @@ import { startAgent } from "./agent.ts";
 import { ConfigError, readConfig } from "./config.ts";
 import { lockStatus } from "./lock-status.ts";
 import { agentLog } from "./log.ts";
+import { metricValues, readMetrics } from "./metrics.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 type ExitCode = 0 | 1 | 2;
@@ -104,6 +105,16 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: "look into the buffer of a data directory",
     run: (args) => runBuffer(args, BUFFER_IO),
   },
+  metrics: {
+    usage: "metrics --config FILE",
+    words: "what the running agent holds, sends and has lost, for Prometheus",
+    run: async (args) => {
+      const { config, json } = configWords(args);
+      const text = await readMetrics(readConfig(config).dataDir);
+      process.stdout.write(json ? `${JSON.stringify(metricValues(text))}\n` : text);
+      return 0;
+    },
+  },
   profile: {
     usage: "profile check FILE…",
     words: "check vehicle profiles",
@@ -129,6 +140,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
 };
 
+/** Those that have no help of their own. */
+const SELF_EXPLAINED: ReadonlySet<string> = new Set(["run", "lock", "access", "metrics"]);
 const USAGE_WIDTH = 30;
 function help(): string {
   const rows = Object.values(COMMANDS).map(
@@ -156,7 +169,7 @@ async function main([name, ...args]: readonly string[]): Promise<ExitCode> {
     );
     return 2;
   }
-  if (args[0] === "--help" && (name === "run" || name === "lock" || name === "access")) {
+  if (args[0] === "--help" && SELF_EXPLAINED.has(name ?? "")) {
     process.stdout.write(`kerbside-agent ${command.usage}\n\n${command.words}\n`);
     return 0;
   }

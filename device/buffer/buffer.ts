@@ -163,8 +163,9 @@ class BufferShell implements Buffer {
   status(): BufferStatus {
     const [common, state] = [{ bytesMax: this.#limits.bytesMax, lost: this.#lost }, this.#state];
     if (state.kind === "working") {
-      const { log, depth, bytes } = state.engine;
-      return { ...common, state: "working", log: toHex(log), segments: depth(), bytes: bytes() };
+      const { log, depth, bytes, held } = state.engine;
+      const own = { log: toHex(log), segments: depth(), bytes: bytes(), ...held() };
+      return { ...common, state: "working", ...own };
     }
     const reason = state.kind === "failed" ? { reason: state.error.message } : {};
     return { ...common, state: state.kind, ...reason, segments: NO_SEGMENTS, bytes: 0 };

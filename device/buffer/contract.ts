@@ -19,6 +19,8 @@ export type BufferStatus = {
   readonly bytesMax: number;
   /** Events that were refused or had to give way since the start. */
   readonly lost: number;
+  /** By trusted time, in Unix milliseconds: since then at the latest the oldest of what is held is. Absent where not known. */
+  readonly heldSinceMs?: number;
 };
 
 export type Buffer = {

@@ -14,6 +14,7 @@ import {
 } from "@kerbside/protocol";
 import Database from "better-sqlite3";
 import { type Commits, commits } from "./commits.ts";
+import type { BufferStatus } from "./contract.ts";
 import { type Handle, openDatabase, strangeFile, walIsThere } from "./database.ts";
 import {
   type AckOutcome,
@@ -27,7 +28,7 @@ import type { LaneWriter } from "./lane-writer.ts";
 import type { BufferLimits } from "./limits.ts";
 import { type LogSettings, type LostNumbers, type OpenLog, startLog } from "./log-start.ts";
 import { bodyOf, type NextOptions, nextPlace, type OutgoingSegment, outgoing } from "./outgoing.ts";
-import { laneRange, placeOf } from "./place.ts";
+import { laneRange, NUMBER_MAX, placeKey, placeOf } from "./place.ts";
 import { dropSegment, type Room, room } from "./room.ts";
 import { reported, setAside, unreported } from "./set-aside.ts";
 import { LOG_END, prepare, type Statements } from "./statements.ts";
@@ -68,6 +69,8 @@ export type Engine = {
   readonly flush: () => void;
   readonly depth: () => Readonly<Record<Lane, number>>;
   readonly bytes: () => number;
+  /** Since when the oldest is held, at the latest; absent where the time is not known. */
+  readonly held: () => Pick<BufferStatus, "heldSinceMs">;
   /** Events given up because their segment was damaged or had to give way, since the last call. */
   readonly takeDropped: () => number;
   /** Segments that the fullest lane of the log has. */
@@ -229,6 +232,7 @@ function engineOf(db: Handle, statements: Statements, settings: LogSettings, log
     acknowledge: acknowledging(statements, settings, space, shared, sent, log.slot),
     depth: () => depthOf(statements),
     bytes: space.bytes,
+    held: () => heldOf(statements),
     sent,
     segmentsInLane: () => Math.max(...lanes.map(([, writer]) => writer.segments())),
     tookOver: (from) => {
@@ -242,6 +246,18 @@ function engineOf(db: Handle, statements: Statements, settings: LogSettings, log
     upkeep: upkeep(db, statements, settings.limits, space, shared),
     ...ending(db, statements, shared, log),
   };
+}
+
+function heldOf(statements: Statements): Pick<BufferStatus, "heldSinceMs"> {
+  const marks = statements.logs.all().flatMap(({ slot }) =>
+    LANES.flatMap((lane) => {
+      const last = placeKey(lane, slot, NUMBER_MAX);
+      const oldest = statements.heldPlaces.get(placeKey(lane, slot, 0), last);
+      // The first mark that speaks of it; those before spoke of what is gone.
+      return (oldest && statements.firstMark.get(oldest.place, last)?.at_ms) ?? [];
+    }),
+  );
+  return marks.length === 0 ? {} : { heldSinceMs: Math.min(...marks) };
 }
 
 function depthOf(statements: Statements): Readonly<Record<Lane, number>> {

@@ -77,6 +77,9 @@ test("how long the oldest is held can be seen", async () => {
   const reports = inspectBuffer(b.dir, verifyKey(b.cloud.signingKey.publicKey));
   const since = reports.find(({ lane }) => lane === "track")?.heldSinceMs ?? 0;
   assert.ok(since > wallOffsetMs && since <= wallOffsetMs + 0.3 * DAY_MS, String(since));
+  assert.is(buffer.status().heldSinceMs, since, "the running buffer says the same");
+  await deliver();
+  assert.is(buffer.status().heldSinceMs, undefined, "nothing is held");
 });
 
 test("what is older than its lane may be is declared as gone, and nothing else", async () => {
