@@ -182,7 +182,7 @@ export class Trials {
       }
       this.#killed += 1;
       const sure = !failed.late && unit.ms < SLOW_MS + LOAD_MS && this.#killed % CONTROL_EVERY > 0;
-      if (sure || (await this.run(undefined, unit)) === undefined) return failed;
+      if (sure || (await this.run(undefined, unit, PATIENCE)) === undefined) return failed;
       this.shaky += 1;
     }
     return undefined;

@@ -56,6 +56,7 @@ const PULSES: Readonly<Record<Point, number>> = {
 const COMMANDS: readonly { action: Action; pulses: number; booking?: string }[] = [
   { action: "unlock", pulses: 1 },
   { action: "unlock_and_release", pulses: 2, booking: "b-1" },
+  { action: "lock_and_immobilise", pulses: 2 },
 ];
 
 for (const { action, pulses, ...booking } of COMMANDS)
