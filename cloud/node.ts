@@ -46,6 +46,7 @@ import { auditChecks } from "./audit-check.ts";
 import { watchBlockList } from "./block-list.ts";
 import { openBroker } from "./brokers.ts";
 import { keysOf, watchKeys } from "./certified-keys.ts";
+import { enterEnds } from "./crash-notes.ts";
 import { guardServer } from "./front-door.ts";
 import { type Homes, homesOf } from "./homes.ts";
 import { IngestQuota } from "./ingest-quota.ts";
@@ -132,6 +133,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const log = serviceLog("node");
   const registry = await openRegistry({ dir, masterKey, regions: options.regions });
   closing.add(() => registry.close());
+  closing.add(enterEnds(dir, registry.platform.audit, { clock, log }));
   const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
   const tls = await ensureServerFiles(dir, platform, options.names);
   const tenant = recently(homesOf(registry, platform), clock);

@@ -6,6 +6,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Log } from "@kerbside/protocol";
 import type { Environment } from "./config.ts";
+import { noteEnd } from "./crash-notes.ts";
 
 export type Service = {
   readonly name: "signer" | "issuer" | "node";
@@ -60,7 +61,7 @@ export function supervise(service: Service, env: Environment, cwd: string, log: 
       wasReady = true;
       ready.resolve(typeof said === "object" && said !== null ? { ...said } : {});
     });
-    child.once("exit", (code) => {
+    child.once("exit", (code, signal) => {
       if (state.at === "stopped") return;
       if (!wasReady) {
         state = { at: "stopped" };
@@ -68,6 +69,8 @@ export function supervise(service: Service, env: Environment, cwd: string, log: 
         return;
       }
       log.warn("service.ended", { name: service.name, code: code ?? -1 });
+      const how = code === null ? `${signal}` : `status ${code}`;
+      noteEnd(cwd, { name: service.name, how, atMs: Date.now() });
       if (performance.now() - startedMs > STEADY_MS) delayMs = RESTART_MS.first;
       state = { at: "waiting", timer: setTimeout(launch, delayMs) };
       delayMs = Math.min(2 * delayMs, RESTART_MS.last);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type PeerCertificate, connect as tlsConnect } from "node:tls";
 import { callApi, signIn } from "@kerbside/cloud";
 import { openVault } from "@kerbside/tenants";
+import BetterSqlite3 from "better-sqlite3";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { runCloud, type ServingCloud, serveCloud } from "../../support/cloud-process.ts";
@@ -172,7 +173,7 @@ function certificateAt(port: number, root: string): Promise<PeerCertificate> {
   });
 }
 
-test("a service that is killed is started again, on the same port", async () => {
+test("P-53 a service that is killed is started again, on the same port, and its end is recorded for good", async () => {
   for (const words of ["serve signer", "serve node", "serve issuer"]) {
     const before = child(words);
     process.kill(before, "SIGKILL");
@@ -190,6 +191,16 @@ test("a service that is killed is started again, on the same port", async () => 
       () => false,
     ),
   );
+  const db = new BetterSqlite3(join(dir, "platform.sqlite"), { readonly: true });
+  const ends = db.prepare<[], { subject: string; reason: string }>(
+    "SELECT subject, reason FROM audit WHERE action = 'service.end' AND outcome = 'failed' ORDER BY seq",
+  );
+  await until("the node to have entered them", () => ends.all().length >= 2);
+  const [signer, node] = ends.all();
+  db.close();
+  assert.is(signer?.subject, "service:signer");
+  assert.match(signer?.reason ?? "", /^ended with SIGKILL at \d{4}-/);
+  assert.is(node?.subject, "service:node");
 });
 
 test("a port in use, or a second cloud on the data, ends with one line and status 1", async () => {
