@@ -1,8 +1,14 @@
 /** PKCS #10 requests for the car's TLS certificate. */
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { type Address, clientIdOf } from "@kerbside/protocol";
 
 const SUBJECT_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+
+/** A fresh key for TLS, PEM. */
+export function newTlsKey(): string {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return privateKey.export({ format: "pem", type: "pkcs8" }).toString();
+}
 
 /** PEM, signed by the TLS key. The library is loaded for this alone: a running agent does not carry it. */
 export async function certificateRequest(address: Address, tlsKeyPem: string): Promise<string> {

@@ -3,7 +3,6 @@
  * written before they are used and kept until enrolment succeeds, so that an answer that got lost is asked for again
  * with the same keys.
  */
-import { generateKeyPairSync } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -14,7 +13,7 @@ import {
   randomBytes,
   signingKey,
 } from "@kerbside/protocol";
-import { certificateRequest } from "./certificate-request.ts";
+import { certificateRequest, newTlsKey } from "./certificate-request.ts";
 import { writeDurably } from "./files.ts";
 import { post } from "./https-post.ts";
 import {
@@ -54,7 +53,7 @@ export async function enrol(config: EnrolmentConfig): Promise<Identity> {
   if (enrolled !== undefined) return enrolled;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const seed = keep(join(dir, SEED_FILE), () => randomBytes(SEED_BYTES));
-  const tlsKey = keep(join(dir, TLS_KEY_FILE), newTlsKey);
+  const tlsKey = keep(join(dir, TLS_KEY_FILE), () => Buffer.from(newTlsKey()));
   const key = signingKey(Uint8Array.from(seed));
   const csr = await certificateRequest(address, tlsKey.toString("utf8"));
   const request: EnrolmentRequest = {
@@ -82,9 +81,4 @@ function base64url(bytes: Uint8Array): string {
 function keep(file: string, make: () => Uint8Array): Buffer {
   if (!existsSync(file)) writeDurably(file, make());
   return readFileSync(file);
-}
-
-function newTlsKey(): Uint8Array {
-  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  return Buffer.from(privateKey.export({ format: "pem", type: "pkcs8" }));
 }

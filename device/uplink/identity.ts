@@ -1,6 +1,7 @@
 /**
  * Who the car is, on its disk: `identity.json` (nothing secret: addresses, certificates, the pinned authority key),
- * `device.key` (TLS) and `signing.seed` (Ed25519), the latter two readable by their owner only.
+ * `device.key` (TLS) and `signing.seed` (Ed25519), the latter two readable by their owner only. Once a certificate was
+ * renewed, `identity.json` names the file of the key that goes with it.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -40,7 +41,18 @@ export type Identity = {
   readonly ingestKey: { readonly version: number; readonly publicKey: Uint8Array };
 };
 
-type Stored = EnrolmentResponse & { readonly tenant: string; readonly vehicle: string };
+type Stored = EnrolmentResponse & {
+  readonly tenant: string;
+  readonly vehicle: string;
+  /** Left out: the one from the enrolment. */
+  readonly tlsKeyFile?: string;
+};
+
+const RENEWED_KEY_FILE = /^device-[0-9a-f]{16}\.key$/;
+/** Whether a file of the identity's folder is a key that came with a renewal. */
+export function isRenewedKeyFile(name: string): boolean {
+  return RENEWED_KEY_FILE.test(name);
+}
 
 /** What is written of an enrolment. Throws ProtocolError where the keys in it are not certified by its authority. */
 export function identityDocument(address: Address, response: EnrolmentResponse): string {
@@ -49,10 +61,10 @@ export function identityDocument(address: Address, response: EnrolmentResponse):
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
-/** What is written when the certificate was renewed: all else stays. Throws ProtocolError `malformed`. */
+/** What is written when certificate and key were renewed: all else stays. Throws ProtocolError `malformed`. */
 export function renewedDocument(
   file: string,
-  renewed: Pick<EnrolmentResponse, "certificateChain" | "serverCa">,
+  renewed: Required<Pick<Stored, "certificateChain" | "serverCa" | "tlsKeyFile">>,
 ): string {
   const stored = parseStored(readFileSync(file, "utf8"), file);
   return `${JSON.stringify({ ...stored, ...renewed }, undefined, 2)}\n`;
@@ -77,7 +89,7 @@ export function loadIdentity(dir: string): Identity | undefined {
     tls: {
       ca: stored.serverCa,
       cert: stored.certificateChain,
-      key: readFileSync(join(dir, TLS_KEY_FILE), "utf8"),
+      key: readFileSync(join(dir, stored.tlsKeyFile ?? TLS_KEY_FILE), "utf8"),
     },
     broker: stored.broker,
     ...certifiedKeys(address, stored),
@@ -123,10 +135,14 @@ function fromBase64url(value: string): Uint8Array {
 
 function parseStored(text: string, file: string): Stored {
   const value = parseJson(text, file);
-  const { tenant, vehicle } = value;
+  const { tenant, vehicle, tlsKeyFile } = value;
   if (typeof tenant !== "string" || typeof vehicle !== "string")
     throw new ProtocolError("malformed", `${file}: expected tenant and vehicle`);
-  return { tenant, vehicle, ...readResponse(value, file) };
+  const stored = { tenant, vehicle, ...readResponse(value, file) };
+  if (tlsKeyFile === undefined) return stored;
+  if (typeof tlsKeyFile !== "string" || !isRenewedKeyFile(tlsKeyFile))
+    throw new ProtocolError("malformed", `${file}: expected the name of a key's file`);
+  return { ...stored, tlsKeyFile };
 }
 
 export function parseJson(text: string, where: string): Readonly<Record<string, unknown>> {

@@ -1,15 +1,24 @@
 /**
  * Keeps the car's certificate alive: with a third of its life left, and at once where it has run out, the car asks for
- * another over the same key, showing the one that it has. What comes is judged and on the disk before it is used; the
- * cloud keeps taking the old one until it has seen the new one, so an answer that is lost costs nothing.
+ * another over a key that it makes for it: the request proves that it has the new key, the connection that it has the
+ * old one. What comes is judged and on the disk before it is used; the cloud keeps taking the old one until it has seen
+ * the new one, so an answer that is lost costs nothing.
  */
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, randomBytes, X509Certificate } from "node:crypto";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, type Log, ProtocolError, type Random, type Timer } from "@kerbside/protocol";
-import { certificateRequest } from "./certificate-request.ts";
+import { certificateRequest, newTlsKey } from "./certificate-request.ts";
 import { writeDurably } from "./files.ts";
 import { post } from "./https-post.ts";
-import { IDENTITY_FILE, type Identity, parseJson, renewedDocument } from "./identity.ts";
+import {
+  IDENTITY_FILE,
+  type Identity,
+  isRenewedKeyFile,
+  parseJson,
+  renewedDocument,
+  TLS_KEY_FILE,
+} from "./identity.ts";
 import type { JudgeLife } from "./server-trust.ts";
 
 export type CertificateOptions = {
@@ -137,7 +146,8 @@ async function renewed(
   { dir, identity: { address }, url, judge: judgeLife }: CertificateOptions,
   tls: Identity["tls"],
 ): Promise<Identity["tls"]> {
-  const csr = await certificateRequest(address, tls.key);
+  const key = newTlsKey();
+  const csr = await certificateRequest(address, key);
   const answer = parseJson(
     await post({ url, path: "renew", what: "renewal", tls, body: { csr }, judge: judgeLife }),
     "renewal",
@@ -145,17 +155,29 @@ async function renewed(
   const { certificateChain, serverCa } = answer;
   if (typeof certificateChain !== "string" || typeof serverCa !== "string")
     throw new ProtocolError("malformed", "renewal: expected a certificate and an authority");
-  judge(certificateChain, tls);
+  const next = { ca: serverCa, cert: certificateChain, key };
+  judge(next, tls);
   readCertificate(serverCa);
+  // The key first, in a file of its own: the document, replaced as a whole, names the one that its certificate is for.
+  const tlsKeyFile = `device-${randomBytes(8).toString("hex")}.key`;
+  writeDurably(join(dir, tlsKeyFile), key);
   const file = join(dir, IDENTITY_FILE);
-  writeDurably(file, renewedDocument(file, { certificateChain, serverCa }));
-  return { ...tls, cert: certificateChain, ca: serverCa };
+  writeDurably(file, renewedDocument(file, { certificateChain, serverCa, tlsKeyFile }));
+  forgetKeys(dir, tlsKeyFile);
+  return next;
+}
+
+/** Keys that no certificate is for any more, and those of attempts that were cut off. */
+function forgetKeys(dir: string, current: string): void {
+  for (const name of readdirSync(dir))
+    if (name !== current && (isRenewedKeyFile(name) || name === TLS_KEY_FILE))
+      rmSync(join(dir, name), { force: true });
 }
 
 /** A car that took anything else would never connect again. Throws ProtocolError `malformed`. */
-function judge(chain: string, tls: Identity["tls"]): void {
-  const [next, now] = [readCertificate(chain), readCertificate(tls.cert)];
-  const ownKey = next.checkPrivateKey(createPrivateKey(tls.key));
+function judge(renewal: Identity["tls"], tls: Identity["tls"]): void {
+  const [next, now] = [readCertificate(renewal.cert), readCertificate(tls.cert)];
+  const ownKey = next.checkPrivateKey(createPrivateKey(renewal.key));
   const isLater = next.validToDate.getTime() > now.validToDate.getTime();
   if (!ownKey || next.subject !== now.subject || !isLater)
     throw new ProtocolError("malformed", "renewal: the certificate is not a later one of this car");

@@ -1,5 +1,7 @@
 /** Certificates that run out, over real TLS: a car renews its own ahead of that, and after it can do nothing else. */
 import { X509Certificate } from "node:crypto";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { toHex, vehicleId } from "@kerbside/protocol";
 import { loadIdentity } from "@kerbside/uplink";
 import { test } from "uvu";
@@ -36,8 +38,11 @@ test("with a third of its life left it is renewed, kept, and the old one ends on
   await until("the certificate is renewed", () => certificate.tls().cert !== old.cert);
   const now = certificate.tls();
   assert.ok(leftDays(now.cert) > 360);
-  assert.is(now.key, old.key);
+  assert.is.not(now.key, old.key, "with a key of its own");
   assert.equal(loadIdentity(c.dir)?.tls, now, "what a restart finds");
+  const keys = readdirSync(c.dir).filter((name) => name.endsWith(".key"));
+  assert.is(keys.length, 1, `the key before is gone: ${keys}`);
+  assert.is(statSync(join(c.dir, keys[0] ?? "")).mode & 0o777, 0o600);
   const buffer = await c.openBuffer();
   const first = c.start(buffer, { ...certificate, tls: () => old });
   await until("the old one is still good", () => first.status().state === "online");
@@ -48,6 +53,18 @@ test("with a third of its life left it is renewed, kept, and the old one ends on
   const third = c.start(buffer, { ...certificate, tls: () => old });
   await until("the old one is refused", () => third.status().reason !== undefined);
   assert.is(third.status().connections, 0);
+});
+
+test("a renewal that was cut off before the document was written leaves what was, and its key goes with the next", async () => {
+  const c = await oldCar(300);
+  car = c;
+  const left = join(c.dir, "device-0123456789abcdef.key");
+  writeFileSync(left, "of an attempt that was cut off", { mode: 0o600 });
+  assert.equal(loadIdentity(c.dir)?.tls, c.identity.tls);
+  const certificate = c.keep();
+  await until("the certificate is renewed", () => certificate.tls().cert !== c.identity.tls.cert);
+  assert.not.ok(readdirSync(c.dir).includes("device-0123456789abcdef.key"));
+  assert.equal(loadIdentity(c.dir)?.tls, certificate.tls());
 });
 
 test("P-01 a certificate that has run out is good for nothing but to renew it", async () => {
