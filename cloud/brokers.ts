@@ -8,6 +8,7 @@ import {
   startBroker,
 } from "@kerbside/broker";
 import { ProtocolError } from "@kerbside/protocol";
+import { listens, type Probe } from "./status.ts";
 
 const OTHERS_MAY = 0o077;
 const PORT_MAX = 65_535;
@@ -21,6 +22,8 @@ export type NodeBroker = Pick<Broker, "port" | "source" | "downlink" | "close"> 
   /** End the connections of who was revoked, where they are this process's to end. */
   readonly disconnect: Broker["disconnect"];
   readonly disconnectTenant: Broker["disconnectTenant"];
+  /** Whether cars can come in now. */
+  readonly answers: Probe;
 };
 
 /** Rejects where the embedded broker's port is taken, or the other broker is not there. Throws ProtocolError. */
@@ -28,13 +31,17 @@ export async function openBroker(
   file: string | undefined,
   embedded: BrokerOptions,
 ): Promise<NodeBroker> {
-  if (file === undefined) return startBroker(embedded);
+  if (file === undefined) {
+    const own = await startBroker(embedded);
+    return { ...own, answers: async () => own.listening() };
+  }
   const { host, port, node, tls } = readOutsideBroker(file);
   const outside = await connectOutsideBroker({ host, port, node, tls, log: embedded.log });
   return {
     ...outside,
     host,
     port,
+    answers: listens({ host, port }),
     // Whom its own lists still let in is heard by nobody: what a revoked car sends is put aside.
     disconnect: ({ vehicle }) => embedded.log.warn("broker.not_ours_to_end", { vehicle }),
     disconnectTenant: (tenant) => embedded.log.warn("broker.not_ours_to_end", { tenant }),

@@ -8,11 +8,13 @@ import {
   answerAnnouncements,
   apiServer,
   BookingService,
+  CommandLevels,
   type CommandParts,
   CommandService,
   carMessageHandler,
   connectSigner,
   GrantService,
+  requestMetrics,
   type SignerClient,
 } from "@kerbside/commands";
 import type { Tiles } from "@kerbside/console";
@@ -23,7 +25,7 @@ import {
   openPlatformAuthority,
   tenantKeys,
 } from "@kerbside/identity";
-import { createIngest, ingestMetrics } from "@kerbside/ingest";
+import { createIngest } from "@kerbside/ingest";
 import {
   type BookingRecord,
   type Clock,
@@ -44,7 +46,7 @@ import {
 import type { FastifyInstance } from "fastify";
 import { auditChecks } from "./audit-check.ts";
 import { watchBlockList } from "./block-list.ts";
-import { openBroker } from "./brokers.ts";
+import { type NodeBroker, openBroker } from "./brokers.ts";
 import { keysOf, watchKeys } from "./certified-keys.ts";
 import { enterEnds } from "./crash-notes.ts";
 import { guardServer } from "./front-door.ts";
@@ -66,6 +68,7 @@ import {
   type TrustedIssuer,
 } from "./trust.ts";
 import { wakeGateway } from "./wake-gateway.ts";
+import { watchNode } from "./watching.ts";
 import { registerConsole, registerEnrolment } from "./web-routes.ts";
 
 /** In the data directory; see block-list.ts. */
@@ -83,6 +86,8 @@ export type NodeOptions = {
   /** The names that the servers' certificate is to carry; the first is the one that cars are told. */
   readonly names: readonly [string, ...string[]];
   readonly trusted?: TrustedIssuer;
+  /** File that says where telemetry goes; nowhere without it. See telemetry.ts. */
+  readonly telemetry?: string;
   /** File that says who rings sleeping cars; see wake-gateway.ts. */
   readonly wakeGateway?: string;
   /** Streets for the console's map; without it the map asks nobody. */
@@ -155,7 +160,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const sees = connected === undefined ? {} : { connected };
   const parts = { tenant, signer, downlink, ...sees, clock, log };
   const services = servicesOf({ ...parts, ...wakeOf(options, clock, log) }, closing);
-  const { commands } = services;
+  const { commands, levels } = services;
   const ingest = await createIngest({ tenant, downlink, clock, log });
   closing.add(() => ingest.close());
 
@@ -164,8 +169,12 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const checkAudit = auditChecks(dir, masterKey);
   const embedded =
     issuer === undefined ? undefined : { issuer, keys: await nodesIssuerKeys(registry) };
+  const requests = requestMetrics();
+  const moreMetrics = (): string => ingest.metrics() + hooks.worker.metrics() + levels.text();
+  const metrics = (): string => requests.text() + moreMetrics();
   const app = await apiServer({
-    moreMetrics: () => ingestMetrics(ingest.counts()) + hooks.worker.metrics(),
+    requests,
+    moreMetrics,
     webhookAddress: hooks.check,
     platform: registry.platform.desk,
     tls: { ...tls, clientCa: tls.ca },
@@ -176,14 +185,11 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
       return home && tenantTools(home, clock, () => checkAudit(id));
     },
     verifyToken: verifierOf(options, embedded, tenant, clock),
-    clock,
-    log,
   });
   closing.add(() => app.close());
-  if (embedded !== undefined) await registerIssuerProxy(app, issuerSocket(dir));
-  registerConsole(app, options.tiles);
-  const at = { host: broker.host ?? options.names[0], port: broker.port };
-  registerCars(app, { tenant, registry, serverCa: tls.ca, broker: at });
+  await registerBeside(app, options, { tenant, registry, serverCa: tls.ca, broker });
+  const { answers } = broker;
+  closing.add(await watchNode(app, options, { registry, answers, metrics, clock, log }));
   guardServer(app.server, { clock, log, blocked });
   // For the name `localhost` the framework would listen twice, and only once behind the door.
   await app.listen({ port: options.httpsPort, host: host === "localhost" ? "127.0.0.1" : host });
@@ -195,10 +201,8 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   await broker.source.start(router(ingest, carMessage, quota));
   closing.add(() => broker.source.stop());
   await commands.pickUp(registry.list());
-  const { disconnect, disconnectTenant } = broker;
-  closing.add(watchRevocations({ tenants: registry, disconnect, disconnectTenant, clock, log }));
-  const { list } = registry;
-  closing.add(watchKeys({ list, homes: tenant, downlink, clock, log }));
+  closing.add(watchRevocations({ ...broker, tenants: registry, clock, log }));
+  closing.add(watchKeys({ ...registry, homes: tenant, downlink, clock, log }));
   log.info("node.up", { https: options.httpsPort, broker: broker.port });
   return broker.port;
 }
@@ -211,6 +215,7 @@ function servicesOf(
   readonly grants: GrantService;
   readonly artefacts: ArtefactService;
   readonly commands: CommandService;
+  readonly levels: CommandLevels;
   readonly bookings: BookingService;
 } {
   const grants = new GrantService(parts);
@@ -218,13 +223,21 @@ function servicesOf(
   const artefacts = new ArtefactService(parts);
   closing.add(() => artefacts.close());
   const changed = (id: TenantId, booking: BookingRecord) => grants.bookingChanged(id, booking);
+  const levels = new CommandLevels();
   const commands = new CommandService({
     ...parts,
+    ended: (record) => levels.ended(record),
     random: systemRandom,
     bookingChanged: changed,
   });
   closing.add(() => commands.close());
-  return { grants, artefacts, commands, bookings: new BookingService({ ...parts, changed }) };
+  return {
+    grants,
+    artefacts,
+    commands,
+    levels,
+    bookings: new BookingService({ ...parts, changed }),
+  };
 }
 
 /** Tokens of either issuer, and keys that a tenant was given to its own data. */
@@ -308,6 +321,19 @@ function ingestQuotaOf(
     },
     ...parts,
   });
+}
+
+/** What stands beside the API on its port. */
+async function registerBeside(
+  app: FastifyInstance,
+  { dir, issuer, tiles, names }: NodeOptions,
+  parts: Omit<Parameters<typeof registerCars>[1], "broker"> & { readonly broker: NodeBroker },
+): Promise<void> {
+  const { broker } = parts;
+  if (issuer !== undefined) await registerIssuerProxy(app, issuerSocket(dir));
+  registerConsole(app, tiles);
+  const at = { host: broker.host ?? names[0], port: broker.port };
+  registerCars(app, { ...parts, broker: at });
 }
 
 function registerCars(

@@ -56,6 +56,8 @@ export type Broker = {
   /** Messages wait in the cars' sockets until it is started. */
   readonly source: Source;
   readonly downlink: Downlink;
+  /** Whether cars can come in now. */
+  readonly listening: () => boolean;
   readonly connected: (address: Address) => boolean;
   /** Ends the car's connection; its `gone` is handed over. */
   readonly disconnect: (address: Address) => void;
@@ -86,6 +88,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     port,
     source: { start: (handler) => broker.start(handler), stop: () => broker.stop() },
     downlink: { send: (to, channel, payload) => broker.send(to, channel, payload) },
+    listening: () => broker.listening(),
     connected: (address) => broker.connected(address),
     disconnect: (address) => broker.disconnect(address),
     disconnectTenant: (tenant) => broker.disconnectTenant(tenant),
@@ -184,6 +187,10 @@ class EmbeddedBroker {
     }
     const packet = { cmd: "publish", topic, qos: 0, retain: false, dup: false } as const;
     session.client.publish({ ...packet, payload: Buffer.from(payload) }, () => undefined);
+  }
+
+  listening(): boolean {
+    return this.#front.listening && !this.#stopped;
   }
 
   connected(address: Address): boolean {

@@ -5,7 +5,7 @@
  */
 
 export { answerAnnouncements } from "./announced.ts";
-export type { ApiOptions } from "./api/api.ts";
+export { type ApiOptions, requestMetrics } from "./api/api.ts";
 export { SCOPES, type Scope } from "./api/route.ts";
 export { apiServer, BODY_BYTES_MAX, type ServerTls } from "./api/server.ts";
 export { type EventView, eventView, feedView } from "./api/views.ts";
@@ -27,6 +27,7 @@ export { type CertifiedKeys, keyPushFor, pushKeys } from "./car-keys.ts";
 export { type CarMessageParts, carMessageHandler } from "./car-messages.ts";
 export { COMMAND_DEADLINE_MS } from "./command-ask.ts";
 export { type GrantParts, GrantService, grantState } from "./grants.ts";
+export { CommandLevels } from "./levels.ts";
 export { isFinal, type Life, type LifeEvent, type LifeStep, lifeOf, next } from "./life-cycle.ts";
 export { listenPrivately, refuseSecond } from "./private-socket.ts";
 export { type CommandParts, CommandService } from "./service.ts";

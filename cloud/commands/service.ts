@@ -28,7 +28,7 @@ import { Flights } from "./flights.ts";
 import { isFinal, type LifeChange, type LifeEvent } from "./life-cycle.ts";
 import type { SignedCommand, SignerClient } from "./signer/client.ts";
 import type { Asker } from "./signer/request-signature.ts";
-import { CommandSteps, type Stepped } from "./steps.ts";
+import { CommandSteps, type StepParts, type Stepped } from "./steps.ts";
 
 /** How many of a vehicle's newest commands are looked through after a restart. */
 const PICK_UP_MAX = 100;
@@ -54,6 +54,7 @@ export type CommandParts = {
   readonly random: Random;
   readonly deadlineMs?: number;
   readonly bookingChanged?: CarMoveParts["bookingChanged"];
+  readonly ended?: StepParts["ended"];
   readonly log: Log;
 };
 /** What the signer is shown of whoever asks. */

@@ -35,6 +35,8 @@ export type StepParts = {
   readonly log: Log;
   /** What becomes of a command that is armed on the car for `armMs`. */
   readonly armed: (armMs: number | undefined) => LifeChange;
+  /** Told of each command that has ended, once it is recorded. */
+  readonly ended?: ((record: CommandRecord) => void) | undefined;
 };
 export type StepOf = {
   readonly tenant: TenantId;
@@ -87,7 +89,10 @@ export class CommandSteps {
       return { record, step: { kind: "ignore", why: `it is ${record.state} already` } };
     }
     await before?.();
-    if (isFinal(record.state)) flights.end(tenant, id);
+    if (isFinal(record.state)) {
+      flights.end(tenant, id);
+      this.#parts.ended?.(record);
+    }
     flights.changed(tenant, id);
     return { record, step };
   }

@@ -22,10 +22,12 @@ import {
 import { Acknowledger } from "./acknowledger.ts";
 import { Admission } from "./admission.ts";
 import { Committer } from "./committer.ts";
+import { EventDelay } from "./delay.ts";
 import { Held } from "./held.ts";
 import { INGEST_LIMITS, type IngestLimits } from "./limits.ts";
 import { type LogKeys, logKeys } from "./log-keys.ts";
 import { Lru } from "./lru.ts";
+import { ingestMetrics } from "./metrics.ts";
 import { privately } from "./privacy.ts";
 import { QuarantineGate } from "./quarantine-gate.ts";
 import {
@@ -89,6 +91,8 @@ export type Ingest = {
    */
   readonly handle: (message: SourceMessage) => Promise<void>;
   readonly counts: () => IngestCounts;
+  /** All that it measures, in Prometheus' text format (P-42). */
+  readonly metrics: () => string;
   /** Waits for what is under way. */
   readonly close: () => Promise<void>;
 };
@@ -99,6 +103,7 @@ export async function createIngest(options: IngestOptions): Promise<Ingest> {
   return {
     handle: (message) => ingest.handle(message),
     counts: () => ingest.countsNow(),
+    metrics: () => ingestMetrics(ingest.countsNow()) + ingest.delay.text(),
     close: () => ingest.close(),
   };
 }
@@ -137,6 +142,7 @@ class Worker {
     bytes: 0,
     ageMs: 0,
   };
+  readonly delay: EventDelay = new EventDelay();
   readonly #options: IngestOptions;
   readonly #limits: IngestLimits;
   readonly #acks: Acknowledger;
@@ -321,7 +327,7 @@ class Worker {
     else this.#acks.stored(store, keys);
   }
 
-  #countStored({ codec, count }: SegmentHeader, { events, columns }: SegmentContent): void {
+  #countStored({ codec, count, lane }: SegmentHeader, { events, columns }: SegmentContent): void {
     const { counts } = this;
     counts.stored += 1;
     if (codec === "gap") counts.gaps += 1;
@@ -330,6 +336,7 @@ class Worker {
     if (newestMs === undefined) return;
     counts.events += count;
     counts.ageMs = Math.max(0, Math.round(this.#options.clock.wallMs() - newestMs));
+    this.delay.add(lane, counts.ageMs, count);
   }
 
   #committer(store: IngestTenant["store"]): Committer {

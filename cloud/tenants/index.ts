@@ -4,6 +4,7 @@
  */
 export { type AnchorCopies, type HeadCopy, readHeads } from "./anchor-copies.ts";
 export type { AuditReport } from "./audit-chain.ts";
+export type { Availability, PartChange, PartDay } from "./availability.ts";
 export {
   BACKUP_SETS,
   type BackupMade,
@@ -69,4 +70,5 @@ export {
   type SqliteTenantStore,
 } from "./store.ts";
 export type { IngestUsage, Order, Orders } from "./terms.ts";
+export type { TenantUsage } from "./usage.ts";
 export { openVault } from "./vault.ts";

@@ -1,4 +1,5 @@
 /** The schema of the platform's own store (P-12), and of the file that anchors the tenants' audit trails (P-51). */
+import { AVAILABILITY_CLASSES, AVAILABILITY_SQL } from "./availability.ts";
 import type { Migration } from "./database.ts";
 import { INCIDENT_CLASSES, INCIDENTS_SQL } from "./incidents.ts";
 import type { ColumnClasses } from "./schema-check.ts";
@@ -51,6 +52,7 @@ CREATE TABLE erasures /* that tenants left, signed */ (
   },
   { name: "incidents", sql: INCIDENTS_SQL },
   { name: "what is agreed with tenants", sql: TERMS_SQL },
+  { name: "which parts were there", sql: AVAILABILITY_SQL },
 ];
 
 export const PLATFORM_CLASSES: ColumnClasses = {
@@ -90,6 +92,7 @@ export const PLATFORM_CLASSES: ColumnClasses = {
   audit: AUDIT_CLASSES,
   ...INCIDENT_CLASSES,
   ...TERMS_CLASSES,
+  ...AVAILABILITY_CLASSES,
 };
 
 export const ANCHOR_MIGRATIONS: readonly Migration[] = [

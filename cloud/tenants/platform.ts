@@ -1,5 +1,6 @@
 /** The platform's own tables (P-12): OAuth clients and enrolment tokens, neither with a secret in it. */
 import { type Address, type AuditEntry, randomBytes, sha256, utf8 } from "@kerbside/protocol";
+import { type Availability, availabilityTable } from "./availability.ts";
 import { type ClientTools, clientTools } from "./clients.ts";
 import type { Database, Sql } from "./database.ts";
 
@@ -7,6 +8,7 @@ import type { Database, Sql } from "./database.ts";
 export type EnrolmentGrant = Address & { readonly profile: string; readonly lifeMs: number };
 
 export type Platform = ClientTools & {
+  readonly availability: Availability;
   /** A new one-time token; older unused ones of that car end with it. */
   readonly issueEnrolmentToken: (ask: EnrolmentGrant, audit: AuditEntry) => Promise<string>;
   /** The profile of the car that the token would enrol now; undefined where it would not. Changes nothing. */
@@ -26,6 +28,7 @@ export function platformTables(
 ): Platform {
   return {
     ...clientTools(db, nowMs, audited),
+    availability: availabilityTable(db, nowMs),
     issueEnrolmentToken: async ({ tenant, vehicle, profile, lifeMs }, audit) => {
       const token = Buffer.from(randomBytes(TOKEN_BYTES)).toString("base64url");
       const now = nowMs();

@@ -49,6 +49,7 @@ import { subjectKeyFile, type TransitKeys } from "./subject-keys.ts";
 import { SUBJECT_CLASSES, TENANT_CLASSES } from "./tenant-classes.ts";
 import { SUBJECT_MIGRATIONS, TENANT_MIGRATIONS } from "./tenant-schema.ts";
 import { queryTrips } from "./trips.ts";
+import { readUsage, type TenantUsage } from "./usage.ts";
 import {
   nextCounter,
   putCertificate,
@@ -96,6 +97,7 @@ export type SqliteTenantStore = TenantStore & {
   readonly verifyAudit: (elsewhere?: readonly HeadCopy[]) => AuditReport;
   /** From the next entry on heads are signed by this version of the audit key, which is in the vaults already. */
   readonly rotateAuditKey: (version: number, audit: AuditEntry) => Promise<void>;
+  readonly usage: () => TenantUsage;
   /** Wraps all subject keys by this version of the transit key. Returns how many were by another. */
   readonly rewrapKeys: (version: number, audit: AuditEntry) => Promise<number>;
   /** P-21, over the live files. */
@@ -367,7 +369,10 @@ function tools(
   engine: Engine,
   files: { readonly store: Database; readonly subjects: Database },
   { transit, anchor, auditKeys }: TenantStoreOptions,
-): Pick<SqliteTenantStore, "quarantined" | "alarms" | "verifyAudit" | "schemaProblems" | "close"> {
+): Pick<
+  SqliteTenantStore,
+  "quarantined" | "alarms" | "usage" | "verifyAudit" | "schemaProblems" | "close"
+> {
   const { store, tenant } = engine;
   return {
     quarantined: (after, limit) => readQuarantined(engine, transit, after, rows(limit)),
@@ -379,6 +384,7 @@ function tools(
           rows(limit),
         ),
       ),
+    usage: () => store.read(readUsage),
     verifyAudit: (elsewhere = []) => {
       // Anchors first: one that is kept after this was read can only speak of entries that are read below.
       const kept = [...anchor.kept(), ...elsewhere];

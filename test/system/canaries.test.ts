@@ -23,6 +23,7 @@ import {
 } from "../support/canaries.ts";
 import { runCloud } from "../support/cloud-process.ts";
 import { catchMail, type MailCatcher } from "../support/mail-catcher.ts";
+import { type Receiver, receive } from "../support/receiver.ts";
 import { World } from "../support/world.ts";
 
 const PASSWORD = "tall grass by the canal";
@@ -34,6 +35,7 @@ type Context = {
   base: string;
   world: World;
   mail: MailCatcher;
+  central: Receiver;
   /** What was sent, and what the car says of itself. */
   all: readonly Canary[];
   restore: () => void;
@@ -47,17 +49,23 @@ test.before(async (context) => {
   context.restore = temporaryFilesIn(temporary);
   const pki = await makePki();
   context.mail = await catchMail({ key: pki.server.key, cert: pki.server.cert });
+  context.central = await receive({ key: pki.server.key, cert: pki.server.cert });
   const ca = join(context.base, "smtp-ca.pem");
   writeFileSync(ca, pki.platform.rootCertificate);
+  const telemetry = join(context.base, "telemetry.json");
+  const to = { url: `https://localhost:${context.central.port}/push`, token: "a".repeat(16) };
+  const trusted = { ...to, ca: pki.platform.rootCertificate };
+  writeFileSync(telemetry, JSON.stringify(trusted), { mode: 0o600 });
   context.world = await World.cloudOnly([
     ...["--smtp", `localhost:${context.mail.port}`, "--smtp-ca", ca],
-    ...["--mail-from", "cloud@example.test"],
+    ...["--mail-from", "cloud@example.test", "--telemetry", telemetry],
   ]);
   await context.world.join();
 });
-test.after(async ({ base, world, mail, restore }) => {
+test.after(async ({ base, world, mail, central, restore }) => {
   await world[Symbol.asyncDispose]();
   await mail[Symbol.asyncDispose]();
+  await central[Symbol.asyncDispose]();
   restore();
   rmSync(base, { recursive: true, force: true });
 });
@@ -213,6 +221,10 @@ test("P-42 metrics, mails and process titles hold nothing of it", async ({ world
   const text = await metrics(world);
   assert.match(text, /kerbside_http_request_seconds_count/);
   assert.equal(found(all, text), []);
+  const status = await world.cloud.call("/status.json");
+  const parts = isJson(status.body) ? status.body["parts"] : undefined;
+  assert.is(Array.isArray(parts) && parts.filter(isJson).filter((p) => p["up"]).length, 5, "P-91");
+  assert.equal(found(all, JSON.stringify(status.body)), []);
   const own: readonly string[] = ["email"];
   for (const each of mail.mails)
     assert.equal(
@@ -226,6 +238,7 @@ test("P-42 metrics, mails and process titles hold nothing of it", async ({ world
 test("P-22 P-31 no file holds any of it in the clear: databases, logs, backups, temporary files", async ({
   base,
   world,
+  central,
   all,
 }) => {
   const to = join(world.paths.data, "backup");
@@ -242,6 +255,9 @@ test("P-22 P-31 no file holds any of it in the clear: databases, logs, backups, 
   await world.agent.stop();
   await world.cloud.program.stop();
   assert.equal(sweep(base, all, [ofTheCar]), [], "at rest");
+  const pushed = central.bodies.join("\n");
+  assert.match(pushed, /kerbside_billing_total/, "P-42 totals were pushed, at the end at least");
+  assert.equal(found(all, pushed), []);
   const password = { what: "password", value: PASSWORD };
   assert.equal(sweep(base, [password], [ofTheCar]), []);
 });

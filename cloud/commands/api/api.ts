@@ -71,6 +71,7 @@ export type ApiOptions = ApiParts & {
   readonly verifyToken: TokenVerifier;
   /** The operators on this platform; without it nobody can be ordered here. */
   readonly platform?: PlatformDesk;
+  readonly requests?: RequestMetrics;
   /** What other parts add to `/metrics`: totals only (P-42), in Prometheus' text format. */
   readonly moreMetrics?: () => string;
 };
@@ -91,7 +92,7 @@ export async function registerApi(app: FastifyInstance, options: ApiOptions): Pr
       return sendProblem(reply, problem("malformed", { status: 414, detail: "URL: too long" }));
     }
   });
-  const metrics = countRequests(app);
+  const metrics = countRequests(app, options.requests ?? requestMetrics());
   await registerDocs(app);
   app.get("/health", { schema: { hide: true } }, async () => ({ ok: true }));
   registerMetrics(app, options, metrics);
@@ -126,11 +127,12 @@ export async function registerApi(app: FastifyInstance, options: ApiOptions): Pr
   });
 }
 
-function countRequests(app: FastifyInstance): RequestMetrics {
-  const metrics = new RequestMetrics([
-    ...ROUTES.map((route) => PREFIX + route.path),
-    ...PLATFORM_TEMPLATES,
-  ]);
+/** What `registerApi` counts requests in, for whoever wants to read it too. */
+export function requestMetrics(): RequestMetrics {
+  return new RequestMetrics([...ROUTES.map((route) => PREFIX + route.path), ...PLATFORM_TEMPLATES]);
+}
+
+function countRequests(app: FastifyInstance, metrics: RequestMetrics): RequestMetrics {
   app.addHook("onResponse", async (request, reply) => {
     const template = request.routeOptions.url;
     metrics.count(request.method, template, reply.statusCode, reply.elapsedTime / 1000);

@@ -3,7 +3,7 @@
  * labels are an allow-list by construction: a template comes from the table of routes, everything else is `other`.
  */
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
-const METHODS: ReadonlySet<string> = new Set(["GET", "POST"]);
+const METHODS: ReadonlySet<string> = new Set(["GET", "POST", "PUT", "PATCH"]);
 
 type Series = { count: number; sumS: number; readonly buckets: number[] };
 
