@@ -2,6 +2,8 @@
  * Where tenants' data lives: the SQLite engine of the tenant store with its subject keys, audit trail and feed; the
  * vaults as sealed files; the registry of tenants with the platform's own tables; and the cache of a process.
  */
+
+export type { Alarm } from "./alarms.ts";
 export { type AnchorCopies, type HeadCopy, readHeads } from "./anchor-copies.ts";
 export type { AuditReport } from "./audit-chain.ts";
 export type { Availability, PartChange, PartDay } from "./availability.ts";
@@ -65,7 +67,6 @@ export {
 } from "./replica-link.ts";
 export { type Restored, type RestoreOptions, restoreBackup } from "./restore.ts";
 export {
-  type Alarm,
   openTenantStore,
   type SqliteTenantStore,
 } from "./store.ts";

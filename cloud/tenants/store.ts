@@ -16,6 +16,7 @@ import {
   type VehicleId,
 } from "@kerbside/protocol";
 import { accessStore } from "./access.ts";
+import { type Alarm, readAlarms } from "./alarms.ts";
 import type { HeadCopy } from "./anchor-copies.ts";
 import { putArtefact, readArtefact, readArtefacts } from "./artefacts.ts";
 import {
@@ -76,14 +77,6 @@ export type TenantStoreOptions = {
   readonly anchor: Anchor;
   readonly nowMs: () => number;
   readonly quotas: () => Quotas;
-};
-
-export type Alarm = {
-  readonly id: number;
-  readonly atMs: number;
-  readonly vehicle: string;
-  readonly kind: string;
-  readonly detail: string;
 };
 
 /** What an operator's tools need of this engine, beyond what the cloud's parts do. */
@@ -376,14 +369,7 @@ function tools(
   const { store, tenant } = engine;
   return {
     quarantined: (after, limit) => readQuarantined(engine, transit, after, rows(limit)),
-    alarms: (after, limit) =>
-      store.read((sql) =>
-        sql.all<Alarm>(
-          "SELECT id, at_ms AS atMs, vehicle, kind, detail FROM alarms WHERE id > ? ORDER BY id LIMIT ?",
-          after,
-          rows(limit),
-        ),
-      ),
+    alarms: (after, limit) => store.read((sql) => readAlarms(sql, after, rows(limit))),
     usage: () => store.read(readUsage),
     verifyAudit: (elsewhere = []) => {
       // Anchors first: one that is kept after this was read can only speak of entries that are read below.

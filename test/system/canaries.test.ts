@@ -6,6 +6,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { COMMANDS, runCli } from "@kerbside/cloud";
 import { tenantId } from "@kerbside/protocol";
 import { clientSeal, openRegistry } from "@kerbside/tenants";
 import { suite } from "uvu";
@@ -21,12 +22,12 @@ import {
   temporaryFilesIn,
   titles,
 } from "../support/canaries.ts";
-import { runCloud } from "../support/cloud-process.ts";
 import { catchMail, type MailCatcher } from "../support/mail-catcher.ts";
 import { type Receiver, receive } from "../support/receiver.ts";
 import { World } from "../support/world.ts";
 
 const PASSWORD = "tall grass by the canal";
+const PLACES = 6;
 const canary = newCanaries();
 const { cardUid, ...profile } = canary;
 const backupKey = randomBytes(32).toString("base64url");
@@ -73,9 +74,19 @@ test.after(async ({ base, world, mail, central, restore }) => {
 const post = (body: Json) =>
   ({ method: "POST", headers: { "idempotency-key": randomUUID() }, body }) as const;
 
-/** A command line of the cloud that runs, with its development secrets. */
+/** A command line beside the cloud that runs, with its development secrets; in this process, which is quicker. */
 async function cli(world: World, words: readonly string[], env = {}): Promise<string> {
-  const { code, out, err } = await runCloud([...words, "--data", world.paths.cloud], env);
+  let [out, err] = ["", ""];
+  const code = await runCli(COMMANDS, [...words, "--data", world.paths.cloud], {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    env: { USER: "tester", ...env },
+    stop: new AbortController().signal,
+  });
   assert.is(code, 0, `${words.join(" ")}: ${err}`);
   assert.equal(found([{ what: "password", value: PASSWORD }], out + err), []);
   return out;
@@ -140,7 +151,10 @@ test("personal data goes through every path, and answers those who may ask", asy
         return typeof value === "number" && `${value}`.length > 8 ? [{ what, value }] : [];
       }),
     );
-    return places.length >= 4;
+    // A few of different places: each is searched for in every byte there is.
+    const different = new Map(places.map((place) => [place.value, place]));
+    places = [...different.values()].slice(-PLACES);
+    return places.length === PLACES;
   });
   const { vin } = await world.cockpit("/api/state");
   const texts = Object.entries({ ...canary, vin: String(vin) });
