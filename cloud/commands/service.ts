@@ -3,6 +3,7 @@
  * deadline. The life cycle is pure (life-cycle.ts); all state is in the store, so another process carries on.
  */
 import {
+  type Address,
   ARMED_MS_MAX,
   type Clock,
   type CommandRecord,
@@ -41,15 +42,9 @@ export type CommandParts = {
   readonly signer: SignerClient;
   readonly downlink: Downlink;
   /** Whether the car is connected right now, where the broker can say so; else its last session decides. */
-  readonly connected?: (address: {
-    readonly tenant: TenantId;
-    readonly vehicle: VehicleId;
-  }) => boolean;
+  readonly connected?: (address: Address) => boolean;
   /** Rings a sleeping car's wake line (an SMS); without it sleeping cars are away. */
-  readonly wake?: (address: {
-    readonly tenant: TenantId;
-    readonly vehicle: VehicleId;
-  }) => Promise<void>;
+  readonly wake?: (address: Address) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly deadlineMs?: number;
