@@ -30,6 +30,8 @@ export type SqlValue = string | number | bigint | Uint8Array | null;
 export type Sql = {
   readonly get: <Row>(text: string, ...values: readonly SqlValue[]) => Row | undefined;
   readonly all: <Row>(text: string, ...values: readonly SqlValue[]) => Row[];
+  /** As `all`, with blobs as the driver gives them (Buffers): for many rows whose blobs go no further. */
+  readonly raw: <Row>(text: string, ...values: readonly SqlValue[]) => readonly Row[];
   /** Returns how many rows changed. */
   readonly run: (text: string, ...values: readonly SqlValue[]) => number;
   /** As `run`, for the same text many times over, with names for what all of a call share. */
@@ -253,6 +255,7 @@ function statements(db: BetterSqlite3.Database): Sql {
       prepare<Row>(text)
         .all(...values)
         .map(plain),
+    raw: <Row>(text: string, ...values: readonly SqlValue[]) => prepare<Row>(text).all(...values),
     run: (text, ...values) => prepare(text).run(...values).changes,
     many: (text) => {
       const statement = preparedMany.get(text) ?? db.prepare<Many>(text);

@@ -239,7 +239,7 @@ function storedEvent(
 type NamedLog = Pick<Log, "vehicle" | "log" | "bytes">;
 
 function logsById(sql: Sql, ids: readonly number[]): ReadonlyMap<number, NamedLog> {
-  const rows = sql.all<{ id: number; vehicle: VehicleId; log: Uint8Array }>(
+  const rows = sql.raw<{ id: number; vehicle: VehicleId; log: Uint8Array }>(
     "SELECT id, vehicle, log FROM logs WHERE id IN (SELECT value FROM json_each(?))",
     JSON.stringify(ids),
   );
@@ -260,7 +260,7 @@ export function latestOf(
     throw new ProtocolError("malformed", `vehicles: expected at most ${LATEST_VEHICLES_MAX}`);
   type Row = Omit<EventRow, "segment"> & { vehicle: VehicleId; logId: number; lane: number };
   const { rows, logs } = engine.store.read((sql) => {
-    const found = sql.all<Row>(
+    const found = sql.raw<Row>(
       "SELECT vehicle, kind, log_id AS logId, lane, seq, at_ms, sealed, data FROM latest " +
         "WHERE vehicle IN (SELECT value FROM json_each(?)) AND newest = 1 ORDER BY vehicle, kind",
       JSON.stringify(vehicles),

@@ -110,7 +110,7 @@ export function subjectKeyFile(
   };
   const existingOf = (subjects: readonly Subject[]): ReadonlyMap<Subject, SubjectKey> => {
     const rows = file.read((sql) =>
-      sql.all<Row & { readonly subject: Subject }>(
+      sql.raw<Row & { readonly subject: Subject }>(
         "SELECT subject, transit, wrapped, 0 AS destroyed FROM subject_keys " +
           "WHERE subject IN (SELECT value FROM json_each(?)) AND destroyed_at_ms IS NULL",
         JSON.stringify(subjects),
