@@ -1,102 +1,67 @@
 /** A signer that verifies what its callers signed: what it refuses, what it keeps, and what a restart does not forget. */
 import { generateKeyPairSync, type KeyObject, randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   askForSignedRequests,
   BUCKET_MS_MAX,
   bookingIdOf,
-  connectSigner,
   grantIdOf,
   isSignedBy,
-  provisionSigner,
   putRequestKey,
   type RequestProof,
-  type RunningSigner,
   readSignature,
-  runSigner,
   type SignerClient,
 } from "@kerbside/commands";
 import {
   type ErrorCode,
-  ProtocolError,
   randomBytes,
   signingKey,
-  signSession,
-  systemRandom,
   type TenantStore,
   toHex,
 } from "@kerbside/protocol";
-import {
-  openRateFile,
-  openRegistry,
-  openSignerTenants,
-  type RateFile,
-  type Registry,
-  type Tenants,
-} from "@kerbside/tenants";
-import { jwtVerify } from "jose";
+import { openRateFile } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DEMO } from "./car.ts";
 import { record } from "./recorded.ts";
 import { signedRequest, type ToSign } from "./request-signing.ts";
-import { CAR, clock, log, OTHER } from "./rig.ts";
-import { type Issuer, issuer, tokenVerifierOf } from "./tokens.ts";
+import { CAR, OTHER } from "./rig.ts";
+import {
+  announce,
+  audit,
+  codeOf,
+  type SignerPlace,
+  signerPlace,
+  startSigner,
+} from "./signer-rig.ts";
 
-const audit = { actor: "test", action: "test", subject: "test", outcome: "done" } as const;
 const COMMANDS = "/v1/tenants/demo/vehicles/car-1/commands";
 const BODY = '{"action":"unlock"}';
 const WINDOW_S = 60;
 
-type Fixture = {
-  dir: string;
-  socket: string;
-  registry: Registry;
-  tenants: Tenants;
-  store: TenantStore;
-  ledger: RateFile;
-  signer: RunningSigner;
-  client: SignerClient;
-  tokens: Issuer;
-  token: string;
-  publicKey: KeyObject;
-  privateKey: KeyObject;
-  ecdsaKey: KeyObject;
-};
+type Fixture = { place: SignerPlace } & SignerPlace & {
+    client: SignerClient;
+    stop: () => Promise<void>;
+    token: string;
+    publicKey: KeyObject;
+    privateKey: KeyObject;
+    ecdsaKey: KeyObject;
+  };
 const it = suite<Fixture>("signed requests");
 
-async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | "ok"> {
-  try {
-    await promise;
-    return "ok";
-  } catch (error) {
-    if (error instanceof ProtocolError) return error.code;
-    throw error;
-  }
-}
-
 async function start(f: Fixture): Promise<void> {
-  f.ledger = openRateFile(join(f.dir, "rates.sqlite"), BUCKET_MS_MAX);
+  const ledger = openRateFile(join(f.place.dir, "rates.sqlite"), BUCKET_MS_MAX);
   const plenty = { perS: 100_000, burst: 100_000 };
-  f.signer = await runSigner({
-    socket: f.socket,
-    tenant: f.tenants.tenant,
-    verifyToken: tokenVerifierOf((token, checks) => jwtVerify(token, f.tokens.jwk, checks)),
-    clock,
-    log,
-    rates: { vehicle: plenty, tenant: plenty },
-    ledger: f.ledger,
-  });
-  f.client = connectSigner({ socket: f.socket, clock });
+  const rates = { vehicle: plenty, tenant: plenty };
+  const started = await startSigner(f.place, "signer.sock", { rates, ledger });
+  f.client = started.client;
+  f.stop = async () => {
+    await started.stop();
+    ledger.close();
+  };
 }
 
-async function stop(f: Fixture): Promise<void> {
-  await f.client.close();
-  await f.signer.close();
-  f.ledger.close();
-}
+const stop = (f: Fixture): Promise<void> => f.stop();
 
 /** A command that is recorded as asked, and the request that asked for it, signed. */
 async function asked(f: Fixture, more: Partial<ToSign> = {}) {
@@ -115,9 +80,6 @@ async function asked(f: Fixture, more: Partial<ToSign> = {}) {
 }
 
 it.before(async (f) => {
-  f.dir = mkdtempSync(join(tmpdir(), "kb-signed-"));
-  f.socket = join(f.dir, "signer.sock");
-  const signerKey = randomBytes(32);
   const pair = generateKeyPairSync("ed25519");
   f.publicKey = pair.publicKey;
   f.privateKey = pair.privateKey;
@@ -125,53 +87,24 @@ it.before(async (f) => {
   f.ecdsaKey = ecdsa.privateKey;
   const ecdsaSpki = new Uint8Array(ecdsa.publicKey.export({ format: "der", type: "spki" }));
   const spki = new Uint8Array(pair.publicKey.export({ format: "der", type: "spki" }));
-  f.registry = await openRegistry({ dir: f.dir, masterKey: randomBytes(32), create: true });
-  const car = signingKey(randomBytes(32));
-  for (const tenant of [DEMO, OTHER]) {
-    await f.registry.create(tenant, signerKey, audit, async ({ store, signerVault }) => {
-      await provisionSigner(signerVault, systemRandom);
-      await askForSignedRequests(signerVault, true);
-      if (tenant === DEMO) {
-        await putRequestKey(signerVault, { subject: "backend", keyId: "k1" }, spki);
-        await putRequestKey(signerVault, { subject: "backend", keyId: "k3" }, ecdsaSpki);
-        await putRequestKey(signerVault, { subject: "backend", keyId: "gone" }, spki);
-        await putRequestKey(signerVault, { subject: "backend", keyId: "gone" }, undefined);
-      }
-      const vehicle = {
-        vehicle: CAR,
-        profile: "kerbside-sim/1",
-        signingKey: car.publicKey,
-        certificateSerial: "01",
-        enrolledAtMs: 1,
-      };
-      await store.putVehicle(vehicle, audit);
-      const session = {
-        tenant,
-        vehicle: CAR,
-        epoch: randomBytes(16),
-        sessionMs: 1000,
-        reason: "start",
-        announcement: 1,
-        timeNonce: randomBytes(16),
-        agentVersion: "0.1.0",
-        profile: "kerbside-sim/1",
-      } as const;
-      const envelope = signSession(car, session);
-      const at = { receivedAtMs: Date.now(), online: true };
-      await store.putSession({ vehicle: CAR, session, envelope, ...at });
-    });
-  }
-  f.store = (await f.registry.tenant(DEMO))?.store as TenantStore;
-  f.tokens = await issuer();
+  f.place = await signerPlace(async (tenant, vault) => {
+    await askForSignedRequests(vault, true);
+    if (tenant !== DEMO) return;
+    await putRequestKey(vault, { subject: "backend", keyId: "k1" }, spki);
+    await putRequestKey(vault, { subject: "backend", keyId: "k3" }, ecdsaSpki);
+    await putRequestKey(vault, { subject: "backend", keyId: "gone" }, spki);
+    await putRequestKey(vault, { subject: "backend", keyId: "gone" }, undefined);
+  });
+  await announce(f.place);
+  const elsewhere = (await f.place.registry.tenant(OTHER))?.store as TenantStore;
+  await announce({ store: elsewhere, car: f.place.car }, { tenant: OTHER });
+  Object.assign(f, f.place);
   f.token = await f.tokens.mint({ scope: "commands:operate bookings:write" });
-  f.tenants = await openSignerTenants({ dir: f.dir, signerKey });
   await start(f);
 });
 it.after(async (f) => {
   await stop(f);
-  await f.tenants.close();
-  await f.registry.close();
-  rmSync(f.dir, { recursive: true, force: true });
+  await f.place.close();
 });
 
 it("P-51 a signed request is signed for the car, and its signature is kept and can be shown", async (f) => {

@@ -1,118 +1,41 @@
 /** The signer's socket and its limits: who may open it, what it takes, and what a caller is told when it fails. */
 import { once } from "node:events";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  BUCKET_MS_MAX,
-  connectSigner,
-  provisionSigner,
-  type RunningSigner,
-  runSigner,
-  type SignerClient,
-} from "@kerbside/commands";
-import {
-  type ErrorCode,
-  ProtocolError,
-  randomBytes,
-  signingKey,
-  signSession,
-  systemRandom,
-} from "@kerbside/protocol";
-import {
-  openRateFile,
-  openRegistry,
-  openSignerTenants,
-  type Registry,
-  type Tenants,
-} from "@kerbside/tenants";
-import { jwtVerify } from "jose";
+import { BUCKET_MS_MAX, connectSigner, runSigner, type SignerClient } from "@kerbside/commands";
+import { randomBytes } from "@kerbside/protocol";
+import { openRateFile } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DEMO } from "./car.ts";
 import { record } from "./recorded.ts";
 import { CAR, clock, log, spawnSigner } from "./rig.ts";
-import { type Issuer, issuer, tokenVerifierOf } from "./tokens.ts";
+import {
+  announce,
+  codeOf,
+  type SignerPlace,
+  type StartedSigner,
+  signerPlace,
+  startSigner,
+  verifierOf,
+} from "./signer-rig.ts";
 
-const audit = { actor: "test", action: "test", subject: "test", outcome: "done" } as const;
-type Fixture = {
-  dir: string;
-  socket: string;
-  signerKey: Uint8Array;
-  registry: Registry;
-  tenants: Tenants;
-  signer: RunningSigner;
-  client: SignerClient;
-  tokens: Issuer;
-};
+type Fixture = { place: SignerPlace } & SignerPlace & StartedSigner;
 const it = suite<Fixture>("signer's socket");
 
 /** A clock on which no bucket fills. */
 const stopped = { ...clock, bootMs: () => 1000, wallMs: () => 1_790_000_000_000 };
 const order = () => ({ id: randomBytes(16), vehicle: CAR, action: "unlock" }) as const;
-const verifierOf = (tokens: Issuer) =>
-  tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
-
-async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | "ok"> {
-  try {
-    await promise;
-    return "ok";
-  } catch (error) {
-    if (error instanceof ProtocolError) return error.code;
-    throw error;
-  }
-}
 
 it.before(async (f) => {
-  f.dir = mkdtempSync(join(tmpdir(), "kb-signer-"));
-  f.socket = join(f.dir, "signer.sock");
-  const signerKey = randomBytes(32);
-  f.signerKey = signerKey;
-  f.registry = await openRegistry({ dir: f.dir, masterKey: randomBytes(32), create: true });
-  const car = signingKey(randomBytes(32));
-  await f.registry.create(DEMO, signerKey, audit, async ({ store, signerVault }) => {
-    await provisionSigner(signerVault, systemRandom);
-    const record = {
-      vehicle: CAR,
-      profile: "kerbside-sim/1",
-      signingKey: car.publicKey,
-      certificateSerial: "01",
-      enrolledAtMs: 1,
-    };
-    await store.putVehicle(record, audit);
-    const session = {
-      tenant: DEMO,
-      vehicle: CAR,
-      epoch: randomBytes(16),
-      sessionMs: 1000,
-      reason: "start",
-      announcement: 1,
-      timeNonce: randomBytes(16),
-      agentVersion: "0.1.0",
-      profile: "kerbside-sim/1",
-    } as const;
-    const envelope = signSession(car, session);
-    await store.putSession({ vehicle: CAR, session, envelope, receivedAtMs: 1, online: true });
-  });
-  f.tokens = await issuer();
-  f.tenants = await openSignerTenants({ dir: f.dir, signerKey });
-  const verifyToken = verifierOf(f.tokens);
-  f.signer = await runSigner({
-    socket: f.socket,
-    tenant: f.tenants.tenant,
-    verifyToken,
-    clock,
-    log,
-  });
-  f.client = connectSigner({ socket: f.socket, clock });
+  f.place = await signerPlace();
+  await announce(f.place);
+  Object.assign(f, f.place, await startSigner(f.place, "signer.sock"));
 });
 it.after(async (f) => {
-  await f.client.close();
-  await f.signer.close();
-  await f.tenants.close();
-  await f.registry.close();
-  rmSync(f.dir, { recursive: true, force: true });
+  await f.stop();
+  await f.place.close();
 });
 
 it("a car and a tenant have a rate", async (f) => {

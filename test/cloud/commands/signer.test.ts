@@ -1,90 +1,38 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type BookingFields,
-  connectSigner,
-  expiryOnSessionClock,
-  provisionSigner,
-  type RunningSigner,
-  runSigner,
-  type SignerClient,
-} from "@kerbside/commands";
+import { type BookingFields, expiryOnSessionClock } from "@kerbside/commands";
 import {
   type BookingRecord,
   type ErrorCode,
   openCommand,
-  ProtocolError,
   randomBytes,
   type SessionAnnouncement,
   type SigningKey,
   signingKey,
   signResult,
-  signSession,
-  systemRandom,
-  type TenantStore,
   toHex,
   vehicleId,
   verifyKey,
 } from "@kerbside/protocol";
-import { openRegistry, openSignerTenants, type Registry, type Tenants } from "@kerbside/tenants";
 import Database from "better-sqlite3";
-import { jwtVerify } from "jose";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DEMO } from "./car.ts";
 import { type Order, record } from "./recorded.ts";
-import { CAR, clock, log, OTHER } from "./rig.ts";
-import { type Issuer, issuer, tokenVerifierOf } from "./tokens.ts";
+import { CAR, OTHER } from "./rig.ts";
+import {
+  announce,
+  audit,
+  codeOf,
+  type SignerPlace,
+  type StartedSigner,
+  signerPlace,
+  startSigner,
+} from "./signer-rig.ts";
+import { issuer } from "./tokens.ts";
 
 const HOUR = 3_600_000;
-const audit = { actor: "test", action: "test", subject: "test", outcome: "done" } as const;
-
-type Fixture = {
-  dir: string;
-  socket: string;
-  registry: Registry;
-  tenants: Tenants;
-  store: TenantStore;
-  signer: RunningSigner;
-  client: SignerClient;
-  tokens: Issuer;
-  token: string;
-  car: SigningKey;
-  commandKey: Uint8Array;
-};
+type Fixture = { place: SignerPlace; token: string } & SignerPlace & StartedSigner;
 const it = suite<Fixture>("signer");
-
-function announcement(more: Partial<SessionAnnouncement> = {}): SessionAnnouncement {
-  return {
-    tenant: DEMO,
-    vehicle: CAR,
-    epoch: randomBytes(16),
-    sessionMs: 1000,
-    reason: "start",
-    announcement: 1,
-    timeNonce: randomBytes(16),
-    agentVersion: "0.1.0",
-    profile: "kerbside-sim/1",
-    ...more,
-  };
-}
-
-async function announce(
-  store: TenantStore,
-  key: SigningKey,
-  more: Partial<SessionAnnouncement> = {},
-): Promise<SessionAnnouncement> {
-  const session = announcement(more);
-  await store.putSession({
-    vehicle: CAR,
-    session,
-    envelope: signSession(key, session),
-    receivedAtMs: Date.now(),
-    online: true,
-  });
-  return session;
-}
 
 let bookings = 0;
 async function book(f: Fixture, more: Partial<BookingFields> = {}): Promise<BookingRecord> {
@@ -117,67 +65,21 @@ async function sign(f: Fixture, token: string, asked: Order) {
   return f.client.signCommand(token, asked);
 }
 
-async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | "ok"> {
-  try {
-    await promise;
-    return "ok";
-  } catch (error) {
-    if (error instanceof ProtocolError) return error.code;
-    throw error;
-  }
-}
-
-const verifierOf = (tokens: Issuer) =>
-  tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
-
 it.before(async (f) => {
-  f.dir = mkdtempSync(join(tmpdir(), "kb-signer-"));
-  f.socket = join(f.dir, "signer.sock");
-  const signerKey = randomBytes(32);
-  f.registry = await openRegistry({ dir: f.dir, masterKey: randomBytes(32), create: true });
-  f.car = signingKey(randomBytes(32));
-  for (const tenant of [DEMO, OTHER]) {
-    await f.registry.create(tenant, signerKey, audit, async ({ store, signerVault }) => {
-      const {
-        command: { publicKey },
-      } = await provisionSigner(signerVault, systemRandom);
-      if (tenant === DEMO) f.commandKey = publicKey;
-      const record = {
-        vehicle: CAR,
-        profile: "kerbside-sim/1",
-        signingKey: f.car.publicKey,
-        certificateSerial: "01",
-        enrolledAtMs: 1,
-      };
-      await store.putVehicle(record, audit);
-    });
-  }
-  f.store = (await f.registry.tenant(DEMO))?.store as TenantStore;
-  f.tokens = await issuer();
-  f.token = await f.tokens.mint();
-  f.tenants = await openSignerTenants({ dir: f.dir, signerKey });
   const plenty = { perS: 1000, burst: 1000 };
-  f.signer = await runSigner({
-    socket: f.socket,
-    tenant: f.tenants.tenant,
-    verifyToken: verifierOf(f.tokens),
-    clock,
-    log,
-    rates: { vehicle: plenty, tenant: plenty },
-  });
-  f.client = connectSigner({ socket: f.socket, clock });
-  await announce(f.store, f.car);
+  f.place = await signerPlace();
+  await announce(f.place);
+  f.token = await f.place.tokens.mint();
+  const rates = { vehicle: plenty, tenant: plenty };
+  Object.assign(f, f.place, await startSigner(f.place, "signer.sock", { rates }));
 });
 it.after(async (f) => {
-  await f.client.close();
-  await f.signer.close();
-  await f.tenants.close();
-  await f.registry.close();
-  rmSync(f.dir, { recursive: true, force: true });
+  await f.stop();
+  await f.place.close();
 });
 
 it("signs what a live token, a sealed booking and the car's own announcement allow", async (f) => {
-  const session = await announce(f.store, f.car, { sessionMs: 77_000 });
+  const session = await announce(f, { sessionMs: 77_000 });
   const before = (await f.store.session(CAR))?.receivedAtMs ?? 0;
   const { booking } = await book(f);
   const asked = order(booking);
@@ -292,10 +194,10 @@ it("believes the car's announcement only under the car's enrolled key", async (f
     [f.car, { vehicle: vehicleId("car-2") }],
   ];
   for (const [key, more] of forgeries) {
-    await announce(f.store, key, more);
+    await announce({ ...f, car: key }, more);
     assert.is(await codeOf(sign(f, f.token, order(booking))), "unauthenticated");
   }
-  await announce(f.store, f.car);
+  await announce(f);
   assert.is(await codeOf(sign(f, f.token, order(booking))), "ok");
 });
 
