@@ -5,7 +5,17 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { KEY_BYTES, ProtocolError, randomBytes } from "@kerbside/protocol";
-import { makeDirectory, readIfThere, replaceFile } from "@kerbside/tenants";
+import {
+  checkStage,
+  isStage,
+  makeDirectory,
+  markStage,
+  readIfThere,
+  replaceFile,
+  STAGES,
+  type Stage,
+  stageOf,
+} from "@kerbside/tenants";
 
 export const DATA_DIR_DEFAULT = ".kerbside/cloud";
 
@@ -34,6 +44,25 @@ export function dataDirectory(dir: string): string {
   const inner = join(given, "cloud");
   const isThere = (at: string): boolean => existsSync(join(at, "platform.sqlite"));
   return !isThere(given) && isThere(inner) ? inner : given;
+}
+
+const STAGE = "KERBSIDE_STAGE";
+/** Where this is run (P-94): production unless the environment says otherwise. Throws ProtocolError `malformed`. */
+export function stageHere(env: Environment): Stage {
+  const said = env[STAGE] ?? "production";
+  if (!isStage(said))
+    throw new ProtocolError("malformed", `${STAGE}: expected ${STAGES.join(" or ")}`);
+  return said;
+}
+
+/** A data directory that is made is marked; one of the other stage is refused. Throws ProtocolError `conflict`. */
+export function settleStage(dir: string, env: Environment, create: boolean): void {
+  const here = stageHere(env);
+  if (existsSync(join(dir, "platform.sqlite"))) checkStage(dir, stageOf(dir), here);
+  else if (create) {
+    makeDirectory(dir);
+    markStage(dir, here);
+  }
 }
 
 export type SecretSource = {

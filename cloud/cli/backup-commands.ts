@@ -1,7 +1,7 @@
 /** `backup`, `backup list`, `restore`: copies of a data directory, and the way back (P-90). */
 import { resolve } from "node:path";
 import { BACKUP_SETS, listBackups, makeBackup, restoreBackup } from "@kerbside/tenants";
-import { dataDirectory, readSecret } from "../config.ts";
+import { dataDirectory, readSecret, stageHere } from "../config.ts";
 import { type Command, DATA_OPTION, DEV_OPTION, type Input, JSON_OPTION } from "./command.ts";
 import { byOperator } from "./open.ts";
 
@@ -97,6 +97,7 @@ async function restore(input: Input): Promise<number> {
   const done = await restoreBackup({
     ...{ from, dir, backupKey: secret("backup-key"), masterKey: secret("master-key") },
     ...(set === undefined ? {} : { set }),
+    stage: stageHere(input.env),
     audit: byOperator(input, "restore", "platform"),
     told: progressOf(input, "restore"),
   });

@@ -1,7 +1,7 @@
 /** Opens what a command works on, and closes it whatever happens. */
 import { type AuditEntry, ProtocolError, tenantId } from "@kerbside/protocol";
 import { openRegistry, type Registry, type Tenant } from "@kerbside/tenants";
-import { dataDirectory, readSecret } from "../config.ts";
+import { dataDirectory, readSecret, settleStage } from "../config.ts";
 import { type Input, UsageError } from "./command.ts";
 
 /** Runs with the registry of `--data` open; `--dev` makes what is missing. */
@@ -12,6 +12,7 @@ export async function withRegistry<T>(
   const dir = dataDirectory(input.text("data"));
   const dev = input.flag("dev");
   const masterKey = readSecret("master-key", { dir, dev, env: input.env });
+  settleStage(dir, input.env, dev);
   const registry = await openRegistry({ dir, masterKey, create: dev });
   try {
     return await use(registry, dir);

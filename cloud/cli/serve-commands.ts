@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Tiles, tilesOrigin } from "@kerbside/console";
 import { type Log, ProtocolError, REGION_DEFAULT, regionOf } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
-import { dataDirectory, readSecret } from "../config.ts";
+import { dataDirectory, readSecret, settleStage } from "../config.ts";
 import { serviceLog } from "../log.ts";
 import {
   BROKER_PORT_DEFAULT,
@@ -300,6 +300,7 @@ async function prepare(input: Input, dir: string, issuer: string): Promise<Secre
   const { prepareIssuer } = await import("../issuer-keys.ts");
   const { refuseSecond } = await import("@kerbside/commands");
   await refuseSecond(signerSocket(dir), "signer");
+  settleStage(dir, input.env, from.dev);
   const registry = await openRegistry({ dir, masterKey: master, create: from.dev });
   try {
     if (issuerKey !== undefined) {

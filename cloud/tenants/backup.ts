@@ -21,6 +21,7 @@ import BetterSqlite3 from "better-sqlite3";
 import { decryptFile, encryptFile } from "./backup-stream.ts";
 import { type DataFile, dataFiles } from "./data-files.ts";
 import { makeDirectory, readIfThere, syncDirectory } from "./files.ts";
+import { checkStage, type Stage, stageOf } from "./stage.ts";
 
 const DAY_MS = 86_400_000;
 const MANIFEST = "manifest.sealed";
@@ -29,7 +30,12 @@ export type BackupSet = (typeof BACKUP_SETS)[number];
 /** A set's name sorts by its time. */
 const NAME = /^(\d{8}T\d{9}Z)-[0-9a-f]{8}$/;
 
-type Manifest = { readonly atMs: number; readonly paths: readonly string[] };
+type Manifest = {
+  readonly atMs: number;
+  readonly paths: readonly string[];
+  /** Missing in sets from before there was staging: those are of production. */
+  readonly stage?: Stage;
+};
 export type Progress = (done: {
   readonly path: string;
   readonly bytes: number;
@@ -100,7 +106,8 @@ async function makeSet(
       encryptFile(backupKey, bound, copy, join(target, `${i}.sealed`), (n) => told(path, n));
       rmSync(copy);
     }
-    const manifest: Manifest = { atMs: nowMs, paths: files.map(({ path }) => path) };
+    const paths = files.map(({ path }) => path);
+    const manifest: Manifest = { atMs: nowMs, paths, stage: stageOf(dir) };
     const plain = join(work, "manifest");
     writeFileSync(plain, JSON.stringify(manifest), { mode: 0o600 });
     encryptFile(
@@ -160,7 +167,10 @@ export function listBackups(
     });
 }
 
-/** Brings a set back into `dir`. Throws ProtocolError `unauthenticated` where anything of it was changed. */
+/**
+ * Brings a set back into `dir`. Throws ProtocolError `unauthenticated` where anything of it was changed, and `conflict`
+ * where it is of another stage; then nothing was written.
+ */
 export function restoreSet(
   from: string,
   set: BackupSet,
@@ -168,6 +178,7 @@ export function restoreSet(
   dir: string,
   backupKey: Uint8Array,
   told: (path: string, bytes: number) => void,
+  stage: Stage = "production",
 ): Manifest {
   const source = join(from, set, name);
   const work = mkdtempSync(join(tmpdir(), "kerbside-restore-"));
@@ -182,6 +193,7 @@ export function restoreSet(
     );
     const text = Buffer.from(readIfThere(plain) ?? []).toString("utf8");
     const manifest = JSON.parse(text) as Manifest;
+    checkStage(source, manifest.stage ?? "production", stage);
     for (const [i, path] of manifest.paths.entries()) {
       const to = join(dir, path);
       mkdirSync(dirname(to), { recursive: true, mode: 0o700 });

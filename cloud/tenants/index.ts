@@ -66,6 +66,7 @@ export {
   serveReplica,
 } from "./replica-link.ts";
 export { type Restored, type RestoreOptions, restoreBackup } from "./restore.ts";
+export { checkStage, isStage, markStage, STAGES, type Stage, stageOf } from "./stage.ts";
 export {
   openTenantStore,
   type SqliteTenantStore,

@@ -9,6 +9,7 @@ import { type AuditEntry, ProtocolError } from "@kerbside/protocol";
 import type { AuditReport } from "./audit-chain.ts";
 import { listBackups, type Progress, restoreSet } from "./backup.ts";
 import { openRegistry } from "./registry.ts";
+import { markStage, type Stage } from "./stage.ts";
 
 export type RestoreOptions = {
   readonly from: string;
@@ -18,6 +19,8 @@ export type RestoreOptions = {
   /** Default: the newest. */
   readonly set?: string;
   readonly audit: AuditEntry;
+  /** Where this is; a backup of the other stage is refused (P-94). */
+  readonly stage?: Stage;
   readonly told?: Progress;
 };
 export type Restored = {
@@ -47,8 +50,10 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
     bytes += more;
     options.told?.({ path, bytes, of: 0 });
   };
-  const { atMs } = restoreSet(from, "stores", set, dir, backupKey, told);
-  restoreSet(from, "keys", keys, dir, backupKey, told);
+  const { stage = "production" } = options;
+  const { atMs } = restoreSet(from, "stores", set, dir, backupKey, told, stage);
+  restoreSet(from, "keys", keys, dir, backupKey, told, stage);
+  markStage(dir, stage);
   const registry = await openRegistry({ dir, masterKey });
   try {
     let erasedAgain = 0;
