@@ -4,6 +4,7 @@ import { agentBenchmark } from "./agent/agent.ts";
 import type { Benchmark } from "./benchmark.ts";
 import { bufferBenchmark } from "./buffer/append.ts";
 import { canBenchmark } from "./can/can.ts";
+import { consoleBenchmark } from "./console/console.ts";
 import { ingestBenchmark } from "./ingest/ingest.ts";
 import { simBenchmark } from "./sim/sim.ts";
 import { storeBenchmark } from "./store/store.ts";
@@ -14,6 +15,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   agentBenchmark,
   bufferBenchmark,
   canBenchmark,
+  consoleBenchmark,
   ingestBenchmark,
   simBenchmark,
   storeBenchmark,

@@ -85,6 +85,8 @@ async function main(): Promise<void> {
   });
   await editor.close();
   await feed.close();
+  // Node-RED leaves something behind that would keep this process.
+  process.exit();
 }
 
 try {

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
-const VISIBLE_MS_MAX = 40_000;
+const VISIBLE_MS_MAX = 90_000;
 export const FLAGS: readonly string[] =
   "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --enable-unsafe-swiftshader".split(
     " ",
