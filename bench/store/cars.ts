@@ -1,4 +1,4 @@
-/** A tenant's store with a fleet in it: months of state events of some cars, and the newest state of thousands. */
+/** A tenant's store with a fleet in it: months of drives of some cars, and the newest state of thousands. */
 import {
   type AuditEntry,
   type CarEvent,
@@ -30,8 +30,8 @@ export const AUDIT: AuditEntry = {
 
 export const carName = (car: number): VehicleId => vehicleId(`car-${car}`);
 
-/** Of its state lane, evenly over each month. */
-export function stateEvent(index: number, of: number): CarEvent {
+/** As it drives, evenly over each month. */
+export function driveEvent(index: number, of: number): CarEvent {
   const at = { bootMs: Math.floor((index * MONTH_MS) / of), wallOffsetMs: START_MS, doubtMs: 5 };
   const place = { latitude: 52 + (index % 997) / 1000, longitude: 13 + (index % 991) / 1000 };
   return { kind: "position.sampled", data: { ...place, speedKmh: index % 120 }, ...at };
@@ -39,7 +39,7 @@ export function stateEvent(index: number, of: number): CarEvent {
 
 function segment(
   tenant: TenantId,
-  at: { readonly vehicle: VehicleId; readonly log: Uint8Array; readonly number: number },
+  at: Pick<OpenedSegment["header"], "vehicle" | "log" | "number" | "lane">,
   previousHash: Uint8Array,
   content: Pick<OpenedSegment, "events" | "columns">,
 ): OpenedSegment {
@@ -47,7 +47,6 @@ function segment(
   const header: OpenedSegment["header"] = {
     tenant,
     ...at,
-    lane: "state",
     firstSeq: (number - 1) * EVENTS_A_SEGMENT + 1,
     count: content.columns?.count ?? content.events.length,
     ratchet: number - 1,
@@ -63,7 +62,7 @@ function driven(months: number, each: number): readonly CheckedColumns[] {
   const segments = (months * each) / EVENTS_A_SEGMENT;
   return Array.from({ length: segments }, (_, number) => {
     const events = Array.from({ length: EVENTS_A_SEGMENT }, (_each, i) =>
-      encodeEvent(stateEvent(number * EVENTS_A_SEGMENT + i, each)),
+      encodeEvent(driveEvent(number * EVENTS_A_SEGMENT + i, each)),
     );
     return checkColumns(encodeColumns(events), events.length);
   });
@@ -82,7 +81,7 @@ export async function fillMonths(
     let hash: Uint8Array = ZERO_HASH;
     const batch: OpenedSegment[] = [];
     for (const [i, columns] of drive.entries()) {
-      const at = { vehicle: carName(car), log, number: i + 1 };
+      const at = { vehicle: carName(car), log, number: i + 1, lane: "track" } as const;
       const next = segment(store.tenant, at, hash, { events: [], columns });
       hash = next.headerHash;
       batch.push(next);
@@ -107,7 +106,7 @@ export async function fillLatest(
   for (let car = from; car < to; ) {
     const batch: OpenedSegment[] = [];
     for (; car < to && batch.length < SEGMENTS_AT_ONCE; car += 1) {
-      const place = { vehicle: carName(car), log: randomBytes(16), number: 1 };
+      const place = { vehicle: carName(car), log: randomBytes(16), number: 1, lane: "state" } as const;
       batch.push(segment(store.tenant, place, ZERO_HASH, { events }));
     }
     await store.commitSegments(batch);
