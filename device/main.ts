@@ -1,5 +1,6 @@
 /** `kerbside-agent`: a table of commands, help printed from it, and exit statuses 0 done, 1 failed, 2 used wrongly. */
 // First of all: it counts for what is made from here on.
+import "./core-dumps.ts";
 import "./engine.ts";
 
 import { readFileSync } from "node:fs";

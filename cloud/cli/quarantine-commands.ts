@@ -65,6 +65,7 @@ function entriesOf(store: SqliteTenantStore, after: number): AsyncGenerator<Quar
 function listEntries(input: Input): Promise<number> {
   const after = input.integer("after", 0, CURSOR_MAX);
   return withTenant(input, async ({ store }) => {
+    await auditRead(input, store, "all");
     for await (const entry of entriesOf(store, after)) {
       const { id, vehicle, reason, topic, payload } = entry;
       const at = new Date(entry.atMs).toISOString();
@@ -75,6 +76,11 @@ function listEntries(input: Input): Promise<number> {
     }
     return 0;
   });
+}
+
+/** What could not be read may hold anything, so looking into it is a read of personal data. Before anything is shown. */
+function auditRead(input: Input, store: SqliteTenantStore, which: string): Promise<void> {
+  return store.audit(byOperator(input, "read.quarantine", `quarantine:${which}`));
 }
 
 /** Throws UsageError, or ProtocolError `not_found`. */
@@ -90,6 +96,7 @@ function find({ store }: Pick<Tenant, "store">, word: string): Quarantined {
 function showEntry(input: Input): Promise<number> {
   return withTenant(input, async ({ store }) => {
     const entry = find({ store }, input.positionals[0] ?? "");
+    await auditRead(input, store, String(entry.id));
     const { id, vehicle, reason, topic, payload } = entry;
     const at = new Date(entry.atMs).toISOString();
     const header = headerOf(payload, topic);

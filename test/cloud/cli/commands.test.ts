@@ -159,12 +159,13 @@ test("vehicle enrol prints a one-time token, and takes the demo's directory too"
   assert.not(allBytes(dir).includes(String(line?.["token"])));
 });
 
+async function registryOf(): ReturnType<typeof openRegistry> {
+  const masterKey = readFileSync(join(dir, "secrets", "master-key"), "utf8");
+  return openRegistry({ dir, masterKey: new Uint8Array(Buffer.from(masterKey, "base64url")) });
+}
+
 test("events prints every event and gap in order, page by page", async () => {
-  const masterKey = Buffer.from(
-    readFileSync(join(dir, "secrets", "master-key"), "utf8"),
-    "base64url",
-  );
-  const registry = await openRegistry({ dir, masterKey: new Uint8Array(masterKey) });
+  const registry = await registryOf();
   const log = new CarLog();
   const store = (await registry.tenant("demo"))?.store;
   const events = Array.from({ length: 1500 }, (_, i) => log.note(i, `n${i}`));
@@ -234,7 +235,27 @@ test("quarantine: what is no segment is shown as what it is, and stays when it i
   assert.is(wrong.code, 2);
 });
 
-test("P-51 P-52 audit verify holds all trails; reading events is in one", async () => {
+test("P-52 whoever prints events, or looks into quarantine, is in the audit trail before anything is shown", async () => {
+  const registry = await registryOf();
+  const trail = (await (await registry.tenant("demo"))?.store.auditTrail(0, 1000)) ?? [];
+  await registry.close();
+  const reads = trail.filter(({ action }) => action.startsWith("read."));
+  assert.equal(
+    reads.map(({ action, subject }) => `${action} ${subject}`),
+    [
+      // Of the tests above: what was refused is not here.
+      "read.events tenant:demo",
+      "read.events vehicle:car-9",
+      "read.events tenant:demo",
+      "read.quarantine quarantine:all",
+      "read.quarantine quarantine:all",
+      "read.quarantine quarantine:1",
+    ],
+  );
+  assert.ok(reads.every(({ actor }) => actor.length > 0));
+});
+
+test("P-51 audit verify holds all trails", async () => {
   const { code, out, err } = await runCloud(["audit", "verify", ...data, "--json"]);
   assert.is(code, 0, err);
   const trails = jsonLines(out);
