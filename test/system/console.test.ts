@@ -2,10 +2,10 @@
  * The console in a real browser, on a whole system: somebody signs in, books a car, opens and locks it, and sees each
  * step. What an account may not see is not offered, nothing leaves the origin, and axe finds nothing serious.
  */
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { tenantId, vehicleId } from "@kerbside/protocol";
+import { signingKey, tenantId, vehicleId } from "@kerbside/protocol";
 import { openRegistry, type Registry } from "@kerbside/tenants";
 import { type Browser, chromium } from "playwright-core";
 import { test } from "uvu";
@@ -19,6 +19,7 @@ import { axe, FLAGS, go, overflow, shoot, signIn, type Visitor, visit } from "./
 
 /** Of a car's page. */
 const MOVING = ["dd", ".sub"];
+const CARD = "04a1b2c3d4e5f6";
 let world: World;
 let browser: Browser;
 
@@ -290,6 +291,53 @@ it("P-81 P-82 a manager suspends a person, holds them, and erases them with a re
   await row.getByRole("button", { name: "Certify" }).waitFor();
   const erased = await tenantOf(({ store }) => store.people.person(person));
   assert.is(erased?.state, "erased");
+  assert.equal(complaints, []);
+  await visitor.leave();
+});
+
+it("a card and a phone held to the reader, both by hand on the page, open and lock the car", async () => {
+  const visitor = await visit(browser);
+  const { page, complaints } = visitor;
+  const seed = randomBytes(32);
+  const phone = Buffer.from(signingKey(seed).publicKey).toString("base64url");
+  const key = randomBytes(16).toString("hex");
+  const booking = await world.booking();
+  const actions = ["unlock_and_release", "unlock", "lock"];
+  const card = { uid: CARD, proof: "keyed", key, uidRule: "never" };
+  for (const what of [{ card }, { phone }])
+    await world.backend.must(`/bookings/${booking}/grants`, {
+      method: "POST",
+      headers: { "idempotency-key": randomUUID() },
+      body: { actions, ...what },
+    });
+  await world.until("the car to confirm its list", async () => {
+    const { body } = await world.backend.ask(`/vehicles/${VEHICLE}/grants`);
+    return JSON.stringify(body).split('"state":"active"').length > 2;
+  });
+  await page.goto(`https://localhost:${world.sim.port}/#key=${world.sim.key}`);
+  const door = page.locator(".leaf.driver");
+  const hold = async (kind: "Card" | "Phone", fields: Readonly<Record<string, string>>) => {
+    await page.getByLabel("What is held to the reader").selectOption(kind);
+    for (const [name, value] of Object.entries(fields)) await page.getByLabel(name).fill(value);
+    const granted = page.locator("#tap-shown", { hasText: "green: granted" });
+    // As one does while a car is still waking.
+    await world.until("it is granted", async () => {
+      await page.getByRole("button", { name: "Hold to the reader" }).click();
+      await page.locator("#tap-shown", { hasText: /^It shows/ }).waitFor();
+      return granted.isVisible();
+    });
+  };
+  await page.locator("body.live .leaf.driver[aria-label*=', locked']").waitFor();
+  await hold("Card", { Number: CARD, "Card’s key": key });
+  await page.locator(".leaf.driver[aria-label*='unlocked']").waitFor();
+  await door.press("Enter");
+  await page.locator(".leaf.driver.open").waitFor();
+  await door.press("Enter");
+  await page.locator(".leaf.driver:not(.open)").waitFor();
+  await hold("Phone", { "Phone’s seed": seed.toString("hex"), Wants: "lock" });
+  await page.locator(".leaf.driver[aria-label*=', locked']").waitFor();
+  await shoot(page, "cockpit-tapped");
+  assert.equal(await axe(page), []);
   assert.equal(complaints, []);
   await visitor.leave();
 });
