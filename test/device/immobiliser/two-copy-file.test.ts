@@ -163,4 +163,17 @@ test("closing waits for what is being written, and after it nothing can be", () 
     assert.is(await failed(), true, "a failure does not stand in the way of the next");
   }));
 
+test("a long copy lies on the disk like a short one, on both sides of what is written at once", () =>
+  inFolder(async (path) => {
+    const file = await openTwoCopyFile(path);
+    const lengths = [16 * 1024 - 53, 16 * 1024 - 52, 16 * 1024 - 51, 40_000];
+    for (const [i, length] of lengths.entries()) {
+      const content = "x".repeat(length);
+      await file.write(utf8(content));
+      const bytes = Uint8Array.from(readFileSync(`${path}${i % 2 === 0 ? ".a" : ".b"}`));
+      assert.is(toHex(bytes.slice(0, length + 52)), toHex(copyOf(i + 1, content)), `${length}`);
+    }
+    await file.close();
+  }));
+
 test.run();
