@@ -1,6 +1,7 @@
 /** All benchmarks: a line each. */
 
 import { agentBenchmark } from "./agent/agent.ts";
+import { apiBenchmark } from "./api/api.ts";
 import type { Benchmark } from "./benchmark.ts";
 import { bufferBenchmark } from "./buffer/append.ts";
 import { canBenchmark } from "./can/can.ts";
@@ -13,6 +14,7 @@ import { wireBenchmark } from "./wire/wire.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
   agentBenchmark,
+  apiBenchmark,
   bufferBenchmark,
   canBenchmark,
   consoleBenchmark,

@@ -24,7 +24,8 @@ export type CommitGroup = {
     entry: AuditEntry,
     change: (sql: Sql, key: SubjectKey) => T,
   ) => Promise<T>;
-  readonly audit: (entry: AuditEntry) => Promise<void>;
+  /** `soon`: its head is anchored a moment after it is answered, or with one that must not wait. */
+  readonly audit: (entry: AuditEntry, anchored?: "now" | "soon") => Promise<void>;
   /** Commits what waits, before a close. */
   readonly settle: () => void;
 };
@@ -39,11 +40,15 @@ type Waiting = {
 export function commitGroup(
   { store, keys }: { readonly store: Database; readonly keys: SubjectKeyFile },
   record: (sql: Sql, entry: AuditEntry) => HeadToSign,
-  anchored: (head: HeadToSign) => void,
+  anchors: {
+    readonly now: (head: HeadToSign) => void;
+    readonly soon: (head: HeadToSign) => void;
+  },
 ): CommitGroup {
   const waiting: Waiting[] = [];
   let soon: NodeJS.Immediate | undefined;
   let head: HeadToSign | undefined;
+  let isUrgent = false;
 
   const commit = (group: readonly Waiting[]): void => {
     let done: readonly (() => void)[];
@@ -51,8 +56,9 @@ export function commitGroup(
       const wishes = group.flatMap(({ wish }) => wish ?? []);
       const made = keys.makeAll(wishes);
       head = undefined;
+      isUrgent = false;
       done = store.write((sql) => group.map((one) => attempt(sql, one, made, group.length > 1)));
-      if (head !== undefined) anchored(head);
+      if (head !== undefined) anchors[isUrgent ? "now" : "soon"](head);
     } catch (error) {
       for (const { fail } of group) fail(error);
       return;
@@ -108,11 +114,13 @@ export function commitGroup(
           throw new ProtocolError("not_found", "subject key: was destroyed, or never made");
         const value = change(sql, key);
         head = record(sql, entry);
+        isUrgent = true;
         return value;
       }),
-    audit: (entry) =>
+    audit: (entry, anchored = "now") =>
       enqueue(undefined, (sql) => {
         head = record(sql, entry);
+        isUrgent ||= anchored === "now";
       }),
     settle: () => {
       if (soon !== undefined) clearImmediate(soon);

@@ -256,10 +256,12 @@ function tenantsOf(context: Context): Tenants {
       return rows.map(({ tenant }) => tenantId(tenant));
     },
     tenant: async (id) => {
-      const directory = directoryOf(context, id);
-      const terms = readTerms(context.platform, id);
-      if (directory === undefined || terms === undefined) return undefined;
-      if (!isServed(context, terms.region)) return undefined;
+      const row = context.platform.one<{ directory: string; region: string }>(
+        "SELECT directory, region FROM tenants WHERE tenant = ?",
+        id,
+      );
+      if (row === undefined || !isServed(context, row.region)) return undefined;
+      const { directory } = row;
       let opened = open.get(directory);
       if (opened === undefined) {
         opened = openTenant(context, tenantId(id), directory);

@@ -211,7 +211,7 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     anchored(done.head);
     return done.value;
   };
-  const group = commitGroup(engine, record, anchored);
+  const group = commitGroup(engine, record, { now: anchored, soon: (head) => late.anchor(head) });
   return {
     settle: group.settle,
     putVehicle: async (vehicle, audit) =>
@@ -246,7 +246,7 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     putGrantList: async (list, audit) => audited(audit, (sql) => putGrantList(sql, list, nowMs())),
     putArtefact: async (artefact, audit) => audited(audit, (sql) => putArtefact(sql, artefact)),
     ...commandWriting(engine, { record, anchored, late }),
-    audit: (entry) => group.audit(entry),
+    audit: (entry, anchoring) => group.audit(entry, anchoring),
     rewrapKeys: async (version, audit) => {
       const count = engine.keys.rewrap(version);
       audited({ ...audit, reason: `${count} keys by transit key ${version}` }, () => undefined);

@@ -339,7 +339,11 @@ export type TenantStore = {
   ) => Promise<void>;
 
   readonly feed: (after: number, limit: number) => Promise<readonly FeedEntry[]>;
-  readonly audit: (entry: AuditEntry) => Promise<void>;
+  /**
+   * Durable when it resolves. Its head is anchored by then too, or, with `soon`, within a second: for what changes
+   * nothing, such as reads (P-51, P-52).
+   */
+  readonly audit: (entry: AuditEntry, anchored?: "now" | "soon") => Promise<void>;
   readonly auditTrail: (
     after: number,
     limit: number,

@@ -3,9 +3,11 @@
  * gate. A token of tenant A gets, on any path of tenant B, exactly what it gets on a path that does not exist (P-02).
  */
 import {
+  type AuditEntry,
   type Caller,
   type PlatformDesk,
   ProtocolError,
+  type TenantStore,
   type TokenVerifier,
 } from "@kerbside/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -58,10 +60,12 @@ export const ROUTES: readonly Route[] = [
 const URL_CHARS_MAX = 2048;
 const PREFIX = "/v1/tenants/:tenant";
 
+/** Who asks, and the store of their tenant. */
+type Known = { readonly caller: Caller; readonly store: TenantStore };
 /** What all routes share. */
 type Gate = {
   readonly options: ApiOptions;
-  readonly callers: WeakMap<FastifyRequest, Caller>;
+  readonly callers: WeakMap<FastifyRequest, Known>;
   readonly closing: AbortSignal;
   readonly streams: Streams;
   readonly bodies: SignedBodies;
@@ -99,7 +103,7 @@ export async function registerApi(app: FastifyInstance, options: ApiOptions): Pr
   await registerPlatform(app, options, callerOf);
   registerFileLinks(app, options.tenant);
   await app.register((scope, _options, done) => {
-    const callers = new WeakMap<FastifyRequest, Caller>();
+    const callers = new WeakMap<FastifyRequest, Known>();
     const calls = new CallQuota(options.clock);
     scope.addHook("onRequest", (request, reply) =>
       authenticate(request, reply, options, callers, calls),
@@ -176,7 +180,7 @@ async function authenticate(
   request: FastifyRequest,
   reply: FastifyReply,
   options: ApiOptions,
-  callers: WeakMap<FastifyRequest, Caller>,
+  callers: WeakMap<FastifyRequest, Known>,
   calls: CallQuota,
 ): Promise<FastifyReply | undefined> {
   reply.header("cache-control", "no-store");
@@ -187,7 +191,7 @@ async function authenticate(
   const home = await options.tenant(caller.tenant);
   if (home === undefined) return sendNotFound(reply);
   if (home.quotas !== undefined) calls.take(caller, home.quotas());
-  callers.set(request, caller);
+  callers.set(request, { caller, store: home.store });
   return undefined;
 }
 
@@ -210,13 +214,13 @@ function addRoute(scope: FastifyInstance, route: Route, gate: Gate): void {
       },
     },
     onRequest: async (request) => {
-      const caller = gate.callers.get(request);
-      if (caller !== undefined && !route.scopes.some((s) => caller.scopes.has(s))) {
+      const known = gate.callers.get(request);
+      if (known !== undefined && !route.scopes.some((s) => known.caller.scopes.has(s))) {
         throw new ProtocolError("forbidden", `token: expected scope ${route.scopes.join(" or ")}`);
       }
     },
     handler: async (request, reply) => {
-      const call = await callOf(request, reply, gate);
+      const call = callOf(request, reply, gate);
       return respond(route, call);
     },
   });
@@ -229,19 +233,17 @@ function bodySchema({ body, takes }: Route): { readonly body?: unknown } {
   return { body: { content: Object.fromEntries(content) } };
 }
 
-async function callOf(
+function callOf(
   request: FastifyRequest,
   reply: FastifyReply,
   { options, callers, closing, streams, bodies }: Gate,
-): Promise<Call> {
-  const caller = callers.get(request);
-  const store = caller && (await options.tenant(caller.tenant))?.store;
-  if (caller === undefined || store === undefined) {
-    throw new ProtocolError("unauthenticated", "token: there is none");
-  }
-  const gone = new AbortController();
-  reply.raw.once("close", () => gone.abort());
+): Call {
+  const known = callers.get(request);
+  if (known === undefined) throw new ProtocolError("unauthenticated", "token: there is none");
+  const { caller, store } = known;
   const { headers } = request;
+  // Made where somebody asks for it: most calls are answered before anything could end them.
+  let signal: AbortSignal | undefined;
   return {
     parts: options,
     caller: asker(caller, proofOf(request, bodies)),
@@ -251,12 +253,23 @@ async function callOf(
     body: request.body,
     idempotencyKey: textHeader(headers["idempotency-key"]) ?? "",
     from: request.ip,
-    signal: AbortSignal.any([gone.signal, closing]),
+    get signal() {
+      signal ??= endOf(reply, closing);
+      return signal;
+    },
     accepts: headers.accept ?? "",
     lastEventId: textHeader(headers["last-event-id"]),
     streams,
     reply,
   };
+}
+
+/** Ends when the caller goes away or the server closes. */
+function endOf(reply: FastifyReply, closing: AbortSignal): AbortSignal {
+  const gone = new AbortController();
+  if (reply.raw.destroyed) gone.abort();
+  else reply.raw.once("close", () => gone.abort());
+  return AbortSignal.any([gone.signal, closing]);
 }
 
 function textHeader(value: string | readonly string[] | undefined): string | undefined {
@@ -284,11 +297,12 @@ function auditRead(route: Route, call: Call): Promise<void> {
         : vehicle !== undefined
           ? `vehicle:${vehicle}`
           : `tenant:${call.caller.tenant}`;
-  return call.store.audit({
+  const entry: AuditEntry = {
     actor: call.caller.subject,
     action: `read.${route.operation}`,
     subject,
     outcome: "done",
     from: call.from,
-  });
+  };
+  return call.store.audit(entry, "soon");
 }
