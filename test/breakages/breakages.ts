@@ -48,8 +48,8 @@ export const BREAKAGES: readonly Breakage[] = [
   {
     name: "P-31 a booking's holder is stored in the clear",
     file: "cloud/tenants/bookings.ts",
-    from: "return engine.keys.key(subjectOf(booking)).seal(utf8(holder), binding(engine, booking));",
-    to: "return utf8(holder);",
+    from: "const holder = key.seal(utf8(record.holder), binding(engine, booking));",
+    to: "const holder = utf8(record.holder);",
     test: "cloud/tenants/personal-data",
     noticedBy: "P-31 no position, VIN, holder",
   },
