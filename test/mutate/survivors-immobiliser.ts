@@ -11,6 +11,8 @@ const NOT_SO_LONG = "The longest policy that its own schema lets through is shor
 const CHUNK = "How much is read at once: what is longer comes in pieces, which is tested.";
 const LISTENED =
   "While a read waits it listens for errors itself: this is for the moment between two.";
+const EITHER_WAY = "Written at once or by another thread, the same bytes are on the disk.";
+const NAME_KEPT = "That a new file outlives a power cut shows only where the power is cut.";
 
 export const IMMOBILISER: readonly Explained[] = [
   {
@@ -269,5 +271,112 @@ export const IMMOBILISER: readonly Explained[] = [
     inLine: "if (stream.isOpen) stream.close();",
     change: "stream.isOpen → true",
     why: "A stream that is not open says so, and whoever is told has been told before.",
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: "const AT_ONCE_BYTES_MAX: number = 16 * 1024;",
+    change: "16 → 17",
+    why: EITHER_WAY,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: "const AT_ONCE_BYTES_MAX: number = 16 * 1024;",
+    change: "* → /",
+    why: EITHER_WAY,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: "const AT_ONCE_BYTES_MAX: number = 16 * 1024;",
+    change: "1024 → 1025",
+    why: EITHER_WAY,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine:
+      "if (bytes.length <= AT_ONCE_BYTES_MAX) writeSync(handle.fd, bytes, 0, bytes.length, 0);",
+    change: "bytes.length <= AT_ONCE_BYTES_MAX → true",
+    why: EITHER_WAY,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine:
+      "if (bytes.length <= AT_ONCE_BYTES_MAX) writeSync(handle.fd, bytes, 0, bytes.length, 0);",
+    change: "bytes.length <= AT_ONCE_BYTES_MAX → false",
+    why: EITHER_WAY,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine:
+      "if (bytes.length <= AT_ONCE_BYTES_MAX) writeSync(handle.fd, bytes, 0, bytes.length, 0);",
+    change: "<= → <",
+    why: EITHER_WAY,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine:
+      "if (bytes.length <= AT_ONCE_BYTES_MAX) writeSync(handle.fd, bytes, 0, bytes.length, 0);",
+    change: "<= → >",
+    why: EITHER_WAY,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: "if (length > bytesMax || bytes.length < end + HASH_BYTES) return undefined;",
+    change: "bytes.length < end + HASH_BYTES → false",
+    why: "A copy that is cut has no hash that fits it, and is none by that.",
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: "if (length > bytesMax || bytes.length < end + HASH_BYTES) return undefined;",
+    change: "+ → -",
+    why: "A copy that is cut has no hash that fits it, and is none by that.",
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine:
+      "(best, copy) => (copy !== undefined && copy.sequence > (best?.sequence ?? 0) ? copy : best),",
+    change: "> → >=",
+    why: "No two copies have the same number, and none has 0.",
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: "async function syncFolder(path: string): Promise<void> {",
+    change: '{ const folder = await open(path, "r"); try { await folder.s… → {}',
+    why: NAME_KEPT,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: "await folder.sync();",
+    change: "await folder.sync(); → ;",
+    why: NAME_KEPT,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: "await syncFolder(dirname(path));",
+    change: "await syncFolder(dirname(path)); → ;",
+    why: NAME_KEPT,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: "await folder.close();",
+    change: "await folder.close(); → ;",
+    why: "A handle that is left is closed as it is collected; it is opened once a start.",
+  },
+  {
+    file: "device/immobiliser/zones.ts",
+    inLine: "return ((((a - b + 180) % 360) + 360) % 360) - 180;",
+    change: "+ → -",
+    why: "Half a circle to the east is half a circle to the west.",
+  },
+  {
+    file: "device/immobiliser/zones.ts",
+    inLine: "if (x1 > 0 === x2 > 0 || Math.abs(x1 - x2) > 180) continue;",
+    change: "> → >=",
+    why: "An edge of just 180 degrees is no edge of a city.",
+  },
+  {
+    file: "device/immobiliser/zones.ts",
+    inLine: "if (latitude > at.latitude) odd = !odd;",
+    change: "> → <=",
+    why: "A closed line is crossed an even number of times, so north and south are odd together.",
   },
 ];

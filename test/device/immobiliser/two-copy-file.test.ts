@@ -176,4 +176,16 @@ test("a long copy lies on the disk like a short one, on both sides of what is wr
     await file.close();
   }));
 
+test("a file of one byte is a damaged one, an empty one is none", () =>
+  inFolder(async (path) => {
+    lay(path, Uint8Array.of(7));
+    const damaged = await openTwoCopyFile(path);
+    assert.is(damaged.damaged, true);
+    await damaged.close();
+    lay(path, new Uint8Array(), new Uint8Array());
+    const empty = await openTwoCopyFile(path);
+    assert.is(empty.damaged, false);
+    await empty.close();
+  }));
+
 test.run();

@@ -11,6 +11,7 @@ const ELL = [at(0, 0), at(0, 2), at(1, 2), at(1, 1), at(2, 1), at(2, 0)];
 const DIAMOND = [at(0, -1), at(1, 0), at(0, 1), at(-1, 0)];
 /** Rises by one degree for four to the east. */
 const SLOPE = [at(10, 20), at(11, 24), at(10, 24)];
+const ACROSS = [at(0, 179), at(1, -177), at(0, -177)];
 /** 179.5 degrees wide, across the 180th meridian. */
 const HALF = [at(-10, 90.3), at(-10, -90.2), at(10, -90.2), at(10, 90.3)];
 const FIJI = [at(-19, 179), at(-19, -179), at(-17, -179), at(-17, 179)];
@@ -38,6 +39,8 @@ const ROWS = [
   { why: "above it", zones: [SLOPE], where: at(10.3, 21), inside: false },
   { why: "under its higher end", zones: [SLOPE], where: at(10.7, 23), inside: true },
   { why: "above its higher end", zones: [SLOPE], where: at(10.8, 23), inside: false },
+  { why: "under a slope across the 180th", zones: [ACROSS], where: at(0.2, -180), inside: true },
+  { why: "above it", zones: [ACROSS], where: at(0.3, -180), inside: false },
   { why: "in the half of the world", zones: [HALF], where: at(0, 179), inside: true },
   { why: "in the other half", zones: [HALF], where: at(0, 0), inside: false },
   { why: "no zones", zones: [], where: at(0, 0), inside: false },
