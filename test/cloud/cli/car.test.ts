@@ -117,7 +117,6 @@ async function webhook(...words: readonly string[]): Promise<Readonly<Record<str
 
 test("P-33 a webhook of the command line is told of a car, signed by the secret that it printed", async () => {
   const made = await webhook("add", "--url-of-receiver", receiver.url, "--topics", "vehicle");
-  const id = String(made["webhook"]);
   receiver.secret = String(made["secret"]);
   await runCloud(["vehicle", "revoke", ...car, "--reason", "sold"]);
   await until("it is told", () => receiver.heard.length > 0);
