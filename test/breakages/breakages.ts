@@ -24,8 +24,8 @@ export const BREAKAGES: readonly Breakage[] = [
   {
     name: "P-61 the scope of a route is not looked at",
     file: "cloud/commands/api/api.ts",
-    from: "if (caller !== undefined && !route.scopes.some((s) => caller.scopes.has(s))) {",
-    to: "if (caller === undefined) {",
+    from: "if (known !== undefined && !route.scopes.some((s) => known.caller.scopes.has(s))) {",
+    to: "if (known === undefined) {",
     test: "cloud/commands/matrix",
     noticedBy: "P-02 P-61 each role reaches",
   },
