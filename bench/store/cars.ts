@@ -106,7 +106,12 @@ export async function fillLatest(
   for (let car = from; car < to; ) {
     const batch: OpenedSegment[] = [];
     for (; car < to && batch.length < SEGMENTS_AT_ONCE; car += 1) {
-      const place = { vehicle: carName(car), log: randomBytes(16), number: 1, lane: "state" } as const;
+      const place = {
+        vehicle: carName(car),
+        log: randomBytes(16),
+        number: 1,
+        lane: "state",
+      } as const;
       batch.push(segment(store.tenant, place, ZERO_HASH, { events }));
     }
     await store.commitSegments(batch);
