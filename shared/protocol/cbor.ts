@@ -1,4 +1,5 @@
-import { Decoder, Encoder } from "cbor-x";
+// Its door without native code: looking for that takes 50 ms of a start, and short strings gain nothing by it.
+import { Decoder, Encoder } from "cbor-x/decode";
 import { CBOR_LIMITS, type CborLimits, scanCbor } from "./cbor-scan.ts";
 import { ProtocolError } from "./errors.ts";
 
