@@ -4,10 +4,12 @@ import {
   type Action,
   COMMAND_STATES,
   type CommandChange,
+  type CommandQuery,
   type CommandRecord,
   type CommandState,
   decode,
   encode,
+  type Page,
   ProtocolError,
   resultCodec,
   type VehicleId,
@@ -139,6 +141,47 @@ export function readCommands(
       limit,
     )
     .map(commandOf);
+}
+
+/** The most commands of one page, whatever is asked for. */
+const PAGE_MAX = 1000;
+
+/**
+ * A command has no column of its time: its place says what came before it, so where a time begins is found by halving.
+ * Where the clock was put back meanwhile, commands of that while may be missed or told too many.
+ */
+export function commandsWithin(
+  sql: Sql,
+  { fromMs, toMs, after, limit }: CommandQuery,
+): Page<CommandRecord> {
+  if (after !== undefined && !/^[0-9]{1,15}$/.test(after))
+    throw new ProtocolError("malformed", "cursor: expected the `next` of a page");
+  const size = Math.min(Math.max(1, Math.floor(limit)), PAGE_MAX);
+  const first = after === undefined ? placeAt(sql, fromMs) : Number(after) + 1;
+  const rows = sql.all<Row & { readonly place: number }>(
+    "SELECT * FROM commands WHERE place >= ? AND place < ? ORDER BY place LIMIT ?",
+    ...[first, placeAt(sql, toMs + 1), size + 1],
+  );
+  const page = rows.slice(0, size);
+  const last = page.at(-1);
+  const items = page.map(commandOf);
+  return rows.length > size && last !== undefined ? { items, next: String(last.place) } : { items };
+}
+
+/** The first place from which on commands were asked for at this time or later. */
+function placeAt(sql: Sql, atMs: number): number {
+  const top = sql.get<{ top: number }>("SELECT coalesce(max(place), 0) AS top FROM commands")?.top;
+  let [low, high] = [1, (top ?? 0) + 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const next = sql.get<{ place: number; at: number }>(
+      "SELECT place, json_extract(steps, '$[0].atMs') AS at FROM commands WHERE place >= ? ORDER BY place LIMIT 1",
+      middle,
+    );
+    if (next === undefined || next.at >= atMs) high = middle;
+    else low = next.place + 1;
+  }
+  return low;
 }
 
 function commandOf(row: Row): CommandRecord {

@@ -25,6 +25,7 @@ import { type AnchorCopies, anchorCopies, type HeadCopy } from "./anchor-copies.
 import { anchorOf, PLATFORM, type PlatformAudited, platformAudit } from "./anchors.ts";
 import { type AuditReport, verifyAudit } from "./audit-chain.ts";
 import { auditKeys } from "./audit-keys.ts";
+import { benchmarkDesk } from "./benchmark.ts";
 import type { ErasureCertificate } from "./erasure.ts";
 import { makeDirectory, syncDirectory } from "./files.ts";
 import { type Incidents, incidentTable } from "./incidents.ts";
@@ -164,7 +165,11 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         const kept = [...anchorOf(files.anchors, PLATFORM).kept(), ...elsewhere];
         return files.platform.read((sql) => verifyAudit(sql, PLATFORM, kept, auditKey.publicKey));
       },
-      desk: { ...orderDesk(files.platform, audited, nowMs), remove },
+      desk: {
+        ...orderDesk(files.platform, audited, nowMs),
+        remove,
+        benchmark: benchmarkDesk(tenants, audited),
+      },
       usage: ingestUsage(files.platform),
       schemaProblems: () => [
         ...files.platform.read((sql) => schemaProblems(sql, PLATFORM_CLASSES)),

@@ -30,7 +30,14 @@ import {
 } from "./audit-chain.ts";
 import { AUDIT_KEY_ACTION, type AuditKeys, announcement, keyVersionOf } from "./audit-keys.ts";
 import { holderWish, indexHolders, putBooking, readBooking, readBookings } from "./bookings.ts";
-import { createCommand, isEnd, readCommand, readCommands, stepCommand } from "./commands.ts";
+import {
+  commandsWithin,
+  createCommand,
+  isEnd,
+  readCommand,
+  readCommands,
+  stepCommand,
+} from "./commands.ts";
 import { commitGroup } from "./commit-group.ts";
 import { type Database, openDatabase, type Sql } from "./database.ts";
 import { derive } from "./derived.ts";
@@ -179,6 +186,7 @@ function reading(engine: Engine) {
     command: async (id) => readCommand({ get: store.one }, id),
     commands: async (vehicle, limit) =>
       store.read((sql) => readCommands(sql, vehicle, rows(limit))),
+    commandsWithin: async (query) => store.read((sql) => commandsWithin(sql, query)),
     feed: async (after, limit) =>
       store.read((sql) =>
         sql.all<FeedEntry>(

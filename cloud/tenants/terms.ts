@@ -72,7 +72,7 @@ export function putTerms(sql: Sql, id: TenantId, { region, quotas }: TenantTerms
 
 export type Order = { readonly tenant: TenantId; readonly terms: TenantTerms };
 /** The desk, and what whoever has all services' keys does with what is on it. */
-export type Orders = Omit<PlatformDesk, "remove"> & {
+export type Orders = Omit<PlatformDesk, "remove" | "benchmark"> & {
   readonly orders: () => readonly Order[];
   /** The order is fulfilled. */
   readonly done: (tenant: TenantId) => void;

@@ -5,6 +5,7 @@
  */
 export * from "./access.ts";
 export * from "./acks.ts";
+export * from "./aggregates.ts";
 export * from "./artefact.ts";
 export * from "./bytes.ts";
 export * from "./card-auth.ts";

@@ -27,6 +27,7 @@ export const ROLES = {
       "webhooks:write",
       "files:read",
       "files:write",
+      "analytics:read",
     ],
   },
   member: { doc: "a person who drives: sees their own data", person: true, scopes: [SELF] },
@@ -48,6 +49,7 @@ export const ROLES = {
       "support:ticket",
       "quarantine:read",
       "quarantine:redrive",
+      "analytics:read",
     ],
   },
   support: {
@@ -75,6 +77,7 @@ export const ROLES = {
       "support:approve",
       "audit:read",
       "quarantine:read",
+      "analytics:read",
     ],
   },
   auditor: { doc: "reads who did what", person: true, scopes: [SELF, "audit:read"] },

@@ -197,6 +197,10 @@ export type CommandRecord = {
   readonly error?: string;
 };
 
+/** Commands of all cars that were asked for within a time, inclusive, in that order. `after` continues a page. */
+export type CommandQuery = Required<Pick<EventQuery, "fromMs" | "toMs" | "limit">> &
+  Pick<EventQuery, "after">;
+
 /** What a step changes of a command. */
 export type CommandChange = Pick<CommandRecord, "state"> &
   Partial<Pick<CommandRecord, "requestHash" | "result" | "error" | "deadlineMs">>;
@@ -320,6 +324,7 @@ export type TenantStore = {
   readonly createCommand: (record: CommandRecord, audit: AuditEntry) => Promise<CommandRecord>;
   readonly command: (id: string) => Promise<CommandRecord | undefined>;
   readonly commands: (vehicle: VehicleId, limit: number) => Promise<readonly CommandRecord[]>;
+  readonly commandsWithin: (query: CommandQuery) => Promise<Page<CommandRecord>>;
   /**
    * Appends steps, all in one commit, each where it may be taken: final states are never left, except `unknown` by a
    * later signed result. Returns what is stored then.

@@ -1,4 +1,5 @@
 /** What the platform agrees with an operator: where its data is processed, and how much of everything it may have. */
+import type { Benchmark, Month } from "./aggregates.ts";
 import { ProtocolError } from "./errors.ts";
 import type { TenantId } from "./ids.ts";
 import type { AuditEntry } from "./store.ts";
@@ -99,4 +100,9 @@ export type PlatformDesk = {
     readonly signature: string;
     readonly publicKey: string;
   }>;
+  /**
+   * Over all tenants of a region that is served here (P-15); each of them reads in its own trail that it was counted.
+   * Rejects with `not_found`.
+   */
+  readonly benchmark: (region: string, month: Month, audit: AuditEntry) => Promise<Benchmark>;
 };

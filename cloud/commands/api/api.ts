@@ -13,6 +13,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { asker } from "../signer/request-signature.ts";
 import { ACCESS_ROUTES } from "./access-routes.ts";
+import { AGGREGATE_ROUTES } from "./aggregate-routes.ts";
 import { ARTEFACT_ROUTES } from "./artefact-routes.ts";
 import { AUDIT_ROUTES } from "./audit-routes.ts";
 import { BOOKING_ROUTES } from "./booking-routes.ts";
@@ -56,6 +57,7 @@ export const ROUTES: readonly Route[] = [
   ...FILE_ROUTES,
   ...OWN_DATA_ROUTES,
   ...PRIVACY_ROUTES,
+  ...AGGREGATE_ROUTES,
 ];
 const URL_CHARS_MAX = 2048;
 const PREFIX = "/v1/tenants/:tenant";

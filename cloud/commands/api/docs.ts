@@ -44,6 +44,7 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
         { name: "commands", description: "From the booking to the bolt" },
         { name: "feed", description: "What changed, as ids only" },
         { name: "webhooks", description: "The same, sent to an address of yours" },
+        { name: "analytics", description: "How much there was, of many together" },
         { name: "artefacts", description: "What is published for the cars" },
         { name: "audit", description: "Who did what" },
         { name: "people", description: "Who drives, and what is kept of them" },

@@ -1,6 +1,7 @@
 /** The gate before the platform's own routes: a client with the scope for it, of whichever tenant it was made. */
 import {
   type Caller,
+  type Clock,
   type PlatformDesk,
   ProtocolError,
   type TokenVerifier,
@@ -24,7 +25,11 @@ type CallerOf = (
 
 export async function registerPlatform(
   app: FastifyInstance,
-  options: { readonly platform?: PlatformDesk; readonly verifyToken: TokenVerifier },
+  options: {
+    readonly platform?: PlatformDesk;
+    readonly verifyToken: TokenVerifier;
+    readonly clock: Clock;
+  },
   callerOf: CallerOf,
 ): Promise<void> {
   await app.register((scope, _options, done) => {
@@ -56,7 +61,8 @@ export async function registerPlatform(
           if (options.platform === undefined)
             throw new ProtocolError("unavailable", "platform: is not run from here");
           const params = request.params as Readonly<Record<string, string>>;
-          const call = { desk: options.platform, caller, params, from: request.ip };
+          const nowMs = options.clock.wallMs();
+          const call = { desk: options.platform, caller, params, from: request.ip, nowMs };
           const answer = await handle({ ...call, body: request.body });
           return reply.code(answer.status).send(answer.body);
         },

@@ -1,6 +1,7 @@
 /** The operators on this platform, for who runs it: ordered, bounded, taken away. Not a tenant's own routes. */
 import {
   type AuditEntry,
+  monthOf,
   type PlatformDesk,
   type PlatformTenant,
   ProtocolError,
@@ -24,6 +25,7 @@ export type PlatformCall = {
   /** Validated by the row's schema. */
   readonly body: unknown;
   readonly from: string;
+  readonly nowMs: number;
 };
 export type PlatformRoute = {
   readonly method: "GET" | "POST" | "PATCH";
@@ -96,6 +98,18 @@ const TenantSchema = Type.Object(
     ),
   },
   strict,
+);
+const much = (description: string, example: number): TSchema =>
+  Type.Optional(Type.Number({ description, examples: [example] }));
+const BenchmarkSchema = Type.Object(
+  {
+    region: REGION,
+    month: Type.String({ description: "the month (UTC)", examples: ["2026-10"] }),
+    tripsPerCar: much("of cars that drove", 41),
+    metresPerTrip: much("where it is known", 9100),
+    unlockedPercent: much("of unlocks that were asked for", 97),
+  },
+  { ...strict, description: "what is not there is of fewer than five tenants, or mostly of one" },
 );
 const RemoveSchema = Type.Object(
   { tenant: Type.String({ description: "its id once more, because it cannot be brought back" }) },
@@ -197,6 +211,19 @@ export const PLATFORM_ROUTES: readonly PlatformRoute[] = [
       if (tenant !== id)
         throw new ProtocolError("malformed", "tenant: expected the id of the path once more");
       return { status: 200, body: await call.desk.remove(id, audit(call, "tenant.remove", id)) };
+    },
+  },
+  {
+    ...{ method: "GET", path: "/benchmarks/:region/:month", operation: "getBenchmark" },
+    summary: "How the operators of a region fared in a month that is over, together",
+    answers: { 200: BenchmarkSchema },
+    handle: async ({ desk, caller, params, from, nowMs }) => {
+      const region = regionOf(params["region"] ?? "");
+      const month = monthOf(params["month"] ?? "", nowMs);
+      const subject = `region:${region}`;
+      const what = { actor: caller.subject, action: "benchmark.read", subject, from } as const;
+      const entry: AuditEntry = { ...what, outcome: "done", reason: month.month };
+      return { status: 200, body: await desk.benchmark(region, month, entry) };
     },
   },
 ];

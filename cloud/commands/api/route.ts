@@ -43,6 +43,7 @@ export const SCOPES = {
   "files:read": "see photos, documents and diagnostic bundles",
   "files:write": "add and remove them",
   "privacy:write": "say how exactly positions are kept, and whose cars are a person's",
+  "analytics:read": "see how much there was in a month, of many together",
   "accounts:write": "make, lock, unlock and close accounts",
   "support:ticket": "open and close tickets, as the tenant's contact",
   "support:request": "ask for access to a tenant's data, by ticket",
@@ -120,7 +121,8 @@ export type Route = {
     | "support"
     | "files"
     | "artefacts"
-    | "webhooks";
+    | "webhooks"
+    | "analytics";
   readonly query?: readonly QueryName[];
   readonly body?: TSchema;
   /** The types of a body that is no JSON; it is handed over as bytes. */

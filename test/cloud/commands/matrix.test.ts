@@ -78,6 +78,8 @@ const RULES: Readonly<Record<string, readonly Role[]>> = {
   publishArtefact: ["operator"],
   listArtefacts: ["operator"],
   listVehicleArtefacts: ["operator"],
+  getAggregates: ["backend", "operator", "manager"],
+  getBenchmark: ["platform"],
   listMyBookings: ["member", "operator", "support", "manager", "auditor"],
   listMyEvents: ["member", "operator", "support", "manager", "auditor"],
   getContact: ["member", "operator", "support", "manager", "auditor"],

@@ -34,6 +34,7 @@ const platform: PlatformDesk = {
   order: async () => undefined,
   agree: () => Promise.reject(NOT_THERE),
   remove: () => Promise.reject(NOT_THERE),
+  benchmark: () => Promise.reject(NOT_THERE),
 };
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 /** Not for callers of the API: documentation, probes, and the answer for what is not there. */
