@@ -6,6 +6,7 @@
 
 export { answerAnnouncements } from "./announced.ts";
 export { type ApiOptions, requestMetrics } from "./api/api.ts";
+export { apiDescription } from "./api/description.ts";
 export { SCOPES, type Scope } from "./api/route.ts";
 export { apiServer, BODY_BYTES_MAX, type ServerTls } from "./api/server.ts";
 export { type EventView, eventView, feedView } from "./api/views.ts";

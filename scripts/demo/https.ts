@@ -1,5 +1,6 @@
 /** JSON over HTTPS to the demo's own servers, trusting the demo's own authority and nothing else. */
 import { request } from "node:https";
+import type { Send } from "../../shared/client/index.ts";
 import { DemoError } from "./processes.ts";
 
 const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
@@ -67,4 +68,50 @@ function parse(text: string): unknown {
   } catch {
     return text;
   }
+}
+
+/**
+ * Like `fetch` to `https://localhost:{port}`, whatever the URL's host, trusting one authority: what the typed client sends
+ * by. The answer's body streams. Rejects with ConnectionLost, or with the signal's reason.
+ */
+export function httpsSend(port: number, ca: string): Send {
+  return async (url, { method = "GET", headers, body, signal }) => {
+    const { pathname, search } = new URL(url, `https://localhost:${port}`);
+    const sent = new Uint8Array(await new Response(body ?? null).arrayBuffer());
+    return new Promise((resolve, reject) => {
+      const lost = (error: Error): void =>
+        reject(
+          signal?.aborted === true
+            ? signal.reason
+            : new ConnectionLost(`https://localhost:${port}: ${error.message}`),
+        );
+      const outgoing = request(
+        {
+          ...{ host: "localhost", port, path: pathname + search, method, ca, agent: false },
+          ...(signal ? { signal } : {}),
+          headers: Object.fromEntries(new Headers(headers)),
+          timeout: ANSWER_MS_MAX,
+        },
+        (incoming) => {
+          const known = Object.entries(incoming.headers).flatMap(([name, value]) =>
+            typeof value === "string" ? [[name, value] as [string, string]] : [],
+          );
+          const stream = new ReadableStream<Uint8Array>({
+            start: (out) => {
+              incoming.on("data", (chunk: Uint8Array) => out.enqueue(new Uint8Array(chunk)));
+              incoming.on("end", () => out.close());
+              incoming.on("error", (error) => out.error(error));
+            },
+            cancel: () => void outgoing.destroy(),
+          });
+          resolve(new Response(stream, { status: incoming.statusCode ?? 0, headers: known }));
+        },
+      );
+      outgoing.on("timeout", () =>
+        outgoing.destroy(new Error(`no answer within ${ANSWER_MS_MAX} ms`)),
+      );
+      outgoing.on("error", lost);
+      outgoing.end(sent);
+    });
+  };
 }

@@ -5,12 +5,15 @@ import * as assert from "uvu/assert";
 import { readSources, resolveImport, workspaceFolders, workspaceOf } from "./sources.ts";
 
 const PROTOCOL = "shared/protocol";
+/** The API for whoever calls it, generated from its description. */
+const CLIENT = "shared/client";
 const deviceLeaves = workspaceFolders.filter((folder) => folder.startsWith("device/"));
 const cloudLeaves = workspaceFolders.filter((folder) => folder.startsWith("cloud/"));
 
 /** What a workspace may import besides itself; "any" for what nothing imports. */
 function allowed(workspace: string): readonly string[] | "any" | undefined {
-  if (workspace === PROTOCOL) return [];
+  if (workspace === PROTOCOL || workspace === CLIENT) return [];
+  if (workspace === "cloud/console") return [PROTOCOL, CLIENT];
   if (deviceLeaves.includes(workspace) || cloudLeaves.includes(workspace)) return [PROTOCOL];
   if (workspace === "device") return [PROTOCOL, ...deviceLeaves];
   if (workspace === "cloud") return [PROTOCOL, ...cloudLeaves];

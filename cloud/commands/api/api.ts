@@ -30,10 +30,10 @@ import { OWN_DATA_ROUTES } from "./own-data-routes.ts";
 import { PEOPLE_ROUTES } from "./people-routes.ts";
 import { PLATFORM_TEMPLATES, registerPlatform } from "./platform-gate.ts";
 import { PRIVACY_ROUTES } from "./privacy-routes.ts";
-import { handleError, PROBLEM_ANSWER, problem, sendNotFound, sendProblem } from "./problem.ts";
+import { handleError, problem, sendNotFound, sendProblem } from "./problem.ts";
 import { QUARANTINE_ROUTES } from "./quarantine-routes.ts";
 import type { Answer, ApiParts, Call, Route } from "./route.ts";
-import { KEY_HEADERS, querySchema } from "./schemas.ts";
+import { PREFIX, routeSchema } from "./route-schema.ts";
 import { keepSignedBodies, proofOf, type SignedBodies } from "./signed-requests.ts";
 import { TRIP_ROUTES } from "./trip-routes.ts";
 import { VEHICLE_ROUTES } from "./vehicle-routes.ts";
@@ -60,7 +60,6 @@ export const ROUTES: readonly Route[] = [
   ...AGGREGATE_ROUTES,
 ];
 const URL_CHARS_MAX = 2048;
-const PREFIX = "/v1/tenants/:tenant";
 
 /** Who asks, and the store of their tenant. */
 type Known = { readonly caller: Caller; readonly store: TenantStore };
@@ -202,19 +201,7 @@ function addRoute(scope: FastifyInstance, route: Route, gate: Gate): void {
     method: route.method,
     url: PREFIX + route.path,
     ...(route.bodyBytesMax === undefined ? {} : { bodyLimit: route.bodyBytesMax }),
-    schema: {
-      operationId: route.operation,
-      summary: route.summary,
-      tags: [route.tag],
-      security: [{ oauth2: [...route.scopes] }],
-      querystring: querySchema(route.query ?? []),
-      ...bodySchema(route),
-      ...(route.once === true ? { headers: KEY_HEADERS } : {}),
-      response: {
-        ...route.answers,
-        default: PROBLEM_ANSWER,
-      },
-    },
+    schema: routeSchema(route),
     onRequest: async (request) => {
       const known = gate.callers.get(request);
       if (known !== undefined && !route.scopes.some((s) => known.caller.scopes.has(s))) {
@@ -226,13 +213,6 @@ function addRoute(scope: FastifyInstance, route: Route, gate: Gate): void {
       return respond(route, call);
     },
   });
-}
-
-function bodySchema({ body, takes }: Route): { readonly body?: unknown } {
-  if (takes === undefined) return body === undefined ? {} : { body };
-  // Any bytes: what they are is seen from themselves.
-  const content = takes.map((type) => [type, { schema: { description: "the file itself" } }]);
-  return { body: { content: Object.fromEntries(content) } };
 }
 
 function callOf(

@@ -8,12 +8,10 @@ import {
 } from "@kerbside/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { PLATFORM_ROUTES } from "./platform-routes.ts";
-import { PROBLEM_ANSWER } from "./problem.ts";
+import { PLATFORM_PREFIX, PLATFORM_SCOPE, platformSchema } from "./route-schema.ts";
 
-const PREFIX = "/v1/platform";
-const SCOPE = "platform:admin";
 export const PLATFORM_TEMPLATES: readonly string[] = PLATFORM_ROUTES.map(
-  ({ path }) => PREFIX + path,
+  ({ path }) => PLATFORM_PREFIX + path,
 );
 
 /** Undefined where 401 has been answered. */
@@ -39,21 +37,15 @@ export async function registerPlatform(
       const caller = await callerOf(request, reply, options.verifyToken);
       if (caller === undefined) return reply;
       // A person's token never has it: the platform is run by programs and at the command line.
-      if (!caller.scopes.has(SCOPE) || caller.role !== undefined)
-        throw new ProtocolError("forbidden", `token: expected scope ${SCOPE}`);
+      if (!caller.scopes.has(PLATFORM_SCOPE) || caller.role !== undefined)
+        throw new ProtocolError("forbidden", `token: expected scope ${PLATFORM_SCOPE}`);
       callers.set(request, caller);
       return undefined;
     });
-    for (const { method, path, operation, summary, body, answers, handle } of PLATFORM_ROUTES)
+    for (const { method, path, handle, ...described } of PLATFORM_ROUTES)
       scope.route({
-        ...{ method, url: PREFIX + path },
-        schema: {
-          ...{ operationId: operation, summary, tags: ["platform"] },
-          security: [{ oauth2: [SCOPE] }],
-          querystring: { type: "object", properties: {}, additionalProperties: false },
-          ...(body === undefined ? {} : { body }),
-          response: { ...answers, default: PROBLEM_ANSWER },
-        },
+        ...{ method, url: PLATFORM_PREFIX + path },
+        schema: platformSchema(described),
         handler: async (request, reply) => {
           const caller = callers.get(request);
           if (caller === undefined)

@@ -2,6 +2,7 @@
  * The API's description held against the API: every route is in it and everything in it is a route; each example is what
  * its schema says; each is sent to the running server, and what comes back is what the description promises.
  */
+import { apiDescription } from "@kerbside/commands";
 import { type PlatformDesk, ProtocolError, ROLES } from "@kerbside/protocol";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { suite } from "uvu";
@@ -50,6 +51,8 @@ test.before(async (context) => {
   );
   const { body } = await context.rig.ask({ path: "/openapi.json" });
   assert.is(body.openapi, "3.1.0");
+  const alone: unknown = JSON.parse(JSON.stringify(await apiDescription()));
+  assert.equal(body, alone, "what is made from the description is made from this one");
   const paths = Object.entries<Record<string, Operation>>(body.paths);
   context.endpoints = paths.flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
