@@ -1,6 +1,6 @@
 /** `erase`, `erase due`, `hold place|release|list|read`: the end of what is kept of people (P-81, P-82). */
 import { randomUUID } from "node:crypto";
-import { ProtocolError } from "@kerbside/protocol";
+import { type HeldThing, type LegalHold, ProtocolError, vehicleId } from "@kerbside/protocol";
 import { INACTIVITY_DAYS_DEFAULT, type SqliteTenantStore } from "@kerbside/tenants";
 import {
   type Command,
@@ -66,27 +66,27 @@ export const ERASE_COMMANDS: readonly Command[] = [
   },
   {
     name: "hold place",
-    summary: "Keeps a person from being erased, with a copy for named readers.",
+    summary: "Keeps a person, or a car within times, from being erased, with a copy for readers.",
     options: {
       ...common,
-      person: PERSON_OPTION,
+      person: { value: "ID", doc: "id of the person" },
+      vehicle: { value: "VEHICLE", doc: "or a car, with --from and --to" },
+      from: { value: "TIME", doc: "with a car: since when (ISO 8601)" },
+      to: { value: "TIME", doc: "with a car: until when (ISO 8601)" },
       reason: { value: "TEXT", required: true, doc: "which proceedings" },
       readers: { value: "WHO,WHO", required: true, doc: "who may read the copy" },
     },
     run: (input) =>
       withTenant(input, async ({ store }) => {
         const hold = randomUUID();
-        const { person, reason, readers } = {
-          person: input.text("person"),
-          reason: input.text("reason"),
-          readers: input.text("readers").split(","),
-        };
-        const audit = byOperator(input, "hold.place", `person:${person}`, reason);
+        const thing = heldThing(input);
+        const [reason, readers] = [input.text("reason"), input.text("readers").split(",")];
+        const audit = byOperator(input, "hold.place", heldWords(thing), reason);
         await store.people.placeHold(
-          { hold, person, reason, readers, placedAtMs: Date.now() },
+          { ...thing, hold, reason, readers, placedAtMs: Date.now() },
           audit,
         );
-        input.print({ hold, person }, hold);
+        input.print({ hold, ...thing }, hold);
         return 0;
       }),
   },
@@ -111,7 +111,7 @@ export const ERASE_COMMANDS: readonly Command[] = [
         for (const hold of await store.people.holds())
           input.print(
             hold,
-            `${hold.hold}  ${hold.person}  ${hold.releasedAtMs === undefined ? "holds" : "released"}  ${hold.reason}`,
+            `${hold.hold}  ${heldWords(hold)}${timesOf(hold)}  ${hold.releasedAtMs === undefined ? "holds" : "released"}  ${hold.reason}`,
           );
         return 0;
       }),
@@ -133,6 +133,28 @@ export const ERASE_COMMANDS: readonly Command[] = [
       }),
   },
 ];
+
+function heldThing(input: Input): HeldThing {
+  const [person, vehicle] = [input.optional("person"), input.optional("vehicle")];
+  const [from, to] = [input.optional("from"), input.optional("to")];
+  if (person !== undefined && vehicle === undefined && from === undefined && to === undefined)
+    return { person };
+  if (person !== undefined || vehicle === undefined || from === undefined || to === undefined)
+    throw new UsageError("hold place: expected --person, or --vehicle with --from and --to");
+  const [fromMs, toMs] = [Date.parse(from), Date.parse(to)];
+  // Not-a-number too.
+  if (!(fromMs <= toMs)) throw new UsageError("--from, --to: expected two times in their order");
+  return { vehicle: vehicleId(vehicle), fromMs, toMs };
+}
+
+function heldWords(thing: HeldThing): string {
+  return thing.vehicle === undefined ? `person:${thing.person}` : `vehicle:${thing.vehicle}`;
+}
+
+function timesOf(hold: LegalHold): string {
+  if (hold.vehicle === undefined) return "";
+  return ` ${[hold.fromMs, hold.toMs].map((ms) => new Date(ms).toISOString()).join(" to ")}`;
+}
 
 async function erase(input: Input, store: SqliteTenantStore): Promise<number> {
   const person = input.text("person");

@@ -113,9 +113,7 @@ export class Accounts {
     await this.change(who, audit, closed);
     const record = await people.person(who.person);
     if (record === undefined || record.state === "erased") return;
-    const isHeld = (await people.holds()).some(
-      ({ person, releasedAtMs }) => person === who.person && releasedAtMs === undefined,
-    );
+    const isHeld = await people.isHeld(who.person);
     const suspendedAtMs = record.suspendedAtMs ?? this.#ports.clock.wallMs();
     const profile = isHeld ? record.profile : {};
     await people.putPerson({ ...record, state: "suspended", suspendedAtMs, profile }, audit);

@@ -3,6 +3,7 @@ import {
   type BookingRecord,
   type BookingState,
   ProtocolError,
+  type Span,
   type Subject,
   utf8,
   type VehicleId,
@@ -99,6 +100,21 @@ export function readBookings(engine: Engine, vehicle?: VehicleId): readonly Book
       : sql.all<Row>(`SELECT ${COLUMNS} FROM bookings WHERE vehicle = ? ${order}`, vehicle),
   );
   return rows.map((row) => bookingOf(engine, row));
+}
+
+/** Those that any of this time was booked by, the cancelled ones too. One that is open has no end yet. */
+export function bookingsWithin(
+  engine: Engine,
+  sql: Sql,
+  vehicle: VehicleId,
+  { fromMs, toMs }: Span,
+): readonly BookingRecord[] {
+  return sql
+    .all<Row>(
+      `SELECT ${COLUMNS} FROM bookings WHERE vehicle = ? AND from_ms <= ? AND (to_ms >= ? OR state = 'open') ORDER BY from_ms, booking`,
+      ...[vehicle, toMs, fromMs],
+    )
+    .map((row) => bookingOf(engine, row));
 }
 
 /** Once, for bookings from before there were indexes. */

@@ -14,6 +14,7 @@ import {
 } from "@kerbside/protocol";
 import type { Sql } from "./database.ts";
 import type { Engine } from "./engine.ts";
+import { heldSubjects } from "./held-subjects.ts";
 import { removeFilesOf } from "./owned-files.ts";
 import { personSubject } from "./people.ts";
 
@@ -78,14 +79,14 @@ function certifiableAtMs({ erasedAtMs = 0 }: PersonRecord, days = KEY_BACKUP_DAY
 }
 
 /** The first half, in one transaction with the look at holds: from here on nothing of the person is given out. */
-export function markErased(sql: Sql, person: string, nowMs: number): void {
+export function markErased(engine: Engine, sql: Sql, person: string): void {
   const row = sql.get<{ state: string }>("SELECT state FROM people WHERE person = ?", person);
   if (row === undefined) throw new ProtocolError("not_found", "person: is not there");
   if (row.state === "active")
     throw new ProtocolError("conflict", "person: is to be suspended before it is erased");
-  const hold = sql.get("SELECT 1 FROM holds WHERE person = ? AND released_at_ms IS NULL", person);
-  if (hold !== undefined) throw new ProtocolError("conflict", "person: a legal hold names it");
-  tombstone(sql, person, nowMs);
+  if (heldSubjects(engine, sql).has(personSubject(person)))
+    throw new ProtocolError("conflict", "person: a legal hold keeps it");
+  tombstone(sql, person, engine.nowMs());
 }
 
 /** What is left of a person whose key is destroyed. */

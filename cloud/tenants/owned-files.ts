@@ -23,12 +23,14 @@ import {
   isFileKind,
   ProtocolError,
   randomBytes,
+  type Subject,
   sameMac,
   toHex,
   utf8,
 } from "@kerbside/protocol";
 import type { Sql } from "./database.ts";
 import type { Engine } from "./engine.ts";
+import { heldSubjects } from "./held-subjects.ts";
 import type { Audited } from "./people-store.ts";
 import type { TransitKeys } from "./subject-keys.ts";
 
@@ -83,11 +85,19 @@ function find(engine: Engine, sql: Sql, file: string): FileRecord | undefined {
   return row === undefined ? undefined : recordOf(row);
 }
 
-/** Within the caller's transaction: what is over goes, an avatar takes the place of the one before. */
+/**
+ * Within the caller's transaction: what is over goes, an avatar takes the place of the one before, but for what a hold
+ * keeps.
+ */
 function insert(engine: Engine, sql: Sql, record: FileRecord, sealed: Uint8Array): void {
   const { file, kind, owner, type, bytes, addedAtMs, untilMs } = record;
-  sql.run("DELETE FROM owned_files WHERE until_ms <= ?", engine.nowMs());
-  if (kind === "avatar")
+  const held = heldSubjects(engine, sql);
+  sql.run(
+    "DELETE FROM owned_files WHERE until_ms <= ? AND owner NOT IN (SELECT value FROM json_each(?))",
+    engine.nowMs(),
+    JSON.stringify([...held]),
+  );
+  if (kind === "avatar" && !held.has(owner))
     sql.run("DELETE FROM owned_files WHERE owner = ? AND kind = ?", owner, kind);
   const there = sql.get<{ n: number }>(
     "SELECT count(*) AS n FROM owned_files WHERE owner = ?",
@@ -153,11 +163,12 @@ export function fileStore(engine: Engine, audited: Audited, transit: TransitKeys
     },
     removeFile: async (file, audit) =>
       audited(audit, (sql) => {
-        const held = sql.get(
-          "SELECT 1 FROM holds, owned_files WHERE file = ? AND owner = 'person:' || person AND released_at_ms IS NULL",
+        const owner = sql.get<{ owner: Subject }>(
+          "SELECT owner FROM owned_files WHERE file = ?",
           file,
-        );
-        if (held !== undefined) throw new ProtocolError("conflict", "file: a legal hold names it");
+        )?.owner;
+        if (owner !== undefined && heldSubjects(engine, sql).has(owner))
+          throw new ProtocolError("conflict", "file: a legal hold names it");
         return sql.run("DELETE FROM owned_files WHERE file = ?", file) > 0;
       }),
     ...links(engine, audited, transit, must),

@@ -51,6 +51,29 @@ CREATE TABLE holds /* what must not be erased #PPI #GEO #SPI */ (
 CREATE INDEX holds_person ON holds (person);
 `;
 
+/** Anew, because a column that may be null cannot be made of one that may not. */
+export const CAR_HOLDS_SQL = `
+ALTER TABLE holds RENAME TO holds_of_people;
+DROP INDEX holds_person;
+CREATE TABLE holds /* what must not be erased #PPI #GEO #SPI */ (
+  hold /* UUIDv4 */ TEXT PRIMARY KEY,
+  person /* UUIDv4, where it names a person #SPI */ TEXT,
+  vehicle /* pseudonym, where it names a car */ TEXT,
+  from_ms /* with the car: since when, Unix time */ INTEGER,
+  to_ms /* with the car: until when, Unix time */ INTEGER,
+  reason /* why */ TEXT NOT NULL,
+  readers /* who may read the copy, separated by spaces #SPI */ TEXT NOT NULL,
+  placed_at_ms /* Unix time */ INTEGER NOT NULL,
+  released_at_ms /* Unix time */ INTEGER,
+  copy /* what is known of it, sealed under the hold's own key #PPI #GEO #SPI */ BLOB NOT NULL,
+  CHECK ((person IS NULL) <> (vehicle IS NULL AND from_ms IS NULL AND to_ms IS NULL))
+) STRICT;
+INSERT INTO holds (hold, person, reason, readers, placed_at_ms, released_at_ms, copy)
+  SELECT hold, person, reason, readers, placed_at_ms, released_at_ms, copy FROM holds_of_people;
+DROP TABLE holds_of_people;
+CREATE INDEX holds_open ON holds (released_at_ms) WHERE released_at_ms IS NULL;
+`;
+
 const internal = ["Internal"] as const;
 const spi = ["Confidential", "SPI"] as const;
 const ppi = ["Confidential", "PPI"] as const;
@@ -94,6 +117,9 @@ export const PEOPLE_CLASSES: ColumnClasses = {
   holds: {
     hold: internal,
     person: spi,
+    vehicle: internal,
+    from_ms: internal,
+    to_ms: internal,
     reason: internal,
     readers: spi,
     placed_at_ms: internal,

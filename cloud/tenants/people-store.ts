@@ -15,6 +15,7 @@ import {
   markErased,
   tombstone,
 } from "./erasure.ts";
+import { heldSubjects } from "./held-subjects.ts";
 import {
   holdSubject,
   mayRead,
@@ -27,6 +28,7 @@ import {
 import {
   findPeople,
   giveConsent,
+  personSubject,
   putCredential,
   putPerson,
   readConsents,
@@ -72,7 +74,7 @@ export function peopleStore(
 
 type Persons = Omit<
   PeopleStore,
-  "placeHold" | "releaseHold" | "holds" | "readHeld" | "erasePerson"
+  "placeHold" | "releaseHold" | "holds" | "isHeld" | "readHeld" | "erasePerson"
 >;
 
 function persons(engine: Engine, audited: Audited): Persons {
@@ -117,11 +119,7 @@ function endings(
   const { store, nowMs } = engine;
   return {
     placeHold: async (hold, audit) => {
-      const bookings = bookingsOf(engine, hold.person).flatMap((id) => {
-        const { mac: _mac, ...booking } = bookingOf(id) ?? { mac: undefined };
-        return "booking" in booking ? [booking] : [];
-      });
-      const copy = sealCopy(engine, hold, bookings);
+      const copy = await sealCopy(engine, hold, bookingOf);
       audited(audit, (sql) => putHold(sql, hold, copy));
     },
     releaseHold: async (hold, audit) => {
@@ -129,13 +127,15 @@ function endings(
       await engine.keys.destroy(holdSubject(hold));
     },
     holds: async () => store.read(readHolds),
+    isHeld: async (person) =>
+      store.read((sql) => heldSubjects(engine, sql)).has(personSubject(person)),
     readHeld: async (hold, reader, audit) => {
       mayRead(engine, hold, reader);
       audited(audit, () => undefined);
       return openCopy(engine, hold);
     },
     erasePerson: async (person, audit) => {
-      audited({ ...audit, outcome: "asked" }, (sql) => markErased(sql, person, nowMs()));
+      audited({ ...audit, outcome: "asked" }, (sql) => markErased(engine, sql, person));
       await destroyKeys(engine, person);
       audited(audit, () => undefined);
     },
@@ -167,12 +167,7 @@ function readDue(engine: Engine, inactivityDays: number): readonly Due[] {
       )
       .map(({ person }) => person),
   );
-  const held = new Set(
-    engine.store
-      .read(readHolds)
-      .filter(({ releasedAtMs }) => releasedAtMs === undefined)
-      .map(({ person }) => person),
-  );
+  const held = engine.store.read((sql) => heldSubjects(engine, sql));
   const found: Due[] = [];
   for (let after = ""; ; ) {
     const page = readPeople(engine, after, PEOPLE_MAX);
@@ -180,7 +175,7 @@ function readDue(engine: Engine, inactivityDays: number): readonly Due[] {
       const { person } = record;
       const due = dueOf(
         { ...record, certified: certified.has(person) },
-        held.has(person),
+        held.has(personSubject(person)),
         inactivityDays,
       );
       if (due !== undefined) found.push(due);

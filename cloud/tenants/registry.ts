@@ -113,7 +113,7 @@ export type Registry = Tenants & {
   readonly trail: (id?: TenantId) => string | undefined;
   /** Keeps the heads of all trails in another directory as well. */
   readonly copyHeads: (directory: string) => AnchorCopies;
-  /** Takes the tenant away with everything in its directory, and certifies it (P-83). Throws `not_found`. */
+  /** Takes the tenant away with everything in its directory, and certifies it (P-83). Throws `not_found`, or `conflict` while a hold is open. */
   readonly remove: (id: TenantId, audit: AuditEntry) => Promise<ErasureCertificate>;
 };
 
@@ -152,8 +152,13 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const audited = platformAudit(context, auditKey);
   const platform = platformTables(files.platform, nowMs, audited);
   const tenants = tenantsOf(context);
-  const remove: Registry["remove"] = async (id, audit) =>
-    removeTenant(context, audited, auditKey, { id, audit });
+  const remove: Registry["remove"] = async (id, audit) => {
+    const holds = (await (await tenants.tenant(id))?.store.people.holds()) ?? [];
+    // P-82 goes before P-83: what must be kept is not taken away with the rest.
+    if (holds.some(({ releasedAtMs }) => releasedAtMs === undefined))
+      throw new ProtocolError("conflict", `tenant ${id}: legal holds are open; release them first`);
+    return removeTenant(context, audited, auditKey, { id, audit });
+  };
   return {
     ...tenants,
     platform: {

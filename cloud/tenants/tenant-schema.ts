@@ -10,7 +10,7 @@ import type { Migration } from "./database.ts";
 import { DERIVED_SQL } from "./derived.ts";
 import { NEWEST_SQL } from "./newest.ts";
 import { OWNED_FILES_SQL } from "./owned-files-schema.ts";
-import { FINDERS_SQL, PEOPLE_SQL } from "./people-schema.ts";
+import { CAR_HOLDS_SQL, FINDERS_SQL, PEOPLE_SQL } from "./people-schema.ts";
 import { PRIVACY_SQL } from "./privacy.ts";
 import { ROW_SEALS_SQL } from "./row-seals.ts";
 import type { ColumnClasses } from "./schema-check.ts";
@@ -281,6 +281,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "files", sql: OWNED_FILES_SQL },
   { name: "what is kept of positions, and whose cars are a person's", sql: PRIVACY_SQL },
   { name: "what is personal of a segment's rows", sql: ROW_SEALS_SQL },
+  { name: "holds on cars", sql: CAR_HOLDS_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

@@ -4,6 +4,7 @@
  * (P-31) and is found again by keyed blind indexes, which end with that key.
  */
 import { ProtocolError } from "./errors.ts";
+import type { VehicleId } from "./ids.ts";
 import type { Role } from "./roles.ts";
 import { bytes, field, optional, struct, type TypeOf, text, uint } from "./schema.ts";
 import type { AuditEntry } from "./store.ts";
@@ -84,10 +85,19 @@ export type AccountRecord = {
   readonly secret: Uint8Array;
 };
 
+/** What a hold names: a person, or a car within times. Unix time, inclusive. */
+export type HeldThing =
+  | { readonly person: string; readonly vehicle?: undefined }
+  | {
+      readonly vehicle: VehicleId;
+      readonly fromMs: number;
+      readonly toMs: number;
+      readonly person?: undefined;
+    };
+
 /** P-82. What it names is not erased while it lasts. */
-export type LegalHold = {
+export type LegalHold = HeldThing & {
   readonly hold: string;
-  readonly person: string;
   readonly reason: string;
   /** Who may read the copy that is kept under the hold's own key. */
   readonly readers: readonly string[];
@@ -130,16 +140,21 @@ export type PeopleStore = {
   ) => Promise<void>;
   readonly account: (person: string) => Promise<AccountRecord | undefined>;
 
-  /** Keeps a copy of what is known of the person, under a key of the hold. */
+  /**
+   * Keeps a copy of what is known of what it names, under a key of the hold: of a person, or of a car within the times
+   * with who booked it. Throws `not_found`, or `limit_reached` where the times hold more than one copy takes.
+   */
   readonly placeHold: (hold: LegalHold, audit: AuditEntry) => Promise<void>;
   readonly releaseHold: (hold: string, audit: AuditEntry) => Promise<void>;
   readonly holds: () => Promise<readonly LegalHold[]>;
+  /** Whether a hold names the person, or a car while the person booked it, or a car of theirs. */
+  readonly isHeld: (person: string) => Promise<boolean>;
   /** The copy, as JSON. Throws `forbidden` where the reader is not named, `not_found` where it was released. */
   readonly readHeld: (hold: string, reader: string, audit: AuditEntry) => Promise<string>;
 
   /**
    * Destroys the keys of the person and of what the person booked, with the indexes, and leaves tombstones. Throws
-   * `conflict` while a hold names the person, or where the person was not suspended before.
+   * `conflict` while a hold keeps the person, or where the person was not suspended before.
    */
   readonly erasePerson: (person: string, audit: AuditEntry) => Promise<void>;
 };

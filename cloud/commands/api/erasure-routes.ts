@@ -3,10 +3,16 @@
  * when the backups of the keys have ended. Holds keep somebody from it. The copy that a hold keeps is no page's.
  */
 import { randomUUID } from "node:crypto";
-import { type AuditEntry, type LegalHold, ProtocolError } from "@kerbside/protocol";
+import {
+  type AuditEntry,
+  type HeldThing,
+  type LegalHold,
+  ProtocolError,
+  vehicleId,
+} from "@kerbside/protocol";
 import { Type } from "typebox";
 import { uuid } from "./people-schemas.ts";
-import { type Answer, type Call, limitOf, type Route } from "./route.ts";
+import { type Answer, type Call, limitOf, type Route, timeOf } from "./route.ts";
 import { pageOf } from "./schemas.ts";
 import { toolsOf } from "./tools-of.ts";
 import { iso } from "./views.ts";
@@ -29,14 +35,17 @@ const DueSchema = Type.Object(
     }),
     term: Type.String({ description: "by what the person did" }),
     due: time("when it may be done"),
-    held: Type.Boolean({ description: "a legal hold names the person" }),
+    held: Type.Boolean({ description: "a legal hold keeps the person" }),
   },
   strict,
 );
 const HoldSchema = Type.Object(
   {
     hold: uuid("its id"),
-    person: uuid("whom it keeps"),
+    person: Type.Optional(uuid("whom it keeps")),
+    vehicle: Type.Optional(Type.String({ description: "which car it keeps" })),
+    from: Type.Optional(time("with the car: since when")),
+    to: Type.Optional(time("with the car: until when")),
     reason: Type.String({ description: "which proceedings" }),
     readers: Type.Array(Type.String(), { description: "who may read the copy" }),
     placedAt: time("when"),
@@ -46,7 +55,12 @@ const HoldSchema = Type.Object(
 );
 const HoldBodySchema = Type.Object(
   {
-    person: uuid("whom"),
+    person: Type.Optional(uuid("whom; or a car with its times")),
+    vehicle: Type.Optional(
+      Type.String({ pattern: "^[a-z0-9][a-z0-9-]{0,39}$", description: "car" }),
+    ),
+    from: Type.Optional(time("with the car: since when")),
+    to: Type.Optional(time("with the car: until when")),
     reason: words("which proceedings; no personal data"),
     readers: Type.Array(words("who may read the copy"), { minItems: 1, maxItems: READERS_MAX }),
   },
@@ -105,16 +119,39 @@ async function certify(call: Call): Promise<Answer> {
   return { status: 200, body: { statement, publicKey, signature } };
 }
 
-function holdView({ placedAtMs, releasedAtMs, hold, person, reason, readers }: LegalHold): unknown {
+function holdView(held: LegalHold): unknown {
+  const { placedAtMs, releasedAtMs, hold, reason, readers } = held;
   const released = releasedAtMs === undefined ? {} : { releasedAt: iso(releasedAtMs) };
-  return { hold, person, reason, readers, placedAt: iso(placedAtMs), ...released };
+  const thing =
+    held.vehicle === undefined
+      ? { person: held.person }
+      : { vehicle: held.vehicle, from: iso(held.fromMs), to: iso(held.toMs) };
+  return { hold, ...thing, reason, readers, placedAt: iso(placedAtMs), ...released };
+}
+
+type HoldBody = Pick<LegalHold, "reason" | "readers"> &
+  Readonly<Partial<Record<"person" | "vehicle" | "from" | "to", string>>>;
+
+function heldThing({ person, vehicle, from, to }: HoldBody): HeldThing {
+  const times = [vehicle, from, to].filter((field) => field !== undefined);
+  if (person !== undefined && times.length === 0) return { person };
+  if (person !== undefined || vehicle === undefined || from === undefined || to === undefined)
+    throw new ProtocolError("malformed", "hold: expected a person, or a vehicle with from and to");
+  const [fromMs, toMs] = [timeOf("from", from), timeOf("to", to)];
+  if (fromMs > toMs) throw new ProtocolError("malformed", "to: expected a time after `from`");
+  return { vehicle: vehicleId(vehicle), fromMs, toMs };
 }
 
 async function placeHold(call: Call): Promise<Answer> {
   // By the row's schema.
-  const body = call.body as Pick<LegalHold, "person" | "reason" | "readers">;
-  const hold = { ...body, hold: randomUUID(), placedAtMs: call.parts.clock.wallMs() };
-  const entry = audit(call, "hold.place", `person:${body.person}`, body.reason);
+  const body = call.body as HoldBody;
+  const { reason, readers } = body;
+  const thing = heldThing(body);
+  const placedAtMs = call.parts.clock.wallMs();
+  const hold = { ...thing, reason, readers, hold: randomUUID(), placedAtMs };
+  const subject =
+    thing.vehicle === undefined ? `person:${thing.person}` : `vehicle:${thing.vehicle}`;
+  const entry = audit(call, "hold.place", subject, reason);
   await call.store.people.placeHold(hold, entry);
   return { status: 201, body: holdView(hold) };
 }
@@ -154,7 +191,8 @@ export const ERASURE_ROUTES: readonly Route[] = [
   },
   {
     ...{ method: "POST", path: "/holds", operation: "placeHold" },
-    summary: "Keep a person from being erased, with a copy for named readers",
+    summary:
+      "Keep a person, or a car within times, from being erased, with a copy for named readers",
     ...{ ...common, body: HoldBodySchema },
     answers: { 201: HoldSchema },
     handle: placeHold,

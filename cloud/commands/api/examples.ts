@@ -132,6 +132,7 @@ const REQUESTS: Readonly<Record<string, unknown>> = {
     document: { endConditions: ["doors_closed"], zones: [], unstartedMs: 900_000 },
     vehicles: ["car-1"],
   },
+  placeHold: { person: UUID, reason: "case 7", readers: [`person:${UUID}`] },
   changeWebhook: { on: true, topics: ["booking", "command"] },
 };
 

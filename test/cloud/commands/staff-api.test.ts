@@ -11,13 +11,13 @@ import { CAR, openRig, type Rig, SILENT_CAR } from "./rig.ts";
 const test = suite<{ rig: Rig; person: string; booking: string }>("staff over the API");
 const at = "/v1/tenants/demo";
 const HOUR_MS = 3_600_000;
+const iso = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
 test.before(async (context) => {
   context.rig = await openRig();
   const record = newPerson();
   context.person = record.person;
   await (await context.rig.store()).people.putPerson(record, AUDIT);
-  const iso = (ms: number): string => new Date(Date.now() + ms).toISOString();
   const made = await context.rig.ask({
     path: `${at}/bookings`,
     token: await context.rig.issuer.mint({ scope: "bookings:write" }),
@@ -84,6 +84,15 @@ test("P-81 P-82 a person is suspended, then erased, then certified, and a hold k
   assert.type((await ask("/holds")).body.items[0].releasedAt, "string");
   assert.is((await ask(`/people/${person}/erase`, early)).status, 200);
   assert.equal((await ask(`/people/${person}`)).body.profile, {});
+  const car = { vehicle: "car-1", from: iso(0), to: iso(HOUR_MS) };
+  const proceedings = { reason: "case 8", readers: ["counsel"] };
+  const onCar = await ask("/holds", { ...car, ...proceedings });
+  assert.is(onCar.status, 201, onCar.text);
+  assert.is(onCar.body.vehicle, "car-1", "P-82 a hold names a car and its times too");
+  assert.is((await ask("/holds")).body.items.at(-1).from, car.from);
+  for (const wrong of [{}, { ...car, person }, { vehicle: "car-1" }, { ...car, to: iso(-HOUR_MS) }])
+    assert.is((await ask("/holds", { ...wrong, ...proceedings })).status, 400);
+  assert.is((await ask(`/holds/${onCar.body.hold}/release`, {})).status, 200);
   const certificate = await ask(`/people/${person}/certify`, {});
   assert.is(certificate.status, 409, "backups of the key live for a month");
   assert.match(certificate.body.detail, /backups/);

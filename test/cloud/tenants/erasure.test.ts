@@ -1,9 +1,11 @@
 /** P-31, P-81: what an erasure leaves in the files, when it is due, and what certifies it. */
+import { randomUUID } from "node:crypto";
 import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ProtocolError, tenantId, verifyKey, verifySignature } from "@kerbside/protocol";
+import { ProtocolError, tenantId, vehicleId, verifyKey, verifySignature } from "@kerbside/protocol";
 import { type SqliteTenantStore, statementBytes } from "@kerbside/tenants";
+import Sqlite from "better-sqlite3";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AUDIT, booking, CAR, CarLog, refuses } from "../../conformance/car-log.ts";
@@ -11,6 +13,17 @@ import { account, PROFILE, person } from "../../conformance/people-store.ts";
 import { allBytes, type TestRegistry, testRegistry } from "../../support/tenant-engine.ts";
 
 const DAY_MS = 86_400_000;
+const PNG = Buffer.from("89504e470d0a1a0a0000000d49484452", "hex");
+
+/** Ids of the files that are in the one tenant's store, as an SQLite of its own reads them. */
+function filesInStore(dir: string): readonly string[] {
+  const [directory = ""] = readdirSync(join(dir, "tenants"));
+  const sql = new Sqlite(join(dir, "tenants", directory, "store.sqlite"), { readonly: true });
+  const rows = sql.prepare<[], { file: string }>("SELECT file FROM owned_files").all();
+  sql.close();
+  return rows.map(({ file }) => file);
+}
+
 type World = { files: TestRegistry; store: SqliteTenantStore; at: { nowMs: number } };
 const test = suite<World>("erasure");
 test.before.each(async (world) => {
@@ -193,6 +206,104 @@ test("P-81 P-82 what is due is done by itself, in its stages, but for who booked
     ["person.erase", "done", "term never_used has passed"],
     ["person.certify", "done", "term never_used has passed"],
   ]);
+});
+
+test("P-82 a hold on a car keeps who booked it within its times, what it reported and its files", async ({
+  files,
+  store,
+  at,
+}) => {
+  const { people } = store;
+  const start = at.nowMs;
+  const log = new CarLog(CAR, start);
+  await store.putVehicle(
+    {
+      ...{ vehicle: CAR, profile: "p", signingKey: new Uint8Array(32) },
+      ...{ certificateSerial: "01", enrolledAtMs: start },
+    },
+    AUDIT,
+  );
+  await store.commitSegments([log.next("track", [log.position(1000), log.position(9 * DAY_MS)])]);
+  const gone = { state: "suspended", suspendedAtMs: 1 } as const;
+  const [within, after, running, owner] = [person(gone), person(gone), person(gone), person(gone)];
+  for (const each of [within, after, running, owner]) await people.putPerson(each, AUDIT);
+  const times = { fromMs: start, toMs: start + DAY_MS };
+  const booked = { vehicle: CAR, fromMs: start + 1000, toMs: start + 2000 };
+  await store.putBooking(booking("b-1", 1, { ...booked, holder: within.person }), AUDIT);
+  const later = { vehicle: CAR, fromMs: start + 2 * DAY_MS, toMs: start + 3 * DAY_MS };
+  await store.putBooking(booking("b-2", 1, { ...later, holder: after.person }), AUDIT);
+  const early = { vehicle: CAR, fromMs: start - 5000, toMs: start - 1000, state: "open" } as const;
+  await store.putBooking(booking("b-3", 1, { ...early, holder: running.person }), AUDIT);
+  await store.privacy.setOwner(CAR, owner.person, AUDIT);
+  const photo = { kind: "damage", owner: "booking:b-1", content: PNG } as const;
+  const { file } = await store.files.putFile(photo, AUDIT);
+  const hold = { hold: randomUUID(), vehicle: CAR, ...times, reason: "claim 7", readers: ["law"] };
+  const nowhere = { ...hold, vehicle: vehicleId("no-such-car"), placedAtMs: start };
+  await refuses("not_found", people.placeHold(nowhere, AUDIT));
+  await people.placeHold({ ...hold, placedAtMs: start }, AUDIT);
+
+  const keptPeople = [within, running, owner].map((each) => each.person);
+  for (const id of keptPeople) {
+    assert.is(await people.isHeld(id), true);
+    await refuses("conflict", people.erasePerson(id, AUDIT));
+  }
+  await refuses("conflict", store.files.removeFile(file, AUDIT));
+  await refuses("conflict", files.registry.remove(tenantId("demo"), AUDIT));
+  const due = await people.due(Number.MAX_SAFE_INTEGER);
+  const held = due.filter((each) => each.held).map((each) => each.person);
+  assert.equal(held.sort(), [...keptPeople].sort());
+  await people.erasePerson(after.person, AUDIT);
+
+  await refuses("forbidden", people.readHeld(hold.hold, "somebody", AUDIT));
+  const copy = JSON.parse(await people.readHeld(hold.hold, "law", AUDIT));
+  assert.equal(
+    copy.bookings.map((each: { booking: string }) => each.booking),
+    ["b-3", "b-1"],
+  );
+  assert.equal(
+    copy.people.map((each: { profile: { name: string } }) => each.profile.name),
+    [PROFILE.name, PROFILE.name],
+  );
+  assert.equal(
+    copy.events.map((each: { kind: string; atMs: number }) => [each.kind, each.atMs]),
+    [["position.sampled", start + 1000]],
+  );
+  const [shown] = await people.holds();
+  assert.equal(shown, { ...hold, placedAtMs: start });
+
+  await people.releaseHold(hold.hold, AUDIT);
+  await refuses("not_found", people.readHeld(hold.hold, "law", AUDIT));
+  assert.is(await store.files.removeFile(file, AUDIT), true);
+  for (const id of keptPeople) await people.erasePerson(id, AUDIT);
+  assert.equal(store.verifyAudit().problems, []);
+  assert.equal(store.schemaProblems(), []);
+});
+
+test("P-82 P-32 what a hold keeps does not run out and is not replaced", async (world) => {
+  const { store, at, files } = world;
+  const record = person();
+  const owner = `person:${record.person}` as const;
+  await store.people.putPerson(record, AUDIT);
+  const avatar = { kind: "avatar", owner, content: PNG } as const;
+  const put = async () => (await store.files.putFile(avatar, AUDIT)).file;
+  const first = await put();
+  const hold = { hold: randomUUID(), person: record.person, reason: "r", readers: ["law"] };
+  await store.people.placeHold({ ...hold, placedAtMs: at.nowMs }, AUDIT);
+  const second = await put();
+  const json = { kind: "export", owner, content: new TextEncoder().encode("{}") } as const;
+  const { file: taken } = await store.files.putFile(json, AUDIT);
+  at.nowMs += 8 * DAY_MS;
+  await put();
+  assert.is(await store.files.file(taken), undefined, "what has run out is given to nobody");
+  const rows = () => filesInStore(files.dir);
+  assert.ok(rows().includes(taken), "and stays while the hold lasts");
+  const names = async () => (await store.files.files(owner)).map(({ file }) => file).sort();
+  assert.is((await names()).length, 3, "the ones before stay");
+  assert.ok((await names()).includes(first) && (await names()).includes(second));
+  await store.people.releaseHold(hold.hold, AUDIT);
+  const last = await put();
+  assert.equal(await names(), [last], "and go when the hold has ended");
+  assert.not(rows().includes(taken));
 });
 
 test("P-80 what cars reported and what was booked ten years ago is there until the tenant leaves", async ({

@@ -126,7 +126,11 @@ export type DueErasure = {
 };
 export type Hold = {
   readonly hold: string;
-  readonly person: string;
+  /** Or a car with its times. */
+  readonly person?: string;
+  readonly vehicle?: string;
+  readonly from?: string;
+  readonly to?: string;
   readonly reason: string;
   readonly readers: readonly string[];
   readonly placedAt: string;

@@ -200,10 +200,11 @@ function Holds(props: { readonly api: Api; readonly items: readonly Hold[]; read
         </button>
       </form>
       <ul class="plain">
-        {items.map(({ hold, person, reason, readers, placedAt, releasedAt }) => (
+        {items.map(({ hold, person, vehicle, from, to, reason, readers, placedAt, releasedAt }) => (
           <li key={hold} data-hold={hold}>
             <span>
-              {reason} <span class="id">{person}</span>
+              {reason} <span class="id">{person ?? vehicle}</span>
+              {from !== undefined && to !== undefined && ` ${dayAndTime(from)} – ${dayAndTime(to)}`}
             </span>
             <span class="sub">
               {dayAndTime(placedAt)}, {readers.join(", ")}
