@@ -31,9 +31,14 @@ test.after.each(async () => {
 const file = (suffix = ""): string => join(b.dir, `agent.sqlite${suffix}`);
 
 /** Leaves the files as a crash would: a copy of them while they are open. */
-async function crashed(events: number): Promise<void> {
+async function crashed(events: number, then?: "checkpointed"): Promise<void> {
   buffer = await b.open();
   for (let i = 0; i < events; i += 1) await buffer.append(note("x", i), "critical");
+  if (then !== undefined) {
+    const other = new Database(file());
+    other.pragma("wal_checkpoint(FULL)");
+    other.close();
+  }
   const copy = join(b.dir, "copy");
   mkdirSync(copy);
   for (const suffix of ["", "-wal"]) copyFileSync(file(suffix), join(copy, `db${suffix}`));
@@ -106,6 +111,53 @@ test("a torn end of the write-ahead log is a power cut, and no damage", async ()
   drain(buffer, b.cloud);
   b.cloud.checkChains();
 });
+
+/** The write-ahead log begins anew: its header is written over the old one, and the machine dies after `bytes` of it. */
+function tearHeader(bytes: number): void {
+  const wal = readFileSync(file("-wal"));
+  const header = Buffer.from(wal.subarray(0, 32));
+  // As SQLite does (walRestartHdr): one checkpoint more, the first salt counted on, the second drawn, the sums of these.
+  header.writeUInt32BE((wal.readUInt32BE(12) + 1) >>> 0, 12);
+  header.writeUInt32BE((wal.readUInt32BE(16) + 1) >>> 0, 16);
+  for (let at = 20; at < 32; at += 1) header[at] = ~(wal[at] ?? 0) & 255;
+  header.copy(wal, 0, 0, bytes);
+  writeFileSync(file("-wal"), wal);
+}
+
+const HEADERS: readonly { why: string; bytes: number }[] = [
+  { why: "the number of the checkpoint", bytes: 16 },
+  { why: "the first salt", bytes: 20 },
+  { why: "half of the second salt", bytes: 22 },
+  { why: "all but the last byte", bytes: 31 },
+];
+for (const { why, bytes } of HEADERS) {
+  test(`a log that begins anew in part (${why}) takes nothing along: all of it is in the main file`, async () => {
+    await crashed(5, "checkpointed");
+    tearHeader(bytes);
+    buffer = await b.open();
+    assert.equal(asides(), []);
+    drain(buffer, b.cloud);
+    assert.is(b.cloud.events().size, 5);
+    b.cloud.checkChains();
+  });
+}
+
+const NOT_OVER: readonly { why: string; harm: () => void }[] = [
+  {
+    why: "the page of its first frame is another in the main file",
+    harm: () => flip("", readFileSync(file("-wal")).readUInt32BE(32) * 4096 - 1),
+  },
+  { why: "it says another size of pages", harm: () => flip("-wal", 10) },
+  { why: "a bit of a commit in it is another", harm: () => flip("-wal", 32 + 4120 + 3000) },
+];
+for (const { why, harm } of NOT_OVER) {
+  test(`set aside and reported: a log that begins anew in part, and ${why}`, async () => {
+    await crashed(5, "checkpointed");
+    tearHeader(20);
+    harm();
+    await worksAndReports();
+  });
+}
 
 test("set aside and reported: another program's database", async () => {
   const other = new Database(file());
