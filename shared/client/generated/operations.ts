@@ -1,5 +1,6 @@
 /** All of the API's operations: made by `node scripts/client.ts` from the API's description. */
 import type { OperationRow } from "../page.ts";
+import type { AnalyticsOperations } from "./analytics.ts";
 import type { ArtefactsOperations } from "./artefacts.ts";
 import type { AuditOperations } from "./audit.ts";
 import type { BookingsOperations } from "./bookings.ts";
@@ -14,7 +15,8 @@ import type { SupportOperations } from "./support.ts";
 import type { VehiclesOperations } from "./vehicles.ts";
 import type { WebhooksOperations } from "./webhooks.ts";
 
-export type Operations = ArtefactsOperations &
+export type Operations = AnalyticsOperations &
+  ArtefactsOperations &
   AuditOperations &
   BookingsOperations &
   CommandsOperations &
@@ -51,7 +53,9 @@ export const OPERATIONS: Readonly<Record<keyof Operations, OperationRow>> = {
   erasePerson: { method: "POST", path: "/v1/tenants/{tenant}/people/{person}/erase", json: true },
   exportMe: { method: "GET", path: "/v1/tenants/{tenant}/me/export" },
   feed: { method: "GET", path: "/v1/tenants/{tenant}/feed" },
+  getAggregates: { method: "GET", path: "/v1/tenants/{tenant}/aggregates/{month}" },
   getAvatar: { method: "GET", path: "/v1/tenants/{tenant}/people/{person}/avatar" },
+  getBenchmark: { method: "GET", path: "/v1/platform/benchmarks/{region}/{month}" },
   getBooking: { method: "GET", path: "/v1/tenants/{tenant}/bookings/{booking}" },
   getCommand: { method: "GET", path: "/v1/tenants/{tenant}/commands/{command}" },
   getContact: { method: "GET", path: "/v1/tenants/{tenant}/me/bookings/{booking}/contact" },
@@ -115,6 +119,7 @@ export const OPERATIONS: Readonly<Record<keyof Operations, OperationRow>> = {
   withdrawConsent: { method: "POST", path: "/v1/tenants/{tenant}/me/consents/withdraw", json: true },
 };
 
+export type * from "./analytics.ts";
 export type * from "./artefacts.ts";
 export type * from "./audit.ts";
 export type * from "./bookings.ts";

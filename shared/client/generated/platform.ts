@@ -9,6 +9,14 @@ export type AgreeQuotasBody = {
   /** bytes from its cars each day (UTC); 50000000000 where nothing is said */ readonly ingestBytesPerDay?: number;
 };
 
+export type Benchmark = {
+  /** where its data is processed, for good */ readonly region: string;
+  /** the month (UTC) */ readonly month: string;
+  /** of cars that drove */ readonly tripsPerCar?: number;
+  /** where it is known */ readonly metresPerTrip?: number;
+  /** of unlocks that were asked for */ readonly unlockedPercent?: number;
+};
+
 export type OrderTenantBody = {
   /** the operator's id, for good */ readonly tenant: string;
   /** where its data is processed, for good */ readonly region?: string;
@@ -54,6 +62,13 @@ export type PlatformOperations = {
       readonly body?: AgreeQuotasBody;
     };
     readonly answer: Tenant;
+  };
+  /** How the operators of a region fared in a month that is over, together. */
+  readonly getBenchmark: {
+    readonly ask: {
+      readonly path: { readonly region: string; readonly month: string; };
+    };
+    readonly answer: Benchmark;
   };
   /** One operator, and what is agreed with it. */
   readonly getTenant: {
