@@ -213,7 +213,10 @@ function isNamedBy(
   return isHash(hash, previous) || isHash(replaces, previous);
 }
 
-/** What the first of a range names, where several have its number: found from the range's end, header by header. */
+/**
+ * What the first of a range names, where several have its number: found from the range's end, header by header. Those that
+ * name the same one are followed once: else a car that declares each gap twice would double the steps with each number.
+ */
 function firstOf(
   sql: Sql,
   logId: number,
@@ -225,7 +228,7 @@ function firstOf(
   const found = sql.get<{ previous: Uint8Array }>(
     `WITH RECURSIVE chain (number, previous) AS (
        SELECT number, previous_hash FROM segments WHERE log_id = ? AND lane = ? AND number = ? AND hash = ?
-       UNION ALL
+       UNION
        SELECT s.number, s.previous_hash FROM chain JOIN segments AS s
        ON s.log_id = ? AND s.lane = ? AND s.number = chain.number - 1 AND chain.previous IN (s.hash, s.replaces)
        WHERE chain.number > ?)

@@ -5,7 +5,7 @@
 import { type LaneMark, type OpenedSegment, ProtocolError } from "@kerbside/protocol";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CAR, CarLog, forkOf } from "../../conformance/car-log.ts";
+import { CAR, CarLog, droppedOf, forkOf } from "../../conformance/car-log.ts";
 import { freshSeed, type Random, randomOf } from "../../fuzz/random.ts";
 import { type TestRegistry, testRegistry } from "../../support/tenant-engine.ts";
 
@@ -79,6 +79,21 @@ test("a mark stops before a segment that follows another than the one that came"
   await store.commitSegments([a2]);
   const whole = await markOf(store, log);
   assert.equal([whole.upTo, whole.hash], [3, a3.headerHash]);
+});
+
+test("a car that declares each gap twice costs no more than what it sends", async ({ store }) => {
+  const log = new CarLog();
+  const [one, two, ...lost] = Array.from({ length: 26 }, (_, i) =>
+    log.next("state", [log.note(i, "a")]),
+  );
+  if (one === undefined || two === undefined) return;
+  const gaps = lost.map(droppedOf);
+  await store.commitSegments([...gaps, ...gaps.map(forkOf)]);
+  const fromMs = Date.now();
+  await store.commitSegments([one, two]);
+  assert.ok(Date.now() - fromMs < 1000, `${Date.now() - fromMs} ms`);
+  const mark = await markOf(store, log);
+  assert.equal([mark.upTo, mark.hash], [26, gaps.at(-1)?.headerHash]);
 });
 
 /** Both cars' segments in an order of their own, some of them never. */
