@@ -150,18 +150,38 @@ function socketOf(dataDir: string): string {
  */
 export function serveMetrics(dataDir: string, read: () => AgentStatus, log: Log): () => void {
   const path = socketOf(dataDir);
+  const orTell = (run: () => void): boolean => {
+    try {
+      run();
+      return true;
+    } catch (error) {
+      log.warn("metrics.not_served", { code: codeOf(error) });
+      return false;
+    }
+  };
   const server = createServer((socket) => {
     // Whoever goes away early needs no answer.
     socket.on("error", () => socket.destroy());
-    socket.end(agentMetrics(read()));
+    // Reading asks the disk, which may fail. Who never hangs up is not waited for: the agent could not end.
+    const answered = orTell(() => socket.end(agentMetrics(read()), () => socket.destroy()));
+    if (!answered) socket.destroy();
   });
-  server.on("error", (error: NodeJS.ErrnoException) =>
-    log.warn("metrics.not_served", { code: error.code ?? error.name }),
-  );
-  // What an agent left that was killed.
-  rmSync(path, { force: true });
-  server.listen(path, () => chmodSync(path, 0o600));
-  return () => void server.close();
+  server.on("error", (error) => log.warn("metrics.not_served", { code: codeOf(error) }));
+  const listening = orTell(() => {
+    // What an agent left that was killed.
+    rmSync(path, { force: true });
+    server.listen(path, () => {
+      if (!orTell(() => chmodSync(path, 0o600))) server.close();
+    });
+  });
+  return () => {
+    if (listening) server.close();
+  };
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown";
+  return "code" in error ? String(error.code) : error.name;
 }
 
 /** The text of the agent that runs on this data directory. Rejects with ProtocolError `unavailable` where none does. */
@@ -173,7 +193,11 @@ export function readMetrics(dataDir: string): Promise<string> {
     socket.on("data", (part: string) => {
       text += part;
     });
-    socket.on("end", () => resolve(text));
+    socket.on("end", () => {
+      if (text === "")
+        reject(new ProtocolError("unavailable", `${dataDir}: the agent on it could not tell`));
+      else resolve(text);
+    });
     socket.on("error", (cause) =>
       reject(new ProtocolError("unavailable", `${dataDir}: no agent runs on it`, { cause })),
     );

@@ -1,6 +1,7 @@
 /** What a running agent tells of itself at the car: the text, who may ask, and the command that does. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -86,6 +87,49 @@ test("an agent whose socket cannot be made goes on, and says so", async ({ dir }
   const log = { ...silentLog, warn: (event: string) => told.resolve(event) };
   const stop = serveMetrics(join(dir, "x".repeat(200)), () => STATUS, log);
   assert.is(await told.promise, "metrics.not_served");
+  stop();
+});
+
+test("one that cannot make room for its socket goes on, and says so", ({ dir }) => {
+  mkdirSync(join(dir, "metrics.sock"));
+  const told: string[] = [];
+  const log = { ...silentLog, warn: (event: string) => void told.push(event) };
+  serveMetrics(dir, () => STATUS, log)();
+  assert.equal(told, ["metrics.not_served"]);
+});
+
+test("a disk that fails as somebody asks ends that answer and nothing else", async ({ dir }) => {
+  let fails = true;
+  const told: string[] = [];
+  const log = { ...silentLog, warn: (event: string) => void told.push(event) };
+  const read = (): AgentStatus => {
+    if (fails) throw Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR" });
+    return STATUS;
+  };
+  const stop = serveMetrics(dir, read, log);
+  try {
+    await readMetrics(dir).then(
+      () => assert.unreachable("expected no answer"),
+      (error: unknown) => assert.ok(error instanceof ProtocolError && error.code === "unavailable"),
+    );
+    assert.equal(told, ["metrics.not_served"]);
+    fails = false;
+    assert.is(await readMetrics(dir), agentMetrics(STATUS));
+  } finally {
+    stop();
+  }
+});
+
+test("who has the answer and does not hang up keeps no agent from ending", async ({ dir }) => {
+  const stop = serveMetrics(dir, () => STATUS, silentLog);
+  const socket = connect({ path: join(dir, "metrics.sock"), allowHalfOpen: true });
+  const failed = Promise.withResolvers<string>();
+  socket.on("error", (error: NodeJS.ErrnoException) => failed.resolve(error.code ?? ""));
+  const text: string[] = [];
+  socket.on("data", (part) => void text.push(String(part)));
+  socket.on("end", () => setTimeout(() => socket.write("still here"), 50));
+  assert.is(await failed.promise, "EPIPE");
+  assert.is(text.join(""), agentMetrics(STATUS));
   stop();
 });
 
