@@ -103,8 +103,13 @@ export async function openTwoCopyFile(
     const handle = handles[turn];
     const bytes = frame({ sequence: sequence + 1, content });
     // One call: the file is opened so that a write is on the disk when it returns.
-    if (bytes.length <= AT_ONCE_BYTES_MAX) writeSync(handle.fd, bytes, 0, bytes.length, 0);
-    else await handle.write(bytes, 0, bytes.length, 0);
+    const written =
+      bytes.length <= AT_ONCE_BYTES_MAX
+        ? writeSync(handle.fd, bytes, 0, bytes.length, 0)
+        : (await handle.write(bytes, 0, bytes.length, 0)).bytesWritten;
+    // A disk that becomes full on the way takes the first part, and calls that no error.
+    if (written !== bytes.length)
+      throw new Error(`only ${written} of ${bytes.length} bytes were written`);
     sequence += 1;
     turn = turn === 0 ? 1 : 0;
   };

@@ -1,4 +1,5 @@
 /** The small record byte by byte: what is on the disk, which copy counts, and what is no copy. */
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { openTwoCopyFile, readTwoCopyFile } from "@kerbside/immobiliser";
 import { concatBytes, sha256, toHex, uint64, utf8 } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { root } from "../../house/sources.ts";
 
 async function inFolder(work: (path: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-two-copy-"));
@@ -175,6 +177,25 @@ test("a long copy lies on the disk like a short one, on both sides of what is wr
     }
     await file.close();
   }));
+
+for (const bytes of [12_000, 40_000])
+  test(`a disk that takes only a part of ${bytes} bytes has not taken them, and what was before counts`, () =>
+    inFolder(async (path) => {
+      const program = `
+        import { openTwoCopyFile } from "@kerbside/immobiliser";
+        const file = await openTwoCopyFile(${JSON.stringify(path)});
+        await file.write(Buffer.from("before"));
+        const told = async (length) =>
+          file.write(new Uint8Array(length)).then(() => "written", () => "refused");
+        console.log(await told(${bytes}), await told(100), await told(${bytes}));
+      `;
+      // No file may become longer than 8 KiB: a write beyond that is cut short, as on a disk that becomes full.
+      const line = 'ulimit -f 8; exec "$0" --input-type=module --eval "$1"';
+      const run = ["-c", line, process.execPath, program];
+      const { stdout, stderr } = spawnSync("bash", run, { cwd: root, encoding: "utf8" });
+      assert.is(stdout, "refused written refused\n", stderr);
+      assert.is(toHex((await readTwoCopyFile(path)) ?? new Uint8Array()), "00".repeat(100));
+    }));
 
 test("a file of one byte is a damaged one, an empty one is none", () =>
   inFolder(async (path) => {
