@@ -23,6 +23,11 @@ export function writeDurably(file: string, content: string | Uint8Array): void {
     rmSync(draft, { force: true });
     throw error;
   }
+  syncFolder(dir);
+}
+
+/** Makes the names in a folder durable. */
+export function syncFolder(dir: string): void {
   const folder = openSync(dir, "r");
   try {
     fsyncSync(folder);

@@ -61,6 +61,17 @@ export function identityDocument(address: Address, response: EnrolmentResponse):
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
+/** What a restart would connect with. Throws as `loadIdentity`, and what the disk throws. */
+export function storedTls(dir: string): Identity["tls"] {
+  const file = join(dir, IDENTITY_FILE);
+  return tlsOf(dir, parseStored(readFileSync(file, "utf8"), file));
+}
+
+function tlsOf(dir: string, { serverCa, certificateChain, tlsKeyFile }: Stored): Identity["tls"] {
+  const key = readFileSync(join(dir, tlsKeyFile ?? TLS_KEY_FILE), "utf8");
+  return { ca: serverCa, cert: certificateChain, key };
+}
+
 /** What is written when certificate and key were renewed: all else stays. Throws ProtocolError `malformed`. */
 export function renewedDocument(
   file: string,
@@ -86,11 +97,7 @@ export function loadIdentity(dir: string): Identity | undefined {
     address,
     signingKey: signingKey(seed),
     seed,
-    tls: {
-      ca: stored.serverCa,
-      cert: stored.certificateChain,
-      key: readFileSync(join(dir, stored.tlsKeyFile ?? TLS_KEY_FILE), "utf8"),
-    },
+    tls: tlsOf(dir, stored),
     broker: stored.broker,
     ...certifiedKeys(address, stored),
     keys: openKeyRing(dir, pinnedKeys(address, stored)),

@@ -9,7 +9,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, type Log, ProtocolError, type Random, type Timer } from "@kerbside/protocol";
 import { certificateRequest, newTlsKey } from "./certificate-request.ts";
-import { writeDurably } from "./files.ts";
+import { syncFolder, writeDurably } from "./files.ts";
 import { post } from "./https-post.ts";
 import {
   IDENTITY_FILE,
@@ -17,6 +17,7 @@ import {
   isRenewedKeyFile,
   parseJson,
   renewedDocument,
+  storedTls,
   TLS_KEY_FILE,
 } from "./identity.ts";
 import type { JudgeLife } from "./server-trust.ts";
@@ -146,6 +147,8 @@ async function renewed(
   { dir, identity: { address }, url, judge: judgeLife }: CertificateOptions,
   tls: Identity["tls"],
 ): Promise<Identity["tls"]> {
+  const kept = keptBefore(dir, tls);
+  if (kept !== undefined) return kept;
   const key = newTlsKey();
   const csr = await certificateRequest(address, key);
   const answer = parseJson(
@@ -167,11 +170,37 @@ async function renewed(
   return next;
 }
 
-/** Keys that no certificate is for any more, and those of attempts that were cut off. */
+/**
+ * The one of an attempt that failed as its document was being made durable: a restart may find it. It is taken, once it is
+ * durable: the cloud takes two at a time, so to ask for a third would make worthless what a restart finds.
+ */
+function keptBefore(dir: string, tls: Identity["tls"]): Identity["tls"] | undefined {
+  const kept = laterOnDisk(dir, tls);
+  if (kept !== undefined) syncFolder(dir);
+  return kept;
+}
+
+function laterOnDisk(dir: string, tls: Identity["tls"]): Identity["tls"] | undefined {
+  try {
+    const kept = storedTls(dir);
+    if (kept.cert === tls.cert) return undefined;
+    judge(kept, tls);
+    return kept;
+  } catch {
+    // Lost, or another's: one that is asked for takes its place.
+    return undefined;
+  }
+}
+
+/** Keys that no certificate is for any more, and those of attempts that were cut off. What fails is for the next time. */
 function forgetKeys(dir: string, current: string): void {
-  for (const name of readdirSync(dir))
-    if (name !== current && (isRenewedKeyFile(name) || name === TLS_KEY_FILE))
-      rmSync(join(dir, name), { force: true });
+  try {
+    for (const name of readdirSync(dir))
+      if (name !== current && (isRenewedKeyFile(name) || name === TLS_KEY_FILE))
+        rmSync(join(dir, name), { force: true });
+  } catch {
+    // The certificate is renewed all the same: what a restart finds is the new one.
+  }
 }
 
 /** A car that took anything else would never connect again. Throws ProtocolError `malformed`. */

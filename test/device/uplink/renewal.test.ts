@@ -1,12 +1,13 @@
 /** Certificates that run out, over real TLS: a car renews its own ahead of that, and after it can do nothing else. */
 import { X509Certificate } from "node:crypto";
-import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toHex, vehicleId } from "@kerbside/protocol";
-import { loadIdentity } from "@kerbside/uplink";
+import { keepCertificate, loadIdentity } from "@kerbside/uplink";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ADDRESS } from "../../support/car-cloud.ts";
+import { realClock, realRandom, silentLog } from "../../support/runtime.ts";
 import { until } from "../../support/wait.ts";
 import { DAY_MS, type OldCar, oldCar } from "./old-car.ts";
 
@@ -65,6 +66,45 @@ test("a renewal that was cut off before the document was written leaves what was
   await until("the certificate is renewed", () => certificate.tls().cert !== c.identity.tls.cert);
   assert.not.ok(readdirSync(c.dir).includes("device-0123456789abcdef.key"));
   assert.equal(loadIdentity(c.dir)?.tls, certificate.tls());
+});
+
+test("a renewal whose document was written, but not known to be durable, is taken and not asked for again", async () => {
+  const c = await oldCar(300);
+  car = c;
+  const first = c.keep();
+  await until("the certificate is renewed", () => first.tls().cert !== c.identity.tls.cert);
+  const onDisk = loadIdentity(c.dir)?.tls;
+  const known = (await c.store.vehicle(ADDRESS.vehicle))?.renewedSerial;
+  // As after a failed flush of the folder: the agent has the old one still, a restart would find the new one.
+  const { dir, identity, url } = c;
+  const common = { clock: realClock, random: realRandom, log: silentLog };
+  const certificate = keepCertificate({ dir, identity, url, latestMs: Date.now, ...common });
+  await until("it is taken", () => certificate.tls().cert !== identity.tls.cert);
+  certificate.close();
+  assert.equal(certificate.tls(), onDisk);
+  assert.is((await c.store.vehicle(ADDRESS.vehicle))?.renewedSerial, known);
+});
+
+test("an old key that cannot be deleted does not undo a renewal", async () => {
+  const c = await oldCar(300);
+  car = c;
+  mkdirSync(join(c.dir, "device-0123456789abcdef.key"));
+  const certificate = c.keep();
+  await until("the certificate is renewed", () => certificate.tls().cert !== c.identity.tls.cert);
+  assert.equal(loadIdentity(c.dir)?.tls, certificate.tls());
+  assert.equal(c.notRenewed(), []);
+});
+
+test("a car whose old key is lost from the disk renews over the one that it holds", async () => {
+  const c = await oldCar(300);
+  car = c;
+  const { dir, identity, url } = c;
+  rmSync(join(dir, "device.key"));
+  const common = { clock: realClock, random: realRandom, log: silentLog };
+  const certificate = keepCertificate({ dir, identity, url, latestMs: Date.now, ...common });
+  await until("the certificate is renewed", () => certificate.tls().cert !== identity.tls.cert);
+  certificate.close();
+  assert.equal(loadIdentity(dir)?.tls, certificate.tls());
 });
 
 test("P-01 a certificate that has run out is good for nothing but to renew it", async () => {
