@@ -67,7 +67,13 @@ export function setAside(dir: string, keep: number, reason: string): void {
     .filter(Number.isInteger);
   const name = `${PREFIX}${Math.max(0, ...numbers) + 1}`;
   mkdirSync(join(dir, name), { mode: 0o700 });
-  note(dir, name, reason);
+  try {
+    note(dir, name, reason);
+  } catch (error) {
+    // On a disk that is full this is tried again and again, and nothing was moved: no folder is left of each try.
+    rmSync(join(dir, name), { recursive: true, force: true });
+    throw error;
+  }
   for (const file of FILES) {
     if (existsSync(join(dir, file))) renameSync(join(dir, file), join(dir, name, file));
   }

@@ -1,4 +1,5 @@
 /** A database that is not what it was: set aside whole, reported, and the buffer works on. */
+import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
   existsSync,
@@ -16,6 +17,7 @@ import Database from "better-sqlite3";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { randomOf } from "../../fuzz/random.ts";
+import { root } from "../../house/sources.ts";
 import { type Bench, bench, drain, note } from "./harness.ts";
 
 let b: Bench;
@@ -187,6 +189,28 @@ test("told of once, by whoever comes after a machine that died between setting i
   writeFileSync(join(aside, "unreported"), "it is rubbish");
   await worksAndReports();
   assert.equal(readdirSync(aside), ["agent.sqlite"]);
+});
+
+test("a disk that is full as it is set aside is left as it was, however often that is tried", () => {
+  mkdirSync(b.dir, { recursive: true });
+  writeFileSync(file(), "rubbish");
+  const program = `
+    import { setAside } from "./device/buffer/set-aside.ts";
+    for (let i = 0; i < 5; i += 1)
+      try {
+        setAside(${JSON.stringify(b.dir)}, 2, "it is rubbish");
+        console.log("set aside");
+      } catch (error) {
+        console.log(error.code);
+      }
+  `;
+  // Nothing can be written to any file.
+  const line = 'ulimit -f 0; exec "$0" --input-type=module --eval "$1"';
+  const run = ["-c", line, process.execPath, program];
+  const { stdout, stderr } = spawnSync("bash", run, { cwd: root, encoding: "utf8" });
+  assert.is(stdout, "EFBIG\n".repeat(5), stderr);
+  assert.equal(asides(), []);
+  assert.is(readFileSync(file(), "utf8"), "rubbish");
 });
 
 test("only the newest that were set aside are kept", async () => {
