@@ -13,6 +13,8 @@ const marker = join(root, "node_modules", ".package-lock.json");
 const lock = join(root, "package-lock.json");
 
 const consoleDir = join(root, "cloud", "console");
+// What the page is built from.
+const pageSources = [join(consoleDir, "web"), join(root, "shared", "client")];
 const builtPage = join(consoleDir, "site", "index.html");
 
 /** Runs a program quietly, showing that it is alive; its output is printed only if it fails. */
@@ -52,8 +54,11 @@ const isNewer = (file, than) => existsSync(file) && statSync(file).mtimeMs >= th
 
 async function setup() {
   if (!isNewer(marker, statSync(lock).mtimeMs)) await install();
-  const sources = readdirSync(join(consoleDir, "web"), { recursive: true });
-  const changed = sources.map((name) => statSync(join(consoleDir, "web", name)).mtimeMs);
+  const changed = pageSources.flatMap((dir) =>
+    readdirSync(dir, { recursive: true })
+      .filter((name) => !name.startsWith("dist"))
+      .map((name) => statSync(join(dir, name)).mtimeMs),
+  );
   if (isNewer(builtPage, Math.max(...changed))) return;
   const node = join(root, "node_modules", "node", "bin", "node");
   const vite = join(root, "node_modules", "vite", "bin", "vite.js");

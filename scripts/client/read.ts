@@ -123,14 +123,19 @@ function candidates({ id, tag, answers, body }: Operation): readonly Candidate[]
   const pascal = id.charAt(0).toUpperCase() + id.slice(1);
   const found = answers.map(({ schema, item }): Candidate => {
     if (item !== undefined)
-      return { name: `${pascal.replace(/^List|^Get/, "")}Item`, tag, schema: item, rank: 1 };
+      return {
+        name: `${pascal.replace(/^List|^Get/, "")}Item`,
+        tag,
+        schema: item,
+        rank: id.startsWith("list") ? 1 : 2,
+      };
     return /^get[A-Z]/.test(id)
       ? { name: pascal.slice("Get".length), tag, schema, rank: 0 }
-      : { name: `${pascal}Answer`, tag, schema, rank: 2 };
+      : { name: `${pascal}Answer`, tag, schema, rank: 3 };
   });
   return body?.schema === undefined
     ? found
-    : [...found, { name: `${pascal}Body`, tag, schema: body.schema, rank: 2 }];
+    : [...found, { name: `${pascal}Body`, tag, schema: body.schema, rank: 3 }];
 }
 
 /** One name for each shape, however many operations have it; the plainest name wins. */

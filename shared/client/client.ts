@@ -111,7 +111,8 @@ export class Client {
 
   /**
    * What changes, from `after` on (the cursor of the last one taken; `end`: from now on), connecting again as often as needed and
-   * missing nothing, until the signal. Rejects with Problem where the API refuses (401, 403), never for a broken connection.
+   * missing nothing, until the signal. Rejects where there is no token and with Problem where the API refuses (401, 403), never
+   * for a broken connection.
    * `live` is told when a connection stands and when it is gone.
    */
   async *follow(
@@ -134,7 +135,8 @@ export class Client {
           yield entry;
         }
       } catch (error) {
-        if (!end.aborted && error instanceof Problem && !error.temporary) throw error;
+        const isBroken = error instanceof NoAnswer || (error instanceof Problem && error.temporary);
+        if (!end.aborted && !isBroken) throw error;
       }
       if (end.aborted) return;
       live?.(false);

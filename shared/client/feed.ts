@@ -16,16 +16,16 @@ function isEntry(value: unknown): value is FeedEntry {
   );
 }
 
-/** Ends with the stream. Throws SyntaxError on what is no event of the feed, RangeError on one without an end. */
+/** Ends with the stream, and where that breaks. Throws SyntaxError on what is no event of the feed, RangeError on one without an end. */
 export async function* entriesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<FeedEntry> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let held = "";
   try {
     for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      held += decoder.decode(value, { stream: true });
+      const read = await reader.read().catch(() => undefined);
+      if (read?.value === undefined) return;
+      held += decoder.decode(read.value, { stream: true });
       const blocks = held.split(BLOCK_END);
       held = blocks.pop() ?? "";
       if (held.length > HELD_CHARS_MAX) throw new RangeError("feed: an event without an end");

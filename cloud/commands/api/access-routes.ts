@@ -22,7 +22,7 @@ import {
   ticketView,
 } from "./people-schemas.ts";
 import { type Answer, type Call, limitOf, type Route } from "./route.ts";
-import { pageOf } from "./schemas.ts";
+import { EventSchema, pageOf } from "./schemas.ts";
 import { eventView } from "./views.ts";
 
 const SUBJECT = "vehicle:";
@@ -158,7 +158,7 @@ export const ACCESS_ROUTES: readonly Route[] = [
     ...{ method: "GET", path: "/access-requests/:request/events", operation: "queryAccess" },
     summary: "What the car reported, while access is approved",
     ...{ scopes: ["support:query"], tag: "support", query: ["after", "limit"] },
-    answers: { 200: pageOf(Type.Unknown()) },
+    answers: { 200: pageOf(EventSchema) },
     handle: query,
   },
 ];

@@ -1,7 +1,7 @@
 /** Of the API, what has the tag "events": made by `node scripts/client.ts` from the API's description. */
 import type { Page } from "../page.ts";
 
-export type LatestItem = {
+export type EventsItem = {
   /** the car */ readonly vehicle: string;
   /** the log: what its buffer wrote between one boot and the next */ readonly log: string;
   /** the lane */ readonly lane: "critical" | "state" | "track";
@@ -36,14 +36,14 @@ export type EventsOperations = {
     readonly ask: {
       readonly path: { readonly vehicle: string; };
     };
-    readonly answer: Page<LatestItem>;
+    readonly answer: Page<EventsItem>;
   };
   /** Stored events and declared gaps, by vehicle, start of log, lane, number. */
   readonly listEvents: {
     readonly ask: {
       readonly query?: { /** only this vehicle */ readonly vehicle?: string; /** only these kinds of events, with commas between them */ readonly kind?: string; /** only what happened then or later (ISO 8601 with an offset) */ readonly from?: string; /** only what happened then or earlier (ISO 8601 with an offset) */ readonly to?: string; /** continue after: `next` of the page before */ readonly after?: string; /** how many at most, to 1000; 100 where nothing is said */ readonly limit?: number; };
     };
-    readonly answer: Page<LatestItem>;
+    readonly answer: Page<EventsItem>;
   };
   /** Trips that ended within a time, by vehicle and end. */
   readonly listTrips: {

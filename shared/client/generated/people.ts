@@ -1,7 +1,7 @@
 /** Of the API, what has the tag "people": made by `node scripts/client.ts` from the API's description. */
 import type { Nothing, Page } from "../page.ts";
 import type { Booking } from "./bookings.ts";
-import type { LatestItem } from "./events.ts";
+import type { EventsItem } from "./events.ts";
 
 export type CertifyErasureAnswer = {
   /** what is certified, as it was signed */ readonly statement: string;
@@ -58,7 +58,7 @@ export type ErasuresItem = {
   /** what is to be done next */ readonly stage: "suspend" | "erase" | "certify";
   /** by what the person did */ readonly term: string;
   /** when it may be done (ISO 8601) */ readonly due: string;
-  /** a legal hold names the person */ readonly held: boolean;
+  /** a legal hold keeps the person */ readonly held: boolean;
 };
 
 export type ExportMeAnswer = {
@@ -100,7 +100,10 @@ export type GiveConsentBody = {
 
 export type HoldsItem = {
   /** its id */ readonly hold: string;
-  /** whom it keeps */ readonly person: string;
+  /** whom it keeps */ readonly person?: string;
+  /** which car it keeps */ readonly vehicle?: string;
+  /** with the car: since when (ISO 8601) */ readonly from?: string;
+  /** with the car: until when (ISO 8601) */ readonly to?: string;
   /** which proceedings */ readonly reason: string;
   /** who may read the copy */ readonly readers: readonly (string)[];
   /** when (ISO 8601) */ readonly placedAt: string;
@@ -128,7 +131,10 @@ export type Me = {
 };
 
 export type PlaceHoldBody = {
-  /** whom */ readonly person: string;
+  /** whom; or a car with its times */ readonly person?: string;
+  /** car */ readonly vehicle?: string;
+  /** with the car: since when (ISO 8601) */ readonly from?: string;
+  /** with the car: until when (ISO 8601) */ readonly to?: string;
   /** which proceedings; no personal data */ readonly reason: string;
   readonly readers: readonly (string)[];
 };
@@ -257,7 +263,7 @@ export type PeopleOperations = {
       readonly path: { readonly booking: string; };
       readonly query?: { /** continue after: `next` of the page before */ readonly after?: string; /** how many at most, to 1000; 100 where nothing is said */ readonly limit?: number; };
     };
-    readonly answer: Page<LatestItem>;
+    readonly answer: Page<EventsItem>;
   };
   /** People, by id. */
   readonly listPeople: {
@@ -266,7 +272,7 @@ export type PeopleOperations = {
     };
     readonly answer: Page<Me>;
   };
-  /** Keep a person from being erased, with a copy for named readers. */
+  /** Keep a person, or a car within times, from being erased, with a copy for named readers. */
   readonly placeHold: {
     readonly ask: {
       readonly body: PlaceHoldBody;

@@ -1,5 +1,6 @@
 /** Of the API, what has the tag "support": made by `node scripts/client.ts` from the API's description. */
 import type { Nothing, Page } from "../page.ts";
+import type { EventsItem } from "./events.ts";
 
 export type AccessItem = {
   /** its id */ readonly request: string;
@@ -83,7 +84,7 @@ export type SupportOperations = {
       readonly path: { readonly request: string; };
       readonly query?: { /** continue after: `next` of the page before */ readonly after?: string; /** how many at most, to 1000; 100 where nothing is said */ readonly limit?: number; };
     };
-    readonly answer: Page<unknown>;
+    readonly answer: Page<EventsItem>;
   };
   /** refuse access that another asked for. */
   readonly refuseAccess: {

@@ -108,7 +108,7 @@ test("bookings that a command can be for: open ones first, ended ones for a quar
   const now = Date.UTC(2026, 0, 1, 12);
   const iso = (minutes: number): string => new Date(now + minutes * 60_000).toISOString();
   const booking = (name: string, state: Booking["state"], from: number, to: number): Booking => ({
-    ...{ booking: name, vehicle: "car-1", state },
+    ...{ booking: name, vehicle: "car-1", version: 1, state },
     ...{ from: iso(from), to: iso(to) },
   });
   const names = usable(

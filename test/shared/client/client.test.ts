@@ -201,6 +201,11 @@ test("the feed goes on where it broke off, and ends when it is told to", async (
   const stranger = clientOf(context, { token: () => "nobody" });
   const refused = await caught(Array.fromAsync(stranger.follow("0")));
   assert.ok(refused instanceof Problem && refused.status === 401, "no use to ask again");
+  const token = (): never => {
+    throw new RangeError("signed out");
+  };
+  const out = await caught(Array.fromAsync(clientOf(context, { token }).follow("0")));
+  assert.instance(out, RangeError, "nor without a token");
 });
 
 test.run();

@@ -1,7 +1,7 @@
 /** The cars as this page knows them: loaded page by page, then kept current by what the feed announces. */
 import { useEffect, useState } from "preact/hooks";
 import type { Api } from "./api.ts";
-import type { FeedEntry, FleetCar, Page } from "./types.ts";
+import type { FeedEntry, FleetCar } from "./types.ts";
 
 const PAGE = 1000;
 const PAGES_MAX = 20;
@@ -47,10 +47,8 @@ export class Fleet {
 
   async run(): Promise<void> {
     await this.#sweep();
-    await this.api.follow(
-      (entry) => this.#take(entry),
-      (live) => this.#set({ live }),
-    );
+    const live = (is: boolean): void => this.#set({ live: is });
+    for await (const entry of this.api.follow("end", { live })) this.#take(entry);
   }
 
   #take(entry: FeedEntry): void {
@@ -70,8 +68,8 @@ export class Fleet {
     if (names.length > NAMED_MAX) return this.#sweep();
     const changed: FleetCar[] = [];
     for (let at = 0; at < names.length; at += NAMES_MAX) {
-      const some = names.slice(at, at + NAMES_MAX).join(",");
-      changed.push(...(await this.api.get<Page<FleetCar>>(`/fleet?vehicles=${some}`)).items);
+      const query = { vehicles: names.slice(at, at + NAMES_MAX).join(",") };
+      changed.push(...(await this.api.call("listFleet", { query })).items);
     }
     const cars = new Map(this.#state.cars);
     for (const car of changed) cars.set(car.vehicle, car);
@@ -80,7 +78,7 @@ export class Fleet {
 
   async #sweep(): Promise<void> {
     const cars = new Map<string, FleetCar>();
-    for await (const items of this.api.pages<FleetCar>(`/fleet?limit=${PAGE}`, PAGES_MAX)) {
+    for await (const items of this.api.pages("listFleet", { query: { limit: PAGE } }, PAGES_MAX)) {
       for (const car of items) cars.set(car.vehicle, car);
       // What is there is shown while the rest comes.
       if (!this.#state.loaded) this.#set({ cars: new Map(cars) });

@@ -2,7 +2,7 @@
  * From events to the state of a car, as a pure function. What no event has said stays undefined: unknown is shown as
  * unknown, never as closed, locked or standing.
  */
-import type { CarEvent } from "./types.ts";
+import type { CarEvent, Told } from "./types.ts";
 
 export type Place = { readonly latitude: number; readonly longitude: number; readonly at: string };
 export type Trip = {
@@ -135,6 +135,12 @@ const TAKES: Readonly<Record<string, Take>> = {
   "signals.changed": signals,
   "signals.sampled": signals,
 };
+
+/** Of a list of events, what is one; the rest are numbers declared as gone. */
+export function isEvent(told: Told): told is CarEvent {
+  const { seq, at, kind, data } = told;
+  return [seq, at, kind].every((part) => part !== undefined) && typeof data === "object";
+}
 
 export function fold(events: readonly CarEvent[]): CarState {
   const state: CarState = { doors: {}, faults: new Set(), track: [], speeds: [], trips: [] };

@@ -1,4 +1,5 @@
 /** Opens a session if there is one, and shows the page. */
+import { Problem } from "@kerbside/client";
 import { render } from "preact";
 import { Api } from "./api.ts";
 import { App } from "./app.tsx";
@@ -29,5 +30,6 @@ async function begin(): Promise<void> {
 }
 
 begin().catch((error: unknown) => {
-  signedOut(error instanceof SignedOut ? error.message : String(error));
+  const isRefused = error instanceof Problem && error.status === 401;
+  signedOut(error instanceof SignedOut || isRefused ? error.message : String(error));
 });

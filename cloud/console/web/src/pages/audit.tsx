@@ -5,7 +5,7 @@ import { Failed } from "../parts/failed.tsx";
 import { Table } from "../parts/table.tsx";
 import { useDeed } from "../parts/use-deed.ts";
 import { useLoaded } from "../parts/use-loaded.ts";
-import type { AuditCheck, AuditRow, Page } from "../types.ts";
+import type { AuditCheck } from "../types.ts";
 import { useSpeech } from "../words/words.ts";
 
 const PAGE = 100;
@@ -14,8 +14,10 @@ export function AuditPage({ api }: { readonly api: Api }) {
   const { say, dayAndTime } = useSpeech();
   const [starts, setStarts] = useState<readonly number[]>([0]);
   const after = starts.at(-1) ?? 0;
-  const path = `/audit?after=${after}&limit=${PAGE}`;
-  const page = useLoaded(() => api.get<Page<AuditRow>>(path), path);
+  const page = useLoaded(
+    () => api.call("listAudit", { query: { after: String(after), limit: PAGE } }),
+    `audit ${after}`,
+  );
   const next = page.value?.next;
   return (
     <section aria-labelledby="audit-title">
@@ -68,7 +70,7 @@ function ChainCheck({ api }: { readonly api: Api }) {
   const { failed, act } = useDeed(() => setCheck((now) => (now === "busy" ? undefined : now)));
   const begin = (): void => {
     setCheck("busy");
-    act(async () => setCheck(await api.get<AuditCheck>("/audit/check")));
+    act(async () => setCheck(await api.call("checkAudit")));
   };
   return (
     <div class="check" aria-live="polite">

@@ -1,13 +1,14 @@
 /** Bookings: seen, made, ended, cancelled. */
+import { Problem } from "@kerbside/client";
 import { useEffect, useState } from "preact/hooks";
-import { type Api, Problem } from "../api.ts";
+import type { Api } from "../api.ts";
 import type { Fleet } from "../fleet.ts";
 import { Confirm, type Question } from "../parts/confirm.tsx";
 import { Failed } from "../parts/failed.tsx";
 import { Table } from "../parts/table.tsx";
 import { useDeed } from "../parts/use-deed.ts";
 import { useLoaded } from "../parts/use-loaded.ts";
-import type { Booking, Holder, Page } from "../types.ts";
+import type { Booking, Holder } from "../types.ts";
 import type { Word } from "../words/en.ts";
 import { useSpeech } from "../words/words.ts";
 
@@ -25,7 +26,7 @@ const STATES: Readonly<Record<Booking["state"], Word>> = {
 export function BookingsPage({ fleet }: { readonly fleet: Fleet }) {
   const { api } = fleet;
   const { say, dayAndTime } = useSpeech();
-  const page = useLoaded(() => api.get<Page<Booking>>(`/bookings?limit=${SHOWN}`), "bookings");
+  const page = useLoaded(() => api.call("listBookings", { query: { limit: SHOWN } }), "bookings");
   const [question, setQuestion] = useState<Question>();
   const [failed, setFailed] = useState<string>();
   useEffect(
@@ -35,7 +36,7 @@ export function BookingsPage({ fleet }: { readonly fleet: Fleet }) {
   const change = (booking: string, what: "end" | "cancel"): void => {
     const act = async (): Promise<void> => {
       setFailed(undefined);
-      await api.post(`/bookings/${booking}/${what}`, {}).catch((error: unknown) => {
+      await api.call(`${what}Booking`, { path: { booking } }).catch((error: unknown) => {
         setFailed(error instanceof Problem ? error.message : say("failed"));
       });
       page.again();
@@ -121,7 +122,9 @@ function HolderCell(props: {
       yes: say("show"),
       why: true,
       act: (reason) =>
-        act(async () => setHolder(await api.post(`/bookings/${booking}/reveal`, { reason }))),
+        act(async () =>
+          setHolder(await api.call("revealHolder", { path: { booking }, body: { reason } })),
+        ),
     });
   return (
     <>
@@ -146,12 +149,13 @@ function NewBooking({ fleet, made }: { readonly fleet: Fleet; readonly made: () 
     const now = Date.now();
     setFailed(undefined);
     try {
-      await fleet.api.post<Booking>("/bookings", {
+      const body = {
         vehicle: String(data.get("vehicle")).trim(),
         holder: String(data.get("holder")).trim(),
         from: new Date(now - HEAD_START_MS).toISOString(),
         to: new Date(now + Number(data.get("hours")) * HOUR_MS).toISOString(),
-      });
+      };
+      await fleet.api.call("createBooking", { body });
       form.reset();
       made();
     } catch (error) {

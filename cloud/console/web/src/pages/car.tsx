@@ -2,14 +2,14 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Api } from "../api.ts";
 import type { Fleet } from "../fleet.ts";
-import { type CarState, distinct, fold, type Trip } from "../fold.ts";
+import { type CarState, distinct, fold, isEvent, type Trip } from "../fold.ts";
 import { CommandCard } from "../parts/command-card.tsx";
 import { Control } from "../parts/control.tsx";
 import { Drawing } from "../parts/drawing.tsx";
 import { CarMap } from "../parts/map.tsx";
 import { SpeedPlot } from "../parts/plot.tsx";
 import { useLoaded } from "../parts/use-loaded.ts";
-import type { CarEvent, Command, Gap, Page, Vehicle } from "../types.ts";
+import type { CarEvent, Told } from "../types.ts";
 import { doorName, eventWords, ignitionName } from "../words/events.ts";
 import { type Speech, useSpeech } from "../words/words.ts";
 
@@ -17,6 +17,8 @@ import { type Speech, useSpeech } from "../words/words.ts";
 const LOOK_BACK_MS = 30 * 60_000;
 const TRIPS_BACK_MS = 24 * 60 * 60_000;
 const PAGES_MAX = 5;
+const EVENTS_PAGE = 1000;
+const TRIP_EVENTS_MAX = 200;
 const EVENTS_SHOWN = 40;
 const COMMANDS_SHOWN = 8;
 const GATHER_MS = 400;
@@ -28,16 +30,15 @@ type Seen = { readonly events: readonly CarEvent[]; readonly gaps: number };
 async function loadEvents(api: Api, vehicle: string): Promise<Seen> {
   const from = new Date(Date.now() - LOOK_BACK_MS).toISOString();
   const tripsFrom = new Date(Date.now() - TRIPS_BACK_MS).toISOString();
-  const latest = await api.get<Page<CarEvent>>(`/vehicles/${vehicle}/latest`);
-  const found: (CarEvent | Gap)[] = [];
-  const path = `/events?vehicle=${vehicle}&from=${from}&limit=1000`;
-  for await (const items of api.pages<CarEvent | Gap>(path, PAGES_MAX)) found.push(...items);
-  const trips = await api.get<Page<CarEvent | Gap>>(
-    `/events?vehicle=${vehicle}&from=${tripsFrom}&kind=trip.started,trip.ended&limit=200`,
-  );
-  found.push(...trips.items);
-  const events = found.filter((item): item is CarEvent => !("gap" in item));
-  return { events: distinct([...latest.items, ...events]), gaps: found.length - events.length };
+  const latest = await api.call("getLatest", { path: { vehicle } });
+  const found: Told[] = [];
+  const recent = { query: { vehicle, from, limit: EVENTS_PAGE } };
+  for await (const items of api.pages("listEvents", recent, PAGES_MAX)) found.push(...items);
+  const kind = "trip.started,trip.ended";
+  const trips = { vehicle, from: tripsFrom, kind, limit: TRIP_EVENTS_MAX };
+  found.push(...(await api.call("listEvents", { query: trips })).items);
+  const events = distinct([...latest.items, ...found].filter(isEvent));
+  return { events, gaps: found.filter(({ gap }) => gap !== undefined).length };
 }
 
 /** Rises, at most every so often, when the feed names this car. */
@@ -73,11 +74,11 @@ export function CarPage({ fleet, vehicle, dark }: Props) {
   const { say } = useSpeech();
   const turns = useTurns(fleet, vehicle);
   const car = useLoaded(
-    () => api.get<Vehicle>(`/vehicles/${vehicle}`),
+    () => api.call("getVehicle", { path: { vehicle } }),
     `${vehicle} ${turns.other}`,
   );
   const commands = useLoaded(
-    () => api.get<Page<Command>>(`/vehicles/${vehicle}/commands?limit=${COMMANDS_SHOWN}`),
+    () => api.call("listCommands", { path: { vehicle }, query: { limit: COMMANDS_SHOWN } }),
     `${vehicle} ${turns.other}`,
   );
   const seen = useLoaded(() => loadEvents(api, vehicle), `${vehicle} ${turns.events}`);

@@ -6,7 +6,7 @@ import { Failed } from "../parts/failed.tsx";
 import { Table } from "../parts/table.tsx";
 import { type Deed, useDeed } from "../parts/use-deed.ts";
 import { useLoaded } from "../parts/use-loaded.ts";
-import type { Certificate, DueErasure, Hold, Page } from "../types.ts";
+import type { Certificate, DueErasure, Hold } from "../types.ts";
 import type { Word } from "../words/en.ts";
 import { useSpeech } from "../words/words.ts";
 
@@ -27,8 +27,8 @@ type Asks = (question: Question) => void;
 
 export function ErasurePage({ api }: { readonly api: Api }) {
   const { say } = useSpeech();
-  const due = useLoaded(() => api.get<Page<DueErasure>>(`/erasures?limit=${SHOWN}`), "erasures");
-  const holds = useLoaded(() => api.get<Page<Hold>>("/holds"), "holds");
+  const due = useLoaded(() => api.call("listErasures", { query: { limit: SHOWN } }), "erasures");
+  const holds = useLoaded(() => api.call("listHolds"), "holds");
   const [question, setQuestion] = useState<Question>();
   const [certificate, setCertificate] = useState<Certificate>();
   const deed = useDeed(() => {
@@ -40,11 +40,11 @@ export function ErasurePage({ api }: { readonly api: Api }) {
       title: say("suspendQuestion"),
       text: say("suspendWarning", { person }),
       yes: say("stageSuspend"),
-      act: () => deed.act(() => api.post(`/people/${person}/suspend`, {})),
+      act: () => deed.act(() => api.call("suspendPerson", { path: { person } })),
     });
   const certify = (person: string): void =>
     deed.act(async () => {
-      setCertificate(await api.post<Certificate>(`/people/${person}/certify`, {}));
+      setCertificate(await api.call("certifyErasure", { path: { person } }));
     });
   const failed = deed.failed ?? due.failed ?? holds.failed;
   return (
@@ -125,7 +125,8 @@ function Due(props: {
       text: say(early ? "eraseEarly" : "eraseWarning", { due: dayAndTime(due), person }),
       yes: say("stageErase"),
       why: true,
-      act: (reason) => deed.act(() => api.post(`/people/${person}/erase`, { reason, early })),
+      act: (reason) =>
+        deed.act(() => api.call("erasePerson", { path: { person }, body: { reason, early } })),
     });
   };
   return (
@@ -169,7 +170,8 @@ function Holds(props: { readonly api: Api; readonly items: readonly Hold[]; read
       .map((reader) => reader.trim());
     const body = { person: String(data.get("person")).trim(), reason: String(data.get("reason")) };
     deed.act(async () => {
-      await api.post("/holds", { ...body, readers: readers.filter((reader) => reader !== "") });
+      const named = readers.filter((reader) => reader !== "");
+      await api.call("placeHold", { body: { ...body, readers: named } });
       form.reset();
     });
   };
@@ -213,7 +215,7 @@ function Holds(props: { readonly api: Api; readonly items: readonly Hold[]; read
             {releasedAt === undefined && (
               <button
                 type="button"
-                onClick={() => deed.act(() => api.post(`/holds/${hold}/release`, {}))}
+                onClick={() => deed.act(() => api.call("releaseHold", { path: { hold } }))}
               >
                 {say("release")}
               </button>

@@ -5,7 +5,7 @@ import { Failed } from "../parts/failed.tsx";
 import { Table } from "../parts/table.tsx";
 import { useDeed } from "../parts/use-deed.ts";
 import { useLoaded } from "../parts/use-loaded.ts";
-import type { HandedIn, Page, PutAside } from "../types.ts";
+import type { HandedIn } from "../types.ts";
 import type { Word } from "../words/en.ts";
 import { useSpeech } from "../words/words.ts";
 
@@ -22,14 +22,17 @@ const OUTCOMES: Readonly<Record<HandedIn["outcome"], Word>> = {
 export function QuarantinePage({ api }: { readonly api: Api }) {
   const { say, dayAndTime } = useSpeech();
   const [after, setAfter] = useState("0");
-  const path = `/quarantine?after=${after}&limit=${PAGE}`;
-  const page = useLoaded(() => api.get<Page<PutAside>>(path), path);
+  const page = useLoaded(
+    () => api.call("listQuarantine", { query: { after, limit: PAGE } }),
+    `quarantine ${after}`,
+  );
   const [told, setTold] = useState<string>();
   const { failed, act } = useDeed(page.again);
   const handIn = (message: number): void =>
     act(async () => {
       setTold(undefined);
-      const { outcome, reason } = await api.post<HandedIn>(`/quarantine/${message}/redrive`, {});
+      const path = { message: String(message) };
+      const { outcome, reason } = await api.call("redriveQuarantined", { path });
       setTold(`${message}: ${say(OUTCOMES[outcome])}${reason === undefined ? "" : ` (${reason})`}`);
     });
   const may = api.may("quarantine:redrive");

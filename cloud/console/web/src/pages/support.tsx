@@ -4,11 +4,12 @@
  */
 import { useState } from "preact/hooks";
 import type { Api } from "../api.ts";
+import { isEvent } from "../fold.ts";
 import { Failed } from "../parts/failed.tsx";
 import { Table } from "../parts/table.tsx";
 import { useDeed } from "../parts/use-deed.ts";
 import { type Loaded, useLoaded } from "../parts/use-loaded.ts";
-import type { Access, CarEvent, Gap, Page, Ticket } from "../types.ts";
+import type { Access, Page, Ticket } from "../types.ts";
 import type { Word } from "../words/en.ts";
 import { eventWords } from "../words/events.ts";
 import { useSpeech } from "../words/words.ts";
@@ -19,7 +20,7 @@ const SUBJECT = "vehicle:";
 
 export function SupportPage({ api }: { readonly api: Api }) {
   const { say } = useSpeech();
-  const tickets = useLoaded(() => api.get<Page<Ticket>>("/tickets"), "tickets");
+  const tickets = useLoaded(() => api.call("listTickets"), "tickets");
   const sees = api.may("support:request") || api.may("support:approve");
   return (
     <section aria-labelledby="support-title">
@@ -38,7 +39,7 @@ function Tickets({ api, tickets }: { readonly api: Api; readonly tickets: Loaded
   const open = (form: HTMLFormElement): void => {
     const words = String(new FormData(form).get("words")).trim();
     form.reset();
-    act(() => api.post("/tickets", { words }));
+    act(() => api.call("openTicket", { body: { words } }));
   };
   return (
     <section class="card" aria-labelledby="tickets-title">
@@ -73,7 +74,7 @@ function Tickets({ api, tickets }: { readonly api: Api; readonly tickets: Loaded
             {may && closedAt === undefined && (
               <button
                 type="button"
-                onClick={() => act(() => api.post(`/tickets/${ticket}/close`, {}))}
+                onClick={() => act(() => api.call("closeTicket", { path: { ticket } }))}
               >
                 {say("close")}
               </button>
@@ -90,13 +91,10 @@ type Asking = { readonly api: Api; readonly tickets: readonly Ticket[] };
 function Requests({ api, tickets }: Asking) {
   const { say, dayAndTime } = useSpeech();
   const [looked, setLooked] = useState<string>();
-  const page = useLoaded(
-    () => api.get<Page<Access>>(`/access-requests?limit=${SHOWN}`),
-    "requests",
-  );
+  const page = useLoaded(() => api.call("listAccess", { query: { limit: SHOWN } }), "requests");
   const { failed, act } = useDeed(page.again);
   const decide = (request: string, what: "approve" | "refuse" | "end"): void =>
-    act(() => api.post(`/access-requests/${request}/${what}`, {}));
+    act(() => api.call(`${what}Access`, { path: { request } }));
   const requests = page.value?.items.filter(({ kind }) => kind === "support") ?? [];
   return (
     <section class="card" aria-labelledby="requests-title">
@@ -184,7 +182,7 @@ function Ask({ api, tickets, asked }: Asking & { readonly asked: () => void }) {
       minutes: Number(data.get("minutes")),
     };
     act(async () => {
-      await api.post("/access-requests", body);
+      await api.call("requestAccess", { body });
       form.reset();
     });
   };
@@ -238,9 +236,11 @@ function Ask({ api, tickets, asked }: Asking & { readonly asked: () => void }) {
 function Seen({ api, request }: { readonly api: Api; readonly request: string }) {
   const speech = useSpeech();
   const { say, clock } = speech;
-  const path = `/access-requests/${request}/events?limit=${SHOWN}`;
-  const page = useLoaded(() => api.get<Page<CarEvent | Gap>>(path), path);
-  const events = (page.value?.items ?? []).filter((item): item is CarEvent => !("gap" in item));
+  const page = useLoaded(
+    () => api.call("queryAccess", { path: { request }, query: { limit: SHOWN } }),
+    request,
+  );
+  const events = (page.value?.items ?? []).filter(isEvent);
   return (
     <section aria-labelledby="seen-title">
       <h4 id="seen-title">{say("happened")}</h4>

@@ -1,14 +1,13 @@
 /** Asking a car to lock or unlock, and what becomes of it while it happens. */
+import { Problem } from "@kerbside/client";
 import { useEffect, useState } from "preact/hooks";
-import { type Api, Problem } from "../api.ts";
-import type { Booking, Command, Page } from "../types.ts";
+import type { Api } from "../api.ts";
+import type { Booking, Command } from "../types.ts";
 import { usable } from "../usable.ts";
 import { useSpeech } from "../words/words.ts";
 import { CommandCard } from "./command-card.tsx";
 import { Confirm, type Question } from "./confirm.tsx";
 
-/** How long one look at a command waits for its end, in milliseconds. */
-const WAIT_MS = 25_000;
 const BOOKINGS_MAX = 50;
 const STAFF = "";
 
@@ -31,7 +30,7 @@ export function Control({ api, vehicle, online, turn }: Props) {
   const staff = api.may("commands:operate");
   useEffect(() => {
     api
-      .get<Page<Booking>>(`/bookings?vehicle=${vehicle}&limit=${BOOKINGS_MAX}`)
+      .call("listBookings", { query: { vehicle, limit: BOOKINGS_MAX } })
       .then(({ items }) => setBookings(usable(items, Date.now())))
       .catch(() => setBookings([]));
   }, [api, vehicle, turn]);
@@ -42,14 +41,12 @@ export function Control({ api, vehicle, online, turn }: Props) {
     setNow(undefined);
     setFailed(undefined);
     try {
-      const body = target === STAFF ? { action } : { action, booking: target };
-      let command = await api.post<Command>(`/vehicles/${vehicle}/commands`, body);
-      for (setNow(command); !command.final; setNow(command)) {
-        command = await api.get<Command>(`/commands/${command.id}?wait=${WAIT_MS}`);
-      }
+      const body =
+        target === undefined || target === STAFF ? { action } : { action, booking: target };
+      for await (const command of api.command(vehicle, body)) setNow(command);
     } catch (error) {
       if (error instanceof Problem && error.command !== undefined) {
-        setNow(await api.get<Command>(`/commands/${error.command}`));
+        setNow(await api.call("getCommand", { path: { command: error.command } }));
       } else setFailed(error instanceof Problem ? error.message : say("connectionBroke"));
     } finally {
       setBusy(false);

@@ -1,6 +1,6 @@
 /** Doing something that may be refused: its words are kept until the next attempt. */
+import { Problem } from "@kerbside/client";
 import { useState } from "preact/hooks";
-import { Problem } from "../api.ts";
 import { useSpeech } from "../words/words.ts";
 
 export type Deed = {

@@ -1,6 +1,6 @@
 /** What is being fetched, what came, or why not. */
+import { Problem } from "@kerbside/client";
 import { useCallback, useEffect, useState } from "preact/hooks";
-import { Problem } from "../api.ts";
 
 export type Loaded<T> = {
   readonly value: T | undefined;
