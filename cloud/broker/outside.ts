@@ -61,12 +61,15 @@ export async function connectOutsideBroker(options: OutsideBrokerOptions): Promi
   };
   try {
     for (let i = 0; i < CONNECTIONS; i += 1)
-      clients.push(await connected(options, `${options.node}-${i}`));
+      clients.push(
+        await connected(options, `${options.node}-${i}`, (client) =>
+          take(client, handler.promise, pending, options.log),
+        ),
+      );
   } catch (error) {
     await close();
     throw error;
   }
-  for (const client of clients) take(client, handler.promise, pending, options.log);
   const [sender] = clients;
   return {
     source: {
@@ -111,7 +114,12 @@ function sharedTopics(): string[] {
   );
 }
 
-async function connected(options: OutsideBrokerOptions, clientId: string): Promise<MqttClient> {
+/** `prepare` comes before the connection does: what waited at the broker follows right upon it. */
+async function connected(
+  options: OutsideBrokerOptions,
+  clientId: string,
+  prepare: (client: MqttClient) => void,
+): Promise<MqttClient> {
   const { host, port, tls, log } = options;
   const shown: ConnectionOptions = { host, port, ...tls, servername: host, minVersion: "TLSv1.3" };
   const open = (): TLSSocket => {
@@ -121,6 +129,7 @@ async function connected(options: OutsideBrokerOptions, clientId: string): Promi
     return socket;
   };
   const client = new MqttClient(open, clientOptions(clientId));
+  prepare(client);
   const first = Promise.withResolvers<void>();
   client.once("connect", () => first.resolve());
   client.once("error", (error) => first.reject(error));
@@ -177,7 +186,10 @@ function take(
       .then((handle) => handle({ topic, payload: new Uint8Array(payload) }))
       .then(
         () => acknowledge(),
-        () => {
+        (error: unknown) => {
+          // Above its tenant's quota. The car keeps what no mark of ours covers; handed over again and again, it would
+          // break the connections that all tenants share.
+          if (topic.channel === "up" && isOverQuota(error)) return acknowledge();
           // Not acknowledged: on the next connection the broker hands it over again.
           log.warn("broker.not_taken", { channel: topic.channel });
           client.stream.destroy();
@@ -186,6 +198,10 @@ function take(
       .finally(() => pending.delete(taken));
     pending.add(taken);
   };
+}
+
+function isOverQuota(error: unknown): boolean {
+  return error instanceof ProtocolError && error.code === "limit_reached";
 }
 
 function topicIn(text: string): Topic | undefined {

@@ -25,6 +25,8 @@ const it = needs("mosquitto");
 const dir = mkdtempSync(join(tmpdir(), "kb-outside-"));
 const got: SourceMessage[] = [];
 let refuse = 0;
+let isOverQuota = false;
+let overQuota = 0;
 let pki: Pki;
 let cars: readonly [TestCar, TestCar];
 let broker: Mosquitto;
@@ -59,14 +61,20 @@ test.before(async () => {
   const server = { ...pki.server, ca: pki.platform.rootCertificate };
   broker = await Mosquitto.start({ dir, server, cars });
   cloud = await connectOutsideBroker(optionsOf());
-  await cloud.source.start(async (message) => {
-    if (refuse > 0) {
-      refuse -= 1;
-      throw new ProtocolError("storage_failed", "the disk is full");
-    }
-    got.push(message);
-  });
+  await cloud.source.start(handle);
 });
+
+async function handle(message: SourceMessage): Promise<void> {
+  if (isOverQuota && message.topic.lane === "track") {
+    overQuota += 1;
+    throw new ProtocolError("limit_reached", "quota ingestBytesPerDay: expected at most 0");
+  }
+  if (refuse > 0) {
+    refuse -= 1;
+    throw new ProtocolError("storage_failed", "the disk is full");
+  }
+  got.push(message);
+}
 test.after(async () => {
   await cloud?.close();
   await broker?.stop();
@@ -95,6 +103,24 @@ it("what was not taken over is handed over again", async () => {
   await until("it was taken at last", () => got.length > 0);
   assert.equal([...(got[0]?.payload ?? [])], [9]);
   await car.close();
+});
+
+it("a tenant above its quota holds up nobody: what is not taken is not handed over again", async () => {
+  const car = await joined(cars[0]);
+  isOverQuota = true;
+  // More than there are connections: each would be broken by one of them, again and again.
+  for (let i = 0; i < 8; i += 1) await car.publish(upTopicOf(cars[0], "track"), Uint8Array.of(i));
+  await until("all were refused", () => overQuota >= 8);
+  const other = await joined(cars[1]);
+  await other.publish(upTopicOf(cars[1], "track"), Uint8Array.of(1));
+  await other.publish(topicOf(cars[1], "result"), Uint8Array.of(2));
+  await until("another's result", () => got.length > 0);
+  await until("all were refused", () => overQuota >= 9);
+  await new Promise((done) => setTimeout(done, 1500));
+  assert.is(overQuota, 9, "each once");
+  isOverQuota = false;
+  await car.close();
+  await other.close();
 });
 
 it("a command reaches its car and no other, and nobody who is away", async () => {
@@ -163,6 +189,20 @@ it("no socket waits for more to send: request and reply take no 40 ms", async ()
   }
   const median = took.toSorted((a, b) => a - b)[10] ?? 0;
   assert.ok(median < 35, `${median} ms`);
+  await car.close();
+});
+
+it("what came while the cloud was away waits for it, on each of its connections", async () => {
+  const WAITED = 24;
+  await cloud.close();
+  const car = await joined(cars[0]);
+  for (let i = 0; i < WAITED; i += 1)
+    await car.publish(topicOf(cars[0], "result"), Uint8Array.of(i));
+  cloud = await connectOutsideBroker(optionsOf());
+  await cloud.source.start(handle);
+  await until("all of it", () => got.length >= WAITED);
+  const seen = new Set(got.map(({ payload }) => payload[0]));
+  assert.is(seen.size, WAITED);
   await car.close();
 });
 
