@@ -24,17 +24,22 @@ export class LateAnchor {
   /** Keeps it, or one after it, within `WAIT_MS_MAX`. */
   anchor(head: HeadToSign): void {
     this.#head = head;
+    this.#settleSoon();
+  }
+
+  #settleSoon(): void {
     this.#soon ??= setTimeout(() => {
       try {
         this.settle();
       } catch (error) {
-        // The disk's fault is met again by the next head, with somebody to be told.
         if (!(error instanceof ProtocolError)) throw error;
+        // Where no other head follows, nobody else would keep this one within the 10 s.
+        this.#settleSoon();
       }
     }, WAIT_MS_MAX);
   }
 
-  /** A later head is about to be kept. */
+  /** A later head has been kept. */
   stoodFor(): void {
     this.#head = undefined;
   }

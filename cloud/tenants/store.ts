@@ -211,8 +211,8 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
   };
   /** Holds the head outside the store before the action is answered (P-51). */
   const anchored = (head: HeadToSign): void => {
-    late.stoodFor();
     keepHead(options, head);
+    late.stoodFor();
   };
   const audited = <T>(entry: AuditEntry, change: (sql: Sql) => T): T => {
     const done = store.write((sql) => ({ value: change(sql), head: record(sql, entry) }));
