@@ -239,11 +239,20 @@ function callOf(
       signal ??= endOf(reply, closing);
       return signal;
     },
+    stillIn: () => isGood(options.verifyToken, caller.token),
     accepts: headers.accept ?? "",
     lastEventId: textHeader(headers["last-event-id"]),
     streams,
     reply,
   };
+}
+
+/** What fails otherwise says nothing of the token. */
+function isGood(verifyToken: TokenVerifier, token: string): Promise<boolean> {
+  return verifyToken(token).then(
+    () => true,
+    (error: unknown) => !(error instanceof ProtocolError && error.code === "unauthenticated"),
+  );
 }
 
 /** Ends when the caller goes away or the server closes. */

@@ -15,6 +15,8 @@ export const STREAMS_MAX = { tenant: 64, process: 1024 } as const;
 const LOOK_MS = 200;
 /** A comment at least this often, so that a dead connection is noticed (WHATWG HTML § 9.2.7 suggests 15 s). */
 export const HEARTBEAT_MS = 15_000;
+/** How often a stream looks whether its token still lets in (P-71). */
+const STILL_IN_MS = 1000;
 const PAGE = 100;
 /** What a browser waits before it connects again. */
 const RETRY_MS = 1000;
@@ -105,6 +107,8 @@ async function follow(call: Call): Promise<Answer> {
   const expiry = new AbortController();
   const leftMs = caller.expiresAtMs - parts.clock.wallMs();
   const timer = parts.clock.after(leftMs, () => expiry.abort());
+  const ended = AbortSignal.any([call.signal, expiry.signal]);
+  void endWithAccount(call, expiry, ended);
   reply.hijack();
   const raw: ServerResponse = reply.raw;
   raw.on("error", () => raw.destroy());
@@ -115,15 +119,28 @@ async function follow(call: Call): Promise<Answer> {
       "x-content-type-options": "nosniff",
     });
     raw.write(`retry: ${RETRY_MS}\n\n`);
-    await pump(call, after, raw, AbortSignal.any([call.signal, expiry.signal]));
+    await pump(call, after, raw, ended);
   } catch {
     parts.log.warn("feed.stream_failed");
   } finally {
     timer.cancel();
+    expiry.abort();
     raw.end();
     call.streams.leave(caller.tenant);
   }
   return "taken";
+}
+
+/** Aborts once whoever follows is locked out. */
+async function endWithAccount(
+  call: Call,
+  expiry: AbortController,
+  ended: AbortSignal,
+): Promise<void> {
+  while (!ended.aborted) {
+    await sleep(call.parts.clock, STILL_IN_MS, ended);
+    if (!ended.aborted && !(await call.stillIn())) expiry.abort();
+  }
 }
 
 async function pump(

@@ -91,6 +91,8 @@ export type Call = {
   readonly from: string;
   /** Ends when the caller goes away or the server closes. */
   readonly signal: AbortSignal;
+  /** Whether the token still lets in: its account may be locked meanwhile (P-71). Never rejects. */
+  readonly stillIn: () => Promise<boolean>;
   readonly accepts: string;
   readonly lastEventId: string | undefined;
   readonly streams: StreamGate;

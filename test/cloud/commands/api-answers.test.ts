@@ -17,8 +17,9 @@ import { CAR, openRig, type Rig } from "./rig.ts";
 const it = suite<{ rig: Rig; token: string }>("api answers");
 const HOUR = 3_600_000;
 
+let isLocked = false;
 it.before(async (context) => {
-  context.rig = await openRig();
+  context.rig = await openRig(undefined, { isLocked: () => isLocked });
   context.token = await context.rig.issuer.mint();
   await context.rig.car.announce();
 });
@@ -243,6 +244,16 @@ it("the feed can be followed from its end", async ({ rig, token }) => {
 it("a stream ends with its token", async ({ rig }) => {
   const stream = await follow(rig, await rig.issuer.mint({ lifeS: 2 }));
   await stream.ended;
+});
+
+it("P-71 a stream ends within 2 s of the lock of its account", async ({ rig, token }) => {
+  const stream = await follow(rig, token);
+  await until(() => stream.text() !== "", "its first bytes");
+  const lockedMs = performance.now();
+  isLocked = true;
+  await stream.ended;
+  isLocked = false;
+  assert.ok(performance.now() - lockedMs < 2000);
 });
 
 it("P-42 metrics hold route templates, methods and statuses, and nothing of what was asked", async ({

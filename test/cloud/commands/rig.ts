@@ -146,6 +146,8 @@ export type Beside = (
 export type More = Partial<Pick<ApiOptions, "webhookAddress" | "platform">> & {
   /** Of the first tenant. */
   readonly quotas?: () => Quotas;
+  /** Whether all tokens are refused, as after a lock of their accounts. */
+  readonly isLocked?: () => boolean;
 };
 
 export async function openRig(beside: Beside = () => undefined, more: More = {}): Promise<Rig> {
@@ -305,8 +307,12 @@ async function startNode(
     clock,
     changed: (id, booking) => grants.bookingChanged(id, booking),
   });
-  const verifyToken = tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
-  const { quotas, ...rest } = more;
+  const { quotas, isLocked = () => false, ...rest } = more;
+  const verify = tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
+  const verifyToken: typeof verify = async (token) => {
+    if (isLocked()) throw new ProtocolError("unauthenticated", "token: its account is locked");
+    return verify(token);
+  };
   const app = await apiServer({
     tenant: async (id) => {
       const home = await tenant(id);
