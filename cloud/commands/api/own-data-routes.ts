@@ -112,17 +112,36 @@ async function ownBookings(call: Call): Promise<Answer> {
   return { status: 200, body: { items } };
 }
 
+/**
+ * When the car became theirs: not before whoever had it until then had given it back, and not at all while they still
+ * have it. Of bookings that overlap, the one that began first comes first.
+ */
+async function heldFrom(call: Call, mine: BookingRecord): Promise<number> {
+  const before = (await call.store.bookings(mine.vehicle)).filter(
+    ({ booking, holder, fromMs, state }) =>
+      holder !== mine.holder &&
+      (state === "open" || state === "ended") &&
+      (fromMs < mine.fromMs || (fromMs === mine.fromMs && booking < mine.booking)),
+  );
+  const ends = before.map(({ state, toMs }) => (state === "open" ? Number.MAX_SAFE_INTEGER : toMs));
+  return Math.max(mine.fromMs, ...ends);
+}
+
 /** Only of the time in which the car was theirs: what it reports before and after is of others. */
 async function ownEvents(call: Call): Promise<Answer> {
-  const { booking, vehicle, fromMs, toMs, state } = await ownBooking(call);
-  if (state === "reserved" || state === "cancelled") return { status: 200, body: { items: [] } };
+  const mine = await ownBooking(call);
+  const { booking, vehicle, toMs, state } = mine;
+  const fromMs = await heldFrom(call, mine);
+  const untilMs = state === "open" ? call.parts.clock.wallMs() : toMs;
+  if (state === "reserved" || state === "cancelled" || fromMs > untilMs)
+    return { status: 200, body: { items: [] } };
   await call.store.audit(audit(call, "export.events", `booking:${booking}`));
   const { after } = call.query;
   const { items, next } = await call.store.events({
     vehicle,
     fromMs,
     // One that is open has no end yet.
-    toMs: state === "open" ? call.parts.clock.wallMs() : toMs,
+    toMs: untilMs,
     limit: limitOf(call.query),
     ...(after === undefined ? {} : { after }),
   });

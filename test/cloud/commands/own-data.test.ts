@@ -37,6 +37,8 @@ test.before(async (context) => {
   await held("b-now", me.person, NOW - HOUR, NOW + HOUR, "open");
   await held("b-past", me.person, NOW - 3 * HOUR, NOW - 2 * HOUR, "ended");
   await held("b-other", other.person, NOW - 5 * HOUR, NOW - 4 * HOUR, "ended");
+  // Booked from before the one of b-other gave the car back.
+  await held("b-waited", owner.person, NOW - 4.75 * HOUR, NOW - 3.25 * HOUR, "ended");
   const log = new CarLog();
   const note = (hoursAgo: number) => {
     const bootMs = 10 * HOUR - hoursAgo * HOUR;
@@ -51,6 +53,7 @@ test.after(({ rig }) => rig.close());
 test("P-40 what a car reported is shown for one's own bookings, and only of their time", async ({
   rig,
   mine,
+  theirs,
   other,
 }) => {
   const notes = async (id: string, token: string) => {
@@ -60,6 +63,7 @@ test("P-40 what a car reported is shown for one's own bookings, and only of thei
   assert.equal(await notes("b-past", mine), ["2.5 hours ago"]);
   assert.equal(await notes("b-now", mine), ["0.5 hours ago"]);
   assert.equal(await notes("b-other", other), ["4.5 hours ago"]);
+  assert.equal(await notes("b-waited", theirs), ["3.5 hours ago"], "not who had it until then");
   for (const id of ["b-other", "b-none"]) {
     const { status } = await rig.ask({ path: `${at}/me/bookings/${id}/events`, token: mine });
     assert.is(status, 404, id);
