@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { FILE_KINDS, FILE_LINK_MS } from "@kerbside/protocol";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AUDIT } from "../../conformance/car-log.ts";
+import { AUDIT, booking } from "../../conformance/car-log.ts";
 import { person as newPerson } from "../../conformance/people-store.ts";
 import { allBytes } from "../../support/tenant-engine.ts";
 import { openRig, type Reply, type Rig } from "./rig.ts";
@@ -196,6 +196,27 @@ test("P-31 P-32 files lie sealed, are audited, and go with the person", async ({
   await people.erasePerson(me, AUDIT);
   assert.is((await rig.ask({ path: url })).status, 404);
   assert.equal(await store.files.files(`person:${me}`), []);
+});
+
+test("P-82 whose booking it was removes no photo of it, and nobody does while a hold names them", async (context) => {
+  const { rig, other, theirs, staff } = context;
+  const { people, files, ...store } = await rig.store();
+  const times = { fromMs: Date.now() - 2, toMs: Date.now() - 1 };
+  await store.putBooking(booking("b-dent", 1, { holder: other, ...times, state: "ended" }), AUDIT);
+  const photo = await send(rig, "/files?kind=damage&owner=booking:b-dent", staff, "image/png", PNG);
+  assert.is(photo.status, 201, photo.text);
+  const { file } = photo.body;
+  const look = { path: `${at}/me/files/${file}/link`, token: theirs, body: {} };
+  assert.is((await rig.ask(look)).status, 201, "to be seen it is");
+  const own = { path: `${at}/me/files/${file}/remove`, token: theirs, body: {} };
+  assert.is((await rig.ask(own)).status, 404);
+  const hold = { hold: randomUUID(), person: other, reason: "r", readers: ["r"], placedAtMs: 1 };
+  await people.placeHold(hold, AUDIT);
+  const byStaff = { path: `${at}/files/${file}/remove`, token: staff, body: {} };
+  assert.is((await rig.ask(byStaff)).status, 409);
+  await people.releaseHold(hold.hold, AUDIT);
+  assert.equal((await rig.ask(byStaff)).body, { removed: true });
+  assert.is(await files.file(file), undefined);
 });
 
 test.run();
