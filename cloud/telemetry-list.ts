@@ -8,7 +8,8 @@ const ROUTE = /^(?:\/v1\/(?:tenants\/:tenant|platform)[a-z/:-]*|other)$/;
 const WORD = /^[a-z_]{1,40}$/;
 const NUMBER = /^(?:\+Inf|\d+(?:\.\d+)?)$/;
 const TENANT = /^[a-z0-9][a-z0-9-]{0,39}$/;
-const HOST = /^[a-z0-9.:[\]-]{1,260}$/;
+/** A name: its last label is no number, so that no network address is one (WHATWG URL § 3.5). */
+const HOST = /^(?=.{1,253}$)(?:[a-z0-9-]+\.)*(?!\d+$)[a-z0-9-]+$/;
 const STATUS = /^[1-5]\d\d$/;
 const VERB = /^(?:GET|POST|PUT|PATCH|DELETE|other)$/;
 

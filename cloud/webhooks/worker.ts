@@ -3,6 +3,7 @@
  * it. Any number of processes may run it over the same stores; a delivery is one's own for a while.
  */
 import { randomUUID } from "node:crypto";
+import { isIP } from "node:net";
 import {
   type Clock,
   type Log,
@@ -175,7 +176,9 @@ export class WebhookWorker {
   }
 
   #count(host: string, outcome: Delivered): void {
-    if (this.#hosts.size < HOSTS_MAX) this.#hosts.add(host);
+    // An address in place of a name is counted with the others: none leaves the region.
+    if (this.#hosts.size < HOSTS_MAX && isIP(host.replace(/^\[|\]$/g, "")) === 0)
+      this.#hosts.add(host);
     // A host name cannot hold what would end the label: the URL's parser has seen to it.
     const labels = `host="${this.#hosts.has(host) ? host : "other"}",outcome="${outcome}"`;
     this.#counts.set(labels, (this.#counts.get(labels) ?? 0) + 1);

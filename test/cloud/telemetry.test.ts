@@ -25,6 +25,8 @@ test("P-42 a line that is not on the list, or says more than it may, does not le
     ["no row", "kerbside_people 3"],
     ["a path with an id", good[0]?.replace(":tenant/me", ":tenant/people/17") ?? ""],
     ["an e-mail address as a host", good[3]?.replace("hooks.example.org", "ann@example.org") ?? ""],
+    ["a network address as a host", good[3]?.replace("hooks.example.org", "93.184.216.34") ?? ""],
+    ["another one", good[3]?.replace("hooks.example.org", "[2001:db8::1]") ?? ""],
     ["a label too many", 'kerbside_ingest_bytes_total{person="ann"} 1'],
     ["a label too few", 'kerbside_billing_total{tenant="demo"} 1'],
     ["a label twice", 'kerbside_billing_total{tenant="demo",tenant="b",what="cars"} 1'],
