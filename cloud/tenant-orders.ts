@@ -2,7 +2,7 @@
  * Makes the tenants that were ordered through the API. The node that takes an order has neither the signer's key nor the
  * issuer's; whoever started all services has them, and looks here.
  */
-import { type Log, ProtocolError } from "@kerbside/protocol";
+import { type Log, ProtocolError, type TenantId } from "@kerbside/protocol";
 import type { Registry } from "@kerbside/tenants";
 import { provisionTenant } from "./provisioning.ts";
 
@@ -27,11 +27,25 @@ export async function fulfilOrders(
       log.info("tenant.made", { tenant });
     } catch (error) {
       const code = error instanceof ProtocolError ? error.code : "unexpected";
-      desk.failed(tenant, code);
       log.error("tenant.not_made", { tenant, code });
+      toldFailed(desk, tenant, code, log);
     }
   }
   return made;
+}
+
+/** A store that cannot be told of it is no reason to end: the order stays, and is tried again with the next look. */
+function toldFailed(
+  desk: Registry["platform"]["desk"],
+  tenant: TenantId,
+  code: string,
+  log: Log,
+): void {
+  try {
+    desk.failed(tenant, code);
+  } catch (error) {
+    log.warn("orders.failed", { code: error instanceof ProtocolError ? error.code : "unexpected" });
+  }
 }
 
 /** A platform's store that fails now is asked again with the next look. */
