@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { AuditCheck } from "@kerbside/commands";
 import { ProtocolError, type TenantId } from "@kerbside/protocol";
+import { stageOf } from "@kerbside/tenants";
+import { STAGE } from "./config.ts";
 
 const CHECK_MS_MAX = 120_000;
 const run = promisify(execFile);
@@ -33,7 +35,11 @@ export function auditChecks(
 
 async function checkOf(tenant: TenantId, dir: string, masterKey: Uint8Array): Promise<AuditCheck> {
   const words = ["audit", "verify", "--tenant", tenant, "--data", dir, "--json"];
-  const env = { KERBSIDE_MASTER_KEY: Buffer.from(masterKey).toString("base64url") };
+  // The directory is open here, so it is of where this is run (P-94).
+  const env = {
+    KERBSIDE_MASTER_KEY: Buffer.from(masterKey).toString("base64url"),
+    [STAGE]: stageOf(dir),
+  };
   // Status 1 says that it does not hold, which the line says as well.
   const told = await run(process.execPath, [main, ...words], { env, timeout: CHECK_MS_MAX }).catch(
     (error: unknown) => ({ stdout: stdoutOf(error) }),

@@ -46,7 +46,7 @@ export function dataDirectory(dir: string): string {
   return !isThere(given) && isThere(inner) ? inner : given;
 }
 
-const STAGE = "KERBSIDE_STAGE";
+export const STAGE = "KERBSIDE_STAGE";
 /** Where this is run (P-94): production unless the environment says otherwise. Throws ProtocolError `malformed`. */
 export function stageHere(env: Environment): Stage {
   const said = env[STAGE] ?? "production";

@@ -325,6 +325,7 @@ function regionsOf(input: Input): ReadonlySet<string> {
 
 async function serveNode(input: Input): Promise<number> {
   const dir = dataDirectory(input.text("data"));
+  settleStage(dir, input.env, false);
   const names = namesOf(input);
   const masterKey = readSecret("master-key", { dir, dev: false, env: input.env });
   const host = input.text("host");
@@ -366,6 +367,7 @@ function issuerOf(input: Input): string {
 
 async function serveSigner(input: Input): Promise<number> {
   const dir = dataDirectory(input.text("data"));
+  settleStage(dir, input.env, false);
   const signerKey = readSecret("signer-key", { dir, dev: false, env: input.env });
   const trust = trustOf(input, issuerOf(input));
   const { startSigner } = await import("../signer-process.ts");
@@ -378,6 +380,7 @@ async function serveSigner(input: Input): Promise<number> {
 
 async function serveIssuer(input: Input): Promise<number> {
   const dir = dataDirectory(input.text("data"));
+  settleStage(dir, input.env, false);
   const issuerKey = readSecret("issuer-key", { dir, dev: false, env: input.env });
   const { startIssuer } = await import("../issuer-process.ts");
   const issuer = await startIssuer({

@@ -4,8 +4,10 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMMANDS, runCli } from "@kerbside/cloud";
+import { tenantId } from "@kerbside/protocol";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { auditChecks } from "../../../cloud/audit-check.ts";
 
 const test = suite<{ base: string }>("staging");
 test.before((context) => {
@@ -56,6 +58,28 @@ test("P-94 a directory or backup of one stage is refused by the other, and taken
     assert.is((await run(mine, "tenant", "list", "--data", again)).code, 0);
     assert.is((await run(other, "tenant", "list", "--data", again)).code, 1, "it stays what it is");
   }
+});
+
+test("P-94 the check of a trail over the API is made in staging too", async ({ base }) => {
+  const masterKey = Buffer.from(keys.KERBSIDE_MASTER_KEY, "base64url");
+  for (const stage of ["production", "staging"]) {
+    const { problems } = await auditChecks(join(base, stage), masterKey)(tenantId("demo"));
+    assert.equal(problems, [], stage);
+  }
+});
+
+test("P-94 a service that is started by itself refuses the other stage's directory", async ({
+  base,
+}) => {
+  for (const [mine, other] of [
+    ["production", "staging"],
+    ["staging", "production"],
+  ] as const)
+    for (const service of ["node", "signer", "issuer"]) {
+      const { code, err } = await run(other, "serve", service, "--data", join(base, mine));
+      assert.is(code, 1, service);
+      assert.match(err, `is of ${mine}, and this is ${other}`);
+    }
 });
 
 test("P-94 what is neither is refused", async ({ base }) => {
