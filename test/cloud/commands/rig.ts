@@ -308,11 +308,9 @@ async function startNode(
     changed: (id, booking) => grants.bookingChanged(id, booking),
   });
   const { quotas, isLocked = () => false, ...rest } = more;
-  const verify = tokenVerifierOf((token, checks) => jwtVerify(token, tokens.jwk, checks));
-  const verifyToken: typeof verify = async (token) => {
-    if (isLocked()) throw new ProtocolError("unauthenticated", "token: its account is locked");
-    return verify(token);
-  };
+  const verifyToken = tokenVerifierOf((token, checks) =>
+    isLocked() ? Promise.reject(new Error("locked")) : jwtVerify(token, tokens.jwk, checks),
+  );
   const app = await apiServer({
     tenant: async (id) => {
       const home = await tenant(id);
