@@ -82,7 +82,7 @@ export type FilesOperations = {
     };
     readonly answer: RemoveFileAnswer;
   };
-  /** Remove a file of mine. */
+  /** Remove a file of mine; those of bookings stay. */
   readonly removeMyFile: {
     readonly ask: {
       readonly path: { readonly file: string; };
