@@ -5,6 +5,7 @@
  */
 import {
   type AuditEntry,
+  concatBytes,
   deriveKey,
   ProtocolError,
   type QuarantineEntry,
@@ -39,10 +40,9 @@ export function putQuarantine(
   const nowMs = engine.nowMs();
   const version = Math.max(...transit.keys());
   const bound = utf8(`${engine.tenant}\n${reason}\n${topic}`);
-  const payload = Uint8Array.of(
-    version,
-    ...sealWith(quarantineKey(transit, version), plain, bound),
-  );
+  const sealed = sealWith(quarantineKey(transit, version), plain, bound);
+  // Not spread: a call takes fewer arguments than the longest message has bytes.
+  const payload = concatBytes(Uint8Array.of(version), sealed);
   const known = sql.get(
     "SELECT 1 FROM quarantine WHERE vehicle IS ? AND reason = ? AND at_ms > ? LIMIT 1",
     ...[vehicle ?? null, reason, nowMs - AUDITED_EVERY_MS],

@@ -1,7 +1,14 @@
 /** P-50, P-51: nobody changes or removes a record unseen. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ProtocolError, randomBytes, toHex, type VehicleId, vehicleId } from "@kerbside/protocol";
+import {
+  CHANNELS,
+  ProtocolError,
+  randomBytes,
+  toHex,
+  type VehicleId,
+  vehicleId,
+} from "@kerbside/protocol";
 import type { AuditReport } from "@kerbside/tenants";
 import BetterSqlite3 from "better-sqlite3";
 import { suite } from "uvu";
@@ -236,6 +243,14 @@ test("P-51 heads of signed commands are anchored within seconds, those of a mome
     .pluck();
   assert.equal(kept.all(), [1, 2, 3, 7, 9]);
   anchors.close();
+});
+
+test("the longest message that a car may send goes into quarantine whole", async ({ files }) => {
+  const store = (await files.registry.tenant("demo"))?.store;
+  const payload = randomBytes(CHANNELS.up.bytesMax);
+  await store?.quarantine({ reason: "signature", topic: "kb/v1/x", payload });
+  const [kept] = store?.quarantined(0, 10) ?? [];
+  assert.is(Buffer.compare(kept?.payload ?? new Uint8Array(), payload), 0);
 });
 
 test("P-50 what goes into quarantine is audited once an hour for a car and a reason", async () => {
