@@ -5,6 +5,7 @@
  */
 export { type Blocked, parseBlockList } from "./block-list.ts";
 export { callApi, signIn } from "./cli/api-client.ts";
+export { readInput, variableOf } from "./cli/command.ts";
 export { COMMANDS } from "./cli/commands.ts";
 export { runCli } from "./cli/run.ts";
 export { type FrontDoorLimits, guardServer, networkOf } from "./front-door.ts";

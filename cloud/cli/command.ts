@@ -13,6 +13,8 @@ export type Option = {
   readonly value?: string;
   readonly default?: string;
   readonly required?: boolean;
+  /** Why the environment does not set it, where the command's other options may be set so. */
+  readonly lineOnly?: string;
 };
 
 export type Command = {
@@ -22,6 +24,8 @@ export type Command = {
   /** Names of the words that follow; all are required. */
   readonly positionals?: readonly string[];
   readonly options: Readonly<Record<string, Option>>;
+  /** True of services (P-92): what the line does not say may stand in the environment, see `variableOf`. */
+  readonly environment?: true;
   /** Answers the exit status; rejections are reported by the caller. */
   readonly run: (input: Input) => Promise<number>;
 };
@@ -52,12 +56,36 @@ export const DATA_OPTION: Option = {
   doc: "data directory of the cloud, or of a demo",
 };
 export const JSON_OPTION: Option = { doc: "print JSON lines" };
-export const DEV_OPTION: Option = { doc: "make keys and files that are missing (development)" };
+export const DEV_OPTION: Option = {
+  doc: "make keys and files that are missing (development)",
+  lineOnly: "nobody makes keys because of a variable that was left over",
+};
 export const TENANT_OPTION: Option = { value: "TENANT", required: true, doc: "id of the tenant" };
+
+/** The variable that sets an option: `KERBSIDE_HTTPS_PORT` for `--https-port`. */
+export function variableOf(option: string): string {
+  return `KERBSIDE_${option.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/** What the environment says of options; the line goes before it. A flag is `yes` or `no`. */
+function fromEnvironment({ options, environment }: Command, env: Environment): Parsed["values"] {
+  if (environment === undefined) return {};
+  const said = new Map<string, string | boolean>();
+  for (const [name, { value, lineOnly }] of Object.entries(options)) {
+    const variable = variableOf(name);
+    const given = lineOnly === undefined ? env[variable] : undefined;
+    if (given === undefined) continue;
+    if (value === undefined && given !== "yes" && given !== "no")
+      throw new UsageError(`${variable}: expected yes or no`);
+    said.set(name, value === undefined ? given === "yes" : given);
+  }
+  return Object.fromEntries(said);
+}
 
 /** Throws UsageError, naming the word and what was expected. */
 export function readInput(command: Command, words: readonly string[], io: Io): Input {
-  const { values, positionals } = parse(command, words);
+  const { values: onLine, positionals } = parse(command, words);
+  const values = { ...fromEnvironment(command, io.env), ...onLine };
   const expected = command.positionals ?? [];
   if (positionals.length !== expected.length)
     throw new UsageError(
@@ -130,6 +158,12 @@ export function helpOf(command: Command): string {
     "Options:",
     ...rows,
     `${"  --help".padEnd(26)} print this`,
+    ...(command.environment === undefined
+      ? []
+      : [
+          "",
+          "The environment sets them too: KERBSIDE_HTTPS_PORT for --https-port; flags yes or no.",
+        ]),
     "",
   ].join("\n");
 }
