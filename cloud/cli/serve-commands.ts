@@ -74,15 +74,13 @@ export const SERVE_COMMANDS: readonly Command[] = [
     summary:
       "Runs broker, ingest, API and console, signer and token issuer, as processes of their own.",
     options: { ...common, ...PORT_OPTIONS, ...TRUST_OPTIONS, ...MAIL_OPTIONS, dev: DEV_OPTION },
-    environment: true,
-    run: serveAll,
+    ...{ environment: true, run: serveAll },
   },
   {
     name: "serve node",
     summary: "Runs broker, ingest, API and console in this process.",
     options: { ...common, ...PORT_OPTIONS, ...TRUST_OPTIONS, issuer: ISSUER_OPTION },
-    environment: true,
-    run: serveNode,
+    ...{ environment: true, run: serveNode },
   },
   {
     name: "serve signer",
@@ -93,8 +91,7 @@ export const SERVE_COMMANDS: readonly Command[] = [
       "https-port": PORT_OPTIONS["https-port"],
       issuer: ISSUER_OPTION,
     },
-    environment: true,
-    run: serveSigner,
+    ...{ environment: true, run: serveSigner },
   },
   {
     name: "serve issuer",
@@ -105,8 +102,7 @@ export const SERVE_COMMANDS: readonly Command[] = [
       issuer: ISSUER_OPTION,
       ...MAIL_OPTIONS,
     },
-    environment: true,
-    run: serveIssuer,
+    ...{ environment: true, run: serveIssuer },
   },
 ];
 
