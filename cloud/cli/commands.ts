@@ -9,6 +9,7 @@ import { ERASE_COMMANDS } from "./erase-commands.ts";
 import { FILE_COMMANDS } from "./file-commands.ts";
 import { INCIDENT_COMMANDS } from "./incident-commands.ts";
 import { KEY_COMMANDS } from "./key-commands.ts";
+import { PAYMENT_COMMANDS } from "./payment-commands.ts";
 import { PRIVACY_COMMANDS } from "./privacy-commands.ts";
 import { PUBLISH_COMMANDS } from "./publish-commands.ts";
 import { REPLICA_COMMANDS } from "./replica-commands.ts";
@@ -22,6 +23,7 @@ import { WEBHOOK_COMMANDS } from "./webhook-commands.ts";
 export const COMMANDS: readonly Command[] = [
   ...SERVE_COMMANDS,
   ...TENANT_COMMANDS,
+  ...PAYMENT_COMMANDS,
   ...ACCOUNT_COMMANDS,
   ...ACCESS_COMMANDS,
   ...VEHICLE_COMMANDS,

@@ -18,7 +18,7 @@ export type EndedNow = {
   readonly suspended: number;
   readonly erased: number;
   readonly certified: number;
-  /** Were due, and are kept: a hold names them, or they booked since. */
+  /** Were due, and are kept: a hold names them, they booked since, or their payment provider does not answer. */
   readonly kept: number;
 };
 type Done = keyof EndedNow;
@@ -70,7 +70,13 @@ async function end(
       return "suspended";
     }
     case "erase":
-      await parts.erasePerson(person, audit);
+      try {
+        await parts.erasePerson(person, audit);
+      } catch (error) {
+        // Their payment provider does not answer: it is tried again next time, and does not hold up the others.
+        if (error instanceof ProtocolError && error.code === "unavailable") return "kept";
+        throw error;
+      }
       return "erased";
     case "certify":
       await parts.certifyErasure(person, audit);

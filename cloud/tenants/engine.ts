@@ -7,6 +7,7 @@ import {
   isPersonalKind,
   LANES,
   type Lane,
+  type PaymentProvider,
   ProtocolError,
   type Quotas,
   type TenantId,
@@ -26,6 +27,8 @@ export type Engine = {
   readonly nowMs: () => number;
   /** What is agreed with the platform, as of now. */
   readonly quotas: () => Quotas;
+  /** Whom its people pay by, as of now. */
+  readonly payments: () => PaymentProvider | undefined;
 };
 
 /**

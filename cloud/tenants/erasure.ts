@@ -80,13 +80,18 @@ function certifiableAtMs({ erasedAtMs = 0 }: PersonRecord, days = KEY_BACKUP_DAY
 
 /** The first half, in one transaction with the look at holds: from here on nothing of the person is given out. */
 export function markErased(engine: Engine, sql: Sql, person: string): void {
+  checkErasable(engine, sql, person);
+  tombstone(sql, person, engine.nowMs());
+}
+
+/** Throws `not_found` or `conflict`. */
+export function checkErasable(engine: Engine, sql: Sql, person: string): void {
   const row = sql.get<{ state: string }>("SELECT state FROM people WHERE person = ?", person);
   if (row === undefined) throw new ProtocolError("not_found", "person: is not there");
   if (row.state === "active")
     throw new ProtocolError("conflict", "person: is to be suspended before it is erased");
   if (heldSubjects(engine, sql).has(personSubject(person)))
     throw new ProtocolError("conflict", "person: a legal hold keeps it");
-  tombstone(sql, person, engine.nowMs());
 }
 
 /** What is left of a person whose key is destroyed. */

@@ -42,6 +42,7 @@ export {
   UPDATE_MS,
   updateDueMs,
 } from "./incidents.ts";
+export { PAYMENTS_SECRET } from "./payment-provider.ts";
 export type { EnrolmentGrant, Platform } from "./platform.ts";
 export type { Quarantined } from "./quarantine.ts";
 export { openRateFile, RATE_CLASSES, type RateFile } from "./rate-file.ts";

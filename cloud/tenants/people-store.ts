@@ -6,6 +6,7 @@ import { type EndedNow, endWhatIsDue } from "./due-endings.ts";
 import type { Engine } from "./engine.ts";
 import {
   certify,
+  checkErasable,
   type Due,
   destroyKeys,
   dueOf,
@@ -135,6 +136,11 @@ function endings(
       return openCopy(engine, hold);
     },
     erasePerson: async (person, audit) => {
+      store.read((sql) => checkErasable(engine, sql, person));
+      // While it can be read: afterwards nobody could give it up any more. Where the provider does not answer, the
+      // erasure stays due.
+      const token = readPerson(engine, person)?.profile.paymentToken;
+      if (token !== undefined) await engine.payments()?.revoke(token);
       audited({ ...audit, outcome: "asked" }, (sql) => markErased(engine, sql, person));
       await destroyKeys(engine, person);
       audited(audit, () => undefined);

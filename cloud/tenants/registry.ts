@@ -29,6 +29,7 @@ import { benchmarkDesk } from "./benchmark.ts";
 import type { ErasureCertificate } from "./erasure.ts";
 import { makeDirectory, syncDirectory } from "./files.ts";
 import { type Incidents, incidentTable } from "./incidents.ts";
+import { PAYMENTS_SECRET, paymentProvider } from "./payment-provider.ts";
 import { type Platform, platformTables } from "./platform.ts";
 import { openFiles } from "./platform-files.ts";
 import { ANCHOR_CLASSES, PLATFORM_CLASSES } from "./platform-schema.ts";
@@ -318,6 +319,10 @@ async function openStore(context: Context, place: StorePlace): Promise<SqliteTen
     anchor: anchorOf(context.anchors, place.owner),
     nowMs: context.nowMs,
     quotas: () => readTerms(context.platform, place.id)?.quotas ?? TERMS_DEFAULT.quotas,
+    payments: () => {
+      const secret = place.vault.now(PAYMENTS_SECRET);
+      return secret && paymentProvider(secret);
+    },
   });
 }
 

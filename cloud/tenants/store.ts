@@ -48,6 +48,7 @@ import { putGrant, putGrantList, readGrant, readGrantList, readGrants } from "./
 import { LateAnchor } from "./late-anchor.ts";
 import { moveTrackRows } from "./move-track-rows.ts";
 import { fileStore } from "./owned-files.ts";
+import { paymentDesk } from "./payments.ts";
 import { type PeopleTools, peopleStore } from "./people-store.ts";
 import { privacyStore } from "./privacy.ts";
 import { putQuarantine, type Quarantined, readQuarantined } from "./quarantine.ts";
@@ -84,6 +85,7 @@ export type TenantStoreOptions = {
   readonly anchor: Anchor;
   readonly nowMs: () => number;
   readonly quotas: () => Quotas;
+  readonly payments?: Engine["payments"];
 };
 
 /** What an operator's tools need of this engine, beyond what the cloud's parts do. */
@@ -106,10 +108,9 @@ export type SqliteTenantStore = TenantStore & {
 
 /** Throws ProtocolError `not_found` or `storage_failed`. */
 export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore {
-  const { tenant, directory, create, nowMs } = options;
-  const shared = { create, nowMs };
+  const { tenant, directory, create, nowMs, quotas, payments = () => undefined } = options;
   const store = openDatabase({
-    ...shared,
+    ...{ create, nowMs },
     file: join(directory, "store.sqlite"),
     migrations: TENANT_MIGRATIONS,
   });
@@ -117,7 +118,7 @@ export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore 
   try {
     claim(store, tenant, create);
     subjects = openDatabase({
-      ...shared,
+      ...{ create, nowMs },
       file: join(directory, "subjects.sqlite"),
       migrations: SUBJECT_MIGRATIONS,
       secureDelete: true,
@@ -128,7 +129,7 @@ export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore 
   }
   const finders = finderFile(tenant, subjects, options.transit);
   const keys = subjectKeyFile(tenant, subjects, options.transit, finders, nowMs);
-  const engine: Engine = { tenant, store, keys, finders, nowMs, quotas: options.quotas };
+  const engine: Engine = { tenant, store, keys, finders, nowMs, quotas, payments };
   const files = { store, subjects };
   moveTrackRows(engine);
   derive(engine);
@@ -220,6 +221,9 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     return done.value;
   };
   const group = commitGroup(engine, record, { now: anchored, soon: (head) => late.anchor(head) });
+  const people = peopleStore(engine, audited, newestKey(engine, options), (booking) =>
+    readBooking(engine, booking),
+  );
   return {
     settle: group.settle,
     putVehicle: async (vehicle, audit) =>
@@ -269,9 +273,8 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     privacy: privacyStore(engine, audited),
     rotateAuditKey: async (version, audit) =>
       anchored(announceKey(engine, options.auditKeys(version), version, audit)),
-    people: peopleStore(engine, audited, newestKey(engine, options), (booking) =>
-      readBooking(engine, booking),
-    ),
+    people,
+    payments: paymentDesk(engine, people, group.audit),
   } satisfies Partial<SqliteTenantStore> & { readonly settle: () => void };
 }
 

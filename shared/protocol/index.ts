@@ -45,6 +45,7 @@ export * from "./lock-link-messages.ts";
 export * from "./log-fields.ts";
 export * from "./owned-files.ts";
 export * from "./paired-line.ts";
+export * from "./payments.ts";
 export * from "./people.ts";
 export * from "./phone-access.ts";
 export * from "./privacy.ts";

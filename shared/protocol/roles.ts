@@ -23,6 +23,7 @@ export const ROLES = {
       "commands:write",
       "people:read",
       "people:write",
+      "payments:write",
       "webhooks:read",
       "webhooks:write",
       "files:read",

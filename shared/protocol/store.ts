@@ -13,6 +13,7 @@ import type { GrantAction } from "./grants.ts";
 import type { TenantId, VehicleId } from "./ids.ts";
 import type { Lane } from "./lanes.ts";
 import type { FileStore } from "./owned-files.ts";
+import type { PaymentDesk } from "./payments.ts";
 import type { PeopleStore } from "./people.ts";
 import type { PrivacyStore } from "./privacy.ts";
 import type { Role } from "./roles.ts";
@@ -255,6 +256,7 @@ export type TenantStore = {
   readonly tenant: TenantId;
   readonly subjectKeys: SubjectKeys;
   readonly people: PeopleStore;
+  readonly payments: PaymentDesk;
   readonly access: AccessStore;
   readonly webhooks: WebhookStore;
   readonly files: FileStore;

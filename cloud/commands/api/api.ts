@@ -27,6 +27,7 @@ import { FLEET_ROUTES } from "./fleet-routes.ts";
 import { GRANT_ROUTES } from "./grant-routes.ts";
 import { RequestMetrics } from "./metrics.ts";
 import { OWN_DATA_ROUTES } from "./own-data-routes.ts";
+import { PAYMENT_ROUTES } from "./payment-routes.ts";
 import { PEOPLE_ROUTES } from "./people-routes.ts";
 import { PLATFORM_TEMPLATES, registerPlatform } from "./platform-gate.ts";
 import { PRIVACY_ROUTES } from "./privacy-routes.ts";
@@ -58,6 +59,7 @@ export const ROUTES: readonly Route[] = [
   ...OWN_DATA_ROUTES,
   ...PRIVACY_ROUTES,
   ...AGGREGATE_ROUTES,
+  ...PAYMENT_ROUTES,
 ];
 const URL_CHARS_MAX = 2048;
 

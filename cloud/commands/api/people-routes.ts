@@ -36,7 +36,7 @@ function noPerson(): ProtocolError {
 }
 
 /** Throws ProtocolError `not_found`. */
-async function personParam(call: Call): Promise<PersonRecord> {
+export async function personParam(call: Call): Promise<PersonRecord> {
   const { person = "" } = call.params;
   const record = ID.test(person) ? await call.store.people.person(person) : undefined;
   if (record === undefined) throw noPerson();

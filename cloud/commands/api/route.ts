@@ -39,6 +39,7 @@ export const SCOPES = {
   self: "see and change what is kept of oneself",
   "people:read": "see people and what they agreed to",
   "people:write": "make and change people, their cards and consents",
+  "payments:write": "have people enter cards at the payment provider, and charge them",
   "people:erase": "suspend and erase people, and hold what must not be erased",
   "files:read": "see photos, documents and diagnostic bundles",
   "files:write": "add and remove them",

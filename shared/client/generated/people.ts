@@ -3,6 +3,10 @@ import type { Nothing, Page } from "../page.ts";
 import type { Booking } from "./bookings.ts";
 import type { EventsItem } from "./events.ts";
 
+export type BeginCardAnswer = {
+  /** of the provider, for the person to enter a card at; it holds for one person */ readonly page: string;
+};
+
 export type CertifyErasureAnswer = {
   /** what is certified, as it was signed */ readonly statement: string;
   /** of the tenant's audit key, in hexadecimal */ readonly publicKey: string;
@@ -33,6 +37,17 @@ export type ChangePersonBody = {
   };
   /** last use (ISO 8601) */ readonly usedAt?: string;
   /** last payment (ISO 8601) */ readonly paidAt?: string;
+};
+
+export type ChargePersonAnswer = {
+  /** the provider's reference */ readonly charge: string;
+  readonly state: "charged" | "declined";
+};
+
+export type ChargePersonBody = {
+  /** the same is charged once, however often it is asked for */ readonly reference: string;
+  /** in the currency's smallest unit */ readonly amountMinor: number;
+  /** ISO 4217 */ readonly currency: string;
 };
 
 export type ConsentsItem = {
@@ -157,6 +172,14 @@ export type WithdrawConsentBody = {
 };
 
 export type PeopleOperations = {
+  /** Have a person enter a card at the provider; the one before is given up. */
+  readonly beginCard: {
+    readonly ask: {
+      readonly path: { readonly person: string; };
+      readonly body?: Nothing;
+    };
+    readonly answer: BeginCardAnswer;
+  };
   /** The signed certificate of an erasure, once every backup of the keys has ended. */
   readonly certifyErasure: {
     readonly ask: {
@@ -179,6 +202,14 @@ export type PeopleOperations = {
       readonly body: ChangePersonBody;
     };
     readonly answer: Me;
+  };
+  /** Charge a person's card at the provider. */
+  readonly chargePerson: {
+    readonly ask: {
+      readonly path: { readonly person: string; };
+      readonly body: ChargePersonBody;
+    };
+    readonly answer: ChargePersonAnswer;
   };
   /** Make a person. */
   readonly createPerson: {

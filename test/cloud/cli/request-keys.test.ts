@@ -1,10 +1,10 @@
 /** `request-key`: the operator gives and takes back keys, and asks for signatures; all of it in the signer's vault. */
 import { createHash, generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tenantId } from "@kerbside/protocol";
-import { openSignerTenants } from "@kerbside/tenants";
+import { openRegistry, openSignerTenants, PAYMENTS_SECRET } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { jsonLines, runCloud } from "../../support/cloud-process.ts";
@@ -81,6 +81,28 @@ test("what is no public key, no known key or no answer is refused", async () => 
   const unknown = [...of, "--client", "nobody", "--key-id", "k1"];
   assert.is.not(await refused("revoke", ...unknown), 0, "a key that is not there");
   assert.is(await refused("require", ...of, "--signed", "perhaps"), 2);
+});
+
+test("P-23 a payment provider is named by a file that its owner alone can read, and its key is not said", async () => {
+  const file = join(base, "provider.json");
+  const token = "sk_live_0123456789abcdef";
+  writeFileSync(file, JSON.stringify({ url: "https://pay.example/v1/", token }), { mode: 0o644 });
+  const words = ["payments", "set", ...of, "--provider", file, "--json"];
+  const open = await runCloud(words, env);
+  assert.is(open.code, 2, open.err);
+  chmodSync(file, 0o600);
+  const done = await runCloud(words, env);
+  assert.is(done.code, 0, done.err);
+  assert.equal(jsonLines(done.out), [{ tenant: "demo", provider: "pay.example" }]);
+  const masterKey = new Uint8Array(Buffer.from(env["KERBSIDE_MASTER_KEY"] ?? "", "base64url"));
+  const registry = await openRegistry({ dir, masterKey });
+  try {
+    const vault = (await registry.tenant(tenantId("demo")))?.vault;
+    assert.match(Buffer.from((await vault?.get(PAYMENTS_SECRET)) ?? []).toString(), token);
+  } finally {
+    await registry.close();
+  }
+  for (const { out, err } of [open, done]) assert.not(`${out}${err}`.includes(token));
 });
 
 test.run();

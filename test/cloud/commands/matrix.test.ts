@@ -78,6 +78,8 @@ const RULES: Readonly<Record<string, readonly Role[]>> = {
   publishArtefact: ["operator"],
   listArtefacts: ["operator"],
   listVehicleArtefacts: ["operator"],
+  beginCard: ["backend"],
+  chargePerson: ["backend"],
   getAggregates: ["backend", "operator", "manager"],
   getBenchmark: ["platform"],
   listMyBookings: ["member", "operator", "support", "manager", "auditor"],
