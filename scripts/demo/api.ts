@@ -1,6 +1,7 @@
 /** The demo as a backend of the operator: signs in by client credentials and calls the API like anybody's. */
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { Client, NoAnswer, Problem } from "../../shared/client/index.ts";
 import { type Answer, type Ask, type Caller, ConnectionLost } from "./https.ts";
 import type { Cloud, Paths } from "./parts.ts";
 import { DemoError } from "./processes.ts";
@@ -17,8 +18,17 @@ export function isJson(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** What the client asks; a problem, or that nobody answers, ends the demo in words. */
+export async function told<T>(asked: Promise<T>): Promise<T> {
+  return asked.catch((error: unknown) => {
+    if (error instanceof NoAnswer) throw new DemoError(error.message);
+    if (!(error instanceof Problem)) throw error;
+    throw new DemoError(`the API answered ${error.status} ${error.title}: ${error.message}`);
+  });
+}
+
 export type Where = {
-  readonly cloud: Pick<Cloud, "call">;
+  readonly cloud: Pick<Cloud, "call" | "send">;
   readonly paths: Pick<Paths, "clientSecret">;
 };
 
@@ -26,12 +36,18 @@ export class Backend {
   readonly #call: Caller;
   readonly #credentials: string;
   readonly base: string;
+  /** The same by the names of operations: as an operator would call it. */
+  readonly client: Client;
   #token: { readonly value: string; readonly untilMs: number } | undefined;
 
   /** `client`: which of the tenant's clients it signs in as; the secret at hand is that one's. */
   constructor({ cloud, paths }: Where, tenant: string, client = "backend") {
     this.#call = cloud.call;
     this.base = `/v1/tenants/${tenant}`;
+    this.client = new Client({
+      ...{ origin: "", tenant, send: cloud.send, resendMs: AWAY_MS_MAX },
+      token: () => this.#bearer(),
+    });
     const secret = readFileSync(paths.clientSecret, "utf8").trim();
     this.#credentials = Buffer.from(`${tenant}-${client}:${secret}`).toString("base64");
   }

@@ -1,7 +1,6 @@
 /** One booking: made, unlocked, driven, locked, ended; then held against what the tenant's store says of it. */
-import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { isJson, type Json } from "./api.ts";
+import { isJson, told } from "./api.ts";
 import { type Gap, type StoredEvent, storedSince } from "./events.ts";
 import { type Sim, VEHICLE } from "./parts.ts";
 import { step } from "./print.ts";
@@ -45,17 +44,13 @@ const EXPECTED: readonly Expectation[] = [
 export async function bookAndDrive(sim: Sim, watch: Watch): Promise<boolean> {
   const startedMs = Date.now();
   const { backend } = watch;
-  const booked = await backend.must("/bookings", {
-    method: "POST",
-    headers: { "idempotency-key": randomUUID() },
-    body: {
-      vehicle: VEHICLE,
-      holder: "demo-driver",
-      from: new Date(startedMs - 60_000).toISOString(),
-      to: new Date(startedMs + BOOKING_MS).toISOString(),
-    },
-  });
-  const booking = String(booked["booking"]);
+  const body = {
+    vehicle: VEHICLE,
+    holder: "demo-driver",
+    from: new Date(startedMs - 60_000).toISOString(),
+    to: new Date(startedMs + BOOKING_MS).toISOString(),
+  };
+  const { booking } = await told(backend.client.call("createBooking", { body }));
   step("booking", `${booking} for ${VEHICLE}, from now for half an hour`);
   if (await isUnlocked(watch)) {
     step("car", "was left unlocked: it is locked first, so that the unlock can be seen");
@@ -72,6 +67,7 @@ export async function bookAndDrive(sim: Sim, watch: Watch): Promise<boolean> {
   if (drive.status !== 200)
     throw new DemoError(`the simulated drive failed with status ${drive.status}`);
   await command(watch, "lock", booking);
+  // It takes no key, and may be sent twice all the same: the client would not.
   await backend.must(`/bookings/${booking}/end`, { method: "POST" });
   step("booking", `${booking} ended`);
   return await holds(watch, startedMs);
@@ -79,32 +75,28 @@ export async function bookAndDrive(sim: Sim, watch: Watch): Promise<boolean> {
 
 /** What the bolts were last seen to be. */
 async function isUnlocked({ backend }: Watch): Promise<boolean> {
-  const latest = await backend.all(`/vehicles/${VEHICLE}/latest`);
-  const lock = latest.find(({ kind }) => kind === "lock.changed");
-  return isJson(lock?.["data"]) && lock["data"]["locked"] === false;
+  const path = { vehicle: VEHICLE };
+  const { items } = await told(backend.client.call("getLatest", { path }));
+  const lock = items.find(({ kind }) => kind === "lock.changed");
+  return isJson(lock?.data) && lock.data["locked"] === false;
 }
 
-async function command(watch: Watch, action: string, booking: string): Promise<void> {
+async function command(watch: Watch, action: "lock" | "unlock", booking: string): Promise<void> {
   const asked = performance.now();
-  const answer = await watch.during(
-    watch.backend.ask(`/vehicles/${VEHICLE}/commands?wait=${COMMAND_WAIT_MS}`, {
-      method: "POST",
-      headers: { "idempotency-key": randomUUID() },
-      body: { action, booking },
-    }),
+  const ask = {
+    path: { vehicle: VEHICLE },
+    query: { wait: COMMAND_WAIT_MS },
+    body: { action, booking },
+  };
+  const { state, steps, result, error } = await told(
+    watch.during(watch.backend.client.call("askCommand", ask)),
   );
   const took = Math.round(performance.now() - asked);
-  const body: Json = isJson(answer.body) ? answer.body : {};
-  const steps = Array.isArray(body["steps"]) ? body["steps"].filter(isJson) : [];
-  const way = steps.map((one) => String(one["state"])).join(" → ");
-  if (body["state"] === "executed") {
-    step(action, `${way} in ${took} ms`);
-    return;
+  if (state !== "executed") {
+    const why = JSON.stringify(result?.unmet ?? error ?? result);
+    throw new DemoError(`${action} was not executed: ${state} ${why}`);
   }
-  const why = JSON.stringify(body["unmet"] ?? body["detail"] ?? body["error"] ?? body);
-  throw new DemoError(
-    `${action} was not executed: ${answer.status} ${String(body["state"] ?? "")} ${why}`,
-  );
+  step(action, `${steps.map((one) => one.state).join(" → ")} in ${took} ms`);
 }
 
 /** Waits until the store holds all that is expected, or it has had time enough. */

@@ -5,7 +5,8 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Caller, httpsCaller } from "./https.ts";
+import type { Send } from "../../shared/client/index.ts";
+import { type Caller, httpsCaller, httpsSend } from "./https.ts";
 import { DemoError, type Program, runProgram, startProgram } from "./processes.ts";
 
 export const TENANT = "demo";
@@ -66,7 +67,13 @@ export async function ensureTenant({ cloud }: Paths, tenant: string = TENANT): P
   return true;
 }
 
-export type Cloud = { readonly program: Program; readonly ports: Ports; readonly call: Caller };
+export type Cloud = {
+  readonly program: Program;
+  readonly ports: Ports;
+  readonly call: Caller;
+  /** What the typed client sends by. */
+  readonly send: Send;
+};
 
 /** Starts `kerbside-cloud serve`; port 0 takes any free one. `more` are further words of its command line. */
 export function startCloud(
@@ -87,10 +94,12 @@ export function startCloud(
   const up = async (): Promise<Cloud> => {
     const ready = await program.ready;
     const bound = { https: portOf(ready, "https"), broker: portOf(ready, "broker") };
+    const ca = readFileSync(paths.ca, "utf8");
     return {
       program,
       ports: bound,
-      call: httpsCaller(bound.https, readFileSync(paths.ca, "utf8")),
+      call: httpsCaller(bound.https, ca),
+      send: httpsSend(bound.https, ca),
     };
   };
   return { program, up: up() };

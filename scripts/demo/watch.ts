@@ -1,6 +1,6 @@
 /** Follows the car by what the tenant's store holds: the demo tells nothing that did not get there. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Backend } from "./api.ts";
+import { type Backend, told } from "./api.ts";
 import { placeOf, type StoredEvent, storedSince, tell } from "./events.ts";
 import { VEHICLE } from "./parts.ts";
 import { step } from "./print.ts";
@@ -37,15 +37,8 @@ export class Watch {
   async untilOnline(): Promise<void> {
     const deadline = Date.now() + ONLINE_MS_MAX;
     while (Date.now() < deadline) {
-      const { status, body } = await this.backend.ask(`/vehicles/${VEHICLE}`);
-      if (
-        status === 200 &&
-        typeof body === "object" &&
-        body !== null &&
-        "online" in body &&
-        body.online === true
-      )
-        return;
+      const { items } = await told(this.backend.client.call("listVehicles"));
+      if (items.some(({ vehicle, online }) => vehicle === VEHICLE && online)) return;
       await delay(POLL_MS);
     }
     throw new DemoError(

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Backend } from "../../scripts/demo/api.ts";
-import { ConnectionLost, httpsCaller } from "../../scripts/demo/https.ts";
+import { ConnectionLost, httpsCaller, httpsSend } from "../../scripts/demo/https.ts";
 import { DemoError } from "../../scripts/demo/processes.ts";
 import { makePki } from "../cloud/identity/pki.ts";
 
@@ -38,7 +38,8 @@ test("a request to a service that is starting again is sent again until it is th
   const first = await serve(0);
   const port = portOf(first);
   const call = httpsCaller(port, pki.platform.rootCertificate);
-  const backend = new Backend({ paths, cloud: { call } }, "demo");
+  const send = httpsSend(port, pki.platform.rootCertificate);
+  const backend = new Backend({ paths, cloud: { call, send } }, "demo");
   assert.is((await backend.ask("/vehicles")).status, 200);
 
   await end(first);
@@ -46,8 +47,10 @@ test("a request to a service that is starting again is sent again until it is th
   assert.instance(lost, ConnectionLost, "a caller of its own is told");
   assert.instance(lost, DemoError, "in words, not by a stack trace");
   const asked = backend.ask("/vehicles");
+  const named = backend.client.call("listVehicles");
   const again = await serve(port);
   assert.is((await asked).status, 200);
+  assert.equal((await named).items, []);
   await end(again);
   rmSync(data, { recursive: true });
 });

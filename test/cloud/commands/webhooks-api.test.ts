@@ -1,11 +1,13 @@
 /** Webhooks over the API: made, changed, taken away; secrets shown once; addresses refused; everything audited. */
+import { type Client, Problem } from "@kerbside/client";
 import { addressRule, checkAddress } from "@kerbside/webhooks";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openRig, type Reply, type Rig } from "./rig.ts";
+import { clientOf } from "./client.ts";
+import { openRig, type Rig } from "./rig.ts";
 
 const rule = addressRule();
-const test = suite<{ rig: Rig; token: string }>("webhooks over the API");
+const test = suite<{ rig: Rig; token: string; client: Client }>("webhooks over the API");
 const BASE = "/v1/tenants/demo/webhooks";
 const URL_OF_RECEIVER = "https://hooks.operator.example/kerbside?key=1";
 
@@ -14,60 +16,64 @@ test.before(async (context) => {
     webhookAddress: (url) => checkAddress(url, rule),
   });
   context.token = await context.rig.issuer.mint({ scope: "webhooks:read webhooks:write" });
+  context.client = clientOf(context.rig, context.token);
 });
 test.after(({ rig }) => rig.close());
 
-test("P-23 a secret is shown when it is made, and never again", async ({ rig, token }) => {
-  const made = await rig.ask({
-    path: BASE,
-    token,
+test("P-23 a secret is shown when it is made, and never again", async ({ client }) => {
+  const made = await client.call("addWebhook", {
     body: { url: URL_OF_RECEIVER, topics: ["booking"] },
   });
-  assert.is(made.status, 201, made.text);
-  assert.match(made.body.secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
+  assert.match(made.secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
   assert.equal(
-    [made.body.url, made.body.topics, made.body.on, made.body.secretVersion],
+    [made.url, made.topics, made.on, made.secretVersion],
     [URL_OF_RECEIVER, ["booking"], true, 1],
   );
-  const path = `${BASE}/${made.body.webhook}`;
-  const rotated = await rig.ask({ path: `${path}/rotate`, token, body: {} });
-  assert.is(rotated.status, 200, rotated.text);
-  assert.is.not(rotated.body.secret, made.body.secret);
-  assert.is(rotated.body.secretVersion, 2);
-  assert.ok(Date.parse(rotated.body.overlapUntil) > Date.now());
-  for (const shown of [await rig.ask({ path, token }), await rig.ask({ path: BASE, token })]) {
-    assert.is(shown.status, 200);
-    assert.not.match(shown.text, /whsec_/);
-  }
+  const path = { webhook: made.webhook };
+  const rotated = await client.call("rotateWebhook", { path });
+  assert.is.not(rotated.secret, made.secret);
+  assert.is(rotated.secretVersion, 2);
+  assert.ok(Date.parse(rotated.overlapUntil ?? "") > Date.now());
+  for (const shown of [
+    await client.call("getWebhook", { path }),
+    await client.call("listWebhooks"),
+  ])
+    assert.not.match(JSON.stringify(shown), /whsec_/);
 });
+
+/** The status it is refused with. */
+const refusal = (asked: Promise<unknown>): Promise<unknown> =>
+  asked.then(
+    () => "done",
+    (error: unknown) => (error instanceof Problem ? error.status : error),
+  );
 
 test("P-50 it is turned off and on, changed and removed, and each is on record", async ({
   rig,
-  token,
+  client,
 }) => {
-  const { body } = await rig.ask({ path: BASE, token, body: { url: URL_OF_RECEIVER } });
-  const path = `${BASE}/${body.webhook}`;
-  const patch = (change: object): Promise<Reply> =>
-    rig.ask({ method: "PATCH", path, token, body: change });
-  const off = await patch({ on: false });
-  assert.equal([off.status, off.body.on, off.body.off], [200, false, "asked"]);
-  const on = await patch({ on: true, topics: ["vehicle", "events"] });
-  assert.equal([on.body.on, on.body.off, on.body.topics], [true, undefined, ["vehicle", "events"]]);
-  const dead = await rig.ask({ path: `${path}/dead`, token });
-  assert.equal([dead.status, dead.body], [200, { items: [] }]);
-  const redriven = await rig.ask({ path: `${path}/redrive`, token, body: {} });
-  assert.equal([redriven.status, redriven.body], [200, { count: 0 }]);
-  const removed = await rig.ask({ path: `${path}/remove`, token, body: {} });
-  assert.is(removed.status, 200);
-  for (const gone of [
-    await rig.ask({ path, token }),
-    await patch({ on: true }),
-    await rig.ask({ path: `${path}/rotate`, token, body: {} }),
-    await rig.ask({ path: `${path}/redrive`, token, body: {} }),
-    await rig.ask({ path: `${path}/remove`, token, body: {} }),
-    await rig.ask({ path: `${path}/dead`, token }),
-  ])
-    assert.is(gone.status, 404, gone.text);
+  const body = await client.call("addWebhook", { body: { url: URL_OF_RECEIVER } });
+  const path = { webhook: body.webhook };
+  const off = await client.call("changeWebhook", { path, body: { on: false } });
+  assert.equal([off.on, off.off], [false, "asked"]);
+  const change = { on: true, topics: ["vehicle", "events"] } as const;
+  const on = await client.call("changeWebhook", { path, body: change });
+  assert.equal([on.on, on.off, on.topics], [true, undefined, ["vehicle", "events"]]);
+  assert.equal(await client.call("listDeadDeliveries", { path }), { items: [] });
+  assert.equal(await client.call("redriveDeliveries", { path }), { count: 0 });
+  await client.call("removeWebhook", { path });
+  const gone = await Promise.all([
+    refusal(client.call("getWebhook", { path })),
+    refusal(client.call("changeWebhook", { path, body: { on: true } })),
+    refusal(client.call("rotateWebhook", { path })),
+    refusal(client.call("redriveDeliveries", { path })),
+    refusal(client.call("removeWebhook", { path })),
+    refusal(client.call("listDeadDeliveries", { path })),
+  ]);
+  assert.equal(
+    gone,
+    Array.from(gone, () => 404),
+  );
   const trail = await (await rig.store()).auditTrail(0, 1000);
   const actions = trail
     .filter(({ subject }) => subject === `webhook:${body.webhook}`)

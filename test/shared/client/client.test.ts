@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import {
   type Answer,
-  Client,
+  type Client,
   type ClientOptions,
   NoAnswer,
   Problem,
@@ -13,6 +13,7 @@ import {
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { httpsSend } from "../../../scripts/demo/https.ts";
+import { clientOf as clientOfRig } from "../../cloud/commands/client.ts";
 import { openRig, type Rig } from "../../cloud/commands/rig.ts";
 import { root } from "../../house/sources.ts";
 import { openFor } from "./example.ts";
@@ -29,13 +30,8 @@ test.before(async (context) => {
 });
 test.after(({ rig }) => rig.close());
 
-function clientOf({ rig, token }: Context, more: Partial<ClientOptions> = {}): Client {
-  return new Client({
-    ...{ origin: "", tenant: "demo", token: () => token },
-    send: (url, init) => httpsSend(rig.port(), rig.ca)(url, init),
-    ...more,
-  });
-}
+const clientOf = ({ rig, token }: Context, more: Partial<ClientOptions> = {}): Client =>
+  clientOfRig(rig, token, more);
 
 /** Each an hour later than the one before: no two for the car at once. */
 let hours = 2;
