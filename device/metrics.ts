@@ -166,6 +166,8 @@ export function serveMetrics(dataDir: string, read: () => AgentStatus, log: Log)
     const answered = orTell(() => socket.end(agentMetrics(read()), () => socket.destroy()));
     if (!answered) socket.destroy();
   });
+  // To be asked is no reason to stay alive.
+  server.unref();
   server.on("error", (error) => log.warn("metrics.not_served", { code: codeOf(error) }));
   const listening = orTell(() => {
     // What an agent left that was killed.
