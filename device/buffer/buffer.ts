@@ -14,7 +14,7 @@ import {
   toHex,
 } from "@kerbside/protocol";
 import type { Appended, Buffer, BufferOptions, BufferStatus } from "./contract.ts";
-import { DamagedError, type Engine, openEngine, storageFailed } from "./engine.ts";
+import { DamagedError, type Engine, NO_SEGMENTS, openEngine, storageFailed } from "./engine.ts";
 import { eventTime } from "./event-time.ts";
 import { type FaultCode, type FaultReports, faultEvent, faultReports } from "./fault-reports.ts";
 import type { AckOutcome } from "./forget.ts";
@@ -30,13 +30,11 @@ const RETRY_MS_MAX = 2000;
 const TRACK_WINDOW_MS = 1000;
 /** What was acknowledged waits this long for a commit to go with; lost, it is only sent once more. */
 const FLUSH_DELAY_MS = 1000;
-/** Losses of one moment are reported together. */
-const FAULT_DELAY_MS = 200;
+const FAULTS_TOGETHER_MS = 200;
 /** How often it is seen whether the file is mostly empty, and what is too old; the latter goes on soon where there is more. */
 const COMPACT_MS = 60_000;
 const AGE_MS = 3_600_000;
 const AGE_MORE_MS = 50;
-const NO_SEGMENTS: Readonly<Record<Lane, number>> = { critical: 0, state: 0, track: 0 };
 
 type Waiting = {
   readonly lane: Lane;
@@ -162,13 +160,16 @@ class BufferShell implements Buffer {
 
   status(): BufferStatus {
     const [common, state] = [{ bytesMax: this.#limits.bytesMax, lost: this.#lost }, this.#state];
-    if (state.kind === "working") {
+    const none = { ...common, segments: NO_SEGMENTS, bytes: 0 };
+    if (state.kind === "closed") return { ...none, state: "closed" };
+    if (state.kind === "failed") return { ...none, state: "failed", reason: state.error.message };
+    try {
       const { log, depth, bytes, held } = state.engine;
       const own = { log: toHex(log), segments: depth(), bytes: bytes(), ...held() };
       return { ...common, state: "working", ...own };
+    } catch (error) {
+      return { ...none, state: "failed", reason: storageFailed(error).message };
     }
-    const reason = state.kind === "failed" ? { reason: state.error.message } : {};
-    return { ...common, state: state.kind, ...reason, segments: NO_SEGMENTS, bytes: 0 };
   }
 
   renew(ingestKey: IngestKey): void {
@@ -314,7 +315,7 @@ class BufferShell implements Buffer {
     this.#lost += count;
     this.#faults.count(code, count);
     this.#options.log.warn(code, { count });
-    this.#wake(FAULT_DELAY_MS);
+    this.#wake(FAULTS_TOGETHER_MS);
   }
 
   /** Sets the alarm for the next segment that comes of age. */

@@ -38,6 +38,7 @@ export type Buffer = {
   readonly online: (is: boolean) => void;
   /** Calls `listener` when there may be more to send. Returns how to stop that. */
   readonly watch: (listener: () => void) => () => void;
+  /** Never throws, and changes nothing: of a file that cannot be read it says `failed`, and the next commit finds it too. */
   readonly status: () => BufferStatus;
   /**
    * Ends the log in order and begins the next, whose root only this ingest key opens. What is held, and what is under

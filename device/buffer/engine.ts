@@ -260,6 +260,8 @@ function heldOf(statements: Statements): Pick<BufferStatus, "heldSinceMs"> {
   return marks.length === 0 ? {} : { heldSinceMs: Math.min(...marks) };
 }
 
+export const NO_SEGMENTS: Readonly<Record<Lane, number>> = { critical: 0, state: 0, track: 0 };
+
 function depthOf(statements: Statements): Readonly<Record<Lane, number>> {
   const of = (lane: Lane): number => statements.heldCount.get(...laneRange(lane))?.count ?? 0;
   return { critical: of("critical"), state: of("state"), track: of("track") };

@@ -161,6 +161,20 @@ for (const { why, harm } of NOT_OVER) {
   });
 }
 
+test("whoever asks how it is gets an answer where the file cannot be read", async () => {
+  buffer = await b.open();
+  for (let i = 0; i < 5; i += 1) await buffer.append(note("x", i), "critical");
+  // So that what is in memory is of no use, and what is asked for must be read.
+  const other = new Database(file());
+  other.exec("UPDATE logs SET clean = clean");
+  other.pragma("wal_checkpoint(TRUNCATE)");
+  truncateSync(file(), 4096);
+  const { state, reason } = buffer.status();
+  other.close();
+  assert.is(state, "failed");
+  assert.match(reason ?? "", "the disk failed");
+});
+
 test("set aside and reported: another program's database", async () => {
   const other = new Database(file());
   other.exec("CREATE TABLE t (x); PRAGMA user_version = 1");
