@@ -8,11 +8,11 @@ import { runSeeds, runThreads, type Summary } from "./threads.ts";
 const WORLDS = 2_000;
 /** On a machine with much else to do not all are run, which is said; fewer than half of them are too few. */
 const MS_MAX = 180_000;
-const FROM = 1_000_000;
-/** What each of them found is told in docs/decisions/0052-faults.md and 0076-more-faults.md. */
+const FROM = 2_000_000;
+/** What each of them found is told in docs/decisions: 0052-faults.md, 0076-more-faults.md, 0109-where-faults-land.md. */
 const FOUND = [
   60, 85, 313, 1038, 1057, 1077, 1189, 20_122, 20_190, 20_248, 20_276, 1_000_132, 1_000_385,
-  1_000_586, 1_001_714, 1_002_059, 1_004_413, 278_213_445, 3_103_956_099,
+  1_000_586, 1_001_714, 1_002_059, 1_004_413, 2_000_218, 278_213_445, 3_103_956_099,
 ];
 
 function held({ failures }: Summary): void {

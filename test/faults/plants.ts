@@ -198,6 +198,33 @@ export const PLANTS: readonly Plant[] = [
     says: LOST,
   },
   {
+    name: "a migration says that it is done in a commit of its own",
+    seed: 2_000_249,
+    file: "device/buffer/database.ts",
+    from: `    db.pragma(\`user_version = \${MIGRATIONS.length}\`);
+  }).immediate();`,
+    to: `  }).immediate();
+  db.pragma(\`user_version = \${MIGRATIONS.length}\`);`,
+    says: LOST,
+  },
+  {
+    name: "a log that was beginning anew is taken for damage",
+    seed: 2_000_218,
+    file: "device/buffer/wal-check.ts",
+    from: "return isOver(dir, wal, little) ? undefined :",
+    to: "return isOver(dir, wal, little) && false ? undefined :",
+    says: LOST,
+  },
+  {
+    name: "of two segments with one number only the first is stored",
+    seed: 2_000_004,
+    file: "cloud/tenants/segments.ts",
+    from: "  const fork = known.length > 0;",
+    to: `  if (known.length > 0) return "duplicate";
+  const fork = false;`,
+    says: LOST,
+  },
+  {
     name: "the store trusts a log of which a flush failed",
     seed: 1_004_413,
     file: "cloud/tenants/database.ts",

@@ -8,8 +8,8 @@ export type Outcome = {
   /** Empty where everything held. */
   readonly problems: readonly string[];
   readonly faults: readonly string[];
-  /** Faults that came while something was under way. */
-  readonly inFlight: number;
+  /** Faults that came while something was under way, by name. */
+  readonly landed: readonly string[];
   readonly events: number;
 };
 
@@ -24,7 +24,7 @@ export async function runSeed(seed: number): Promise<Outcome> {
     // What was spoilt may be signed or keyed wrongly now, and then it is sent for ever.
     if (!delivered && world.excuses.damaged.size === 0)
       problems.push("not everything was delivered in an hour");
-    return { seed, problems, faults, inFlight: world.inFlight, events: world.told.size };
+    return { seed, problems, faults, landed: world.landed, events: world.told.size };
   } finally {
     await world.close();
   }

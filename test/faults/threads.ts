@@ -17,7 +17,7 @@ export type Job = {
   readonly msMax: number;
 };
 /** `done` counts worlds; a failure comes with its outcome. */
-export type Report = Pick<Outcome, "events" | "inFlight"> & {
+export type Report = Pick<Outcome, "events" | "landed"> & {
   readonly faults: number;
   readonly failure?: Outcome;
 };
@@ -27,15 +27,21 @@ export type Summary = {
   faults: number;
   /** Faults that came while something was under way. */
   inFlight: number;
+  /** The same, fault by fault. */
+  readonly landed: Record<string, number>;
   readonly failures: Outcome[];
 };
 
 /** At most so many failures are kept; a thread that sees more goes on counting. */
 const FAILURES_MAX = 100;
 
+function nothing(): Summary {
+  return { worlds: 0, events: 0, faults: 0, inFlight: 0, landed: {}, failures: [] };
+}
+
 /** Worlds of just these seeds, one after the other in one thread. */
 export async function runSeeds(seeds: readonly number[]): Promise<Summary> {
-  const summary: Summary = { worlds: 0, events: 0, faults: 0, inFlight: 0, failures: [] };
+  const summary = nothing();
   const none = { from: 0, count: 0, step: 1, edits: [], untilFailure: false };
   const job = { ...none, seeds, msMax: Number.POSITIVE_INFINITY };
   await runThread(job, (report) => add(summary, report));
@@ -46,7 +52,8 @@ function add(summary: Summary, report: Report): void {
   summary.worlds += 1;
   summary.events += report.events;
   summary.faults += report.faults;
-  summary.inFlight += report.inFlight;
+  summary.inFlight += report.landed.length;
+  for (const name of report.landed) summary.landed[name] = (summary.landed[name] ?? 0) + 1;
   if (report.failure !== undefined && summary.failures.length < FAILURES_MAX)
     summary.failures.push(report.failure);
 }
@@ -64,7 +71,7 @@ export async function runThreads(
 ): Promise<Summary> {
   const { from, count, threads, edits = [], untilFailure = false } = options;
   const { msMax = Number.POSITIVE_INFINITY } = options;
-  const summary: Summary = { worlds: 0, events: 0, faults: 0, inFlight: 0, failures: [] };
+  const summary = nothing();
   const take = (report: Report): void => {
     add(summary, report);
     progress(summary);

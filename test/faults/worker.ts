@@ -10,9 +10,9 @@ const startedMs = performance.now();
 const worlds = seeds?.length ?? count;
 for (let i = 0; i < worlds && performance.now() - startedMs < msMax; i += 1) {
   const outcome = await runSeed(seeds?.[i] ?? (from + i * step) >>> 0);
-  const { events, inFlight, faults, problems } = outcome;
+  const { events, landed, faults, problems } = outcome;
   const failure = problems.length > 0 ? { failure: outcome } : {};
-  const report: Report = { events, inFlight, faults: faults.length, ...failure };
+  const report: Report = { events, landed, faults: faults.length, ...failure };
   parentPort?.postMessage(report);
   if (problems.length > 0 && untilFailure) break;
 }

@@ -52,6 +52,8 @@ export type Boot = {
   /** A log was begun durably; hexadecimal. */
   log?: string;
   stopping: boolean;
+  /** Events that are neither confirmed nor refused yet. */
+  waiting: number;
 };
 
 export class Car {
@@ -95,6 +97,7 @@ export class Car {
       startedMs: options.timeline.nowMs,
       listeners: [],
       stopping: false,
+      waiting: 0,
     };
     this.boot = boot;
     const clock = this.#clock(boot);
@@ -146,8 +149,14 @@ export class Car {
     const { timeline, tell, refuse } = this.options;
     if (boot?.buffer === undefined || !boot.alive) return;
     const startedMs = timeline.nowMs;
+    boot.waiting += 1;
+    const settled = (): void => {
+      boot.waiting -= 1;
+    };
     const event = { kind: "diagnostic.note", data: { note: MARK, number } } as const;
-    boot.buffer.append(event, lane).then(
+    const appended = boot.buffer.append(event, lane);
+    appended.then(settled, settled);
+    appended.then(
       ({ log, seq, lane: taken }) => {
         if (!boot.alive) return;
         const tookMs = timeline.nowMs - startedMs;

@@ -137,6 +137,13 @@ function setAsideOf({ kind, data }: StoredEvent): string[] {
   return "detail" in data && typeof data.detail === "string" ? [data.detail] : [""];
 }
 
+/** Whether two events are stored at one place. */
+function shared(lanes: Lanes): boolean {
+  return [...lanes.values()].some(
+    ({ events }) => new Set(events.map(({ seq }) => seq)).size < events.length,
+  );
+}
+
 /** Whether two logs were opened that follow the same one. One in which nothing happened is never sent. */
 function parted({ openings: seen, clone }: World): boolean {
   if (clone === undefined) return false;
@@ -162,6 +169,8 @@ export async function problemsOf(world: World): Promise<string[]> {
   }
   if (parted(world) && store.alarms(0, 1).length === 0)
     problems.push("two logs follow the same one, and nothing says so");
+  if (shared(lanes) && store.alarms(0, 1).length === 0)
+    problems.push("two events have one place, and nothing says so");
   for (const { reason } of store.quarantined(0, PAGE))
     if (!world.spoilt && damaged.size === 0) problems.push(`quarantined: ${reason}`);
   return problems;

@@ -1,9 +1,11 @@
 /**
  * What can befall a world, as a table. Each row is applied at a random moment; schedules have one to three of them. From
- * `SEEDS_OF_MORE` on a schedule may have one more, of the other table; the worlds below it stay as they were when they
- * found something. The last seeds of all are the pairs: each fault followed by each.
+ * `SEEDS_OF_MORE` on a schedule may have one more, of the second table, from `SEEDS_OF_ALL` on of the third too, and most
+ * faults wait until something is under way; the worlds below stay as they were when they found something. The last seeds
+ * of all are the pairs: each fault followed by each.
  */
 import { type Random, randomOf } from "../../fuzz/random.ts";
+import { LATER_FAULTS } from "./later-faults.ts";
 import { MORE_FAULTS } from "./more-faults.ts";
 import type { Weather } from "./network.ts";
 import type { End, World } from "./world.ts";
@@ -199,7 +201,13 @@ const MOMENT_MS_MAX = 38_000;
 const WEIGHTS = FAULTS.reduce((sum, { weight }) => sum + weight, 0);
 
 export const SEEDS_OF_MORE = 1_000_000;
-export const ALL_FAULTS: readonly Fault[] = [...FAULTS, ...MORE_FAULTS];
+export const SEEDS_OF_ALL = 2_000_000;
+/** Two beyond that found something before there was a third table. */
+const EARLIER: ReadonlySet<number> = new Set([278_213_445, 3_103_956_099]);
+const BESIDES: readonly Fault[] = [...MORE_FAULTS, ...LATER_FAULTS];
+export const ALL_FAULTS: readonly Fault[] = [...FAULTS, ...BESIDES];
+/** Of the faults that may, so many wait until something is under way. */
+const LANDING = 0.8;
 /** The first seed of the pairs, which go on to the last seed there is. */
 export const SEEDS_OF_PAIRS: number = 2 ** 32 - ALL_FAULTS.length ** 2;
 /** At most so long between the two of a pair, so that the second meets what the first left. */
@@ -215,26 +223,34 @@ export function isJournalled(seed: number): boolean {
   return seed < SEEDS_OF_MORE || besides(seed).bool();
 }
 
-function put(world: World, fault: Fault, atMs: number): string {
+function put(world: World, fault: Fault, atMs: number, landing = false): string {
   if (fault.atStart === true) {
     fault.apply(world);
     return fault.name;
   }
-  world.timeline.after(atMs, () => {
-    if (world.busy) world.inFlight += 1;
+  const apply = (): void => {
+    if (world.busy) world.landed.push(fault.name);
     fault.apply(world);
+  };
+  world.timeline.after(atMs, () => {
+    if (landing) world.whenBusy(apply);
+    else apply();
   });
-  return `${fault.name} (${atMs} ms)`;
+  return `${fault.name} (${landing ? "after " : ""}${atMs} ms)`;
 }
 
 /** Draws a schedule and puts it on the timeline; gives the names of its faults. */
 export function schedule(world: World): readonly string[] {
   const { seed, int } = world.random;
-  if (seed < SEEDS_OF_MORE) return drawn(world);
+  if (seed < SEEDS_OF_MORE) return drawn(world, () => false);
+  const own = besides(seed);
+  const isEarly = seed < SEEDS_OF_ALL || EARLIER.has(seed);
+  const lands = isEarly ? () => false : () => own.bool(LANDING);
   if (seed < SEEDS_OF_PAIRS) {
-    const own = besides(seed);
-    const more = own.bool() ? [put(world, own.pick(MORE_FAULTS), own.int(MOMENT_MS_MAX))] : [];
-    return [...drawn(world), ...more];
+    const table = isEarly ? MORE_FAULTS : BESIDES;
+    const extra = own.bool() ? [own.pick(table)] : [];
+    const more = extra.map((fault) => put(world, fault, own.int(MOMENT_MS_MAX), lands()));
+    return [...drawn(world, lands), ...more];
   }
   const pair = seed - SEEDS_OF_PAIRS;
   const [one, other] = [Math.floor(pair / ALL_FAULTS.length), pair % ALL_FAULTS.length];
@@ -242,11 +258,11 @@ export function schedule(world: World): readonly string[] {
   const moments = [atMs, atMs + int(PAIR_MS_MAX)];
   return [one, other].flatMap((row, i) => {
     const fault = ALL_FAULTS[row];
-    return fault === undefined ? [] : put(world, fault, moments[i] ?? 0);
+    return fault === undefined ? [] : put(world, fault, moments[i] ?? 0, lands());
   });
 }
 
-function drawn(world: World): readonly string[] {
+function drawn(world: World, lands: () => boolean): readonly string[] {
   const { random } = world;
   const names: string[] = [];
   for (let count = 1 + random.int(FAULTS_MAX); count > 0; count -= 1) {
@@ -256,7 +272,7 @@ function drawn(world: World): readonly string[] {
       return left < 0;
     });
     if (fault === undefined) continue;
-    names.push(put(world, fault, random.int(MOMENT_MS_MAX)));
+    names.push(put(world, fault, random.int(MOMENT_MS_MAX), lands()));
   }
   return names;
 }

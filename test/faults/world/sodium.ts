@@ -24,10 +24,27 @@ const encrypt = (
   return sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(plain, bound, secret, nonce, key);
 };
 
-const NAME = "crypto_aead_xchacha20poly1305_ietf_encrypt";
+const BOXES_MAX = 1000;
+let boxes = new Map<string, Uint8Array>();
+
+/** The same box for the same root again: only a car with the same memory has it, and it has the box too. */
+const seal = (message: Uint8Array, key: Uint8Array): Uint8Array => {
+  const name = Buffer.concat([message, key]).toString("latin1");
+  const known = boxes.get(name);
+  if (known !== undefined) return known.slice();
+  const box = sodium.crypto_box_seal(message, key);
+  if (boxes.size >= BOXES_MAX) boxes = new Map();
+  boxes.set(name, box.slice());
+  return box;
+};
+
+const STAND_INS: ReadonlyMap<string | symbol, unknown> = new Map<string, unknown>([
+  ["crypto_aead_xchacha20poly1305_ietf_encrypt", encrypt],
+  ["crypto_box_seal", seal],
+]);
 
 // biome-ignore lint/style/noDefaultExport: the package that it stands in for has one.
 export default new Proxy(sodium, {
   get: (target, name, receiver): unknown =>
-    name === NAME ? encrypt : Reflect.get(target, name, receiver),
+    STAND_INS.get(name) ?? Reflect.get(target, name, receiver),
 });

@@ -93,8 +93,11 @@ export class World {
   /** How the machine dies next, where its disk says that it does. */
   carEnd: { how: End; keep: number } = { how: "power", keep: 0 };
   cloudEnd: { how: End; keep: number } = { how: "power", keep: 0 };
-  /** Faults that came while something was under way. */
-  inFlight = 0;
+  /** Faults that came while something was under way, by name. */
+  readonly landed: string[] = [];
+  readonly #landing: (() => void)[] = [];
+  /** What is drawn as a car starts, to be drawn by its twin again. */
+  #tape: Uint8Array[] | undefined;
   #appended = 0;
   #lastAppendMs = 0;
   #healed = false;
@@ -131,7 +134,7 @@ export class World {
       commandKey,
       timeline: this.timeline,
       random: {
-        bytes: (count) => this.witness.chance(random.bytes(count)),
+        bytes: (count) => this.#draw(name, count),
         fraction: () => random.int(1 << 30) / (1 << 30),
       },
       limits: { segmentEventsMax: 2 + random.int(7), ...(this.excuses.full ? small : {}) },
@@ -147,6 +150,14 @@ export class World {
       },
       refuse: (number, code) => this.refused.set(number, code),
     });
+  }
+
+  #draw(name: string, count: number): Uint8Array {
+    const again = name === "clone" ? this.#tape?.shift() : undefined;
+    if (again !== undefined && again.length === count) return again;
+    const drawn = this.witness.chance(this.random.bytes(count));
+    if (name === "car") this.#tape?.push(Uint8Array.from(drawn));
+    return drawn;
   }
 
   #observe(payload: Uint8Array): void {
@@ -200,12 +211,28 @@ export class World {
     this.timeline.after(this.random.int(DOWN_MS_MAX), () => this.job(() => this.car.start()));
   }
 
+  /**
+   * A car starts, and so does a copy of it: with the same disk, and the same chance as long as they start. From then on
+   * they are two with one memory: one log, one root, the same numbers next.
+   */
+  async startTwin(): Promise<void> {
+    if (this.clone !== undefined) return;
+    await this.car.goDown("kill", this.chance, 1);
+    this.witness.forgetMemory();
+    const disk = this.car.disk.image();
+    this.#tape = [];
+    await this.car.start();
+    this.witness.twins = true;
+    await this.startClone(disk);
+    this.#tape = undefined;
+  }
+
   /** Puts a copy of the car's disk into another module, which goes on with events of its own. */
-  async startClone(): Promise<void> {
+  async startClone(disk: DiskImage = this.car.disk.image()): Promise<void> {
     const clone = this.#makeCar("clone");
     this.clone = clone;
     clone.disk.journalled = this.car.disk.journalled;
-    clone.disk.load(this.car.disk.image());
+    clone.disk.load(disk);
     clone.endedInOrder = undefined;
     this.witness.watch(clone.disk);
     await clone.start();
@@ -235,10 +262,18 @@ export class World {
     this.timeline.after(this.random.int(DOWN_MS_MAX), () => this.job(() => this.cloud.start()));
   }
 
+  /** Does something as soon as anything is under way, at the latest as all is healed. */
+  whenBusy(run: () => void): void {
+    if (this.busy || this.#healed) run();
+    else this.#landing.push(run);
+  }
+
   get busy(): boolean {
-    const status = this.car.boot?.buffer?.status();
-    const held = Object.values(status?.segments ?? {}).some((count) => count > 0);
-    return this.network.busy || held || this.#appended > this.told.size + this.refused.size;
+    const { boot, disk } = this.car;
+    // What died in this very step is asked nothing any more.
+    if (this.network.busy || boot === undefined || disk.dead) return this.network.busy;
+    const held = Object.values(boot.buffer?.status().segments ?? {}).some((count) => count > 0);
+    return held || boot.waiting > 0;
   }
 
   #work(): void {
@@ -272,6 +307,7 @@ export class World {
     for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) await job();
     await this.#deaths();
     if (!this.timeline.step(END_MS)) return false;
+    if (this.#landing.length > 0 && this.busy) for (const run of this.#landing.splice(0)) run();
     await settle(this.network.busy ? 4 : 1);
     await this.#deaths();
     const bytes = this.car.boot?.buffer?.status().bytes ?? 0;
@@ -292,6 +328,7 @@ export class World {
   }
 
   #heal(): void {
+    for (const run of this.#landing.splice(0)) run();
     this.#healed = true;
     this.network.weather = FAIR;
     this.car.disk.fault = () => undefined;
