@@ -215,7 +215,7 @@ async function metrics(world: World): Promise<string> {
   const secretOf = (name: string): Uint8Array =>
     Buffer.from(readFileSync(join(dir, "secrets", name), "utf8").trim(), "base64url");
   const registry = await openRegistry({ dir, masterKey: secretOf("master-key") });
-  const client = { client: "scraper", tenant: tenantId(TENANT), scopes: ["platform:admin"] };
+  const client = { client: "scraper", tenant: tenantId(TENANT), scopes: ["platform:metrics"] };
   const entry = { actor: "test", action: "client.create", subject: "s", outcome: "done" } as const;
   const seal = clientSeal(secretOf("issuer-key"));
   const secret = await registry.platform.createClient(client, seal, entry);

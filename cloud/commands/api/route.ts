@@ -53,7 +53,8 @@ export const SCOPES = {
   "audit:read": "read who did what",
   "quarantine:read": "see what was put aside of what cars sent, and why",
   "quarantine:redrive": "hand in again what was put aside",
-  "platform:admin": "run the platform: its tenants, and its metrics",
+  "platform:admin": "run the platform: order its tenants, and bound and remove them",
+  "platform:metrics": "read the platform's metrics",
 } as const;
 export type Scope = keyof typeof SCOPES;
 

@@ -266,7 +266,10 @@ it("P-42 metrics hold route templates, methods and statuses, and nothing of what
   assert.is((await rig.ask({ path: "/metrics" })).status, 401);
   assert.is((await rig.ask({ path: "/metrics", token })).status, 403);
   const admin = await rig.issuer.mint({ scope: "platform:admin" });
-  const { text } = await rig.ask({ path: "/metrics", token: admin });
+  assert.is((await rig.ask({ path: "/metrics", token: admin })).status, 403);
+  const collector = await rig.issuer.mint({ scope: "platform:metrics" });
+  assert.is((await rig.ask({ path: "/v1/platform/tenants", token: collector })).status, 403);
+  const { text } = await rig.ask({ path: "/metrics", token: collector });
   for (const word of ["car-1", "demo", "secret", "48.137", "person", "127.0.0.1", "PROPFIND"]) {
     assert.not.match(text, word);
   }
