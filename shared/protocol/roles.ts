@@ -82,7 +82,11 @@ export const ROLES = {
     ],
   },
   auditor: { doc: "reads who did what", person: true, scopes: [SELF, "audit:read"] },
-  platform: { doc: "runs the platform", person: false, scopes: ["platform:admin", "platform:metrics"] },
+  platform: {
+    doc: "runs the platform",
+    person: false,
+    scopes: ["platform:admin", "platform:metrics"],
+  },
 } as const satisfies Readonly<Record<string, RoleRow>>;
 export type Role = keyof typeof ROLES;
 
