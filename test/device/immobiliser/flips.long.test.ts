@@ -1,4 +1,4 @@
-/** Millions of frames spoilt by chance; a command of its own (`node test/device/immobiliser/flips.long.test.ts`). */
+/** Millions of frames spoilt by chance; a part of `npm run test:long`. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { actuateOnTheLine, flipped } from "../../support/actuate-frame.ts";

@@ -1,5 +1,5 @@
 /**
- * `node test/shared/protocol/fuzz.long.test.ts [ROUNDS] [SEED]`: the targets of `fuzz.ts` for ROUNDS damages each
+ * A part of `npm run test:long`; by hand `node test/shared/protocol/fuzz.long.test.ts [ROUNDS] [SEED]`. The targets of `fuzz.ts` for ROUNDS damages each
  * (default 200,000), and five times as many damaged frames on a live lock link. The same seed gives the same run.
  */
 import { randomInt } from "node:crypto";
