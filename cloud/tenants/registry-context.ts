@@ -1,4 +1,6 @@
 /** What the parts of the registry share: the platform's files, whose keys open the vaults, and where a tenant lies. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { TenantId } from "@kerbside/protocol";
 import { PLATFORM } from "./anchors.ts";
 import type { PlatformFiles } from "./platform-files.ts";
@@ -32,4 +34,9 @@ export function trailOf(context: Context, id: TenantId | undefined): string | un
   if (id === undefined) return PLATFORM;
   const directory = directoryOf(context, id);
   return directory === undefined ? undefined : ownerOf(id, directory);
+}
+
+/** A tenant that left took its keys with it, and is in no newer set of them. */
+export function hasKeys(dir: string, directory: string | undefined): boolean {
+  return directory !== undefined && existsSync(join(dir, "tenants", directory, "subjects.sqlite"));
 }

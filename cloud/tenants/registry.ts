@@ -37,6 +37,7 @@ import { admitIssuer, removeTenant, rotateKeys, type TenantVaults } from "./regi
 import {
   type Context,
   directoryOf,
+  hasKeys,
   ISSUER_VAULT,
   NODE_VAULT,
   ownerOf,
@@ -154,10 +155,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const platform = platformTables(files.platform, nowMs, audited);
   const tenants = tenantsOf(context);
   const remove: Registry["remove"] = async (id, audit) => {
-    const holds = (await (await tenants.tenant(id))?.store.people.holds()) ?? [];
-    // P-82 goes before P-83: what must be kept is not taken away with the rest.
-    if (holds.some(({ releasedAtMs }) => releasedAtMs === undefined))
-      throw new ProtocolError("conflict", `tenant ${id}: legal holds are open; release them first`);
+    await refuseWhereHeld(context, tenants, id);
     return removeTenant(context, audited, auditKey, { id, audit });
   };
   return {
@@ -210,6 +208,20 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     copyHeads: (directory) => anchorCopies(files.anchors, directory),
     remove,
   };
+}
+
+/** P-82 goes before P-83: what must be kept is not taken away with the rest. */
+async function refuseWhereHeld(
+  context: Context,
+  tenants: Pick<Registry, "tenant">,
+  id: TenantId,
+): Promise<void> {
+  // Where the keys are gone, in a backup of who left, nothing can be read any more, and so nothing be kept.
+  const readable = hasKeys(context.dir, directoryOf(context, id));
+  const store = readable ? (await tenants.tenant(id))?.store : undefined;
+  const holds = (await store?.people.holds()) ?? [];
+  if (holds.some(({ releasedAtMs }) => releasedAtMs === undefined))
+    throw new ProtocolError("conflict", `tenant ${id}: legal holds are open; release them first`);
 }
 
 /** As the signer sees the tenants: with its own vaults, sealed by its own key, and without the platform's tables. */

@@ -4,11 +4,11 @@
  * all audit trails are verified before anything is served.
  */
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
-import { join } from "node:path";
 import { type AuditEntry, ProtocolError } from "@kerbside/protocol";
 import type { AuditReport } from "./audit-chain.ts";
 import { listBackups, type Progress, restoreSet } from "./backup.ts";
 import { openRegistry } from "./registry.ts";
+import { hasKeys } from "./registry-context.ts";
 import { markStage, type Stage } from "./stage.ts";
 
 export type RestoreOptions = {
@@ -75,9 +75,4 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   } finally {
     await registry.close();
   }
-}
-
-/** A tenant that left took its keys with it, and is in no newer set of them. */
-function hasKeys(dir: string, directory: string | undefined): boolean {
-  return directory !== undefined && existsSync(join(dir, "tenants", directory, "subjects.sqlite"));
 }

@@ -292,29 +292,25 @@ export const IMMOBILISER: readonly Explained[] = [
   },
   {
     file: "device/immobiliser/two-copy-file.ts",
-    inLine:
-      "if (bytes.length <= AT_ONCE_BYTES_MAX) writeSync(handle.fd, bytes, 0, bytes.length, 0);",
+    inLine: "bytes.length <= AT_ONCE_BYTES_MAX",
     change: "bytes.length <= AT_ONCE_BYTES_MAX → true",
     why: EITHER_WAY,
   },
   {
     file: "device/immobiliser/two-copy-file.ts",
-    inLine:
-      "if (bytes.length <= AT_ONCE_BYTES_MAX) writeSync(handle.fd, bytes, 0, bytes.length, 0);",
+    inLine: "bytes.length <= AT_ONCE_BYTES_MAX",
     change: "bytes.length <= AT_ONCE_BYTES_MAX → false",
     why: EITHER_WAY,
   },
   {
     file: "device/immobiliser/two-copy-file.ts",
-    inLine:
-      "if (bytes.length <= AT_ONCE_BYTES_MAX) writeSync(handle.fd, bytes, 0, bytes.length, 0);",
+    inLine: "bytes.length <= AT_ONCE_BYTES_MAX",
     change: "<= → <",
     why: EITHER_WAY,
   },
   {
     file: "device/immobiliser/two-copy-file.ts",
-    inLine:
-      "if (bytes.length <= AT_ONCE_BYTES_MAX) writeSync(handle.fd, bytes, 0, bytes.length, 0);",
+    inLine: "bytes.length <= AT_ONCE_BYTES_MAX",
     change: "<= → >",
     why: EITHER_WAY,
   },
