@@ -18,5 +18,6 @@ export { type Probe, registerStatus, type Status, watchStatus } from "./status.t
 export { startTelemetry, type Telemetry, type Usage } from "./telemetry.ts";
 export { sift, TELEMETRY } from "./telemetry-list.ts";
 export { tenantTools } from "./tools.ts";
+export { type TracedNode, tracedNode } from "./traced.ts";
 export { serviceVerifier, type TrustedIssuer, trustedIssuer } from "./trust.ts";
 export { RINGS_AN_HOUR_MAX, wakeGateway } from "./wake-gateway.ts";

@@ -61,6 +61,8 @@ import { recently } from "./recent.ts";
 import { registerRenewal } from "./renewal-route.ts";
 import { watchRevocations } from "./revocations.ts";
 import { tenantTools } from "./tools.ts";
+import { type TracedNode, tracedNode } from "./traced.ts";
+import type { TracesOptions } from "./traces.ts";
 import {
   type AccountOf,
   type EmbeddedIssuer,
@@ -88,6 +90,8 @@ export type NodeOptions = {
   readonly trusted?: TrustedIssuer;
   /** File that says where telemetry goes; nowhere without it. See telemetry.ts. */
   readonly telemetry?: string;
+  /** Where traces go; nowhere without it. See traces.ts. */
+  readonly traces?: TracesOptions;
   /** File that says who rings sleeping cars; see wake-gateway.ts. */
   readonly wakeGateway?: string;
   /** Streets for the console's map; without it the map asks nobody. */
@@ -141,27 +145,23 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   closing.add(enterEnds(dir, registry.platform.audit, { clock, log }));
   const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
   const tls = await ensureServerFiles(dir, platform, options.names);
-  const tenant = recently(homesOf(registry, platform), clock);
+  const traced = await tracedNode(options.traces, { clock, log });
+  closing.add(() => traced.close());
+  const { tracing } = traced;
+  const tenant = recently(traced.homes(homesOf(registry, platform)), clock);
   const { blocked, stop } = watchBlockList(join(dir, BLOCK_LIST), clock, log);
   closing.add(stop);
-  const broker = await openBroker(options.outsideBroker, {
-    port: options.brokerPort,
-    blocked,
-    host,
-    tls: { key: tls.key, cert: tls.cert, ca: [tls.ca] },
-    identify: carGate(gateOf(tenant, clock)),
-    log,
-    clock,
-  });
+  const broker = await brokerOf(options, { tls, tenant, blocked, log, clock });
   closing.add(() => broker.close());
-  const signer = connectSigner({ socket: signerSocket(dir), clock });
+  const signer = traced.signer(connectSigner({ socket: signerSocket(dir), clock }));
   closing.add(() => signer.close());
-  const { downlink, connected } = broker;
+  const { connected } = broker;
+  const downlink = traced.downlink(broker.downlink);
   const sees = connected === undefined ? {} : { connected };
   const parts = { tenant, signer, downlink, ...sees, clock, log };
-  const services = servicesOf({ ...parts, ...wakeOf(options, clock, log) }, closing);
+  const services = servicesOf({ ...parts, ...wakeOf(options, clock, log) }, closing, traced);
   const { commands, levels } = services;
-  const ingest = await createIngest({ tenant, downlink, clock, log });
+  const ingest = await createIngest({ tenant, downlink, clock, log, tracing });
   closing.add(() => ingest.close());
 
   const hooks = webhooksOf(options, registry, { clock, log });
@@ -170,11 +170,13 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const embedded =
     issuer === undefined ? undefined : { issuer, keys: await nodesIssuerKeys(registry) };
   const requests = requestMetrics();
-  const moreMetrics = (): string => ingest.metrics() + hooks.worker.metrics() + levels.text();
+  const moreMetrics = (): string =>
+    ingest.metrics() + hooks.worker.metrics() + levels.text() + traced.metrics();
   const metrics = (): string => requests.text() + moreMetrics();
   const app = await apiServer({
     requests,
     moreMetrics,
+    tracing,
     webhookAddress: hooks.check,
     platform: registry.platform.desk,
     tls: { ...tls, clientCa: tls.ca },
@@ -198,7 +200,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const carMessage = carMessageHandler({ tenant, commands, clock, log, announced });
   const quota = ingestQuotaOf(dir, registry, { clock, log });
   closing.add(() => quota.close());
-  await broker.source.start(router(ingest, carMessage, quota));
+  await broker.source.start(traced.messages(router(ingest, carMessage, quota)));
   closing.add(() => broker.source.stop());
   await commands.pickUp(registry.list());
   closing.add(watchRevocations({ ...broker, tenants: registry, clock, log }));
@@ -207,10 +209,27 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   return broker.port;
 }
 
+type ServerFiles = Awaited<ReturnType<typeof ensureServerFiles>>;
+function brokerOf(
+  { outsideBroker, brokerPort: port, host }: NodeOptions,
+  parts: Pick<Parameters<typeof openBroker>[1], "blocked" | "log" | "clock"> & {
+    readonly tls: ServerFiles;
+    readonly tenant: Homes;
+  },
+): Promise<NodeBroker> {
+  const { tls, tenant, ...rest } = parts;
+  return openBroker(outsideBroker, {
+    ...{ port, host, ...rest },
+    tls: { key: tls.key, cert: tls.cert, ca: [tls.ca] },
+    identify: carGate(gateOf(tenant, rest.clock)),
+  });
+}
+
 /** What the API shows and cars are told of, over the tenants' stores, the signer and the broker. */
 function servicesOf(
   parts: Omit<CommandParts, "random" | "signer"> & { readonly signer: SignerClient },
   closing: Closing,
+  traced: Pick<TracedNode, "ended">,
 ): {
   readonly grants: GrantService;
   readonly artefacts: ArtefactService;
@@ -226,7 +245,10 @@ function servicesOf(
   const levels = new CommandLevels();
   const commands = new CommandService({
     ...parts,
-    ended: (record) => levels.ended(record),
+    ended: (record) => {
+      levels.ended(record);
+      traced.ended(record);
+    },
     random: systemRandom,
     bookingChanged: changed,
   });

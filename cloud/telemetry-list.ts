@@ -40,6 +40,7 @@ export const TELEMETRY: Readonly<Record<string, Labels>> = {
   kerbside_ingest_depth: none,
   kerbside_ingest_held: none,
   kerbside_ingest_age_milliseconds: none,
+  kerbside_trace_spans_total: { outcome: WORD },
   kerbside_webhook_deliveries_total: { host: HOST, outcome: WORD },
   kerbside_billing_total: { tenant: TENANT, what: /^(?:cars|bookings|commands|events)$/ },
 };

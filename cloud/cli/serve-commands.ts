@@ -27,6 +27,7 @@ import {
 } from "./command.ts";
 import { MAIL_OPTIONS, mailEnvironment, mailOf, mailWords } from "./mail-options.ts";
 import { asked } from "./open.ts";
+import { TELEMETRY_OPTIONS, telemetryOf, telemetryWords } from "./telemetry-options.ts";
 import { WEBHOOK_OPTIONS, webhooksOf, webhookWords } from "./webhook-options.ts";
 
 const PORT_MAX = 65_535;
@@ -60,7 +61,7 @@ const PORT_OPTIONS = {
     value: "FILE",
     doc: "an MQTT 5 broker in place of the embedded one: JSON with host, port, node, ca, cert, key",
   },
-  telemetry: { value: "FILE", doc: "where totals are pushed to each minute: JSON as above" },
+  ...TELEMETRY_OPTIONS,
   name: {
     value: "HOST[,HOST]",
     default: "localhost",
@@ -197,14 +198,13 @@ function servicesOf(
   const ports = ["--https-port", `${at.ports.https}`, "--broker-port", `${at.ports.broker}`];
   const gateway = input.optional("wake-gateway");
   const outside = input.optional("broker");
-  const telemetry = input.optional("telemetry");
   const door = [
     ...[...ports, "--host", input.text("host"), "--name", input.text("name")],
     // The services run in the data directory.
     ...(gateway === undefined ? [] : ["--wake-gateway", resolve(gateway)]),
     ...tilesWords(input),
     ...(outside === undefined ? [] : ["--broker", resolve(outside)]),
-    ...(telemetry === undefined ? [] : ["--telemetry", resolve(telemetry)]),
+    ...telemetryWords(input),
     ...webhookWords(input),
   ];
   const signer: Service = {
@@ -332,7 +332,6 @@ async function serveNode(input: Input): Promise<number> {
   const httpsPort = await concretePort(input.integer("https-port", 0, PORT_MAX), host);
   const gateway = input.optional("wake-gateway");
   const outside = input.optional("broker");
-  const telemetry = input.optional("telemetry");
   const { startNode } = await import("../node.ts");
   const node = await startNode({
     dir,
@@ -344,7 +343,7 @@ async function serveNode(input: Input): Promise<number> {
     ...(gateway === undefined ? {} : { wakeGateway: resolve(gateway) }),
     ...tilesOf(input),
     ...(outside === undefined ? {} : { outsideBroker: resolve(outside) }),
-    ...(telemetry === undefined ? {} : { telemetry: resolve(telemetry) }),
+    ...telemetryOf(input),
     webhooks: webhooksOf(input),
     regions: regionsOf(input),
     ...trustOf(input, issuerName(httpsPort, names[0])),

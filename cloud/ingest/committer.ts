@@ -4,10 +4,12 @@
  * neither the other cars nor the other tenants wait longer than a transaction each.
  */
 import {
+  NO_TRACES,
   type OpenedSegment,
   ProtocolError,
   type SegmentOutcome,
   type TenantStore,
+  type Tracing,
 } from "@kerbside/protocol";
 import type { IngestLimits } from "./limits.ts";
 
@@ -20,6 +22,7 @@ type Waiting = {
 export class Committer {
   readonly #store: Pick<TenantStore, "commitSegments">;
   readonly #limits: Pick<IngestLimits, "batchSegmentsMax" | "batchEventsMax">;
+  readonly #tracing: Tracing;
   /** By car, in the order in which the cars have their turns. */
   readonly #waiting = new Map<string, Waiting[]>();
   #running = false;
@@ -27,13 +30,19 @@ export class Committer {
   constructor(
     store: Pick<TenantStore, "commitSegments">,
     limits: Pick<IngestLimits, "batchSegmentsMax" | "batchEventsMax">,
+    tracing: Tracing = NO_TRACES,
   ) {
     this.#store = store;
+    this.#tracing = tracing;
     this.#limits = limits;
   }
 
   /** Resolves once the segment is stored; rejects with what the store says, and then it is not. */
   commit(segment: OpenedSegment): Promise<SegmentOutcome> {
+    return this.#tracing.span("ingest.store", {}, () => this.#commit(segment));
+  }
+
+  #commit(segment: OpenedSegment): Promise<SegmentOutcome> {
     return new Promise((resolve, reject) => {
       const { vehicle } = segment.header;
       const mine = this.#waiting.get(vehicle) ?? [];
@@ -42,7 +51,7 @@ export class Committer {
       if (this.#running) return;
       this.#running = true;
       // After what is under way in this turn has been read, so that it goes along.
-      setImmediate(() => void this.#run());
+      this.#tracing.apart(() => setImmediate(() => void this.#run()));
     });
   }
 

@@ -12,6 +12,7 @@ import {
   type SourceMessage,
   type TenantId,
   type TenantStore,
+  type Tracing,
   toHex,
   unseal,
   upTopicOf,
@@ -57,6 +58,7 @@ export type IngestOptions = {
   readonly clock: Clock;
   readonly log: Log;
   readonly limits?: Partial<IngestLimits>;
+  readonly tracing?: Tracing | undefined;
 };
 
 /** What became of messages since the start. */
@@ -342,7 +344,7 @@ class Worker {
   #committer(store: IngestTenant["store"]): Committer {
     const known = this.#committers.get(store);
     if (known !== undefined) return known;
-    const made = new Committer(store, this.#limits);
+    const made = new Committer(store, this.#limits, this.#options.tracing);
     this.#committers.set(store, made);
     return made;
   }

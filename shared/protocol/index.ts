@@ -66,4 +66,5 @@ export * from "./system-runtime.ts";
 export * from "./tenant-terms.ts";
 export * from "./time.ts";
 export * from "./topics.ts";
+export * from "./traces.ts";
 export * from "./webhooks.ts";

@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMMANDS, runCli } from "@kerbside/cloud";
-import { tenantId } from "@kerbside/protocol";
+import { SPANS, tenantId } from "@kerbside/protocol";
 import { clientSeal, openRegistry } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -23,6 +23,7 @@ import {
   titles,
 } from "../support/canaries.ts";
 import { catchMail, type MailCatcher } from "../support/mail-catcher.ts";
+import { spansOf } from "../support/otlp.ts";
 import { type Receiver, receive } from "../support/receiver.ts";
 import { World } from "../support/world.ts";
 
@@ -37,6 +38,7 @@ type Context = {
   world: World;
   mail: MailCatcher;
   central: Receiver;
+  collector: Receiver;
   /** What was sent, and what the car says of itself. */
   all: readonly Canary[];
   restore: () => void;
@@ -51,22 +53,31 @@ test.before(async (context) => {
   const pki = await makePki();
   context.mail = await catchMail({ key: pki.server.key, cert: pki.server.cert });
   context.central = await receive({ key: pki.server.key, cert: pki.server.cert });
+  context.collector = await receive({ key: pki.server.key, cert: pki.server.cert });
   const ca = join(context.base, "smtp-ca.pem");
   writeFileSync(ca, pki.platform.rootCertificate);
   const telemetry = join(context.base, "telemetry.json");
-  const to = { url: `https://localhost:${context.central.port}/push`, token: "a".repeat(16) };
-  const trusted = { ...to, ca: pki.platform.rootCertificate };
-  writeFileSync(telemetry, JSON.stringify(trusted), { mode: 0o600 });
+  const traces = join(context.base, "traces.json");
+  for (const [file, { port }] of [
+    [telemetry, context.central],
+    [traces, context.collector],
+  ] as const) {
+    const to = { url: `https://localhost:${port}/push`, token: "a".repeat(16) };
+    const trusted = { ...to, ca: pki.platform.rootCertificate };
+    writeFileSync(file, JSON.stringify(trusted), { mode: 0o600 });
+  }
   context.world = await World.cloudOnly([
     ...["--smtp", `localhost:${context.mail.port}`, "--smtp-ca", ca],
     ...["--mail-from", "cloud@example.test", "--telemetry", telemetry],
+    ...["--traces", traces, "--traces-share", "1"],
   ]);
   await context.world.join();
 });
-test.after(async ({ base, world, mail, central, restore }) => {
+test.after(async ({ base, world, mail, central, collector, restore }) => {
   await world[Symbol.asyncDispose]();
   await mail[Symbol.asyncDispose]();
   await central[Symbol.asyncDispose]();
+  await collector[Symbol.asyncDispose]();
   restore();
   rmSync(base, { recursive: true, force: true });
 });
@@ -182,7 +193,12 @@ test("P-61 support reads a car's events, and what it reads stays where it was re
 
 test("P-41 what is refused is not said back, and not written down", async ({ world, all }) => {
   const texts = all.map(({ value }) => encodeURIComponent(String(value)));
-  const headers = { "user-agent": profile.name, "x-forwarded-for": profile.phone };
+  const headers = {
+    "user-agent": profile.name,
+    "x-forwarded-for": profile.phone,
+    traceparent: `00-${profile.name}`,
+    tracestate: `a=${profile.phone}`,
+  };
   const answers: unknown[] = [];
   for (const text of texts) {
     const asks = [
@@ -253,6 +269,7 @@ test("P-22 P-31 no file holds any of it in the clear: databases, logs, backups, 
   base,
   world,
   central,
+  collector,
   all,
 }) => {
   const to = join(world.paths.data, "backup");
@@ -272,6 +289,19 @@ test("P-22 P-31 no file holds any of it in the clear: databases, logs, backups, 
   const pushed = central.bodies.join("\n");
   assert.match(pushed, /kerbside_billing_total/, "P-42 totals were pushed, at the end at least");
   assert.equal(found(all, pushed), []);
+  const traces = collector.bodies.join("\n");
+  assert.equal(found(all, traces), [], "P-41 traces hold nothing of it");
+  assert.not.match(traces, new RegExp(`${VEHICLE}|Bearer [^a]`));
+  const spans = spansOf(collector.bodies);
+  const names = new Set(spans.map(({ name }) => name));
+  assert.equal([...names].sort(), Object.keys(SPANS).sort(), "of every kind there is one");
+  const asked = spans.find(({ attributes }) => attributes["operation"] === "signCommand");
+  const whole = spans.filter(({ traceId }) => traceId === asked?.traceId);
+  for (const name of ["api.request", "store", "signer", "broker.send", "car.answer"])
+    assert.ok(
+      whole.some((span) => span.name === name),
+      `a command's trace has ${name}`,
+    );
   const password = { what: "password", value: PASSWORD };
   assert.equal(sweep(base, [password], [ofTheCar]), []);
 });

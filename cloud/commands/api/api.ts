@@ -9,6 +9,7 @@ import {
   ProtocolError,
   type TenantStore,
   type TokenVerifier,
+  type Tracing,
 } from "@kerbside/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { asker } from "../signer/request-signature.ts";
@@ -81,6 +82,7 @@ export type ApiOptions = ApiParts & {
   readonly requests?: RequestMetrics;
   /** What other parts add to `/metrics`: totals only (P-42), in Prometheus' text format. */
   readonly moreMetrics?: () => string;
+  readonly tracing?: Tracing | undefined;
 };
 
 /**
@@ -213,7 +215,8 @@ function addRoute(scope: FastifyInstance, route: Route, gate: Gate): void {
     },
     handler: async (request, reply) => {
       const call = callOf(request, reply, gate);
-      return respond(route, call);
+      const { tracing } = gate.options;
+      return tracing === undefined ? respond(route, call) : traced(tracing, request, route, call);
     },
   });
 }
@@ -276,6 +279,26 @@ async function respond(route: Route, call: Call): Promise<unknown> {
   if (route.personal === true) await auditRead(route, call);
   if (answer.location !== undefined) call.reply.header("location", answer.location);
   return call.reply.code(answer.status).send(answer.body);
+}
+
+/** With the time that it took to look at the token. */
+function traced(
+  tracing: Tracing,
+  { headers }: FastifyRequest,
+  route: Route,
+  call: Call,
+): Promise<unknown> {
+  const { method, path } = route;
+  const begun = {
+    fields: { tenant: call.caller.tenant, method, route: PREFIX + path },
+    agoMs: call.reply.elapsedTime,
+    caller: textHeader(headers["traceparent"]),
+  };
+  return tracing.span("api.request", begun, async (span) => {
+    const answer = await respond(route, call);
+    span.note({ status: call.reply.statusCode });
+    return answer;
+  });
 }
 
 /** P-52: whose data was shown to whom, recorded before it is shown. */
