@@ -19,6 +19,7 @@ import {
   concatBytes,
   KEY_BYTES,
   KEY_PURPOSES,
+  ProtocolError,
   ROLES,
   randomBytes,
   type SigningKey,
@@ -31,14 +32,20 @@ import {
   type Vault,
 } from "@kerbside/protocol";
 import {
-  clientSeal,
   makeDirectory,
   type NewTenant,
   type Registry,
   readIfThere,
   replaceFile,
 } from "@kerbside/tenants";
-import { writeSecret } from "./config.ts";
+import {
+  forgetAuthority,
+  howFar,
+  keepClient,
+  type Making,
+  putAuthorityAside,
+  settleAuthority,
+} from "./making.ts";
 
 const DAY_MS = 86_400_000;
 const SUCCESSION = /^authority\/succession-([1-9][0-9]{0,8})$/;
@@ -70,8 +77,7 @@ export type Provisioned = {
   readonly spareFile: string;
 };
 
-/** Throws ProtocolError `conflict` where the tenant is there; then nothing was changed. */
-export async function provisionTenant(options: {
+type Provisioning = {
   readonly registry: Registry;
   readonly dir: string;
   readonly id: TenantId;
@@ -79,28 +85,59 @@ export async function provisionTenant(options: {
   readonly issuerKey: Uint8Array;
   readonly audit: AuditEntry;
   readonly terms?: TenantTerms;
-}): Promise<Provisioned> {
-  const { registry, dir, id, signerKey, issuerKey, audit, terms } = options;
+};
+
+export async function howFarMade(registry: Registry, dir: string, id: TenantId): Promise<Making> {
+  return howFar(dir, id, await authorityOf(registry, id));
+}
+
+async function authorityOf(registry: Registry, id: TenantId): Promise<Uint8Array | undefined> {
+  const tenant = await registry.tenant(id);
+  return tenant?.vault.get(VAULT_NAMES.authority);
+}
+
+/**
+ * Throws ProtocolError `conflict` where the tenant is there, or somebody is making it; then nothing was changed. One that
+ * was cut short is made to its end, with the terms that it began with.
+ */
+export async function provisionTenant(options: Provisioning): Promise<Provisioned> {
+  const { registry, dir, id, signerKey, audit, terms } = options;
+  const there = await authorityOf(registry, id);
+  const far = howFar(dir, id, there);
+  if (there !== undefined) {
+    if (far === "cut short") return finish(options, there);
+    const words = far === "made" ? "is there already" : "is being made";
+    throw new ProtocolError("conflict", `tenant ${id}: ${words}`);
+  }
   // Made here, so that its root is there for whoever enrols cars before the cloud is started.
   const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
   ensureRootFile(dir, platform);
   const [seed, spareSeed] = [randomBytes(KEY_BYTES), randomBytes(KEY_BYTES)];
+  const authority = signingKey(seed);
+  const { publicKey } = authority;
   const spare = signingKey(spareSeed).publicKey;
-  const provision = (tenant: NewTenant): Promise<void> =>
-    provisionKeys(id, tenant, platform, { authority: signingKey(seed), spare });
-  await registry.create(id, signerKey, audit, provision, terms);
-  const keep = (name: string, secret: Uint8Array): string =>
-    writeSecret(dir, `${name}-${id}`, Buffer.from(secret).toString("base64url"));
-  const authorityFile = keep("authority", seed);
-  const spareFile = keep("authority-spare", spareSeed);
+  const provision = async (tenant: NewTenant): Promise<void> => {
+    await provisionKeys(id, tenant, platform, { authority, spare });
+    putAuthorityAside(dir, { id, publicKey, seed, spareSeed });
+  };
+  try {
+    await registry.create(id, signerKey, audit, provision, terms);
+  } catch (error) {
+    forgetAuthority(dir, id, publicKey);
+    throw error;
+  }
+  return finish(options, publicKey);
+}
+
+/** What comes after the tenant's row. Safe to be done again. */
+async function finish(
+  { registry, dir, id, issuerKey, audit }: Provisioning,
+  publicKey: Uint8Array,
+): Promise<Provisioned> {
   await registry.admitIssuer(id, issuerKey);
   const { scopes } = ROLES.backend;
-  const makeClient = async (name: string, of: readonly string[]): Promise<string> => {
-    const made = { ...audit, action: "client.create", subject: `client:${name}` };
-    const client = { client: name, tenant: id, scopes: of };
-    const secret = await registry.platform.createClient(client, clientSeal(issuerKey), made);
-    return writeSecret(dir, `client-${name}`, secret);
-  };
+  const makeClient = (name: string, of: readonly string[]): Promise<string> =>
+    keepClient(registry, dir, { id, name, scopes: of, issuerKey, audit });
   const client = `${id}-backend`;
   const operator = `${id}-operator`;
   return {
@@ -108,8 +145,7 @@ export async function provisionTenant(options: {
     clientSecretFile: await makeClient(client, scopes),
     operator,
     operatorSecretFile: await makeClient(operator, [...scopes, ...STAFF_SCOPES]),
-    authorityFile,
-    spareFile,
+    ...settleAuthority(dir, id, publicKey),
   };
 }
 

@@ -4,11 +4,14 @@
  */
 import { type Log, ProtocolError, type TenantId } from "@kerbside/protocol";
 import type { Registry } from "@kerbside/tenants";
-import { provisionTenant } from "./provisioning.ts";
+import { howFarMade, provisionTenant } from "./provisioning.ts";
 
 export type OrderKeys = { readonly signerKey: Uint8Array; readonly issuerKey: Uint8Array };
 
-/** Returns those that were made. An order that fails says why, and can be given again. */
+/**
+ * Returns those that were made. An order that fails says why, and can be given again; one whose tenant is half made stays
+ * and is taken on. Ends what else a crash cut short, too.
+ */
 export async function fulfilOrders(
   registry: Registry,
   dir: string,
@@ -17,32 +20,42 @@ export async function fulfilOrders(
 ): Promise<readonly string[]> {
   const made: string[] = [];
   const { desk } = registry.platform;
+  settleCutShort(registry, log);
   for (const { tenant, terms } of ordersOf(desk, log)) {
     const subject = `tenant:${tenant}`;
     const audit = { actor: "orders", action: "tenant.create", subject, outcome: "done" } as const;
     try {
-      await provisionTenant({ registry, dir, id: tenant, ...keys, audit, terms });
+      const far = await howFarMade(registry, dir, tenant);
+      if (far === "being made") continue;
+      if (far !== "made")
+        await provisionTenant({ registry, dir, id: tenant, ...keys, audit, terms });
       desk.done(tenant);
       made.push(tenant);
       log.info("tenant.made", { tenant });
     } catch (error) {
       const code = error instanceof ProtocolError ? error.code : "unexpected";
       log.error("tenant.not_made", { tenant, code });
-      toldFailed(desk, tenant, code, log);
+      toldFailed(registry, tenant, code, log);
     }
   }
   return made;
 }
 
-/** A store that cannot be told of it is no reason to end: the order stays, and is tried again with the next look. */
-function toldFailed(
-  desk: Registry["platform"]["desk"],
-  tenant: TenantId,
-  code: string,
-  log: Log,
-): void {
+/**
+ * With its row there it is half made: the order stays, and is taken on later. So it does where the store cannot be told,
+ * which is no reason to end.
+ */
+function toldFailed(registry: Registry, tenant: TenantId, code: string, log: Log): void {
   try {
-    desk.failed(tenant, code);
+    if (registry.directory(tenant) === undefined) registry.platform.desk.failed(tenant, code);
+  } catch (error) {
+    log.warn("orders.failed", { code: error instanceof ProtocolError ? error.code : "unexpected" });
+  }
+}
+
+function settleCutShort(registry: Registry, log: Log): void {
+  try {
+    for (const tenant of registry.settle()) log.warn("tenant.settled", { tenant });
   } catch (error) {
     log.warn("orders.failed", { code: error instanceof ProtocolError ? error.code : "unexpected" });
   }

@@ -92,8 +92,8 @@ export function clientTools(
   audited: <T>(entry: AuditEntry, change: (sql: Sql) => T) => T,
 ): ClientTools {
   return {
-    createClient: async ({ client, tenant, scopes }, seal, audit) => {
-      const secret = Buffer.from(randomBytes(SECRET_BYTES)).toString("base64url");
+    createClient: async ({ client, tenant, scopes, secret: given }, seal, audit) => {
+      const secret = given ?? Buffer.from(randomBytes(SECRET_BYTES)).toString("base64url");
       const salt = randomBytes(SALT_BYTES);
       const hashed = await secretHash(secret, salt);
       const fields = { client, tenant, scopes: scopes.join(" "), salt, secretHash: hashed };
@@ -126,8 +126,12 @@ export function clientTools(
 }
 
 export type ClientTools = {
-  /** Makes a client and returns its secret, which is kept nowhere else. Throws `conflict`. */
-  readonly createClient: (client: Client, seal: ClientSeal, audit: AuditEntry) => Promise<string>;
+  /** Makes a client and returns its secret, the given one or a new one, which is kept nowhere else. Throws `conflict`. */
+  readonly createClient: (
+    client: Client & { readonly secret?: string },
+    seal: ClientSeal,
+    audit: AuditEntry,
+  ) => Promise<string>;
   /** Throws `not_found`. */
   readonly revokeClient: (client: string, audit: AuditEntry) => Promise<void>;
   /**

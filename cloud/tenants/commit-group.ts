@@ -5,7 +5,7 @@
  */
 import { type AuditEntry, type Finder, ProtocolError, type Subject } from "@kerbside/protocol";
 import type { HeadToSign } from "./audit-chain.ts";
-import type { Database, Sql } from "./database.ts";
+import { type Database, isConstraint, type Sql, storageError } from "./database.ts";
 import type { SubjectKey, SubjectKeyFile } from "./subject-keys.ts";
 
 /** The most changes that share a commit; what came in beyond it is in the next, which follows at once. */
@@ -80,11 +80,12 @@ export function commitGroup(
       return answer;
     } catch (error) {
       // Alone it takes the transaction with it. What is no refusal may be the disk's, which concerns all.
-      if (!isShared || !(error instanceof ProtocolError)) throw error;
+      if (!isShared || !(error instanceof ProtocolError || isConstraint(error))) throw error;
       head = before;
       sql.run("ROLLBACK TO one");
       sql.run("RELEASE one");
-      return () => fail(error);
+      const told = storageError(store.file, error);
+      return () => fail(told);
     }
   };
   const drain = (): void => {

@@ -41,6 +41,7 @@ export type Sql = {
 };
 
 export type Database = {
+  readonly file: string;
   /** A consistent view of the file. Throws ProtocolError `storage_failed`, or what `use` throws. */
   readonly read: <T>(use: (sql: Sql) => T) => T;
   /** As `read` of a row by one statement, which is a consistent view by itself and spares the transaction. */
@@ -120,6 +121,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       return answer();
     });
   return {
+    file: options.file,
     read: (run) => use("deferred", run),
     one: <Row>(text: string, ...values: readonly SqlValue[]) =>
       guarded(({ sql }) => sql.get<Row>(text, ...values)),
@@ -277,7 +279,7 @@ function plain<Row>(row: Row): Row {
 }
 
 /** What went wrong in words for an operator; errors that are no fault of the storage pass as they are. */
-function storageError(file: string, error: unknown): unknown {
+export function storageError(file: string, error: unknown): unknown {
   if (!(error instanceof BetterSqlite3.SqliteError)) {
     return error instanceof TypeError && error.message.startsWith("Cannot open database")
       ? new ProtocolError("storage_failed", `${file}: its directory does not exist`)
@@ -287,6 +289,11 @@ function storageError(file: string, error: unknown): unknown {
   const words = damaged ? "is damaged or no SQLite database" : WORDS[error.code];
   const detail = words === undefined ? `${error.code}: ${error.message}` : words;
   return new ProtocolError("storage_failed", `${file}: ${detail}`, { cause: error });
+}
+
+/** The row's own fault: the transaction goes on without it, where it was run within a savepoint. */
+export function isConstraint(error: unknown): boolean {
+  return error instanceof BetterSqlite3.SqliteError && error.code.startsWith("SQLITE_CONSTRAINT");
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -184,6 +184,15 @@ export function certify(
 }
 
 /** P-83: that a tenant left, with all that was its own. The certificate stays in the platform's store. */
+export function newestRemoval(sql: Sql, tenant: string): ErasureCertificate | undefined {
+  const row = sql.get<{ certificate: string }>(
+    "SELECT certificate FROM erasures WHERE tenant = ? ORDER BY id DESC LIMIT 1",
+    tenant,
+  );
+  // As `certifyRemoval` wrote it.
+  return row === undefined ? undefined : (JSON.parse(row.certificate) as ErasureCertificate);
+}
+
 export function certifyRemoval(
   sql: Sql,
   key: SigningKey,

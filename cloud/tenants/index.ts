@@ -32,7 +32,7 @@ export {
   KEY_BACKUP_DAYS_DEFAULT,
   statementBytes,
 } from "./erasure.ts";
-export { makeDirectory, readIfThere, replaceFile } from "./files.ts";
+export { makeDirectory, readIfThere, replaceFile, syncDirectory } from "./files.ts";
 export {
   BREACH_STEPS,
   breachSteps,

@@ -1,6 +1,7 @@
 /** The people of a tenant's store, put together: what is sealed first, and what is written with its audit record. */
 import type { AuditEntry, BookingRecord, PeopleStore, SigningKey } from "@kerbside/protocol";
 import { putAccount, readAccount, sealAccount } from "./accounts.ts";
+import type { HeadToSign } from "./audit-chain.ts";
 import type { Sql } from "./database.ts";
 import { type EndedNow, endWhatIsDue } from "./due-endings.ts";
 import type { Engine } from "./engine.ts";
@@ -45,6 +46,11 @@ import {
 const PEOPLE_MAX = 1000;
 
 export type Audited = <T>(entry: AuditEntry, change: (sql: Sql) => T) => T;
+/** As `Audited`, where only the change itself can tell what is to be entered, if anything; `keep` anchors its head. */
+export type AuditedBy = <T>(
+  change: (sql: Sql) => { readonly value: T; readonly entry: AuditEntry | undefined },
+  keep?: (head: HeadToSign) => void,
+) => T;
 
 /** What an operator's tools need beyond the contract. */
 export type PeopleTools = {

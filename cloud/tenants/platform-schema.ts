@@ -53,6 +53,17 @@ CREATE TABLE erasures /* that tenants left, signed */ (
   { name: "incidents", sql: INCIDENTS_SQL },
   { name: "what is agreed with tenants", sql: TERMS_SQL },
   { name: "which parts were there", sql: AVAILABILITY_SQL },
+  {
+    name: "directories that are being made or taken away",
+    sql: `
+CREATE TABLE unsettled /* directories of tenants that are being made or taken away */ (
+  directory /* its name */ TEXT PRIMARY KEY,
+  tenant /* id */ TEXT NOT NULL,
+  what /* make or remove */ TEXT NOT NULL,
+  since_ms /* Unix time */ INTEGER NOT NULL,
+  actor /* who asked, as the audit says */ TEXT NOT NULL
+) STRICT;`,
+  },
 ];
 
 export const PLATFORM_CLASSES: ColumnClasses = {
@@ -88,6 +99,13 @@ export const PLATFORM_CLASSES: ColumnClasses = {
     tenant: ["Internal"],
     erased_at_ms: ["Internal"],
     certificate: ["Internal"],
+  },
+  unsettled: {
+    directory: ["Internal"],
+    tenant: ["Internal"],
+    what: ["Internal"],
+    since_ms: ["Internal"],
+    actor: ["Internal"],
   },
   audit: AUDIT_CLASSES,
   ...INCIDENT_CLASSES,

@@ -1,15 +1,7 @@
-/** What changes a tenant that is there: new keys, the token issuer let in, and its end. */
-import { existsSync, rmSync } from "node:fs";
+/** What changes a tenant that is there: new keys, and the token issuer let in. */
 import { join } from "node:path";
-import {
-  type AuditEntry,
-  ProtocolError,
-  type SigningKey,
-  type TenantId,
-  type Vault,
-} from "@kerbside/protocol";
+import { type AuditEntry, ProtocolError, type TenantId, type Vault } from "@kerbside/protocol";
 import type { PlatformAudited } from "./anchors.ts";
-import { certifyRemoval, type ErasureCertificate } from "./erasure.ts";
 import {
   type Context,
   directoryOf,
@@ -60,21 +52,4 @@ export async function rotateKeys<T>(
   const done = await change({ vault, signerVault });
   audited(audit, () => undefined);
   return done;
-}
-
-export function removeTenant(
-  context: Context,
-  audited: PlatformAudited,
-  key: SigningKey,
-  { id, audit }: Pick<Change, "id" | "audit">,
-): ErasureCertificate {
-  const directory = directoryOf(context, id);
-  if (directory === undefined) throw new ProtocolError("not_found", `tenant ${id}: is not there`);
-  const certificate = audited(audit, (sql) => {
-    sql.run("DELETE FROM tenants WHERE tenant = ?", id);
-    return certifyRemoval(sql, key, id, context.nowMs());
-  });
-  const path = join(context.dir, "tenants", directory);
-  if (existsSync(path)) rmSync(path, { recursive: true, force: true });
-  return certificate;
 }

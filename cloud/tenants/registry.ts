@@ -3,7 +3,6 @@
  * path. A tenant exists from the moment its row is committed, when all that belongs to it is in place.
  */
 import { randomUUID } from "node:crypto";
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import {
   type AuditEntry,
@@ -33,7 +32,7 @@ import { PAYMENTS_SECRET, paymentProvider } from "./payment-provider.ts";
 import { type Platform, platformTables } from "./platform.ts";
 import { openFiles } from "./platform-files.ts";
 import { ANCHOR_CLASSES, PLATFORM_CLASSES } from "./platform-schema.ts";
-import { admitIssuer, removeTenant, rotateKeys, type TenantVaults } from "./registry-changes.ts";
+import { admitIssuer, rotateKeys, type TenantVaults } from "./registry-changes.ts";
 import {
   type Context,
   directoryOf,
@@ -55,6 +54,7 @@ import {
   readTerms,
 } from "./terms.ts";
 import { addVersion, transitKeys } from "./transit.ts";
+import { noteMaking, removeTenant, settleAll, settled, takeAway } from "./unsettled.ts";
 import { type FileVault, openVault } from "./vault.ts";
 
 export const TENANTS_MAX = 1000;
@@ -117,6 +117,8 @@ export type Registry = Tenants & {
   readonly copyHeads: (directory: string) => AnchorCopies;
   /** Takes the tenant away with everything in its directory, and certifies it (P-83). Throws `not_found`, or `conflict` while a hold is open. */
   readonly remove: (id: TenantId, audit: AuditEntry) => Promise<ErasureCertificate>;
+  /** Ends removals and creations of tenants that a crash cut short. Returns the tenants concerned. */
+  readonly settle: () => readonly TenantId[];
 };
 
 export type RegistryOptions = {
@@ -156,7 +158,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const tenants = tenantsOf(context);
   const remove: Registry["remove"] = async (id, audit) => {
     await refuseWhereHeld(context, tenants, id);
-    return removeTenant(context, audited, auditKey, { id, audit });
+    return removeTenant({ context, audited, key: auditKey }, { id, audit });
   };
   return {
     ...tenants,
@@ -207,6 +209,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     trail: (id) => trailOf(context, id),
     copyHeads: (directory) => anchorCopies(files.anchors, directory),
     remove,
+    settle: () => settleAll({ context, audited, key: auditKey }),
   };
 }
 
@@ -357,6 +360,7 @@ async function createTenant(
   const directory = randomUUID();
   const path = join(context.dir, "tenants", directory);
   const owner = ownerOf(id, directory);
+  noteMaking(context, directory, { id, audit });
   makeDirectory(path);
   try {
     const vault = openVault(join(path, NODE_VAULT), context.key, owner, "write");
@@ -379,11 +383,13 @@ async function createTenant(
         "INSERT INTO tenants (tenant, directory, created_at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         ...[id, directory, context.nowMs()],
       );
-      if (added === 0) throw conflict;
+      // Where it took too long, somebody else may have taken it away.
+      if (added === 0 || !settled(sql, directory)) throw conflict;
       putTerms(sql, id, terms);
     });
   } catch (error) {
-    rmSync(path, { recursive: true, force: true });
+    takeAway(context, directory);
+    context.platform.write((sql) => settled(sql, directory));
     throw error;
   }
 }

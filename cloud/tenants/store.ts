@@ -49,7 +49,7 @@ import { LateAnchor } from "./late-anchor.ts";
 import { moveTrackRows } from "./move-track-rows.ts";
 import { fileStore } from "./owned-files.ts";
 import { paymentDesk } from "./payments.ts";
-import { type PeopleTools, peopleStore } from "./people-store.ts";
+import { type Audited, type AuditedBy, type PeopleTools, peopleStore } from "./people-store.ts";
 import { privacyStore } from "./privacy.ts";
 import { putQuarantine, type Quarantined, readQuarantined } from "./quarantine.ts";
 import { schemaProblems } from "./schema-check.ts";
@@ -204,10 +204,7 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
   const { store, nowMs } = engine;
   const record = (sql: Sql, entry: AuditEntry): HeadToSign => {
     if (entry.action === AUDIT_KEY_ACTION)
-      throw new ProtocolError(
-        "malformed",
-        `audit: ${AUDIT_KEY_ACTION} is for changes of keys only`,
-      );
+      throw new ProtocolError("malformed", `audit: ${AUDIT_KEY_ACTION} is for keys only`);
     return appendHead(sql, options.tenant, nowMs(), entry);
   };
   /** Holds the head outside the store before the action is answered (P-51). */
@@ -215,11 +212,15 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     keepHead(options, head);
     late.stoodFor();
   };
-  const audited = <T>(entry: AuditEntry, change: (sql: Sql) => T): T => {
-    const done = store.write((sql) => ({ value: change(sql), head: record(sql, entry) }));
-    anchored(done.head);
-    return done.value;
+  const auditedBy: AuditedBy = (change, keep = anchored) => {
+    const { value, head } = store.write((sql) => {
+      const done = change(sql);
+      return { value: done.value, head: done.entry && record(sql, done.entry) };
+    });
+    if (head !== undefined) keep(head);
+    return value;
   };
+  const audited: Audited = (entry, change) => auditedBy((sql) => ({ value: change(sql), entry }));
   const group = commitGroup(engine, record, { now: anchored, soon: (head) => late.anchor(head) });
   const people = peopleStore(engine, audited, newestKey(engine, options), (booking) =>
     readBooking(engine, booking),
@@ -228,21 +229,19 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     settle: group.settle,
     putVehicle: async (vehicle, audit) =>
       audited(audit, (sql) => putVehicle(sql, vehicle, nowMs(), engine.quotas)),
-    putCertificate: async (vehicle, presented, next, audit) => {
-      const head = store.write((sql) =>
-        putCertificate(sql, vehicle, presented, next) ? record(sql, audit) : undefined,
-      );
-      if (head !== undefined) anchored(head);
-      return head !== undefined;
-    },
+    putCertificate: async (vehicle, presented, next, audit) =>
+      auditedBy((sql) => {
+        const value = putCertificate(sql, vehicle, presented, next);
+        return { value, entry: value ? audit : undefined };
+      }),
     putOpening: async (opening) => putOpening(engine, opening),
     commitSegments: async (segments) => commitSegments(engine, segments),
     quarantine: async (entry) => {
-      const head = store.write((sql) => {
-        const audit = putQuarantine(engine, sql, options.transit, entry);
-        return audit && record(sql, audit);
-      });
-      if (head !== undefined) late.anchor(head);
+      const put = (sql: Sql) => putQuarantine(engine, sql, options.transit, entry);
+      auditedBy(
+        (sql) => ({ value: undefined, entry: put(sql) }),
+        (head) => late.anchor(head),
+      );
     },
     takeFromQuarantine: (id, audit) =>
       audited(audit, (sql) => sql.run("DELETE FROM quarantine WHERE id = ?", id) > 0),
@@ -267,7 +266,7 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     access: accessStore(store, audited, nowMs),
     webhooks: webhookStore({
       ...{ tenant: options.tenant, store, transit: options.transit },
-      ...{ nowMs, audited },
+      ...{ nowMs, audited, auditedBy },
     }),
     files: fileStore(engine, audited, options.transit),
     privacy: privacyStore(engine, audited),
@@ -317,7 +316,7 @@ function newestKey({ store }: Engine, { auditKeys }: TenantStoreOptions): Signin
   };
 }
 
-/** How what is written gets into the audit, and its heads out of the store. */
+/** How what is written is entered, and its heads kept. */
 type Trail = {
   readonly record: (sql: Sql, entry: AuditEntry) => HeadToSign;
   readonly anchored: (head: HeadToSign) => void;

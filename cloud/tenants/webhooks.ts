@@ -22,7 +22,7 @@ import {
   type WebhookStore,
 } from "@kerbside/protocol";
 import type { Database, Sql } from "./database.ts";
-import type { Audited } from "./people-store.ts";
+import type { Audited, AuditedBy } from "./people-store.ts";
 import type { TransitKeys } from "./subject-keys.ts";
 
 /** Entries of the feed that one look passes over where a webhook wants none of them. */
@@ -53,10 +53,11 @@ type Parts = {
   readonly transit: TransitKeys;
   readonly nowMs: () => number;
   readonly audited: Audited;
+  readonly auditedBy: AuditedBy;
 };
 
 export function webhookStore(parts: Parts): WebhookStore {
-  const { store, audited, nowMs } = parts;
+  const { audited, auditedBy, store, nowMs } = parts;
   const newest = (): number => Math.max(...parts.transit.keys());
   return {
     webhooks: async () =>
@@ -80,7 +81,12 @@ export function webhookStore(parts: Parts): WebhookStore {
       return secretOf(parts, id, 1, transit);
     },
     changeWebhook: async (id, change, audit) =>
-      audited(audit, (sql) => changed(sql, id, change, nowMs())),
+      auditedBy((sql) => {
+        const before = of(must(sql, id));
+        const value = changed(sql, id, change, nowMs());
+        const reason = [audit.reason, changesOf(before, value)].join(" ").trim();
+        return { value, entry: { ...audit, reason } };
+      }),
     rotateWebhook: async (id, audit) => {
       const transit = newest();
       const version = audited(audit, (sql) => {
@@ -106,7 +112,7 @@ export function webhookStore(parts: Parts): WebhookStore {
 function deliveries(
   parts: Parts,
 ): Pick<WebhookStore, "claimDelivery" | "settleDelivery" | "deadDeliveries" | "redriveDeliveries"> {
-  const { store, audited, nowMs } = parts;
+  const { audited, auditedBy, store, nowMs } = parts;
   return {
     claimDelivery: async (id, holder, leaseMs) => {
       const now = nowMs();
@@ -115,20 +121,14 @@ function deliveries(
       return store.write((sql) => claim(parts, sql, { id, holder, now, untilMs: now + leaseMs }));
     },
     settleDelivery: async (webhook, batch, holder, settlement) => {
-      const off = store.write((sql) =>
-        settle(sql, { webhook, batch, holder }, settlement, nowMs()),
-      );
-      if (off !== undefined)
-        audited(
-          {
-            actor: "webhooks",
-            action: "webhook.off",
-            subject: `webhook:${webhook}`,
-            outcome: "done",
-            reason: off,
-          },
-          () => undefined,
-        );
+      auditedBy((sql) => {
+        const reason = settle(sql, { webhook, batch, holder }, settlement, nowMs());
+        const entry = { actor: "webhooks", action: "webhook.off", subject: `webhook:${webhook}` };
+        return {
+          value: undefined,
+          entry: reason === undefined ? undefined : { ...entry, outcome: "done", reason },
+        };
+      });
     },
     deadDeliveries: async (id, after, limit) =>
       store.read((sql) =>
@@ -191,6 +191,21 @@ function changed(
     );
   } else if (on === false && row.off === null) turnOff(sql, id, "asked", nowMs);
   return of(must(sql, id));
+}
+
+/** In words for the audit: what it was and what it is. Of an address the host, as the rest may hold a secret. */
+function changesOf(before: WebhookRecord, after: WebhookRecord): string {
+  const shown = ({ url, topics, state }: WebhookRecord): readonly (readonly [string, string])[] => [
+    ["host", new URL(url).host],
+    ["topics", topics.join(",") || "all"],
+    ["state", state.at],
+  ];
+  const was = new Map(shown(before));
+  const changes = shown(after).flatMap(([name, is]) =>
+    was.get(name) === is ? [] : [`${name} ${was.get(name)} -> ${is}`],
+  );
+  const isMoved = before.url !== after.url && !changes.some((change) => change.startsWith("host"));
+  return [...changes, ...(isMoved ? ["path"] : [])].join("; ") || "nothing";
 }
 
 function turnOff(sql: Sql, id: string, why: WebhookOff, nowMs: number): void {

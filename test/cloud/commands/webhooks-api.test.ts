@@ -75,6 +75,10 @@ test("P-50 it is turned off and on, changed and removed, and each is on record",
     Array.from(gone, () => 404),
   );
   const trail = await (await rig.store()).auditTrail(0, 1000);
+  assert.equal(
+    trail.filter(({ action }) => action === "webhook.change").map(({ reason }) => reason),
+    ["state on -> off", "topics all -> vehicle,events; state off -> on"],
+  );
   const actions = trail
     .filter(({ subject }) => subject === `webhook:${body.webhook}`)
     .map(({ action, actor, from }) => `${action} ${actor !== ""} ${from}`);

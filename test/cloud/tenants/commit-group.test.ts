@@ -85,12 +85,41 @@ test("what waits as the store is closed is committed, not forgotten", async ({ f
   assert.equal(again?.store.verifyAudit().problems, []);
 });
 
+test("a change that the store's own rules refuse takes only itself along", async ({ files }) => {
+  const store = await storeOf(files);
+  const [directory = ""] = tenantDirectories(files.dir);
+  const db = new BetterSqlite3(join(directory, "store.sqlite"));
+  db.exec(
+    "CREATE TRIGGER narrow AFTER INSERT ON bookings WHEN NEW.booking = 'b-2' BEGIN SELECT RAISE(ABORT, 'narrow'); END",
+  );
+  db.close();
+  const answers = await Promise.allSettled([
+    store.putBooking(booking("b-1", 1), AUDIT),
+    store.audit({ ...AUDIT, subject: "beside" }),
+    store.putBooking(booking("b-2", 1), { ...AUDIT, subject: "refused" }),
+    store.putBooking(booking("b-3", 1), { ...AUDIT, subject: "after" }),
+  ]);
+  assert.equal(
+    answers.map(({ status }) => status),
+    ["fulfilled", "fulfilled", "rejected", "fulfilled"],
+  );
+  const [refused] = answers.flatMap((answer) =>
+    answer.status === "rejected" ? [answer.reason] : [],
+  );
+  assert.instance(refused, ProtocolError);
+  assert.is(refused.code, "storage_failed");
+  assert.is(await store.booking("b-2"), undefined);
+  const trail = (await store.auditTrail(0, 100)).map(({ subject }) => subject);
+  assert.equal(trail.slice(-2), ["beside", "after"]);
+  assert.equal(store.verifyAudit(), { entries: trail.length, unanchored: 0, problems: [] });
+});
+
 test("a commit that fails is told to all who waited for it", async ({ files }) => {
   const store = await storeOf(files);
   const [directory = ""] = tenantDirectories(files.dir);
   const db = new BetterSqlite3(join(directory, "store.sqlite"));
   db.exec(
-    "CREATE TRIGGER broken BEFORE INSERT ON bookings WHEN NEW.booking = 'b-2' BEGIN SELECT RAISE(ABORT, 'broken'); END",
+    "CREATE TRIGGER broken BEFORE INSERT ON bookings WHEN NEW.booking = 'b-2' BEGIN SELECT RAISE(ROLLBACK, 'broken'); END",
   );
   db.close();
   const [a, b] = [store.putBooking(booking("b-1", 1), AUDIT), store.audit(AUDIT)];

@@ -16,11 +16,12 @@ import {
 } from "@kerbside/protocol";
 import type { SqliteTenantStore } from "@kerbside/tenants";
 import { addressRule, sender, type WebhookLimits, WebhookWorker } from "@kerbside/webhooks";
+import BetterSqlite3 from "better-sqlite3";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AUDIT, refuses } from "../../conformance/car-log.ts";
 import { realClock, realRandom, silentLog } from "../../support/runtime.ts";
-import { type TestRegistry, testRegistry } from "../../support/tenant-engine.ts";
+import { type TestRegistry, tenantDirectories, testRegistry } from "../../support/tenant-engine.ts";
 import { until } from "../../support/wait.ts";
 import { openReceiver, type Receiver } from "./receiver.ts";
 
@@ -215,6 +216,26 @@ test("P-50 one that is gone is turned off, with a record of it; on again it goes
   assert.is(heard, 1);
   const trail = await store.auditTrail(0, 1000);
   assert.ok(trail.some((entry) => entry.action === "webhook.off" && entry.reason === "gone"));
+});
+
+test("P-50 that one is turned off stands or falls with the record of it", async (context) => {
+  const { files, store, id } = context;
+  await enrol(store);
+  const [directory = ""] = tenantDirectories(files.dir);
+  const db = new BetterSqlite3(join(directory, "store.sqlite"));
+  db.exec(
+    "CREATE TRIGGER full BEFORE INSERT ON audit WHEN NEW.action = 'webhook.off' BEGIN SELECT RAISE(ABORT, 'full'); END",
+  );
+  const claimed = await store.webhooks.claimDelivery(id, "me", 5000);
+  const batch = claimed?.batch.id ?? 0;
+  const off = { at: "off", off: "gone", why: "status 410" } as const;
+  await refuses("storage_failed", store.webhooks.settleDelivery(id, batch, "me", off));
+  assert.equal((await store.webhooks.webhook(id))?.state, { at: "on" });
+  db.exec("DROP TRIGGER full");
+  db.close();
+  await store.webhooks.settleDelivery(id, batch, "me", off);
+  assert.is((await store.webhooks.webhook(id))?.state.at, "off");
+  assert.is((await store.auditTrail(0, 1000)).at(-1)?.action, "webhook.off");
 });
 
 test("nobody answers: everything waits, and nothing is given up", async (context) => {
