@@ -1,7 +1,7 @@
 /**
  * The check of a tenant's whole trail, for who asks over the API. It reads every entry and verifies every anchored head
  * (0.13 ms each), which would hold up the node's other answers: so it is the command line's own check, in a process of
- * its own, one at a time.
+ * its own. What that prints is bounded by the check itself, well below what is read of it here (1 MB).
  */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -16,19 +16,42 @@ const run = promisify(execFile);
 /** This program itself, as source or as built. */
 const main = fileURLToPath(import.meta.url).replace(/audit-check\.(ts|js)$/, "main.$1");
 
-/** Throws ProtocolError `limit_reached` while one is under way, `unavailable` where it comes to no end. */
+/** Those of several tenants, at a time: each takes a core while it runs. */
+const AT_ONCE_MAX = 2;
+/** Of other tenants; who comes later is refused. */
+const WAITING_MAX = 32;
+
+/**
+ * One of a tenant at a time; those of other tenants wait for their turn. Throws ProtocolError `limit_reached` while the
+ * tenant's own is under way or too many wait, `unavailable` where it comes to no end.
+ */
 export function auditChecks(
   dir: string,
   masterKey: Uint8Array,
+  check: typeof checkOf = checkOf,
 ): (tenant: TenantId) => Promise<AuditCheck> {
-  let busy = false;
+  const tenants = new Set<TenantId>();
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  const turn = async (): Promise<void> => {
+    if (running < AT_ONCE_MAX) running += 1;
+    // Whoever ends hands its place on.
+    else await new Promise<void>((resume) => waiting.push(resume));
+  };
+  const next = (): void => {
+    const resume = waiting.shift();
+    if (resume === undefined) running -= 1;
+    else resume();
+  };
   return async (tenant) => {
-    if (busy) throw new ProtocolError("limit_reached", "audit: another check is under way");
-    busy = true;
+    if (tenants.has(tenant) || waiting.length >= WAITING_MAX)
+      throw new ProtocolError("limit_reached", "audit: another check is under way");
+    tenants.add(tenant);
     try {
-      return await checkOf(tenant, dir, masterKey);
+      await turn();
+      return await check(tenant, dir, masterKey).finally(next);
     } finally {
-      busy = false;
+      tenants.delete(tenant);
     }
   };
 }

@@ -12,7 +12,7 @@ import {
   replaceFile,
   serveReplica,
 } from "@kerbside/tenants";
-import { dataDirectory } from "../config.ts";
+import { dataDirectory, settleStage, stageHere } from "../config.ts";
 import { serviceLog } from "../log.ts";
 import { serviceClock } from "../ports.ts";
 import { type Command, DATA_OPTION, type Input, JSON_OPTION, UsageError } from "./command.ts";
@@ -95,6 +95,7 @@ function toldOnce(input: Input, source: string): (round: ReplicaRound) => void {
 async function replicate(input: Input): Promise<number> {
   const everyMs = input.integer("every-ms", 1, EVERY_MS_MAX);
   const source = dataDirectory(input.text("data"));
+  settleStage(source, input.env, false);
   const replica = openReplica(source, resolve(input.text("to")));
   const failed = Promise.withResolvers<never>();
   const stop = keepReplica(replica, everyMs, {
@@ -132,6 +133,7 @@ function certificatesIn(directory: string): LinkCertificates {
 async function serve(input: Input): Promise<number> {
   const everyMs = input.integer("every-ms", 1, EVERY_MS_MAX);
   const source = dataDirectory(input.text("data"));
+  settleStage(source, input.env, false);
   const certificates = certificatesIn(resolve(input.text("tls")));
   const parts = { clock: serviceClock(), log: serviceLog("replica") };
   const { host, port } = endpoint(input, "listen");
@@ -154,6 +156,7 @@ async function follow(input: Input): Promise<number> {
     isFirst = false;
   };
   const parts = { clock: serviceClock(), log: serviceLog("replica") };
+  const refused = Promise.withResolvers<never>();
   const stop = followReplica({
     ...parts,
     to: resolve(input.text("to")),
@@ -161,9 +164,14 @@ async function follow(input: Input): Promise<number> {
     port,
     certificates,
     told,
+    stage: stageHere(input.env),
+    refused: refused.reject,
   });
-  await stopped(input);
-  stop();
+  try {
+    await Promise.race([stopped(input), refused.promise]);
+  } finally {
+    stop();
+  }
   return 0;
 }
 

@@ -54,6 +54,8 @@ const DOMAIN = "kerbside/v1/audit";
 const COLUMNS = "seq, at_ms, actor, action, subject, outcome, reason, origin, hash";
 /** How much of the chain is read at a time. */
 const VERIFY_ROWS = 1000;
+/** Problems that are named; the others are counted. */
+const PROBLEMS_MAX = 1000;
 const GENESIS = new Uint8Array(32);
 
 /** Appends within the caller's transaction, so that a change and its record stand or fall together. */
@@ -111,6 +113,11 @@ export function verifyAudit(
   publicKey: Uint8Array,
 ): AuditReport {
   const problems: string[] = [];
+  let unsaid = 0;
+  const found = (problem: string): void => {
+    if (problems.length < PROBLEMS_MAX) problems.push(problem);
+    else unsaid += 1;
+  };
   const bySeq = Map.groupBy(anchors, ({ seq: at }) => at);
   let key = verifyKey(publicKey);
   let previous: Uint8Array = GENESIS;
@@ -122,14 +129,14 @@ export function verifyAudit(
       VERIFY_ROWS,
     );
     for (const row of rows) {
-      if (row.seq !== seq + 1) problems.push(`entries ${seq + 1} to ${row.seq - 1}: are missing`);
+      if (row.seq !== seq + 1) found(`entries ${seq + 1} to ${row.seq - 1}: are missing`);
       if (!equalBytes(hashOf(owner, row, previous), row.hash))
-        problems.push(`entry ${row.seq}: does not match its hash`);
+        found(`entry ${row.seq}: does not match its hash`);
       for (const anchor of bySeq.get(row.seq) ?? []) {
         if (!verifySignature(key, headBytes(owner, anchor), anchor.signature))
-          problems.push(`anchor of entry ${row.seq}: its signature does not verify`);
+          found(`anchor of entry ${row.seq}: its signature does not verify`);
         if (!equalBytes(anchor.hash, row.hash))
-          problems.push(`entry ${row.seq}: is not the one that was anchored`);
+          found(`entry ${row.seq}: is not the one that was anchored`);
       }
       const next = announced(row);
       if (next !== undefined) key = verifyKey(next);
@@ -139,7 +146,8 @@ export function verifyAudit(
     if (rows.length < VERIFY_ROWS) break;
   }
   const newest = anchors.reduce((most, { seq: at }) => Math.max(most, at), 0);
-  if (newest > seq) problems.push(`entries ${seq + 1} to ${newest}: were anchored and are missing`);
+  if (newest > seq) found(`entries ${seq + 1} to ${newest}: were anchored and are missing`);
+  if (unsaid > 0) problems.push(`and ${unsaid} more`);
   return { entries: seq, unanchored: Math.max(0, seq - newest), problems };
 }
 

@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import {
   type AuditEntry,
   checkFile,
+  concatBytes,
   deriveKey,
   encodeCbor,
   FILE_TYPES,
@@ -33,6 +34,7 @@ import type { Engine } from "./engine.ts";
 import { heldSubjects } from "./held-subjects.ts";
 import type { Audited } from "./people-store.ts";
 import type { TransitKeys } from "./subject-keys.ts";
+import { readVersion, versionBytes } from "./transit.ts";
 
 const LINK_BYTES = 8;
 const COLUMNS = "file, kind, owner, type, bytes, added_at_ms, until_ms";
@@ -189,9 +191,10 @@ function links(
     return hmac(deriveKey(key, "kerbside/v1/file-links"), of);
   };
   const isGood = (file: string, { link, untilMs, mac }: FileLink): boolean => {
-    if (!/^[0-9a-f]{66}$/.test(mac) || untilMs <= nowMs()) return false;
-    const [version = 0, ...given] = fromHex(mac);
-    return sameMac(Uint8Array.from(given), macOf(version, file, link, untilMs));
+    // 32 bytes of it, and the version of its key.
+    if (!/^(?:[0-9a-f]{66}|00[0-9a-f]{68})$/.test(mac) || untilMs <= nowMs()) return false;
+    const { version, rest } = readVersion(fromHex(mac));
+    return sameMac(rest, macOf(version, file, link, untilMs));
   };
   return {
     linkFile: async (file, lifeMs, audit) => {
@@ -199,7 +202,7 @@ function links(
       const link = toHex(randomBytes(LINK_BYTES));
       const untilMs = nowMs() + lifeMs;
       const version = Math.max(...transit.keys());
-      const mac = toHex(Uint8Array.of(version, ...macOf(version, file, link, untilMs)));
+      const mac = toHex(concatBytes(versionBytes(version), macOf(version, file, link, untilMs)));
       // What is done with the link is found again by its name.
       audited(
         { ...audit, reason: [audit.reason, `link ${link}`].join(" ").trim() },

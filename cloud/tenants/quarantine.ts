@@ -16,6 +16,7 @@ import type { Sql } from "./database.ts";
 import type { Engine } from "./engine.ts";
 import { openWith, sealWith } from "./sealing.ts";
 import type { TransitKeys } from "./subject-keys.ts";
+import { readVersion, versionBytes } from "./transit.ts";
 
 /** The most messages kept in quarantine; the oldest give way. */
 export const QUARANTINE_MAX = 1000;
@@ -42,7 +43,7 @@ export function putQuarantine(
   const bound = utf8(`${engine.tenant}\n${reason}\n${topic}`);
   const sealed = sealWith(quarantineKey(transit, version), plain, bound);
   // Not spread: a call takes fewer arguments than the longest message has bytes.
-  const payload = concatBytes(Uint8Array.of(version), sealed);
+  const payload = concatBytes(versionBytes(version), sealed);
   const known = sql.get(
     "SELECT 1 FROM quarantine WHERE vehicle IS ? AND reason = ? AND at_ms > ? LIMIT 1",
     ...[vehicle ?? null, reason, nowMs - AUDITED_EVERY_MS],
@@ -76,8 +77,8 @@ export function readQuarantined(
   );
   return found.map(({ vehicle, ...row }) => {
     const bound = utf8(`${tenant}\n${row.reason}\n${row.topic}`);
-    const key = quarantineKey(transit, row.payload[0] ?? 0);
-    const payload = openWith(key, row.payload.subarray(1), bound);
+    const { version, rest } = readVersion(row.payload);
+    const payload = openWith(quarantineKey(transit, version), rest, bound);
     return { ...row, payload, ...(vehicle === null ? {} : { vehicle }) };
   });
 }

@@ -4,6 +4,7 @@
  * What comes in is checked as if anybody could have sent it: paths by a pattern, lengths by bounds.
  */
 import { ProtocolError } from "@kerbside/protocol";
+import { isStage, type Stage } from "./stage.ts";
 
 const LENGTHS_BYTES = 8;
 const HEAD_BYTES_MAX: number = 64 * 1024;
@@ -18,6 +19,7 @@ const DIRECTORY = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** `piece` and `put` come in as many as their content needs; `last` ends it. */
 export type Order =
+  | { readonly do: "stage"; readonly stage: Stage }
   | { readonly do: "piece"; readonly path: string; readonly first: boolean; readonly last: boolean }
   | { readonly do: "put"; readonly path: string; readonly last: boolean }
   | { readonly do: "begin"; readonly path: string }
@@ -97,6 +99,11 @@ function readOrder(text: string): Order {
         typeof name === "string" && DIRECTORY.test(name);
       if (!Array.isArray(names) || !names.every(isName)) throw malformed("expected directories");
       return { do: "keep", names };
+    }
+    case "stage": {
+      const { stage } = value;
+      if (!isStage(stage)) throw malformed("expected a stage");
+      return { do: "stage", stage };
     }
     case "round":
       return { do: "round" };

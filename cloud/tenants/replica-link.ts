@@ -20,6 +20,7 @@ import {
   ROUND_DONE,
 } from "./replica-frames.ts";
 import { directoryTarget, nextOf, placeWhole, type ReplicaTarget } from "./replica-target.ts";
+import { checkStage, type Stage, stageOf } from "./stage.ts";
 
 /** A side that is silent for so long is given up, in milliseconds. */
 const SILENT_MS_MAX = 60_000;
@@ -51,12 +52,14 @@ export type ServeOptions = Parts & {
 /** Serves one replica at a time; a newer connection takes the place of the one before. */
 export async function serveReplica(options: ServeOptions): Promise<ServedReplica> {
   const { certificates, clock, log, everyMs, told } = options;
+  const stage = stageOf(options.source);
   let stop: (() => void) | undefined;
   const server = createServer(
     { ...certificates, minVersion: "TLSv1.3", requestCert: true, rejectUnauthorized: true },
     (socket) => {
       stop?.();
       const target = linkTarget(socket);
+      target.stage(stage);
       const replica = replicaTo(options.source, target);
       const end = keepReplica(replica, everyMs, {
         clock,
@@ -120,6 +123,7 @@ function linkTarget(socket: TLSSocket): ReplicaTarget {
   };
   const room = (): Promise<void> => until(() => socket.writableLength < UNSENT_BYTES_MAX);
   return {
+    stage: (stage) => send({ do: "stage", stage }),
     database: (path) => ({
       copy: (source) => sendWhole(source, path, send, room),
       begin: (header) => send({ do: "begin", path }, header),
@@ -176,8 +180,12 @@ export type FollowOptions = Parts & {
   readonly host: string;
   readonly port: number;
   readonly certificates: LinkCertificates;
+  /** Where this is (P-94): a stream of the other stage is refused. */
+  readonly stage: Stage;
   /** A round is durable here. */
   readonly told?: () => void;
+  /** What comes is of the other stage, or this directory is: nothing was written, and nobody dials any more. */
+  readonly refused?: (error: ProtocolError) => void;
 };
 
 /** Dials until it is stopped. Returns how to stop. */
@@ -188,7 +196,7 @@ export function followReplica(options: FollowOptions): () => void {
   let timer: Timer | undefined;
   let stopped = false;
   const dial = (): void => {
-    const writer = replicaWriter(options.to);
+    const writer = replicaWriter(options.to, options.stage);
     const reader = new FrameReader();
     const link = connect({ ...certificates, host, port, minVersion: "TLSv1.3" });
     socket = link;
@@ -205,6 +213,9 @@ export function followReplica(options: FollowOptions): () => void {
       } catch (error) {
         log.warn("replica.failed", { reason: codeOf(error) });
         link.destroy();
+        if (!(error instanceof ProtocolError) || error.code !== "conflict") return;
+        stopped = true;
+        options.refused?.(error);
       }
     });
     link.once("close", () => {
@@ -225,13 +236,24 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "failed";
 }
 
-/** Does what frames say to the replica in a directory. Says whether a round is done. */
-export function replicaWriter(directory: string): (frame: Frame) => boolean {
+/**
+ * Does what frames say to the replica in a directory. Says whether a round is done. Throws ProtocolError `conflict` for
+ * another stage than `here`, `malformed` for anything before the stage is said.
+ */
+export function replicaWriter(directory: string, here: Stage): (frame: Frame) => boolean {
+  let isStaged = false;
   makeDirectory(directory);
   const target = directoryTarget(directory);
   const puts = new Map<string, Uint8Array[]>();
   return ({ order, bytes }) => {
+    if (order.do !== "stage" && !isStaged)
+      throw new ProtocolError("malformed", "replica: expected its stage first");
     switch (order.do) {
+      case "stage":
+        checkStage("what is sent", order.stage, here);
+        target.stage(order.stage);
+        isStaged = true;
+        break;
       case "piece":
         putPiece(join(directory, order.path), order, bytes);
         break;

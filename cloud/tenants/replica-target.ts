@@ -18,6 +18,7 @@ import {
 import { dirname, join } from "node:path";
 import { ProtocolError } from "@kerbside/protocol";
 import { makeDirectory, replaceFile, syncDirectory } from "./files.ts";
+import { checkStage, markStage, type Stage, stageOf } from "./stage.ts";
 import { takeInLog } from "./wal-shipper.ts";
 
 /** The copy of one database. */
@@ -33,6 +34,8 @@ export type LogTarget = {
 };
 
 export type ReplicaTarget = {
+  /** What comes is of this stage; before all else. Throws ProtocolError `conflict` where the target is of the other. */
+  readonly stage: (stage: Stage) => void;
   readonly database: (path: string) => LogTarget;
   /** A file that is replaced as a whole. */
   readonly put: (path: string, content: Uint8Array) => void;
@@ -48,6 +51,11 @@ export type ReplicaTarget = {
 export function directoryTarget(directory: string): ReplicaTarget {
   makeDirectory(directory);
   return {
+    stage: (stage) => {
+      if (existsSync(join(directory, "platform.sqlite")))
+        checkStage(directory, stageOf(directory), stage);
+      else markStage(directory, stage);
+    },
     database: (path) => {
       const file = join(directory, path);
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 });

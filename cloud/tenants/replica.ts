@@ -11,6 +11,7 @@ import BetterSqlite3 from "better-sqlite3";
 import { type DataFile, dataFiles } from "./data-files.ts";
 import { readIfThere } from "./files.ts";
 import { directoryTarget, type ReplicaTarget } from "./replica-target.ts";
+import { stageOf } from "./stage.ts";
 import { shipWal, type WalShipper } from "./wal-shipper.ts";
 
 export type ReplicaRound = {
@@ -26,11 +27,13 @@ export type Replica = {
   readonly close: () => void;
 };
 
-/** Throws ProtocolError `malformed` where one directory lies in the other. */
+/** Throws ProtocolError `malformed` where one directory lies in the other, `conflict` where it is of the other stage. */
 export function openReplica(source: string, target: string): Replica {
   if (`${target}/`.startsWith(`${source}/`) || `${source}/`.startsWith(`${target}/`))
     throw new ProtocolError("malformed", "replica: expected a directory of its own");
-  return replicaTo(source, directoryTarget(target));
+  const to = directoryTarget(target);
+  to.stage(stageOf(source));
+  return replicaTo(source, to);
 }
 
 export function replicaTo(source: string, target: ReplicaTarget): Replica {

@@ -43,7 +43,11 @@ const PROBLEMS_SHOWN = 20;
 
 async function check(call: Call): Promise<Answer> {
   const { entries, unanchored, problems } = await (await toolsOf(call)).checkAudit();
-  const shown = problems.slice(0, PROBLEMS_SHOWN);
+  const unsaid = problems.length - PROBLEMS_SHOWN;
+  const shown = [
+    ...problems.slice(0, PROBLEMS_SHOWN),
+    ...(unsaid > 0 ? [`and ${unsaid} more; audit verify names them`] : []),
+  ];
   const body = { ok: problems.length === 0, entries, unanchored, problems: shown };
   return { status: 200, body };
 }

@@ -21,10 +21,13 @@ import {
   encodeFrame,
   FrameReader,
   followReplica,
+  markStage,
   openRegistry,
+  openReplica,
   replicaWriter,
   type ServedReplica,
   serveReplica,
+  stageOf,
 } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -72,7 +75,8 @@ async function serve({ files, ends }: World, port = 0): Promise<ServedReplica> {
 function follow({ to, ends }: World, port: number): () => number {
   let rounds = 0;
   const of = { to, host: "127.0.0.1", port, certificates: certificates.standby };
-  ends.push(followReplica({ ...parts, ...of, told: () => (rounds += 1) }));
+  const stage = "production";
+  ends.push(followReplica({ ...parts, ...of, stage, told: () => (rounds += 1) }));
   return () => rounds;
 }
 
@@ -209,15 +213,52 @@ test("what a primary may not say is refused, and what comes in pieces is put tog
     assert.throws(() => [...new FrameReader().take(bytes)], /replica: /, why);
   const content = Uint8Array.of(1, 2, 3);
   const sent = Buffer.concat([
+    encodeFrame({ do: "stage", stage: "production" }),
     encodeFrame({ do: "put", path: "vault-a.sealed", last: false }, content),
     encodeFrame({ do: "put", path: "vault-a.sealed", last: true }, content),
     encodeFrame({ do: "round" }),
   ]);
   const reader = new FrameReader();
-  const write = replicaWriter(join(base, "pieces"));
+  const write = replicaWriter(join(base, "pieces"), "production");
   const done = [...sent].flatMap((byte) => [...reader.take(Uint8Array.of(byte))].map(write));
-  assert.equal(done, [false, false, true]);
+  assert.equal(done, [false, false, false, true]);
   assert.equal([...readFileSync(join(base, "pieces", "vault-a.sealed"))], [1, 2, 3, 1, 2, 3]);
+});
+
+test("P-94 a replica of one stage takes nothing of the other, and carries its own", async (world) => {
+  const { files, base, to } = world;
+  const round = { order: { do: "round" }, bytes: new Uint8Array() } as const;
+  assert.throws(() => replicaWriter(to, "staging")(round), /expected its stage first/);
+  const { port } = await serve(world);
+  const refused = Promise.withResolvers<ProtocolError>();
+  const of = { host: "127.0.0.1", port, certificates: certificates.standby };
+  const follower = followReplica({
+    ...parts,
+    ...of,
+    to,
+    stage: "staging",
+    refused: refused.resolve,
+  });
+  world.ends.push(follower);
+  assert.match((await refused.promise).message, /is of production, and this is staging/);
+  assert.equal(readdirSync(to), [], "nothing was written");
+  // A directory that is of staging already, whatever is said of where this is.
+  markStage(to, "staging");
+  cpSync(join(files.dir, "platform.sqlite"), join(to, "platform.sqlite"));
+  const again = Promise.withResolvers<ProtocolError>();
+  world.ends.push(
+    followReplica({ ...parts, ...of, to, stage: "production", refused: again.resolve }),
+  );
+  assert.is((await again.promise).code, "conflict");
+  assert.throws(() => openReplica(files.dir, to), /is of staging, and this is production/);
+  const staging = join(base, "staging");
+  cpSync(files.dir, staging, { recursive: true });
+  markStage(staging, "staging");
+  const copy = join(base, "copy");
+  const own = openReplica(staging, copy);
+  await own.round();
+  own.close();
+  assert.is(stageOf(copy), "staging");
 });
 
 async function readyLine(child: ChildProcess): Promise<Readonly<Record<string, unknown>>> {

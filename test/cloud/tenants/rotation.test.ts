@@ -1,17 +1,24 @@
 /** P-31, P-51: the transit key and the audit's key are replaced under running services, and nobody notices but the vault. */
 import { join } from "node:path";
-import { ProtocolError, randomBytes, signingKey, tenantId } from "@kerbside/protocol";
+import {
+  type FileLink,
+  ProtocolError,
+  randomBytes,
+  signingKey,
+  tenantId,
+} from "@kerbside/protocol";
 import { type HeadCopy, openIssuerTenants, type SqliteTenantStore } from "@kerbside/tenants";
 import BetterSqlite3 from "better-sqlite3";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AUDIT } from "../../conformance/car-log.ts";
+import { AUDIT, CAR, refuses } from "../../conformance/car-log.ts";
 import { PROFILE, person } from "../../conformance/people-store.ts";
 import { type TestRegistry, tenantDirectories, testRegistry } from "../../support/tenant-engine.ts";
 
 type AuditHead = { readonly seq: number; readonly hash: Uint8Array };
 const DEMO = tenantId("demo");
 const NONE = new Uint8Array(32);
+const ZIP = Uint8Array.of(0x50, 0x4b, 3, 4, 1);
 const NO_HEAD: AuditHead = { seq: 0, hash: NONE };
 
 /** What is signed of a head: domain, owner, number, hash. */
@@ -116,6 +123,53 @@ test("P-51 heads are signed by the key in force, the old key vouches for the new
   ]);
   db.close();
   await issuer.close();
+});
+
+test("P-31 what was sealed by the 256th transit key and later ones is opened by them, up to the last there can be", async ({
+  files,
+}) => {
+  const store = async (): Promise<SqliteTenantStore> => {
+    const tenant = await (await files.again()).tenant("many");
+    if (tenant === undefined) throw new ProtocolError("not_found", "many");
+    return tenant.store;
+  };
+  await files.create("many", async ({ vault, signerVault }) => {
+    for (const each of [vault, signerVault]) await each.put("transit/254", NONE);
+  });
+  const keys = { signerKey: files.signerKey, issuerKey: randomBytes(32) };
+  const many = tenantId("many");
+  const owner = `vehicle:${CAR}` as const;
+  const links: FileLink[] = [];
+  let file = "";
+  for (const version of [255, 256, 257]) {
+    assert.is(await files.registry.rotateTransit(many, keys, AUDIT), version);
+    const now = await store();
+    file ||= (await now.files.putFile({ kind: "diagnostics", owner, content: ZIP }, AUDIT)).file;
+    links.push(await now.files.linkFile(file, 60_000, AUDIT));
+    await now.quarantine({
+      reason: "seal",
+      topic: `t/${version}`,
+      payload: Uint8Array.of(version),
+    });
+  }
+  const last = await store();
+  assert.equal(
+    last.quarantined(0, 10).map(({ topic, payload }) => [topic, ...payload]),
+    [255, 256, 257].map((version) => [`t/${version}`, version & 0xff]),
+  );
+  for (const link of links) {
+    assert.equal((await last.files.openLink(file, link, "test")).content, ZIP);
+    const forged = { ...link, mac: `${link.mac.slice(0, -2)}00` };
+    await refuses("not_found", last.files.openLink(file, forged, "test"));
+  }
+  assert.equal(
+    links.map(({ mac }) => mac.length),
+    [66, 70, 70],
+  );
+  await files.create("full", async ({ vault, signerVault }) => {
+    for (const each of [vault, signerVault]) await each.put("transit/999", NONE);
+  });
+  await refuses("limit_reached", files.registry.rotateTransit(tenantId("full"), keys, AUDIT));
 });
 
 test.run();
