@@ -120,6 +120,8 @@ function clientOptions({ address, keepaliveS }: MqttTransportOptions, will: Will
     connectTimeout: CONNECT_MS_MAX,
     queueQoSZero: false,
     resubscribe: false,
+    // Else it makes a buffer for each number of two bytes before its first packet: 65,536 of them, and all stay.
+    writeCache: false,
     will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: false },
   };
 }
