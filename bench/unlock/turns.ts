@@ -4,6 +4,8 @@
  * which the other programs of a machine have taken the processor's caches.
  */
 import { randomUUID } from "node:crypto";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import type { Answer, Caller } from "./caller.ts";
 import { pause, type System } from "./system.ts";
 
@@ -14,6 +16,7 @@ const REFILL_MS = 1050;
 const BURST = 8;
 const BURSTS = 6;
 const SINGLES = 30;
+const FLUSHED: Uint8Array = new Uint8Array(8 * 1024);
 
 export type Found = {
   readonly ours: number[];
@@ -21,6 +24,8 @@ export type Found = {
   /** Of each burst, from the signed command to the car's verified answer, and what a bare request and reply took. */
   readonly signed: number[];
   readonly bare: number[];
+  /** What one flush of the same disk took in the same turns. */
+  readonly flush: number[];
 };
 type Turn = { readonly ours: number; readonly floor: number; readonly signed: number };
 
@@ -63,27 +68,43 @@ async function bareReply(floor: Caller): Promise<number> {
   return Number(body["took"]);
 }
 
+/** A write of the size of a car's journal, on the disk when it returns. */
+function flushOf(handle: number): number {
+  const started = performance.now();
+  writeSync(handle, FLUSHED, 0, FLUSHED.length, 0);
+  return performance.now() - started;
+}
+
 const actionOf = (count: number): string => (count % 2 === 0 ? "unlock" : "lock");
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** One command right after another. */
-export async function inBursts(system: System, floor: Caller): Promise<Found> {
+export async function inBursts(
+  system: System,
+  floor: Caller,
+  bursts: number = BURSTS,
+): Promise<Found> {
   for (let i = 0; i < WARM_UP; i += 1) await turn(system, floor, actionOf(i));
-  const found: Found = { ours: [], floor: [], signed: [], bare: [] };
-  for (let burst = 0; burst < BURSTS; burst += 1) {
+  const found: Found = { ours: [], floor: [], signed: [], bare: [], flush: [] };
+  const { O_CREAT, O_RDWR, O_DSYNC } = constants;
+  const handle = openSync(join(system.paths.data, "flushed"), O_CREAT | O_RDWR | O_DSYNC, 0o600);
+  flushOf(handle);
+  for (let burst = 0; burst < bursts; burst += 1) {
     await pause(REFILL_MS * BURST);
     const turns: Turn[] = [];
     const bare: number[] = [];
     for (let i = 0; i < BURST; i += 1) {
       turns.push(await turn(system, floor, actionOf(i)));
       bare.push(await bareReply(floor));
+      found.flush.push(flushOf(handle));
     }
     found.ours.push(...turns.map(({ ours }) => ours));
     found.floor.push(...turns.map(({ floor: took }) => took));
     found.signed.push(mean(turns.map(({ signed }) => signed)));
     found.bare.push(mean(bare));
   }
+  closeSync(handle);
   return found;
 }
 

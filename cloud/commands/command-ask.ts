@@ -1,6 +1,7 @@
 /** What is asked of a car, and the record that it begins with. */
 import {
   type Action,
+  type AuditEntry,
   type Caller,
   type Clock,
   type CommandRecord,
@@ -51,5 +52,21 @@ export function newCommand(
     state: "accepted",
     steps: [{ state: "accepted", atMs: nowMs }],
     deadlineMs: nowMs + (ask.wakeMs ?? 0) + (parts.deadlineMs ?? COMMAND_DEADLINE_MS),
+  };
+}
+
+/** How the audit has it (P-51). */
+export function requested(
+  { subject }: Caller,
+  id: string,
+  { action, vehicle, from }: CommandAsk,
+): AuditEntry {
+  return {
+    actor: subject,
+    action: "command.request",
+    subject: `command:${id}`,
+    outcome: "asked",
+    reason: `${action} ${vehicle}`,
+    ...(from === undefined ? {} : { from }),
   };
 }

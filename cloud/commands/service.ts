@@ -23,7 +23,7 @@ import {
 } from "@kerbside/protocol";
 import { type CarMoveParts, moveByResult } from "./car-moves.ts";
 import type { CloudTenant } from "./cloud-tenant.ts";
-import { COMMAND_DEADLINE_MS, type CommandAsk, newCommand } from "./command-ask.ts";
+import { COMMAND_DEADLINE_MS, type CommandAsk, newCommand, requested } from "./command-ask.ts";
 import { checkAsk } from "./command-check.ts";
 import { Flights } from "./flights.ts";
 import { isFinal, type LifeChange, type LifeEvent } from "./life-cycle.ts";
@@ -106,25 +106,24 @@ export class CommandService {
       throw new ProtocolError("limit_reached", "commands: too many under way");
     const mine = newCommand(caller, ask, this.#parts);
     const session = await store.session(ask.vehicle);
-    const recorded = Promise.withResolvers<void>();
+    const recorded = Promise.withResolvers<boolean>();
     // The signer checks the token while this is recorded, and signs nothing that is not recorded.
     const early = this.#online(session, caller.tenant, ask.vehicle)
       ? this.#signed(caller, mine, ask, recorded.promise)
       : undefined;
     early?.catch(() => undefined);
-    const record = await store.createCommand(mine, {
-      actor: caller.subject,
-      action: "command.request",
-      subject: `command:${mine.id}`,
-      outcome: "asked",
-      reason: `${ask.action} ${ask.vehicle}`,
-      ...(ask.from === undefined ? {} : { from: ask.from }),
-    });
+    let record: CommandRecord;
+    try {
+      record = await store.createCommand(mine, requested(caller, mine.id, ask));
+      recorded.resolve(record.id === mine.id);
+    } catch (error) {
+      recorded.resolve(false);
+      throw error;
+    }
     if (record.id !== mine.id) {
       if (record.requestDigest === ask.digest) return { record };
       throw new ProtocolError("conflict", "Idempotency-Key: was used for another request");
     }
-    recorded.resolve();
     this.#watch(caller.tenant, record, caller, ask);
     return this.#drive(store, { tenant: caller.tenant, record, asker: caller, ask, early });
   }
@@ -295,7 +294,7 @@ export class CommandService {
     asker: Secrets,
     record: CommandRecord,
     ask: Extras,
-    recorded?: Promise<void>,
+    recorded?: Promise<boolean>,
   ): Promise<SignedCommand> {
     const { id, vehicle, action, booking } = record;
     const order = {

@@ -50,7 +50,6 @@ const RANK: Readonly<Record<CommandState, number>> = {
   cancelled: 5,
 };
 const FINAL = 5;
-export const isEnd = (state: CommandState): boolean => RANK[state] === FINAL;
 
 /**
  * Whether a command may take this step. A final state is never left, except `unknown` by a result that the car

@@ -33,7 +33,6 @@ import { holderWish, indexHolders, putBooking, readBooking, readBookings } from 
 import {
   commandsWithin,
   createCommand,
-  isEnd,
   readCommand,
   readCommands,
   stepCommand,
@@ -337,19 +336,18 @@ function commandWriting({ store, nowMs }: Engine, { record, anchored, late }: Tr
     stepCommand: async (id, steps) => {
       const done = store.write((sql) => {
         let stored: CommandRecord | undefined;
-        let end: HeadToSign | undefined;
+        let last: HeadToSign | undefined;
         for (const { change, atMs, audit } of steps) {
           const stepped = stepCommand(sql, id, change, atMs);
           stored = stepped.record;
-          const head = stepped.changed ? record(sql, audit) : undefined;
-          if (isEnd(change.state)) end = head;
+          if (stepped.changed) last = record(sql, audit);
         }
-        return { stored: stored ?? readCommand(sql, id), end };
+        return { stored: stored ?? readCommand(sql, id), last };
       });
       if (done.stored === undefined)
         throw new ProtocolError("not_found", `command ${id}: is not there`);
-      // A step on the way is answered to nobody; the head of the end stands for it.
-      if (done.end !== undefined) anchored(done.end);
+      // Also of a step on the way: whoever does not wait for the end is answered with it (P-51).
+      if (done.last !== undefined) anchored(done.last);
       return done.stored;
     },
     signCommand: async (id, audit, sign) => {

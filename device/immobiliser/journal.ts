@@ -9,6 +9,7 @@ import {
   bool,
   type Command,
   choice,
+  concatBytes,
   decode,
   encode,
   equalBytes,
@@ -84,6 +85,28 @@ export type Journal = {
   readonly close: () => Promise<void>;
 };
 
+/** Orders that were written before, as they were: all but the one that changes are written again as they are. */
+const WRITTEN = new WeakMap<JournalOrder, Uint8Array>();
+/** RFC 8949 § 3: an array of up to 255 items, whose number has a byte of its own from 24 on. */
+const ARRAY = 0x80;
+const ARRAY_COUNTED = 0x98;
+const COUNT_INLINE_MAX = 23;
+
+function written(order: JournalOrder): Uint8Array {
+  const bytes = WRITTEN.get(order) ?? encode(orderCodec, order);
+  WRITTEN.set(order, bytes);
+  return bytes;
+}
+
+/** What `encode(journalCodec, …)` gives, without going through every order anew between a command and its pulse. */
+function writeContent({ counter, orders }: JournalContent): Uint8Array {
+  const empty = encode(journalCodec, { counter, orders: [] });
+  const { length } = orders;
+  const head = length > COUNT_INLINE_MAX ? [ARRAY_COUNTED, length] : [ARRAY + length];
+  // The list is the last field, and an empty one the last byte.
+  return concatBytes(empty.subarray(0, -1), Uint8Array.from(head), ...orders.map(written));
+}
+
 function readContent(content: Uint8Array): JournalContent | undefined {
   try {
     return decode(journalCodec, content);
@@ -101,7 +124,7 @@ export async function openJournal(path: string): Promise<Journal> {
   let works = true;
   const write = async (next: JournalContent): Promise<boolean> => {
     content = next;
-    works = await file.write(encode(journalCodec, next)).then(
+    works = await file.write(writeContent(next)).then(
       () => true,
       () => false,
     );

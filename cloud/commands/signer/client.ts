@@ -46,12 +46,12 @@ export type SignerClient = {
     booking: BookingFields,
     proof?: RequestProof,
   ) => Promise<Uint8Array>;
-  /** May be asked before the command is recorded; `recorded` is when it is, where it was not yet. */
+  /** May be asked before the command is recorded; `recorded` is whether it is, once that is known. */
   readonly signCommand: (
     token: string,
     order: CommandOrder,
     proof?: RequestProof,
-    recorded?: Promise<unknown>,
+    recorded?: Promise<boolean>,
   ) => Promise<SignedCommand>;
   /** The booking as the car's signed result opened or ended it; undefined where it is so already. */
   readonly movedBooking: (
@@ -180,7 +180,7 @@ class Link {
     this.#clock = clock;
   }
 
-  ask(asked: Asked, recorded?: Promise<unknown>): Promise<SignerAnswer> {
+  ask(asked: Asked, recorded?: Promise<boolean>): Promise<SignerAnswer> {
     return new Promise((done, fail) => {
       if (this.#closed) throw new ProtocolError("unavailable", "signer: the link is closed");
       if (this.#waiting.size >= WAITING_MAX) {
@@ -195,17 +195,18 @@ class Link {
       this.#waiting.set(id, { done, fail, timer });
       const socket = this.#connected();
       socket.write(frame);
-      const tell = (): void => void this.#tellRecorded(socket, id);
-      // What was not recorded after all is not signed, and the signer says so by itself.
+      const tell = (is: boolean): void => this.#tellRecorded(socket, id, is);
+      // Where nobody tells it, the signer looks for a while and then says so by itself.
       recorded?.then(tell, () => undefined);
     });
   }
 
   /** To the same signer that was asked, as long as it has not answered. */
-  #tellRecorded(socket: Socket, id: number): void {
-    if (!this.#waiting.has(id) || socket !== this.#socket) return;
+  #tellRecorded(socket: Socket, of: number, is: boolean): void {
+    if (!this.#waiting.has(of) || socket !== this.#socket) return;
     this.#lastId += 1;
-    socket.write(frameRequest({ id: this.#lastId, recorded: id }));
+    const id = this.#lastId;
+    socket.write(frameRequest(is ? { id, recorded: of } : { id, withdrawn: of }));
   }
 
   async close(): Promise<void> {

@@ -105,9 +105,9 @@ export class Signer {
 
   /**
    * Throws ProtocolError; what is thrown otherwise is a fault of ours. `recorded` resolves when whoever asks says that
-   * the command to sign is recorded now; it is not believed, only looked for then.
+   * the command to sign is recorded now, which is not believed, only looked for then; or, with false, that it will not be.
    */
-  async answer(request: SignerRequest, recorded?: Promise<void>): Promise<SignerAnswer> {
+  async answer(request: SignerRequest, recorded?: Promise<boolean>): Promise<SignerAnswer> {
     const { id, token, seal, sign, openTenant, openResult: result } = request;
     if (token !== undefined && seal !== undefined && sign === undefined) {
       return { id, mac: await this.#seal(token, seal, request.proof) };
@@ -195,7 +195,7 @@ export class Signer {
     token: string,
     order: CommandOrder,
     proof: RequestProof | undefined,
-    recorded: Promise<void> | undefined,
+    recorded: Promise<boolean> | undefined,
   ): Promise<Required<Pick<SignerAnswer, "envelope" | "requestHash" | "epoch">>> {
     const caller = asker(await this.#parts.verifyToken(token), proof);
     const { action, armMs, target } = order;
@@ -258,7 +258,7 @@ export class Signer {
   async #recorded(
     store: TenantStore,
     order: CommandOrder,
-    recorded: Promise<void> | undefined,
+    recorded: Promise<boolean> | undefined,
   ): Promise<CommandRecord> {
     for (let looks = 0; ; looks += 1) {
       const record = await store.command(toHex(order.id));
@@ -266,19 +266,19 @@ export class Signer {
         checkRecorded(record, order);
         return record;
       }
-      if (looks === RECORD_LOOKS_MAX) {
+      if (looks === RECORD_LOOKS_MAX || !(await this.#mayCome(recorded))) {
         throw new ProtocolError("not_found", "command: none such is recorded");
       }
-      await this.#told(recorded);
     }
   }
 
-  /** Resolves when the API says that it has recorded it, or after a while. */
-  async #told(recorded: Promise<void> | undefined): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const timer = this.#parts.clock.after(RECORD_LOOK_MS, late.resolve);
-    await (recorded === undefined ? late.promise : Promise.race([recorded, late.promise]));
+  /** Resolves when the API says that it has recorded it, or after a while; with false where it says that it will not. */
+  async #mayCome(recorded: Promise<boolean> | undefined): Promise<boolean> {
+    const late = Promise.withResolvers<boolean>();
+    const timer = this.#parts.clock.after(RECORD_LOOK_MS, () => late.resolve(true));
+    const may = await Promise.race([recorded ?? late.promise, late.promise]);
     timer.cancel();
+    return may;
   }
 
   /** Opens or ends a booking on the word of the car: its signed result says what was executed. */

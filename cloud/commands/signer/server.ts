@@ -58,16 +58,17 @@ function serveConnection(socket: Socket, signer: Signer, clock: Clock, log: Log)
     frameTimer?.cancel();
     frameTimer = reader.partial ? clock.after(FRAME_MS_MAX, () => socket.destroy()) : undefined;
   };
-  /** What is to be signed and may not be recorded yet, by the request's id. */
-  const awaited = new Map<number, () => void>();
+  /** What is to be signed and may not be recorded yet, by the request's id: told whether it is now. */
+  const awaited = new Map<number, (is: boolean) => void>();
   const take = async (body: Uint8Array): Promise<void> => {
     const request = requestIn(body, log);
     if (request === undefined) return void socket.destroy();
-    const { id, recorded } = request;
-    if (recorded !== undefined) return awaited.get(recorded)?.();
+    const { id, recorded, withdrawn } = request;
+    if (recorded !== undefined) return awaited.get(recorded)?.(true);
+    if (withdrawn !== undefined) return awaited.get(withdrawn)?.(false);
     inFlight += 1;
     if (inFlight >= SIGNER_IN_FLIGHT_MAX) socket.pause();
-    const told = new Promise<void>((resolve) => awaited.set(id, resolve));
+    const told = new Promise<boolean>((resolve) => awaited.set(id, resolve));
     const answer = await answerOf(signer, request, told, log);
     awaited.delete(id);
     inFlight -= 1;
@@ -102,7 +103,7 @@ function requestIn(body: Uint8Array, log: Log): SignerRequest | undefined {
 async function answerOf(
   signer: Signer,
   request: SignerRequest,
-  recorded: Promise<void>,
+  recorded: Promise<boolean>,
   log: Log,
 ): Promise<SignerAnswer> {
   const { id } = request;

@@ -106,6 +106,8 @@ export type SignerRequest = {
   readonly proof?: RequestProof;
   /** Instead of a question: what the request of this id is to sign is recorded now. It is not answered. */
   readonly recorded?: number;
+  /** The same, where it will not be: it was asked before, or could not be written. */
+  readonly withdrawn?: number;
 };
 export type SignerAnswer = {
   readonly id: number;
@@ -220,6 +222,7 @@ const requestCodec: Codec<SignerRequest> = struct("request to the signer", {
   manifest: optional(11, bytes(1, 4096), { ...internal, doc: "sign this again for `listVehicle`" }),
   proof: optional(12, proofCodec, { ...secret, doc: "the request as the caller signed it" }),
   recorded: optional(13, uint(), { ...internal, doc: "this request's command is recorded now" }),
+  withdrawn: optional(14, uint(), { ...internal, doc: "this request's command will not be" }),
 });
 const answerCodec: Codec<SignerAnswer> = struct("answer of the signer", {
   id: field(0, uint(), { ...internal, doc: "the request's" }),

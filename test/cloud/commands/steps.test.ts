@@ -76,4 +76,42 @@ it("steps on the way are recorded before anybody sees them, and at the latest a 
   assert.is((await asking).body.state, "unknown", "it never answered");
 });
 
+it("P-51 whoever does not wait is answered when the head of the trail is kept outside", async ({
+  rig,
+  token,
+  booking,
+}) => {
+  const store = await rig.store();
+  // Nothing follows that would be anchored.
+  rig.car.conduct = [];
+  for (const action of ["lock", "unlock"]) {
+    const asked = await command(rig, token, { action, booking }, { wait: 0 });
+    assert.equal([asked.status, asked.body.state], [202, "sent"], asked.text);
+    assert.is(store.verifyAudit().unanchored, 0, action);
+  }
+});
+
+it("a request that was made before, or cannot be recorded, does not keep the signer waiting", async ({
+  rig,
+  token,
+  booking,
+}) => {
+  const told: boolean[] = [];
+  const signer = rig.signer();
+  const { signCommand } = signer;
+  Object.assign(signer, {
+    signCommand: (...asked: Parameters<typeof signCommand>) => {
+      void asked[3]?.then((is) => told.push(is));
+      return signCommand(...asked);
+    },
+  });
+  const key = randomUUID();
+  const first = await command(rig, token, { action: "lock", booking }, { key });
+  const again = await command(rig, token, { action: "lock", booking }, { key });
+  assert.is(again.body.id, first.body.id);
+  assert.is((await command(rig, token, { action: "unlock", booking }, { key })).status, 409);
+  assert.equal(told, [true, false, false]);
+  Object.assign(signer, { signCommand });
+});
+
 it.run();

@@ -117,6 +117,28 @@ test("it is bounded, and the counter outlives what is forgotten", async () => {
   await journal.close();
 });
 
+test("however many commands it holds, the next start reads all of them as they were", async () => {
+  const path = join(await folder(), "journal");
+  // The bytes of a list's length change at 24.
+  for (const count of [1, 23, 24, 25, ORDERS_MAX]) {
+    const journal = await openJournal(path);
+    assert.not(journal.damaged, `${count}`);
+    for (let i = journal.counter() + 1; i <= count; i += 1) {
+      assert.ok(await journal.recordIntent(command(i), new Uint8Array(32).fill(i)));
+      if (i % 2 === 0) assert.ok(await journal.recordResult(command(i).id, verdict));
+    }
+    await journal.close();
+    const again = await openJournal(path);
+    assert.is(again.counter(), count);
+    for (let i = 1; i <= count; i += 1) {
+      const kept = again.find(command(i).id);
+      assert.equal(kept?.requestHash, new Uint8Array(32).fill(i), `${i} of ${count}`);
+      assert.equal(kept?.verdict, i % 2 === 0 ? verdict : undefined, `${i} of ${count}`);
+    }
+    await again.close();
+  }
+});
+
 test("writes asked for at once are made one after the other; one that is too long is refused", async () => {
   const path = join(await folder(), "file");
   const file = await openTwoCopyFile(path);
