@@ -37,6 +37,15 @@ export function driveEvent(index: number, of: number): CarEvent {
   return { kind: "position.sampled", data: { ...place, speedKmh: index % 120 }, ...at };
 }
 
+/** What changes on the way: in turns where it is, which is sealed, and how full it is, which is not. */
+export function stateEvent(index: number, of: number): CarEvent {
+  const { bootMs, wallOffsetMs, doubtMs } = driveEvent(index, of);
+  const at = { bootMs, wallOffsetMs, doubtMs };
+  return index % 2 === 0
+    ? driveEvent(index, of)
+    : { kind: "energy.changed", data: { fuelPercent: 10 + (index % 90) }, ...at };
+}
+
 function segment(
   tenant: TenantId,
   at: Pick<OpenedSegment["header"], "vehicle" | "log" | "number" | "lane">,
@@ -68,21 +77,41 @@ function driven(months: number, each: number): readonly CheckedColumns[] {
   });
 }
 
-/** `each` events a month for each car, for some months in one log. */
+/** The same on the lane whose events are a row each. */
+function changed(months: number, each: number): readonly (readonly CarEvent[])[] {
+  const segments = (months * each) / EVENTS_A_SEGMENT;
+  return Array.from({ length: segments }, (_, number) =>
+    Array.from({ length: EVENTS_A_SEGMENT }, (_each, i) =>
+      stateEvent(number * EVENTS_A_SEGMENT + i, each),
+    ),
+  );
+}
+
+export type Months = {
+  readonly lane: "track" | "state";
+  /** The number of the first car. */
+  readonly from: number;
+  readonly cars: number;
+  readonly months: number;
+  /** Events a month for each car. */
+  readonly each: number;
+};
+/** Some months of each car, in one log. */
 export async function fillMonths(
   store: SqliteTenantStore,
-  cars: number,
-  months: number,
-  each: number,
+  { lane, from, cars, months, each }: Months,
 ): Promise<void> {
-  const drive = driven(months, each);
-  for (let car = 0; car < cars; car += 1) {
+  const contents =
+    lane === "track"
+      ? driven(months, each).map((columns) => ({ events: [], columns }))
+      : changed(months, each).map((events) => ({ events }));
+  for (let car = from; car < from + cars; car += 1) {
     const log = randomBytes(16);
     let hash: Uint8Array = ZERO_HASH;
     const batch: OpenedSegment[] = [];
-    for (const [i, columns] of drive.entries()) {
-      const at = { vehicle: carName(car), log, number: i + 1, lane: "track" } as const;
-      const next = segment(store.tenant, at, hash, { events: [], columns });
+    for (const [i, content] of contents.entries()) {
+      const at = { vehicle: carName(car), log, number: i + 1, lane } as const;
+      const next = segment(store.tenant, at, hash, content);
       hash = next.headerHash;
       batch.push(next);
       if (batch.length === SEGMENTS_AT_ONCE) await store.commitSegments(batch.splice(0));

@@ -40,10 +40,15 @@ async function* rows({
   const bare = bareDatabase(join(dir, "bare.sqlite"));
   try {
     const store = await storeOf(registry, signerKey);
-    await fillMonths(store, cars, months, EVENTS_A_MONTH);
-    await fillLatest(store, cars, cars + FLEET);
-    yield await rangeRow(store, bare, { cars, months });
-    yield await latestRow(store, cars);
+    const asked = { from: 0, cars, months, each: EVENTS_A_MONTH };
+    const rowed = { ...asked, from: cars, cars: CARS_ASKED };
+    await fillMonths(store, { ...asked, lane: "track" });
+    await fillMonths(store, { ...rowed, lane: "state" });
+    await fillLatest(store, cars + CARS_ASKED, cars + CARS_ASKED + FLEET);
+    fillBare(bare, months);
+    yield await rangeRow(store, bare, { ...asked, what: "track, a segment a row," });
+    yield await rangeRow(store, bare, { ...rowed, what: "state, an event a row," });
+    yield await latestRow(store, cars + CARS_ASKED);
     yield* writeRows(store, bare);
   } finally {
     bare.close();
@@ -70,12 +75,8 @@ function bareDatabase(file: string): BetterSqlite3.Database {
   return db;
 }
 
-/** Pages of one car's month, in order; the same rows as sealing each would leave them. */
-async function rangeRow(
-  store: SqliteTenantStore,
-  bare: BetterSqlite3.Database,
-  { cars, months }: { readonly cars: number; readonly months: number },
-): Promise<Row> {
+/** The same rows as sealing each would leave them. */
+function fillBare(bare: BetterSqlite3.Database, months: number): void {
   const insert = bare.prepare("INSERT INTO events VALUES (?, ?, ?, 1, ?)");
   for (let car = 0; car < CARS_ASKED; car += 1)
     bare.transaction(() => {
@@ -85,6 +86,20 @@ async function rangeRow(
           randomBytes(75),
         );
     })();
+}
+
+type Range = {
+  readonly what: string;
+  readonly from: number;
+  readonly cars: number;
+  readonly months: number;
+};
+/** Pages of one car's month, in order. */
+async function rangeRow(
+  store: SqliteTenantStore,
+  bare: BetterSqlite3.Database,
+  { what, from, cars, months }: Range,
+): Promise<Row> {
   const select = bare.prepare<number[], { seq: number; at_ms: number }>(
     "SELECT seq, at_ms, kind, data FROM events WHERE car = ? AND (at_ms, seq) > (?, ?) AND at_ms <= ? ORDER BY at_ms, seq LIMIT ?",
   );
@@ -94,7 +109,7 @@ async function rangeRow(
     turn += 1;
     const fromMs = START_MS + (turn % months) * MONTH_MS;
     const asked = turn % CARS_ASKED;
-    const car = Math.floor((asked * cars) / CARS_ASKED);
+    const car = from + Math.floor((asked * cars) / CARS_ASKED);
     return { asked, car, fromMs, toMs: fromMs + MONTH_MS - 1 };
   };
   const whole = (count: number): number => {
@@ -124,7 +139,7 @@ async function rangeRow(
   };
   const found = await takeTurns(ours, peer);
   return {
-    what: `a car's month among ${(cars * months * EVENTS_A_MONTH).toLocaleString("en")} events`,
+    what: `a car's month of ${what} among ${(cars * months * EVENTS_A_MONTH).toLocaleString("en")} events`,
     unit: "events/s",
     ours: { name: "verified, opened, decoded", values: found.ours },
     peer: { name: "bare SELECT", values: found.peer },

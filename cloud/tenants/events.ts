@@ -53,7 +53,7 @@ export function queryEvents(engine: Engine, query: EventQuery): Page<StoredEvent
 }
 
 /** The key of a vehicle, looked up once a page. */
-type KeyOf = (vehicle: VehicleId) => SubjectKey | undefined;
+export type KeyOf = (vehicle: VehicleId) => SubjectKey | undefined;
 
 function keysOnce({ keys }: Engine): KeyOf {
   const found = new Map<VehicleId, SubjectKey | undefined>();
@@ -211,7 +211,7 @@ function declaredGap(log: Log, lane: number, seq: number, count: number): Declar
 }
 
 /** `data` is null where the key it was sealed under has been destroyed. */
-function storedEvent(
+export function storedEvent(
   { tenant }: Engine,
   log: NamedLog,
   lane: number,
@@ -236,55 +236,7 @@ function storedEvent(
   return { ...place, data: eventDataCodec(kind).fromCbor(decodeCbor(plain), kind) };
 }
 
-type NamedLog = Pick<Log, "vehicle" | "log" | "bytes">;
-
-function logsById(sql: Sql, ids: readonly number[]): ReadonlyMap<number, NamedLog> {
-  const rows = sql.raw<{ id: number; vehicle: VehicleId; log: Uint8Array }>(
-    "SELECT id, vehicle, log FROM logs WHERE id IN (SELECT value FROM json_each(?))",
-    JSON.stringify(ids),
-  );
-  return new Map(
-    rows.map(({ id, vehicle, log: bytes }) => [id, { vehicle, bytes, log: toHex(bytes) }]),
-  );
-}
-
-/** The most vehicles whose newest state is read at once; it takes some 20 µs each, in which nothing else is done. */
-export const LATEST_VEHICLES_MAX = 10_000;
-
-/** Across logs the later log wins, within one the later moment on its boot clock. Throws `malformed` for too many. */
-export function latestOf(
-  engine: Engine,
-  vehicles: readonly VehicleId[],
-): ReadonlyMap<VehicleId, readonly StoredEvent[]> {
-  if (vehicles.length > LATEST_VEHICLES_MAX)
-    throw new ProtocolError("malformed", `vehicles: expected at most ${LATEST_VEHICLES_MAX}`);
-  type Row = Omit<EventRow, "segment"> & { vehicle: VehicleId; logId: number; lane: number };
-  const { rows, logs } = engine.store.read((sql) => {
-    const found = sql.raw<Row>(
-      "SELECT vehicle, kind, log_id AS logId, lane, seq, at_ms, sealed, data FROM latest " +
-        "WHERE vehicle IN (SELECT value FROM json_each(?)) AND newest = 1 ORDER BY vehicle, kind",
-      JSON.stringify(vehicles),
-    );
-    const ids = new Set(found.map(({ logId }) => logId));
-    return { rows: found, logs: logsById(sql, [...ids]) };
-  });
-  const keys = engine.keys.existingOf(vehicles.map((vehicle) => `vehicle:${vehicle}` as const));
-  const key: KeyOf = (vehicle) => keys.get(`vehicle:${vehicle}`);
-  const found = new Map<VehicleId, StoredEvent[]>();
-  let last: VehicleId | undefined;
-  let events: StoredEvent[] = [];
-  for (const row of rows) {
-    const { vehicle } = row;
-    if (vehicle !== last) {
-      events = [];
-      found.set(vehicle, events);
-      last = vehicle;
-    }
-    const log = logs.get(row.logId);
-    if (log !== undefined) events.push(storedEvent(engine, log, row.lane, row, key));
-  }
-  return found;
-}
+export type NamedLog = Pick<Log, "vehicle" | "log" | "bytes">;
 
 function formatCursor(cursor: Cursor | undefined): string {
   if (cursor === undefined) throw new ProtocolError("malformed", "cursor: a page needs an item");

@@ -1,5 +1,6 @@
 // Its door without native code: looking for that takes 50 ms of a start, and short strings gain nothing by it.
 import { Decoder, Encoder } from "cbor-x/decode";
+import { flatMap } from "./cbor-flat.ts";
 import { CBOR_LIMITS, type CborLimits, scanCbor } from "./cbor-scan.ts";
 import { ProtocolError } from "./errors.ts";
 
@@ -46,6 +47,8 @@ export function encodeCbor(value: CborValue): Uint8Array {
  * Maps come back as `Map` in the order sent; byte strings are copies, which pin no message in memory.
  */
 export function decodeCbor(bytes: Uint8Array, limits: CborLimits = CBOR_LIMITS): CborValue {
+  const flat = limits === CBOR_LIMITS ? flatMap(bytes) : undefined;
+  if (flat !== undefined) return flat;
   const { wideSafe, wideOther } = scanCbor(bytes, limits);
   // A view of our own: cbor-x leaves a property on what it reads, and a Buffer would beget Buffers.
   const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
