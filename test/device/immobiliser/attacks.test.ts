@@ -3,9 +3,6 @@
  * first, as in the agent: epoch and life by `verifyCommand`, then counter and known ids by the executor.
  */
 import { copyFileSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import {
   type Action,
   type Command,
@@ -14,55 +11,28 @@ import {
   signingKey,
   verifyKey,
 } from "@kerbside/protocol";
-import { verifyCommand } from "@kerbside/uplink";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { commandOf, InstantLock, type LockRig, lockRig } from "../../support/lock-rig.ts";
-import { manualClock } from "../../support/runtime.ts";
+import {
+  type AttackedCar,
+  attackedCar,
+  restart,
+  take as takeUnder,
+} from "../../support/attacked-car.ts";
+import { commandOf } from "../../support/lock-rig.ts";
 
 const KEY = signingKey(randomBytes(32));
 const CAPTURED = 10_000;
 const ACTIONS: readonly Action[] = ["lock", "unlock", "trunk", "find", "release"];
 
-type Car = { rig: LockRig; epoch: Uint8Array; readonly lock: InstantLock; readonly dir: string };
-
-async function car(): Promise<Car> {
-  const dir = await mkdtemp(join(tmpdir(), "kerbside-attacks-"));
-  const lock = new InstantLock();
-  return { dir, lock, rig: await lockRig(dir, lock, manualClock()), epoch: randomBytes(16) };
-}
-
-/** A start of the agent: a new epoch, the same files. */
-async function restart(attacked: Car): Promise<void> {
-  await attacked.rig.stop();
-  attacked.rig = await lockRig(attacked.dir, attacked.lock, manualClock());
-  attacked.epoch = randomBytes(16);
-}
-
-/** What the car makes of an envelope: as the uplink's intake does it. */
-async function take({ rig, epoch }: Car, envelope: Uint8Array): Promise<string> {
-  const { tenant, vehicle } = commandOf("find");
-  const context = {
-    address: { tenant, vehicle },
-    commandKey: verifyKey(KEY.publicKey),
-    epoch,
-    sessionMs: 0,
-  };
-  const verdict = verifyCommand(context, envelope);
-  if (verdict.kind === "dropped") return "dropped";
-  const { command, requestHash } = verdict;
-  if (verdict.kind !== "run") {
-    return rig.executor.recorded(command, requestHash) === undefined ? verdict.kind : "replayed";
-  }
-  const answer = await rig.executor.execute(command, requestHash);
-  return answer.replayed ? "replayed" : answer.verdict.status;
-}
-
-const sign = (attacked: Car, action: Action, change: Partial<Command> = {}): Uint8Array =>
+const PUBLIC = verifyKey(KEY.publicKey);
+const take = (attacked: AttackedCar, envelope: Uint8Array): Promise<string> =>
+  takeUnder(attacked, PUBLIC, envelope);
+const sign = (attacked: AttackedCar, action: Action, change: Partial<Command> = {}): Uint8Array =>
   signCommand(KEY, commandOf(action, { epoch: attacked.epoch, ...change }));
 
 test(`${CAPTURED} captured commands, played back at once, after a start, and with the record rolled back`, async () => {
-  const attacked = await car();
+  const attacked = await attackedCar();
   const captured: Uint8Array[] = [];
   const half = CAPTURED / 2;
   for (let i = 0; i < CAPTURED; i += 1) {
@@ -92,11 +62,10 @@ test(`${CAPTURED} captured commands, played back at once, after a start, and wit
   await restart(attacked);
   await playBack();
   assert.is((seen.get("stale_session") ?? 0) + (seen.get("replayed") ?? 0), CAPTURED);
-  await attacked.rig.stop();
-  for (const suffix of [".a", ".b"])
-    copyFileSync(`${attacked.dir}/old${suffix}`, `${attacked.dir}/journal${suffix}`);
-  attacked.rig = await lockRig(attacked.dir, attacked.lock, manualClock());
-  attacked.epoch = randomBytes(16);
+  await restart(attacked, () => {
+    for (const suffix of [".a", ".b"])
+      copyFileSync(`${attacked.dir}/old${suffix}`, `${attacked.dir}/journal${suffix}`);
+  });
   await playBack();
   await attacked.rig.stop();
 });
@@ -109,7 +78,7 @@ function permutations<T>(items: readonly T[]): readonly (readonly T[])[] {
 }
 
 test("all 120 orders of 5 commands: each is done at most once, and none after a later one", async () => {
-  const attacked = await car();
+  const attacked = await attackedCar();
   for (const order of permutations([0, 1, 2, 3, 4])) {
     const envelopes = ACTIONS.map((action) => sign(attacked, action));
     let highest = -1;
@@ -127,7 +96,7 @@ test("all 120 orders of 5 commands: each is done at most once, and none after a 
 });
 
 test("every bit of a command flipped: none is done", async () => {
-  const attacked = await car();
+  const attacked = await attackedCar();
   const envelope = sign(attacked, "unlock");
   for (let bit = 0; bit < envelope.length * 8; bit += 1) {
     const flipped = Uint8Array.from(envelope);
