@@ -19,7 +19,9 @@ import {
   type Sim,
   startAgent,
   startCloud,
+  startModule,
   startSim,
+  surroundings,
   TENANT,
   VEHICLE,
 } from "../../scripts/demo/parts.ts";
@@ -81,6 +83,18 @@ export class World implements AsyncDisposable {
     await this.startAgent({ ...this.ports, broker }, more);
   }
 
+  /** The same with what is around the module: its network, power, clock and disk are the cockpit's. */
+  static async surrounded(words: readonly string[] = []): Promise<World> {
+    const world = await World.cloudOnly(words);
+    await world.startSim(surroundings(world.paths, world.ports));
+    await ensureEnrolment(world.paths);
+    const { ports, paths } = world;
+    world.#agent = startModule(paths, ports, world.sim.networkPort ?? ports.broker);
+    world.#programs.add(world.#agent);
+    await world.online(true);
+    return world;
+  }
+
   get cloud(): Cloud {
     if (this.#cloud === undefined) throw new Error("the cloud is not up");
     return this.#cloud;
@@ -121,8 +135,8 @@ export class World implements AsyncDisposable {
     this.#cloud = await up;
   }
 
-  async startSim(): Promise<void> {
-    const { program, up } = startSim(this.paths, 0);
+  async startSim(words: readonly string[] = []): Promise<void> {
+    const { program, up } = startSim(this.paths, 0, words);
     this.#programs.add(program);
     this.#sim = await up;
   }

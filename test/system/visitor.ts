@@ -1,7 +1,13 @@
 /** The console in a browser: a visitor, what their browser complains of, and what axe finds. */
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
+import { tenantId } from "@kerbside/protocol";
+import { openRegistry, type Registry } from "@kerbside/tenants";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { ensureOperator } from "../../scripts/demo/operator.ts";
+import { TENANT } from "../../scripts/demo/parts.ts";
+import type { World } from "../support/world.ts";
 
 const VISIBLE_MS_MAX = 90_000;
 export const FLAGS: readonly string[] =
@@ -34,8 +40,40 @@ export async function visit(browser: Browser, more: BrowserContextOptions = {}):
   return { page, complaints, hosts, leave: () => context.close() };
 }
 
+/** Makes the account of a role, and signs in with it. */
+export async function enterAs(world: World, visitor: Visitor, role: string): Promise<void> {
+  const file = role === "operator" ? world.paths.operatorPassword : `${world.paths.data}/${role}`;
+  const paths = { cloud: world.paths.cloud, operatorPassword: file };
+  await ensureOperator(paths, world.cloud, role);
+  await signIn(visitor, world.ports.https, role, file);
+}
+
+type OpenTenant = NonNullable<Awaited<ReturnType<Registry["tenant"]>>>;
+export type TenantUse = <T>(use: (tenant: OpenTenant) => Promise<T>) => Promise<T>;
+
+/** The tenant's store, beside the cloud that has it open; `nowMs` is its clock here. */
+export async function withTenant<T>(
+  { paths }: World,
+  use: (tenant: OpenTenant) => Promise<T>,
+  nowMs: () => number = Date.now,
+): Promise<T> {
+  const key = readFileSync(join(paths.cloud, "secrets", "master-key"), "utf8").trim();
+  const registry = await openRegistry({
+    dir: paths.cloud,
+    masterKey: Buffer.from(key, "base64url"),
+    nowMs,
+  });
+  try {
+    const tenant = await registry.tenant(tenantId(TENANT));
+    if (tenant === undefined) throw new Error("the tenant is not there");
+    return await use(tenant);
+  } finally {
+    await registry.close();
+  }
+}
+
 /** By the issuer's own pages. */
-export async function signIn(
+async function signIn(
   { page }: Visitor,
   httpsPort: number,
   user: string,

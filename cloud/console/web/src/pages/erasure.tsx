@@ -3,15 +3,15 @@ import { useState } from "preact/hooks";
 import type { Api } from "../api.ts";
 import { Confirm, type Question } from "../parts/confirm.tsx";
 import { Failed } from "../parts/failed.tsx";
+import { Holds, UUID } from "../parts/holds.tsx";
 import { Table } from "../parts/table.tsx";
 import { type Deed, useDeed } from "../parts/use-deed.ts";
 import { useLoaded } from "../parts/use-loaded.ts";
-import type { Certificate, DueErasure, Hold } from "../types.ts";
+import type { Certificate, DueErasure } from "../types.ts";
 import type { Word } from "../words/en.ts";
 import { useSpeech } from "../words/words.ts";
 
 const SHOWN = 200;
-const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}";
 const STAGES: Readonly<Record<DueErasure["stage"], Word>> = {
   suspend: "stageSuspend",
   erase: "stageErase",
@@ -62,7 +62,7 @@ export function ErasurePage({ api }: { readonly api: Api }) {
         certify={certify}
       />
       {due.value?.items.length === 0 && <p class="hint">{say("nothingDue")}</p>}
-      <Holds api={api} items={holds.value?.items ?? []} deed={deed} />
+      <Holds api={api} items={holds.value?.items ?? []} deed={deed} ask={setQuestion} />
       <Confirm question={question} done={() => setQuestion(undefined)} />
     </section>
   );
@@ -157,73 +157,6 @@ function Due(props: {
         </tr>
       ))}
     </Table>
-  );
-}
-
-function Holds(props: { readonly api: Api; readonly items: readonly Hold[]; readonly deed: Deed }) {
-  const { api, items, deed } = props;
-  const { say, dayAndTime } = useSpeech();
-  const place = (form: HTMLFormElement): void => {
-    const data = new FormData(form);
-    const readers = String(data.get("readers"))
-      .split(",")
-      .map((reader) => reader.trim());
-    const body = { person: String(data.get("person")).trim(), reason: String(data.get("reason")) };
-    deed.act(async () => {
-      const named = readers.filter((reader) => reader !== "");
-      await api.call("placeHold", { body: { ...body, readers: named } });
-      form.reset();
-    });
-  };
-  return (
-    <section class="card" aria-labelledby="holds-title">
-      <h3 id="holds-title">{say("holds")}</h3>
-      <form
-        class="row form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          place(event.currentTarget);
-        }}
-      >
-        <label>
-          {say("personId")}
-          <input name="person" required pattern={UUID} autocomplete="off" />
-        </label>
-        <label class="wide">
-          {say("proceedings")}
-          <input name="reason" required maxLength={200} autocomplete="off" />
-        </label>
-        <label>
-          {say("readers")}
-          <input name="readers" required maxLength={400} autocomplete="off" />
-        </label>
-        <button type="submit" class="primary">
-          {say("placeHold")}
-        </button>
-      </form>
-      <ul class="plain">
-        {items.map(({ hold, person, vehicle, from, to, reason, readers, placedAt, releasedAt }) => (
-          <li key={hold} data-hold={hold}>
-            <span>
-              {reason} <span class="id">{person ?? vehicle}</span>
-              {from !== undefined && to !== undefined && ` ${dayAndTime(from)} – ${dayAndTime(to)}`}
-            </span>
-            <span class="sub">
-              {dayAndTime(placedAt)}, {readers.join(", ")}
-              {releasedAt !== undefined && `, ${say("released")}`}
-            </span>
-            {releasedAt === undefined && (
-              <button
-                type="button"
-                onClick={() => deed.act(() => api.call("releaseHold", { path: { hold } }))}
-              >
-                {say("release")}
-              </button>
-            )}
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }
 

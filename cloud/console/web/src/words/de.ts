@@ -201,6 +201,13 @@ export const de: Words = {
     "Die Frist von {person} endet am {due}. Früher nur, weil die Person es wünscht; niemand kann es zurücknehmen.",
   certificate: "Bescheinigung",
   holds: "Sperren wegen Verfahren",
+  heldThing: "Aufgehalten",
+  holdQuestion: "So aufhalten?",
+  holdWarning:
+    "Was über {what} bekannt ist, löscht niemand, bis es freigegeben wird; eine Kopie davon wird für {readers} verwahrt.",
+  releaseQuestion: "Wieder freigeben?",
+  releaseWarning:
+    "Die Kopie wird vernichtet, und was aufgehalten war, darf wieder gelöscht werden. Niemand kann es zurücknehmen.",
   proceedings: "Verfahren",
   readers: "Leser, mit Kommas",
   placeHold: "Aufhalten",

@@ -198,6 +198,13 @@ export const en = {
     "The legal term of {person} ends on {due}. Earlier only because the person asks for it; nobody can undo it.",
   certificate: "Certificate",
   holds: "Legal holds",
+  heldThing: "Kept",
+  holdQuestion: "Place this hold?",
+  holdWarning:
+    "What is known of {what} is erased by nobody until the hold is released; a copy of it is kept for {readers}.",
+  releaseQuestion: "Release this hold?",
+  releaseWarning:
+    "Its copy is destroyed, and what it kept may be erased again. Nobody can undo it.",
   proceedings: "Proceedings",
   readers: "Readers, with commas",
   placeHold: "Place a hold",
