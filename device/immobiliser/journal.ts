@@ -28,7 +28,10 @@ import {
 import type { Verdict } from "./order.ts";
 import { openTwoCopyFile } from "./two-copy-file.ts";
 
-/** How many commands are remembered. Older ones are refused by their counter, without the recorded answer. */
+/**
+ * How many commands are remembered. The oldest that has its result gives way; it is refused by its counter from then
+ * on, without the recorded answer. One without a result never gives way: its end is still to be told.
+ */
 export const ORDERS_MAX = 64;
 
 const internal = { class: "Internal" } as const;
@@ -73,10 +76,14 @@ export type Journal = {
   readonly find: (id: Uint8Array) => JournalOrder | undefined;
   /** Commands with an intent and no result: after a start, those that a crash cut off. */
   readonly unfinished: () => readonly JournalOrder[];
-  /** Advances the counter and writes the intent in one durable write. Says whether it reached the disk. Known ids are written anew. */
+  /**
+   * Advances the counter and writes the intent in one durable write. Says whether it reached the disk: it did not where
+   * every place is taken by a command without a result. Known ids are written anew.
+   */
   readonly recordIntent: (command: Command, requestHash: Uint8Array) => Promise<boolean>;
   /** Notes that the command waits; after a crash it is known to have done nothing. */
   readonly recordArmed: (id: Uint8Array) => Promise<boolean>;
+  /** False, as by `recordArmed`, where there is no intent of that id to write it to. */
   readonly recordResult: (id: Uint8Array, verdict: Verdict) => Promise<boolean>;
   /** Whether the last write reached the disk. */
   readonly works: () => boolean;
@@ -107,6 +114,13 @@ function writeContent({ counter, orders }: JournalContent): Uint8Array {
   return concatBytes(empty.subarray(0, -1), Uint8Array.from(head), ...orders.map(written));
 }
 
+/** Makes room for one more: the oldest that is finished goes. Undefined where none is. */
+function withRoom(orders: readonly JournalOrder[]): readonly JournalOrder[] | undefined {
+  if (orders.length < ORDERS_MAX) return orders;
+  const oldest = orders.findIndex(({ verdict }) => verdict !== undefined);
+  return oldest === -1 ? undefined : orders.toSpliced(oldest, 1);
+}
+
 function readContent(content: Uint8Array): JournalContent | undefined {
   try {
     return decode(journalCodec, content);
@@ -130,10 +144,12 @@ export async function openJournal(path: string): Promise<Journal> {
     );
     return works;
   };
+  const find: Journal["find"] = (id) => content.orders.find((order) => equalBytes(order.id, id));
   const change = (
     id: Uint8Array,
     what: Pick<JournalOrder, "armed" | "verdict">,
   ): Promise<boolean> => {
+    if (find(id) === undefined) return Promise.resolve(false);
     const orders = content.orders.map((order) =>
       equalBytes(order.id, id) ? { ...order, ...what } : order,
     );
@@ -142,15 +158,16 @@ export async function openJournal(path: string): Promise<Journal> {
   return {
     damaged: file.damaged || (file.content !== undefined && stored === undefined),
     counter: () => content.counter,
-    find: (id) => content.orders.find((order) => equalBytes(order.id, id)),
+    find,
     unfinished: () => content.orders.filter(({ verdict }) => verdict === undefined),
     works: () => works,
-    recordIntent: ({ id, action, counter, booking }, requestHash) => {
+    recordIntent: async ({ id, action, counter, booking }, requestHash) => {
       const intent: JournalOrder =
         booking === undefined ? { id, requestHash, action } : { id, requestHash, action, booking };
-      const others = content.orders.filter((order) => !equalBytes(order.id, id));
-      const orders = [...others, intent].slice(-ORDERS_MAX);
-      return write({ counter: Math.max(content.counter, counter), orders });
+      const others = withRoom(content.orders.filter((order) => !equalBytes(order.id, id)));
+      const orders = others === undefined ? content.orders : [...others, intent];
+      const onDisk = await write({ counter: Math.max(content.counter, counter), orders });
+      return onDisk && others !== undefined;
     },
     recordArmed: (id) => change(id, { armed: true }),
     recordResult: (id, verdict) => change(id, { verdict }),

@@ -106,15 +106,54 @@ test("an intent without a result is found at the next start, with its counter", 
   await again.close();
 });
 
-test("it is bounded, and the counter outlives what is forgotten", async () => {
+test("it is bounded: the oldest with its result gives way, one without never does; the counter outlives both", async () => {
   const path = join(await folder(), "journal");
   const journal = await openJournal(path);
-  for (let i = 1; i <= ORDERS_MAX + 5; i += 1)
-    await journal.recordIntent(command(i), new Uint8Array(32));
-  assert.is(journal.find(command(5).id), undefined);
-  assert.ok(journal.find(command(6).id) !== undefined);
+  const waits = command(1);
+  assert.ok(await journal.recordIntent(waits, new Uint8Array(32)));
+  assert.ok(await journal.recordArmed(waits.id));
+  for (let i = 2; i <= ORDERS_MAX + 5; i += 1) {
+    assert.ok(await journal.recordIntent(command(i), new Uint8Array(32)), `${i}`);
+    assert.ok(await journal.recordResult(command(i).id, verdict), `${i}`);
+  }
+  for (let i = 2; i <= 6; i += 1) assert.is(journal.find(command(i).id), undefined, `${i}`);
+  assert.ok(journal.find(command(7).id) !== undefined);
+  assert.is(await journal.recordResult(command(6).id, verdict), false, "there is none to write to");
+  assert.is(await journal.recordArmed(command(6).id), false);
   assert.is(journal.counter(), ORDERS_MAX + 5);
   await journal.close();
+  const again = await openJournal(path);
+  assert.equal(
+    again.unfinished().map(({ id, armed }) => [id, armed]),
+    [[waits.id, true]],
+    "what waits is found at the next start, however many came after it",
+  );
+  await again.close();
+});
+
+test("where every place is taken by what has no result, no intent is written over it; the counter rises", async () => {
+  const path = join(await folder(), "journal");
+  const journal = await openJournal(path);
+  for (let i = 1; i <= ORDERS_MAX; i += 1)
+    assert.ok(await journal.recordIntent(command(i), new Uint8Array(32)), `${i}`);
+  const next = command(ORDERS_MAX + 1);
+  assert.is(await journal.recordIntent(next, new Uint8Array(32)), false);
+  assert.is(journal.find(next.id), undefined);
+  assert.is(journal.counter(), ORDERS_MAX + 1);
+  assert.ok(journal.works(), "the disk is well");
+  assert.ok(
+    await journal.recordIntent(command(1), new Uint8Array(32)),
+    "a known one has its place",
+  );
+  assert.is(journal.unfinished().length, ORDERS_MAX);
+  assert.ok(await journal.recordResult(command(9).id, verdict));
+  assert.ok(await journal.recordIntent(next, new Uint8Array(32)), "one that ended gives way");
+  assert.is(journal.find(command(9).id), undefined);
+  assert.is(journal.unfinished().length, ORDERS_MAX);
+  await journal.close();
+  const again = await openJournal(path);
+  assert.is(again.counter(), ORDERS_MAX + 1);
+  await again.close();
 });
 
 test("however many commands it holds, the next start reads all of them as they were", async () => {
