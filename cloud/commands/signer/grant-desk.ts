@@ -139,6 +139,13 @@ export class GrantDesk {
     const caller = await this.#caller(token, proof);
     const { tenant } = caller;
     const home = await this.#parts.home(tenant);
+    const { vehicle: at } = await believed(home, tenant, toHex(id));
+    const vehicle = await enrolled(home.store, at);
+    // Before its record: a list that takes it away while this goes on is above what it names, and the car refuses it.
+    const listVersion = Math.max(
+      (await home.store.grantList(at))?.version ?? 0,
+      await announced(home, tenant, vehicle),
+    );
     const record = await believed(home, tenant, toHex(id));
     const booking = await this.#parts.booking(home, tenant, record.booking);
     const nowMs = this.#parts.clock.wallMs();
@@ -147,11 +154,6 @@ export class GrantDesk {
     if (grant?.phone === undefined || !alive) {
       throw new ProtocolError("forbidden", "grant: expected a phone's that is in force");
     }
-    const vehicle = await enrolled(home.store, record.vehicle);
-    const version = Math.max(
-      (await home.store.grantList(record.vehicle))?.version ?? 0,
-      await announced(home, tenant, vehicle),
-    );
     const session = await home.store.session(record.vehicle);
     const key = await home.secrets.key("grant", session?.session.keyVersions?.grant);
     const signed = await this.#parts.proofs.check(home, caller, carryMeant(id));
@@ -169,7 +171,7 @@ export class GrantDesk {
     const envelope = signCarriedGrant(key, {
       tenant,
       vehicle: record.vehicle,
-      listVersion: version + 1,
+      listVersion,
       issuedAtMs: nowMs,
       grant: { ...grant, toMs },
     });

@@ -31,7 +31,7 @@ import {
   verifyKey,
 } from "@kerbside/protocol";
 import * as assert from "uvu/assert";
-import { type ManualClock, manualClock } from "../../support/runtime.ts";
+import { type ManualClock, manualClock, silentLog } from "../../support/runtime.ts";
 
 export const ADDRESS = { tenant: tenantId("demo"), vehicle: vehicleId("car-1") };
 export const NOW = Date.UTC(2026, 10, 1);
@@ -40,7 +40,7 @@ const SEED = randomBytes(32);
 export const ID_KEY = randomBytes(32);
 export const UID = Uint8Array.of(4, 1, 2, 3, 4, 5, 6);
 const CARD_KEY = randomBytes(16);
-const PHONE = signingKey(randomBytes(32));
+export const PHONE = signingKey(randomBytes(32));
 export const PHONE_NAME = toHex(sha256(PHONE.publicKey));
 export const CARD_NAME = toHex(cardIdOf(ID_KEY, UID));
 export const ALL: readonly GrantAction[] = ["unlock_and_release", "unlock", "lock"];
@@ -58,6 +58,9 @@ export const phoneGrant = (id: number, change: Partial<Grant> = {}): Grant => ({
 });
 export const CARD: Presentation = { id: 3, kind: "card", uid: UID, keyed: true };
 export const TAPPED: Presentation = { id: 4, kind: "phone" };
+
+export type RigKeys = { readonly seed: Uint8Array; readonly grantKey: Uint8Array };
+const KEYS: RigKeys = { seed: SEED, grantKey: GRANT_KEY.publicKey };
 
 /** One desk, and all that is said to it and by it. */
 export class Rig {
@@ -79,13 +82,7 @@ export class Rig {
   keptTries = 0;
   holds = 0;
   #chip: CardChip = { value: "idle" };
-  readonly grants: GrantStore = new GrantStore({
-    address: ADDRESS,
-    seed: SEED,
-    grantKey: () => verifyKey(GRANT_KEY.publicKey),
-    file: { content: undefined, damaged: false, write: async () => undefined },
-    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-  });
+  readonly grants: GrantStore;
   readonly record: AccessRecord = openAccessRecord({
     content: undefined,
     damaged: false,
@@ -93,8 +90,18 @@ export class Rig {
   });
   readonly desk: AccessDesk;
 
-  /** With tries that were kept from before. */
-  constructor(tries: ReadonlyMap<string, number> = new Map()) {
+  readonly #grantKey: Uint8Array;
+
+  /** With tries that were kept from before, and where it is a real cloud's car the keys that it has of that. */
+  constructor(tries: ReadonlyMap<string, number> = new Map(), keys: RigKeys = KEYS) {
+    this.#grantKey = keys.grantKey;
+    this.grants = new GrantStore({
+      address: ADDRESS,
+      seed: keys.seed,
+      grantKey: () => verifyKey(keys.grantKey),
+      file: { content: undefined, damaged: false, write: async () => undefined },
+      log: silentLog,
+    });
     void this.record.keepTries(tries);
     this.desk = new AccessDesk(this.#options());
   }
@@ -121,7 +128,7 @@ export class Rig {
           return this.record.keepTries(tries);
         },
       },
-      grantKey: () => verifyKey(GRANT_KEY.publicKey),
+      grantKey: () => verifyKey(this.#grantKey),
       time: () => this.time,
       rental: () => this.rental,
       locked: () => this.locked,
