@@ -122,7 +122,10 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a +
 export function registerStatus(app: FastifyInstance, { view }: Pick<Status, "view">): void {
   app.get("/status", { schema: HIDDEN }, (_request, reply) =>
     reply
-      .header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'")
+      .header(
+        "content-security-policy",
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+      )
       .header("cache-control", "max-age=10")
       .type("text/html; charset=utf-8")
       .send(pageOf(view())),

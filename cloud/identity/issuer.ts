@@ -96,6 +96,13 @@ const PATHS: ReadonlySet<string> = new Set([
 
 const TOKEN_LIFE_S = 600;
 const CODE_LIFE_S = 60;
+/** A browser takes them over HTTPS only, and the first from this host and for all of it only (RFC 6265bis § 4.1.3). */
+const COOKIES = {
+  session: "__Host-kerbside-session",
+  // Of one path, which the first prefix rules out.
+  interaction: "__Secure-kerbside-interaction",
+  resume: "__Secure-kerbside-resume",
+} as const;
 /** A working day: a person signs in again after that. */
 const SESSION_LIFE_S = 28_800;
 const SECRET_BYTES = 32;
@@ -168,7 +175,7 @@ function configuration(options: IssuerOptions, key: JWK): Readonly<Record<string
     // Not in the body: RFC 6749 § 2.3.1 advises against it, and one way is enough.
     clientAuthMethods: ["client_secret_basic", "none"],
     extraClientMetadata: { properties: ["tenant"] },
-    cookies: { keys: [toHex(randomBytes(SECRET_BYTES))] },
+    cookies: { keys: [toHex(randomBytes(SECRET_BYTES))], names: COOKIES },
     clientDefaults: {
       grant_types: ["client_credentials"],
       response_types: [],

@@ -167,7 +167,7 @@ async function avatar(call: Call): Promise<Answer> {
 function sendFile(reply: FastifyReply, { file, type }: FileRecord, content: Uint8Array): void {
   reply
     .header("cache-control", "private, no-store")
-    .header("content-security-policy", "default-src 'none'; sandbox")
+    .header("content-security-policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
     .header("x-content-type-options", "nosniff")
     .header("cross-origin-resource-policy", "same-origin")
     .header(

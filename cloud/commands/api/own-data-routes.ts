@@ -84,7 +84,10 @@ async function takeAway(call: Call): Promise<Answer> {
   const body = await all(call, record);
   if (!/\btext\/html\b/.test(call.accepts)) return { status: 200, body };
   call.reply
-    .header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+    .header(
+      "content-security-policy",
+      "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
+    )
     .header("content-disposition", 'attachment; filename="my-data.html"')
     .type("text/html; charset=utf-8")
     .serializer((page: string) => page)

@@ -80,6 +80,11 @@ function open(path: string, form?: Readonly<Record<string, string>>): Promise<An
       async (answer) => {
         for (const line of answer.headers["set-cookie"] ?? []) {
           assert.match(line, /; secure/i);
+          assert.match(line, /; httponly/i);
+          assert.match(line, /; samesite=lax/i);
+          assert.not.match(line, /; domain=/i);
+          assert.match(line, /^__(?:Host|Secure)-/, "taken over HTTPS only");
+          assert.is(line.startsWith("__Host-"), / path=\/;/i.test(line), "where its path allows");
           const [name = "", value = ""] = line.split("; ", 1).join("").split("=");
           jar.set(name, value);
         }
