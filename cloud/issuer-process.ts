@@ -5,7 +5,7 @@
 import { createServer } from "node:http";
 import { listenPrivately } from "@kerbside/commands";
 import { type SendMail, type SmtpOptions, smtpMail } from "@kerbside/identity";
-import { ProtocolError } from "@kerbside/protocol";
+import { ProtocolError, type Role } from "@kerbside/protocol";
 import { openIssuerTenants } from "@kerbside/tenants";
 import { type IssuerParts, openEmbeddedIssuer } from "./issuer-keys.ts";
 import { serviceLog } from "./log.ts";
@@ -23,6 +23,7 @@ export type IssuerProcessOptions = Pick<IssuerParts, "dir" | "issuerKey" | "issu
   /** Where mail goes out; without it nobody gets a new password by themselves. */
   readonly smtp?: SmtpOptions;
   readonly resetMs?: number;
+  readonly secondFactor: ReadonlySet<Role>;
   /** Of the tenants that are served here (P-14). */
   readonly regions: ReadonlySet<string>;
 };
@@ -33,14 +34,14 @@ const noMail: SendMail = () =>
 
 /** Rejects with ProtocolError where its key was never made, or the data directory is not one of a cloud. */
 export async function startIssuer(options: IssuerProcessOptions): Promise<RunningIssuer> {
-  const { dir, issuerKey, issuer: name, smtp, resetMs } = options;
+  const { dir, issuerKey, issuer: name, smtp, resetMs, secondFactor } = options;
   const clock = serviceClock();
   const log = serviceLog("issuer");
   const tenants = await openIssuerTenants({ dir, issuerKey, regions: options.regions });
   const parts = { tenants, issuerKey, clock };
   const send = smtp === undefined ? noMail : smtpMail(smtp);
   const resets = resetsOf(parts, name, send, resetMs);
-  const people = peopleOptions(parts, name, resets, smtp !== undefined);
+  const people = peopleOptions(parts, name, resets, { mails: smtp !== undefined, secondFactor });
   const issuer = await openEmbeddedIssuer(
     { dir, issuerKey, issuer: name, people, clock, log },
     "read",

@@ -47,13 +47,14 @@ export function peopleOptions(
   parts: AccountParts,
   issuer: string,
   resets: Resets,
-  mails: boolean,
+  { mails, secondFactor }: Pick<PeopleOptions, "mails" | "secondFactor">,
 ): PeopleOptions {
   const { tenants } = parts;
   return {
     accounts: accountsOf(parts),
     resets,
     mails,
+    secondFactor,
     account: async (id, person) => (await tenants.tenant(id))?.store.people.account(person),
     hasTenant: async (id) => (await tenants.tenant(id)) !== undefined,
     redirects: [`${issuer}/console/`],

@@ -54,6 +54,12 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
     options: { ...common, user: USER_OPTION, issuer: ISSUER_OPTION },
     run: (input) => withAccounts(input, (parts) => printLink(input, parts)),
   },
+  {
+    name: "account forget-factor",
+    summary: "Takes a person's second factor away, who lost it and the codes that they kept.",
+    options: { ...common, user: USER_OPTION },
+    run: (input) => withAccounts(input, (parts) => forgetFactor(input, parts)),
+  },
   ...(["lock", "unlock", "close"] as const).map((what) => ({
     name: `account ${what}`,
     summary: SUMMARIES[what],
@@ -116,6 +122,14 @@ async function printLink(input: Input, { reset }: Parts, person?: string): Promi
     throw new ProtocolError("not_found", "account: is not there, or is locked or closed for good");
   const words = `${link}\nsets the password; it is good for half an hour`;
   input.print({ ...(person === undefined ? {} : { person }), link }, words);
+  return 0;
+}
+
+async function forgetFactor(input: Input, { tenant, accounts }: Parts): Promise<number> {
+  const who = await accounts.find(tenant, input.text("user"));
+  if (who === undefined) throw new ProtocolError("not_found", "account: is not there");
+  await accounts.removeFactor(who, byOperator(input, "account.factor", `person:${who.person}`));
+  input.print({ person: who.person, factor: false }, "forget-factor: done");
   return 0;
 }
 

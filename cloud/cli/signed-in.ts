@@ -1,20 +1,21 @@
 /**
- * Commands that a person must stand behind: they sign in with the account's name, and the password from the environment
- * or from standard input, so that it is in no list of processes.
+ * Commands that a person must stand behind: they sign in with the account's name, and the password, with the code of the
+ * second factor where there is one, from the environment or from standard input, so that neither is in a list of processes.
  */
 import { readFileSync } from "node:fs";
 import { type AuditEntry, ProtocolError, ROLES, type Role, tenantId } from "@kerbside/protocol";
 import type { Registry, Tenant } from "@kerbside/tenants";
-import { readSecret } from "../config.ts";
+import { type Environment, readSecret } from "../config.ts";
 import { serviceClock } from "../ports.ts";
 import type { Input, Option } from "./command.ts";
 import { asked, withRegistry } from "./open.ts";
 
 const PASSWORD = "KERBSIDE_PASSWORD";
+const CODE = "KERBSIDE_CODE";
 export const PERSON_OPTION: Option = {
   value: "NAME",
   required: true,
-  doc: `who does it: the account's name; the password is in ${PASSWORD}, or on standard input`,
+  doc: `who does it: the account's name; the password is in ${PASSWORD} and a code in ${CODE}, or lines of standard input`,
 };
 
 export type SignedInCall = {
@@ -27,7 +28,17 @@ export type SignedInCall = {
   readonly audit: (action: string, subject: string, reason?: string) => AuditEntry;
 };
 
-/** Rejects with ProtocolError `forbidden` where name and password do not fit, or the role lacks the scope. */
+/** What is not in the environment is read when it is asked for: the password before the code. */
+function secretsOf(env: Environment): Readonly<Record<"password" | "code", () => string>> {
+  let lines: string[] | undefined;
+  const line = (): string => {
+    lines ??= readFileSync(0, "utf8").split(/\r?\n/);
+    return lines.shift() ?? "";
+  };
+  return { password: () => env[PASSWORD] ?? line(), code: () => env[CODE] ?? line() };
+}
+
+/** Rejects with ProtocolError `forbidden` where name, password and code do not fit, or the role lacks the scope. */
 export function asPerson(
   input: Input,
   scope: string,
@@ -40,8 +51,13 @@ export function asPerson(
     const issuerKey = readSecret("issuer-key", { dir, dev: false, env: input.env });
     const { accountsOf } = await import("../people.ts");
     const accounts = accountsOf({ tenants: registry, issuerKey, clock: serviceClock() });
-    const password = input.env[PASSWORD] ?? readFileSync(0, "utf8").trimEnd();
-    const { person, role } = await accounts.signIn(id, input.text("user"), password);
+    const said = secretsOf(input.env);
+    const { person, role, hasFactor } = await accounts.signIn(
+      id,
+      input.text("user"),
+      said.password(),
+    );
+    if (hasFactor) await accounts.checkCode({ tenant: id, person }, said.code());
     const scopes: readonly string[] = ROLES[role].scopes;
     if (!scopes.includes(scope))
       throw new ProtocolError(

@@ -104,8 +104,9 @@ export function afterWrongAnswer(account: Account, nowMs: number): Account {
   return { ...account, secret: { ...account.secret, resetFailures } };
 }
 
-function withoutReset({ user, passwords, failures }: AccountSecret): AccountSecret {
-  return { user, passwords, failures };
+function withoutReset(secret: AccountSecret): AccountSecret {
+  const { resetHash, resetUntilMs, resetFailures, ...kept } = secret;
+  return kept;
 }
 
 function refuseClosed({ state }: Account): void {

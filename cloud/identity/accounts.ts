@@ -10,6 +10,7 @@ import {
   type PeopleStore,
   ProtocolError,
   type Role,
+  randomBytes,
   type TenantId,
   tenantId,
 } from "@kerbside/protocol";
@@ -25,6 +26,17 @@ import {
 } from "./account-rules.ts";
 import type { AccountSeal } from "./account-seal.ts";
 import { hashPassword, passwordProblem, splitHashes, verifyPassword } from "./passwords.ts";
+import {
+  afterCode,
+  base32,
+  hasFactor,
+  RECOVERY_BYTES,
+  RECOVERY_CODES,
+  stepOf,
+  type Used,
+  withFactor,
+  withoutFactor,
+} from "./second-factor.ts";
 import { Turns } from "./turns.ts";
 
 export type AccountPorts = {
@@ -32,7 +44,12 @@ export type AccountPorts = {
   readonly seal: AccountSeal;
   readonly clock: Pick<Clock, "wallMs">;
 };
-export type SignedIn = { readonly person: string; readonly role: Role };
+/** `hasFactor`: the password alone is not enough, see `checkCode`. */
+export type SignedIn = {
+  readonly person: string;
+  readonly role: Role;
+  readonly hasFactor: boolean;
+};
 export type Who = { readonly tenant: TenantId; readonly person: string };
 export type NewAccount = Who & { readonly user: string; readonly role: Role };
 
@@ -58,14 +75,60 @@ export class Accounts {
       throw refused();
     }
     let result: SignedIn | undefined;
-    const turn = this.#turns.take(`${found.tenant} ${found.person}`, async () => {
+    await this.#inTurn(found, async () => {
       result = await this.#attempt(found, password);
     });
+    if (result === undefined) throw refused();
+    return result;
+  }
+
+  async #inTurn({ tenant, person }: Who, run: () => Promise<void>): Promise<void> {
+    const turn = this.#turns.take(`${tenant} ${person}`, run);
     if (turn === undefined)
       throw new ProtocolError("limit_reached", "sign-in: too many at once for this account");
     await turn;
-    if (result === undefined) throw refused();
-    return result;
+  }
+
+  /**
+   * The second factor, after the password. A wrong code counts as a failed sign-in. Throws ProtocolError `forbidden` (with
+   * one text for all reasons) or `limit_reached`.
+   */
+  async checkCode(who: Who, code: string): Promise<void> {
+    let used: Used | undefined;
+    await this.#inTurn(who, async () => {
+      const { clock } = this.#ports;
+      if (standingOf(await this.open(who), clock.wallMs()) !== "open") return;
+      const done = { ...entryOf(who, "account.sign-in"), reason: "second factor" };
+      await this.change(who, done, (account, nowMs) => {
+        const after = afterCode(account, code, nowMs);
+        used = after?.used;
+        return after?.account;
+      });
+      if (used === undefined) await this.change(who, { ...done, outcome: "refused" }, afterFailure);
+      if (used === "recovery code")
+        await this.change(who, entryOf(who, "account.recovery-code"), (account) => account);
+    });
+    if (used === undefined) throw refused();
+  }
+
+  /** A new second factor in place of any before, shown to work by a code. Codes to keep; undefined where the code is wrong. */
+  async putFactor(
+    who: Who,
+    secret: Uint8Array,
+    code: string,
+  ): Promise<readonly string[] | undefined> {
+    const step = stepOf(secret, code, this.#ports.clock.wallMs());
+    if (step === undefined) return undefined;
+    const codes = Array.from({ length: RECOVERY_CODES }, () => base32(randomBytes(RECOVERY_BYTES)));
+    await this.change(who, entryOf(who, "account.factor"), (account) =>
+      withFactor(account, secret, step, codes),
+    );
+    return codes;
+  }
+
+  /** For somebody who lost it and the codes. Nothing where there is none. */
+  async removeFactor(who: Who, audit: AuditEntry): Promise<void> {
+    await this.change(who, audit, withoutFactor);
   }
 
   /** Without a password: the person sets one by a reset. Throws `conflict` where there is one, or the name is taken. */
@@ -178,10 +241,13 @@ export class Accounts {
     const isOpen = standingOf(account, clock.wallMs()) === "open";
     const isRight = await verifyPassword(password, isOpen ? hash : undefined);
     if (!isOpen) return undefined;
+    // Failures are forgotten by the second factor only, or codes could be guessed between right passwords.
+    if (isRight && hasFactor(account))
+      return { person: found.person, role: account.role, hasFactor: true };
     if (isRight) {
       const done = entryOf(found, "account.sign-in");
       const after = await this.change(found, done, afterSuccess);
-      return { person: found.person, role: after.role };
+      return { person: found.person, role: after.role, hasFactor: false };
     }
     const failed: AuditEntry = { ...entryOf(found, "account.sign-in"), outcome: "refused" };
     await this.change(found, failed, afterFailure);

@@ -56,6 +56,7 @@ export { PASSWORD_CHARS, passwordProblem } from "./passwords.ts";
 export { PERSON_SCOPES, type PeopleOptions } from "./people-flows.ts";
 export { rememberTokens } from "./remembered-tokens.ts";
 export { certificateUsed, type RenewalPorts, renew } from "./renewal.ts";
+export { codeAt, stepOf } from "./second-factor.ts";
 export { verifierByIssuer } from "./several-issuers.ts";
 export { newTenantKey, TENANT_KEY_SCOPES, tenantKeys } from "./tenant-keys.ts";
 export { type TokenVerifierOptions, tokenVerifier } from "./token-verifier.ts";

@@ -25,8 +25,8 @@ import {
   peopleConfiguration,
   peoplePages,
   SIGN_OUT_FEATURE,
-  show,
 } from "./people-flows.ts";
+import { show } from "./sign-in.ts";
 import { refusedPage } from "./sign-in-pages.ts";
 import { Turns } from "./turns.ts";
 

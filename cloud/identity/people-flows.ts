@@ -27,15 +27,14 @@ import { isAlive } from "./account-rules.ts";
 import type { Accounts } from "./accounts.ts";
 import { AttemptLimiter, type AttemptLimits } from "./attempts.ts";
 import { type Form, readForm } from "./form.ts";
+import { SIGN_IN_PATH, SignInDesk, SUBJECT, show } from "./sign-in.ts";
 import {
   askResetPage,
   donePage,
-  PAGE_HEADERS,
   refusedPage,
   resetPage,
   sentPage,
   signedOutPage,
-  signInPage,
   signOutPage,
 } from "./sign-in-pages.ts";
 
@@ -48,16 +47,16 @@ export type PeopleOptions = {
   readonly account: (tenant: TenantId, person: string) => Promise<AccountRecord | undefined>;
   /** Of any text. */
   readonly hasTenant: (tenant: string) => Promise<boolean>;
+  /** Roles that nobody signs in with without a second factor; others may have one. */
+  readonly secondFactor: ReadonlySet<Role>;
   /** Where a browser may be sent with its code: the console, and an operator's own pages. */
   readonly redirects: readonly string[];
 };
 
 const PATHS = { authorize: "/oauth/authorize", signOut: "/oauth/sign-out" } as const;
 const PAGES = "/oauth/people/";
-const SIGN_IN = `${PAGES}sign-in/`;
 const RESET = `${PAGES}reset`;
 const FINISH = `${PAGES}reset/finish`;
-const SUBJECT = "person:";
 const CLIENT = /^console\.([a-z0-9-]{1,40})$/;
 const FIELDS_ASKED = ["birthDate", "licence", "nationalId", "phone", "name"] as const;
 /** Failed sign-ins and resets of one address, whatever the account. */
@@ -115,7 +114,7 @@ export function peopleConfiguration(
     pkce: { required: () => true },
     interactions: {
       policy,
-      url: (_context: Context, { uid }: { readonly uid: string }) => `${SIGN_IN}${uid}`,
+      url: (_context: Context, { uid }: { readonly uid: string }) => `${SIGN_IN_PATH}${uid}`,
     },
     findAccount: (context: Context, subject: string, source?: { readonly authTime?: number }) =>
       findAccount(people, clock, context, subject, source?.authTime),
@@ -161,12 +160,6 @@ export const SIGN_OUT_FEATURE: Readonly<Record<string, unknown>> = {
   postLogoutSuccessSource: async (context: Context) => show(context, 200, signedOutPage()),
 };
 
-export function show(context: Context, status: number, html: string): void {
-  context.status = status;
-  for (const [name, value] of Object.entries(PAGE_HEADERS)) context.set(name, value);
-  context.body = html;
-}
-
 type Parts = {
   readonly people: PeopleOptions;
   readonly provider: Provider;
@@ -179,6 +172,12 @@ export function peoplePages(
   parts: Parts,
 ): (context: Context, next: () => Promise<void>) => Promise<void> {
   const attempts = new AttemptLimiter(BY_ADDRESS, parts.clock);
+  const { accounts, account, secondFactor } = parts.people;
+  const desk = new SignInDesk({
+    ...{ accounts, secondFactor, provider: parts.provider, clock: parts.clock },
+    tokensAfterMs: async ({ tenant, person }) =>
+      (await account(tenant, person))?.tokensAfterMs ?? 0,
+  });
   return async (context, next) => {
     if (!context.path.startsWith(PAGES)) return next();
     if (attempts.waitMs(context.ip) > 0)
@@ -188,7 +187,7 @@ export function peoplePages(
         refusedPage("There were too many attempts from here. Wait a while."),
       );
     try {
-      await serve(context, parts);
+      await serve(context, parts, desk);
     } catch (error) {
       if (error instanceof errors.SessionNotFound)
         return show(context, 400, refusedPage("That took too long. Go back and sign in again."));
@@ -199,57 +198,17 @@ export function peoplePages(
   };
 }
 
-async function serve(context: Context, parts: Parts): Promise<void> {
+async function serve(context: Context, parts: Parts, desk: SignInDesk): Promise<void> {
   const isPost = context.method === "POST";
   if (!isPost && context.method !== "GET") return show(context, 405, refusedPage("Not here."));
   const form: Form = isPost ? await readForm(context.req) : {};
-  if (context.path.startsWith(SIGN_IN)) return signIn(context, form, parts);
+  if (context.path.startsWith(SIGN_IN_PATH)) return desk.serve(context, form);
   const { resets, mails } = parts.people;
   if (context.path === RESET && !mails)
     return show(context, 404, refusedPage("Ask whoever runs this service for a new password."));
   if (context.path === RESET) return askReset(context, form, resets, parts.log);
   if (context.path === FINISH) return finishReset(context, form, resets);
   show(context, 404, refusedPage("There is no such page."));
-}
-
-async function signIn(context: Context, form: Form, parts: Parts): Promise<void> {
-  const { people, provider } = parts;
-  const { req, res } = context;
-  const { uid, params } = await provider.interactionDetails(req, res);
-  const client = await provider.Client.find(String(params.client_id));
-  const tenant = client?.["tenant"];
-  if (typeof tenant !== "string" || context.path !== `${SIGN_IN}${uid}`)
-    throw new errors.SessionNotFound();
-  if (context.method === "GET") return show(context, 200, signInPage(tenant));
-  const { user = "", password = "" } = form;
-  try {
-    const { person } = await people.accounts.signIn(tenant, user, password);
-    await untilNewer(tenant, person, parts);
-    const login = { accountId: `${SUBJECT}${person}`, remember: false };
-    const back = await provider.interactionResult(req, res, { login });
-    context.status = 303;
-    context.redirect(back);
-  } catch (error) {
-    if (!(error instanceof ProtocolError) || error.code !== "forbidden") throw error;
-    const words = "That name and password do not fit, or the account is locked for a while.";
-    show(context, 403, signInPage(tenant, words));
-  }
-}
-
-const SECOND_MS = 1000;
-/**
- * Sessions and tokens tell their beginning in whole seconds, and those that began before the last lock or password are
- * over: one that begins in the same second would be taken for an older one.
- */
-async function untilNewer(
-  tenant: string,
-  person: string,
-  { people, clock }: Pick<Parts, "people" | "clock">,
-): Promise<void> {
-  const record = await people.account(tenantId(tenant), person);
-  const newerMs = (Math.floor((record?.tokensAfterMs ?? 0) / SECOND_MS) + 1) * SECOND_MS;
-  const waitMs = Math.min(SECOND_MS, newerMs - clock.wallMs());
-  if (waitMs > 0) await new Promise<void>((resolve) => clock.after(waitMs, resolve));
 }
 
 async function askReset(context: Context, form: Form, resets: Resets, log: Log): Promise<void> {

@@ -6,6 +6,7 @@ import { PASSWORD_CHARS } from "./passwords.ts";
 const STYLE =
   "body{font:16px/1.5 system-ui,sans-serif;margin:10vh auto;max-width:22rem;padding:0 1rem;color:#1b1f24;background:#fff}" +
   "label{display:block;margin:1rem 0}input{display:block;box-sizing:border-box;width:100%;font:inherit;padding:.5rem}" +
+  "input[type=checkbox]{display:inline;width:auto;margin-right:.5rem}li{font-size:1.1rem}" +
   "button{font:inherit;padding:.5rem 1rem}.wrong{color:#a40000}" +
   "@media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#14171a}.wrong{color:#ff8a80}a{color:#9cf}}";
 const STYLE_HASH: string = createHash("sha256").update(STYLE).digest("base64");
@@ -26,26 +27,26 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '"': "&quot;",
   "'": "&#39;",
 };
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replaceAll(/[&<>"']/g, (char) => ESCAPES[char] ?? "");
 }
 
-function page(title: string, body: string): string {
+export function page(title: string, body: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title><style>${STYLE}</style></head><body><main><h1>${title}</h1>${body}</main></body></html>`;
 }
 
-function wrongOf(words: string | undefined): string {
+export function wrongOf(words: string | undefined): string {
   return words === undefined ? "" : `<p class="wrong" role="alert">${escaped(words)}</p>`;
 }
 
-const field = (label: string, name: string, type: string, complete: string): string =>
+export const field = (label: string, name: string, type: string, complete: string): string =>
   `<label>${label}<input name="${name}" type="${type}" autocomplete="${complete}" required maxlength="254"></label>`;
 
 export function signInPage(tenant: string, wrong?: string): string {
   const own = escaped(encodeURIComponent(tenant));
   return page(
     "Sign in",
-    `${wrongOf(wrong)}<form method="post">${field("Name", "user", "text", "username")}${field("Password", "password", "password", "current-password")}<button>Sign in</button></form><p><a href="/oauth/people/reset?tenant=${own}">Forgotten the password?</a></p>`,
+    `${wrongOf(wrong)}<form method="post">${field("Name", "user", "text", "username")}${field("Password", "password", "password", "current-password")}<label><input name="factor" type="checkbox" value="new"> Set up a new second factor</label><button>Sign in</button></form><p><a href="/oauth/people/reset?tenant=${own}">Forgotten the password?</a></p>`,
   );
 }
 

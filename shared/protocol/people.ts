@@ -218,5 +218,11 @@ export const accountSecretCodec = struct("an account's secret", {
   resetHash: optional(3, bytes(32), { class: "Restricted", doc: "SHA-256 of the reset's secret" }),
   resetUntilMs: optional(4, uint(), { class: "Internal", doc: "end of the reset, Unix time" }),
   resetFailures: optional(5, uint(100), { class: "Internal", doc: "wrong answers in it" }),
+  factor: optional(6, bytes(20), { class: "Restricted", doc: "secret of the second factor" }),
+  factorStep: optional(7, uint(), { class: "Internal", doc: "30 s since 1970 of its last code" }),
+  recovery: optional(8, bytes(0, 320), {
+    class: "Restricted",
+    doc: "SHA-256 of codes to keep, in place of it",
+  }),
 });
 export type AccountSecret = TypeOf<typeof accountSecretCodec>;

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { accountsOf, COMMANDS, callApi, runCli } from "@kerbside/cloud";
-import { type Role, tenantId } from "@kerbside/protocol";
+import { codeAt } from "@kerbside/identity";
+import { type Role, randomBytes, tenantId } from "@kerbside/protocol";
 import { openRegistry } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -22,7 +23,8 @@ let cloud: ServingCloud;
 const secret = (name: string) =>
   new Uint8Array(Buffer.from(readFileSync(join(dir, "secrets", name), "utf8").trim(), "base64url"));
 
-async function addPerson(user: string, role: Role): Promise<void> {
+/** With the secret of a second factor, where there is to be one; it is shown at `step`. */
+async function addPerson(user: string, role: Role, factor?: Uint8Array): Promise<number> {
   const registry = await openRegistry({ dir, masterKey: secret("master-key") });
   const accounts = accountsOf({
     tenants: registry,
@@ -34,15 +36,26 @@ async function addPerson(user: string, role: Role): Promise<void> {
   await (await registry.tenant("demo"))?.store.people.putPerson(record, AUDIT);
   await accounts.create({ ...who, user, role }, AUDIT);
   await accounts.setPassword(who, PASSWORD, AUDIT);
+  const step = Math.floor(Date.now() / 30_000);
+  if (factor !== undefined) await accounts.putFactor(who, factor, codeAt(factor, step));
   await registry.close();
+  return step;
 }
 
-async function run(user: string | undefined, words: readonly string[], password = PASSWORD) {
+async function run(
+  user: string | undefined,
+  words: readonly string[],
+  password = PASSWORD,
+  code?: string,
+) {
   const who = user === undefined ? [] : ["--user", user];
-  const env = { KERBSIDE_PASSWORD: password };
+  const env = {
+    KERBSIDE_PASSWORD: password,
+    ...(code === undefined ? {} : { KERBSIDE_CODE: code }),
+  };
   const args = [...words, "--data", dir, "--tenant", "demo", "--json", ...who];
   let [out, err] = ["", ""];
-  const code = await runCli(COMMANDS, args, {
+  const status = await runCli(COMMANDS, args, {
     out: (text) => {
       out += text;
     },
@@ -52,7 +65,7 @@ async function run(user: string | undefined, words: readonly string[], password 
     env,
     stop: AbortSignal.timeout(60_000),
   });
-  return { code, err, line: jsonLines(out)[0] ?? {} };
+  return { code: status, err, line: jsonLines(out)[0] ?? {} };
 }
 
 test.before(async () => {
@@ -102,6 +115,17 @@ test("P-61 support: a ticket, a request, another person's approval, a query", as
   assert.is((await run("mia", ["support", "approve", ...request], "wrong by design")).code, 1);
   assert.is((await run("mia", ["support", "approve", ...request])).code, 0);
   assert.is((await run("sam", ["support", "query", ...request])).code, 0);
+});
+
+test("P-61 who has a second factor stands behind a command with it only, each code once", async () => {
+  const factor = randomBytes(20);
+  const step = await addPerson("fay", "manager", factor);
+  const words = ["vault", "request", "--name", "ingest/1", "--reason", "a move"];
+  const next = codeAt(factor, step + 1);
+  assert.is((await run("fay", words, PASSWORD, "000000")).code, 1);
+  const asked = await run("fay", words, PASSWORD, next);
+  assert.is(asked.code, 0, asked.err);
+  assert.is((await run("fay", words, PASSWORD, next)).code, 1);
 });
 
 test("P-23 a secret is read by one manager after another agreed, once", async () => {
