@@ -214,8 +214,24 @@ function isNamedBy(
 }
 
 /**
+ * The most headers that are followed from the end of a range to its start, 2 µs each. A longer range stays by itself: it
+ * is acknowledged as it is, and no one message of a car takes longer than a few segments do.
+ */
+export const CHAIN_STEPS_MAX = 256;
+
+/** From the end of a chain, by index: with the tables the other way round each step would look at the whole lane. */
+export const FIRST_OF_SQL: string = `WITH RECURSIVE chain (number, previous) AS (
+  SELECT number, previous_hash FROM segments WHERE log_id = ? AND lane = ? AND number = ? AND hash = ?
+  UNION
+  SELECT s.number, s.previous_hash FROM chain CROSS JOIN segments AS s
+  ON s.log_id = ? AND s.lane = ? AND s.number = chain.number - 1 AND chain.previous IN (s.hash, s.replaces)
+  WHERE chain.number > ? LIMIT ${CHAIN_STEPS_MAX})
+SELECT previous FROM chain WHERE number = ?`;
+
+/**
  * What the first of a range names, where several have its number: found from the range's end, header by header. Those that
  * name the same one are followed once: else a car that declares each gap twice would double the steps with each number.
+ * Undefined where that takes too many steps.
  */
 function firstOf(
   sql: Sql,
@@ -225,14 +241,9 @@ function firstOf(
   to: number,
   end: Uint8Array,
 ): Uint8Array | undefined {
+  if (to - from >= CHAIN_STEPS_MAX) return undefined;
   const found = sql.get<{ previous: Uint8Array }>(
-    `WITH RECURSIVE chain (number, previous) AS (
-       SELECT number, previous_hash FROM segments WHERE log_id = ? AND lane = ? AND number = ? AND hash = ?
-       UNION
-       SELECT s.number, s.previous_hash FROM chain JOIN segments AS s
-       ON s.log_id = ? AND s.lane = ? AND s.number = chain.number - 1 AND chain.previous IN (s.hash, s.replaces)
-       WHERE chain.number > ?)
-     SELECT previous FROM chain WHERE number = ?`,
+    FIRST_OF_SQL,
     ...[logId, lane, to, end, logId, lane, from, from],
   );
   return found?.previous;

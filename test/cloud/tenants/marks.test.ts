@@ -2,12 +2,15 @@
  * Two cars that claim one log: a mark or a range that carries a hash of one of them may never cover what the store has of
  * the other only, because that car forgets all that it covers.
  */
+import { join } from "node:path";
 import { type LaneMark, type OpenedSegment, ProtocolError } from "@kerbside/protocol";
+import BetterSqlite3 from "better-sqlite3";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { FIRST_OF_SQL } from "../../../cloud/tenants/marks.ts";
 import { CAR, CarLog, droppedOf, forkOf } from "../../conformance/car-log.ts";
 import { freshSeed, type Random, randomOf } from "../../fuzz/random.ts";
-import { type TestRegistry, testRegistry } from "../../support/tenant-engine.ts";
+import { type TestRegistry, tenantDirectories, testRegistry } from "../../support/tenant-engine.ts";
 
 const SEGMENTS = 6;
 const ORDERS = 80;
@@ -94,6 +97,44 @@ test("a car that declares each gap twice costs no more than what it sends", asyn
   assert.ok(Date.now() - fromMs < 1000, `${Date.now() - fromMs} ms`);
   const mark = await markOf(store, log);
   assert.equal([mark.upTo, mark.hash], [26, gaps.at(-1)?.headerHash]);
+});
+
+test("one message does not stop the thread, however long the range is that it could belong to", async ({
+  store,
+}) => {
+  const log = new CarLog();
+  log.next("state", [log.note(0, "a")]);
+  const second = log.gone("state", 1);
+  const range = Array.from({ length: 3000 }, () => log.gone("state", 1));
+  const first = range[0];
+  const last = range.at(-1);
+  if (first === undefined || last === undefined) return;
+  await store.commitSegments([...range, forkOf(first)]);
+  const fromMs = performance.now();
+  await store.commitSegments([second]);
+  await store.commitSegments([forkOf(second)]);
+  const tookMs = performance.now() - fromMs;
+  assert.ok(tookMs < 500, `${tookMs} ms`);
+  // It stays by itself, and is acknowledged so.
+  const { ranges } = await markOf(store, log);
+  const pieces = ranges.map(({ from, to }) => `${from}-${to}`);
+  assert.equal(pieces.slice(0, 2), ["2-2", "3-3002"]);
+  assert.equal(ranges[1]?.hash, last.headerHash);
+});
+
+test("a chain is followed from its end by an index, and not lane by lane", ({ files }) => {
+  const [tenant = ""] = tenantDirectories(files.dir);
+  const db = new BetterSqlite3(join(tenant, "store.sqlite"), { readonly: true });
+  try {
+    const marks = FIRST_OF_SQL.match(/\?/g) ?? [];
+    const plan = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${FIRST_OF_SQL}`);
+    const steps = plan.all(...marks.map(() => 1)).map(({ detail }) => detail);
+    const inner = steps.findIndex((step) => /SEARCH s .*number=\?/.test(step));
+    assert.ok(inner > 0, steps.join("\n"));
+    assert.match(steps[inner - 1] ?? "", /^SCAN chain$/);
+  } finally {
+    db.close();
+  }
 });
 
 /** Both cars' segments in an order of their own, some of them never. */
