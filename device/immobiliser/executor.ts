@@ -246,6 +246,8 @@ export class Executor {
     switch (effect.type) {
       case "pulse":
         return { type: "actuated", actuated: await driver.actuate(effect.action) };
+      case "look":
+        return { type: "looked", facts: this.#facts(), policy: this.#options.policy() };
       case "record_intent":
         return this.#recordIntent(command, requestHash);
       case "record_armed":
@@ -261,21 +263,22 @@ export class Executor {
   }
 
   async #recordIntent(command: Command, requestHash: Uint8Array): Promise<OrderInput> {
-    const { journal, driver, facts, policy, log } = this.#options;
+    const { journal, driver, policy, log } = this.#options;
     const durable = await journal.recordIntent(command, requestHash);
     if (!durable) log.error("command.journal_failed", {});
-    const held = this.armed();
-    const armed = held === undefined ? undefined : toHex(held.id);
-    const report = driver.report();
-    const sensed = report === undefined ? NOTHING_SENSED : sensedState(report);
     // Read after the write, as late as can be before the pulse.
     return {
       type: "intent_recorded",
       durable,
-      facts: { ...facts(), armed },
+      facts: this.#facts(),
       policy: policy(),
-      sensed,
+      contacts: driver.report(),
     };
+  }
+
+  #facts(): CarFacts {
+    const held = this.armed();
+    return { ...this.#options.facts(), armed: held === undefined ? undefined : toHex(held.id) };
   }
 
   async #apply(

@@ -117,7 +117,7 @@ export {
 } from "./rental.ts";
 export { RentalDesk, type RentalDeskOptions, type RentalPort } from "./rental-desk.ts";
 export { openPolicyStore, type PolicyStore } from "./rental-policy.ts";
-export { NOTHING_SENSED, seenDone, seenMoved, sensedState } from "./sensed.ts";
+export { mayHaveMoved, NOTHING_SENSED, seenDone, seenMoved, sensedState } from "./sensed.ts";
 export { type SerialLink, serialLink } from "./serial-link.ts";
 export { openTwoCopyFile, readTwoCopyFile, type TwoCopyFile } from "./two-copy-file.ts";
 export { insideAny } from "./zones.ts";

@@ -2,7 +2,8 @@
  * One command on the car as a pure state machine: counter and intent durable → interlocks → pulse → sense → the car's
  * own records → result durable → answer. It is stepped by inputs and gives effects as data; whoever runs the effects
  * feeds what came of them back in. No state of it pulses twice: a pulse follows only a recorded intent, and each intent
- * once. Where all that is missing is that the car stands, and the command allows it, it ends `armed` instead.
+ * once. Before each further pulse the car is looked at and judged again: it may have moved off while the one before was
+ * under way. Where all that is missing is that the car stands, and the command allows it, it ends `armed` instead.
  */
 import {
   type Action,
@@ -18,7 +19,7 @@ import {
 } from "@kerbside/protocol";
 import type { CarFacts } from "./facts.ts";
 import { type Afterwards, type InterlockVerdict, judgeAction } from "./interlocks.ts";
-import { NOTHING_SENSED, seenDone, sensedState } from "./sensed.ts";
+import { mayHaveMoved, NOTHING_SENSED, seenDone, sensedState } from "./sensed.ts";
 
 /** What the car answers, before it is bound to the request and signed. */
 export type Verdict = {
@@ -37,14 +38,9 @@ export type Actuated =
 
 export type OrderState =
   | { readonly value: "recording_intent"; readonly command: Command }
-  | {
-      readonly value: "pulsing";
-      readonly action: Action;
-      readonly current: LockAction;
-      readonly rest: readonly LockAction[];
-      readonly then: Then;
-      readonly durable: boolean;
-    }
+  | (Pulses & { readonly value: "pulsing" })
+  /** Between two pulses: `current` is the one that the car is looked at for. */
+  | (Pulses & { readonly value: "looking"; readonly after: LockSensed })
   | { readonly value: "applying"; readonly verdict: Verdict; readonly durable: boolean }
   | { readonly value: "recording_armed"; readonly verdict: Verdict; readonly durable: boolean }
   | { readonly value: "recording_result"; readonly verdict: Verdict; readonly durable: boolean }
@@ -54,6 +50,21 @@ export type OrderState =
 type Then = Pick<Allowed, "afterwards" | "flagged">;
 type Allowed = Extract<InterlockVerdict, { kind: "allowed" }>;
 
+/** An order that is being carried out. */
+type Pulses = {
+  readonly command: Command;
+  /** The action whose outcome the contacts are asked for. */
+  readonly senses: Action;
+  readonly current: LockAction;
+  readonly rest: readonly LockAction[];
+  readonly then: Then;
+  readonly durable: boolean;
+  /** The contacts before the first pulse; undefined where the lock said nothing. */
+  readonly before: LockSensed | undefined;
+  /** The contacts after the last pulse that was done; undefined: none was yet. */
+  readonly after: LockSensed | undefined;
+};
+
 export type OrderInput =
   /** Of a step that gave nothing to do, which none does: refused in every state. */
   | { readonly type: "nothing" }
@@ -62,10 +73,11 @@ export type OrderInput =
       readonly durable: boolean;
       readonly facts: CarFacts;
       readonly policy: RentalPolicy;
-      /** What the contacts say now, for what moves nothing. */
-      readonly sensed: SensedState;
+      /** What the contacts say before anything is pulsed; undefined where that cannot be told. */
+      readonly contacts: LockSensed | undefined;
     }
   | { readonly type: "actuated"; readonly actuated: Actuated }
+  | { readonly type: "looked"; readonly facts: CarFacts; readonly policy: RentalPolicy }
   | { readonly type: "applied"; readonly durable: boolean }
   | { readonly type: "armed_recorded"; readonly durable: boolean }
   | { readonly type: "result_recorded"; readonly durable: boolean };
@@ -74,6 +86,8 @@ export type OrderInput =
 export type OrderWork =
   | { readonly type: "record_intent"; readonly command: Command }
   | { readonly type: "pulse"; readonly action: LockAction }
+  /** To read the live facts once more. */
+  | { readonly type: "look" }
   | {
       readonly type: "apply";
       readonly what: Exclude<Afterwards, "disarm"> | "disarm_target";
@@ -100,6 +114,9 @@ const OUTCOME_REASONS: Readonly<Record<Exclude<LockOutcome, "none" | "done">, st
   interrupted: "controller_interrupted",
 };
 
+/** Of several pulses some were given and the rest was not. */
+const PARTLY_DONE = "partly_done";
+
 /** Begins with a command that is verified, in time and not seen before. */
 export function beginOrder(command: Command): OrderStep {
   return {
@@ -121,6 +138,7 @@ export function stepOrder(state: OrderState, input: OrderInput): OrderStep {
     return record(refused([STORAGE]), false);
   }
   if (state.value === "pulsing" && input.type === "actuated") return sense(state, input.actuated);
+  if (state.value === "looking" && input.type === "looked") return judgeAgain(state, input);
   if (state.value === "recording_result" && input.type === "result_recorded") {
     return answer(state.verdict, state.durable && input.durable);
   }
@@ -144,11 +162,12 @@ function refused(unmet: readonly UnmetCondition[]): Verdict {
 
 function judge(
   command: Command,
-  { durable, facts, policy, sensed }: Extract<OrderInput, { type: "intent_recorded" }>,
+  { durable, facts, policy, contacts }: Extract<OrderInput, { type: "intent_recorded" }>,
 ): OrderStep {
   const storageWorks = facts.storageWorks && durable;
   const ruling = judgeAction(askOf(command), { ...facts, storageWorks }, policy);
   if (ruling.kind === "refused") return record(refused(ruling.unmet), durable);
+  const sensed = contacts === undefined ? NOTHING_SENSED : sensedState(contacts);
   if (ruling.kind === "wait") {
     // A wait that a crash could forget would never be answered.
     if (!storageWorks) return record(refused([...ruling.unmet, STORAGE]), durable);
@@ -163,39 +182,84 @@ function judge(
   const [current, ...rest] = ruling.pulses;
   const then = { afterwards, flagged };
   if (current === undefined) {
-    return apply({ status: "executed", unmet: [], sensed, mayHaveSucceeded: true }, then, durable);
+    const verdict: Verdict = { status: "executed", unmet: [], sensed, mayHaveSucceeded: true };
+    return apply(verdict, { ...then, opens: false }, durable);
   }
   const pulse: OrderEffect = { type: "pulse", action: current };
+  const asked = { command, senses, then, durable, before: contacts, after: undefined };
   return {
-    state: { value: "pulsing", action: senses, current, rest, then, durable },
+    state: { value: "pulsing", ...asked, current, rest },
     effects: disarms ? [{ type: "disarm" }, pulse] : [pulse],
   };
 }
 
 function sense(state: Extract<OrderState, { value: "pulsing" }>, actuated: Actuated): OrderStep {
-  const [next, ...rest] = state.rest;
-  if (actuated.outcome === "done" && next !== undefined) {
+  const [current, ...rest] = state.rest;
+  if (actuated.outcome === "done" && current !== undefined) {
+    const after = actuated.sensed;
     return {
-      state: { ...state, current: next, rest },
-      effects: [{ type: "pulse", action: next }],
+      state: { ...state, value: "looking", current, rest, after },
+      effects: [{ type: "look" }],
     };
   }
-  return apply(verdictOf(state.action, actuated), state.then, state.durable);
+  const { senses, before, after } = state;
+  const unlocked = state.current === "unlock" && actuated.outcome !== "not_sent";
+  return finish(state, verdictOf(senses, actuated, before, after), unlocked);
+}
+
+/** The one pulse that was judged is over, and what it was judged on may be: the next has to be allowed by itself. */
+function judgeAgain(
+  state: Extract<OrderState, { value: "looking" }>,
+  { facts, policy }: Extract<OrderInput, { type: "looked" }>,
+): OrderStep {
+  const { command, current, durable, senses, before, after } = state;
+  const storageWorks = facts.storageWorks && durable;
+  const ruling = judgeAction(askOf(command), { ...facts, storageWorks }, policy);
+  if (ruling.kind === "allowed") {
+    return {
+      state: { ...state, value: "pulsing" },
+      effects: [{ type: "pulse", action: current }],
+    };
+  }
+  // Half of it is done: what is left is asked for anew by whoever asked, and waits for nothing.
+  const broken: Verdict = {
+    status: "refused",
+    unmet: ruling.unmet,
+    sensed: sensedState(after),
+    reason: PARTLY_DONE,
+    mayHaveSucceeded: mayHaveMoved(senses, before, after),
+  };
+  return finish(state, broken, false);
 }
 
 /**
- * The car's own records follow what was seen to be done. A rental is also opened where the doors may have opened
- * (nothing else keeps the immobiliser from a driver who is in the car), and ended only where that was seen.
+ * A rental is also opened where the doors may be open by this order, whatever became of the rest of it: nothing else
+ * keeps the immobiliser from a driver who is in the car. Only a car seen wholly locked lets nobody in.
  */
-function apply(verdict: Verdict, { afterwards, flagged }: Then, durable: boolean): OrderStep {
+function finish({ then, durable }: Pulses, verdict: Verdict, unlocked: boolean): OrderStep {
+  const mayBeOpen = verdict.sensed.locked !== "yes" && (unlocked || verdict.mayHaveSucceeded);
+  const opens = then.afterwards === "open_rental" && mayBeOpen;
+  const { mayHaveSucceeded } = verdict;
+  return apply(
+    { ...verdict, mayHaveSucceeded: mayHaveSucceeded || opens },
+    { ...then, opens },
+    durable,
+  );
+}
+
+/** The car's own records follow what was seen to be done; `opens`: a rental also where it may have been. */
+function apply(
+  verdict: Verdict,
+  { afterwards, flagged, opens }: Then & { readonly opens: boolean },
+  durable: boolean,
+): OrderStep {
   const isDone = verdict.status === "executed";
-  const opens = afterwards === "open_rental" && verdict.mayHaveSucceeded;
   if (afterwards === undefined || !(isDone || opens)) return record(verdict, durable);
   return {
     state: {
       value: "applying",
-      // What was done, or may have been, had nothing unmet; what could not be told is told beside it.
-      verdict: { ...verdict, unmet: flagged },
+      // What could not be told is told beside what was not met, if anything was not.
+      verdict: { ...verdict, unmet: [...verdict.unmet, ...flagged] },
       durable,
     },
     effects: [
@@ -211,13 +275,17 @@ function answer(verdict: Verdict, durable: boolean): OrderStep {
   };
 }
 
-/** What a finished actuation amounts to: executed only if it was seen, refused only if it was seen not to be. */
-export function verdictOf(action: Action, actuated: Actuated): Verdict {
-  if (actuated.outcome === "not_sent") {
-    const words = "The lock controller must answer.";
-    const unmet = [{ condition: "lock_controller", words }];
-    return { status: "refused", unmet, sensed: NOTHING_SENSED, mayHaveSucceeded: false };
-  }
+/**
+ * What the last actuation of an order amounts to: executed only if it was seen, refused only if it was seen not to be.
+ * `before`: the contacts before the order; `after`: those after the pulse before this one, where there was one.
+ */
+export function verdictOf(
+  action: Action,
+  actuated: Actuated,
+  before?: LockSensed,
+  after?: LockSensed,
+): Verdict {
+  if (actuated.outcome === "not_sent") return notSent(after);
   if (actuated.outcome === "no_answer") {
     return {
       status: "unknown",
@@ -237,8 +305,22 @@ export function verdictOf(action: Action, actuated: Actuated): Verdict {
   // A car seen in the state asked for is there, whatever the controller says of the way.
   if (seen === "yes")
     return { status: "executed", unmet: [], sensed, reason, mayHaveSucceeded: true };
-  const status = seen === "no" ? "refused" : "unknown";
-  return { status, unmet: [], sensed, reason, mayHaveSucceeded: seen !== "no" };
+  if (seen === "unknown")
+    return { status: "unknown", unmet: [], sensed, reason, mayHaveSucceeded: true };
+  // All of it was not done; a part of it may have been.
+  const mayHaveSucceeded = mayHaveMoved(action, before, actuated.sensed);
+  return { status: "refused", unmet: [], sensed, reason, mayHaveSucceeded };
+}
+
+/** Nothing moved by this pulse; what the one before it did stays as it was last seen. */
+function notSent(after: LockSensed | undefined): Verdict {
+  if (after !== undefined) {
+    const sensed = sensedState(after);
+    return { status: "unknown", unmet: [], sensed, reason: PARTLY_DONE, mayHaveSucceeded: true };
+  }
+  const words = "The lock controller must answer.";
+  const unmet = [{ condition: "lock_controller", words }];
+  return { status: "refused", unmet, sensed: NOTHING_SENSED, mayHaveSucceeded: false };
 }
 
 /** Why it was not simply done. A bolt that did not travel behind an open door is held by that door. */

@@ -23,41 +23,62 @@ export function sensedState(sensed: LockSensed): SensedState {
   };
 }
 
+const BOLTS_LOCKED = {
+  boltDriver: "locked",
+  boltPassengers: "locked",
+  boltTrunk: "locked",
+} as const;
+const DOORS_UNLOCKED = { boltDriver: "unlocked", boltPassengers: "unlocked" } as const;
+
+/** What moves. The trunk's bolt is a contact of its own: only locking and the trunk's own action ask for it. */
+const MOVED = ["boltDriver", "boltPassengers", "boltTrunk", "immobiliser"] as const;
+
 /**
- * Whether the car was seen to do what was asked: the only meaning of success. `find` moves nothing that can be seen,
- * so there the controller's word is all there is.
+ * Where each action is to bring what moves. `find` moves nothing that can be seen, so there the controller's word is
+ * all there is; of what is for the car's records (`terminate`, `cancel`) nothing moves at all.
  */
+const WANTED: Readonly<
+  Record<Action, { readonly [M in (typeof MOVED)[number]]?: Exclude<LockSensed[M], "unknown"> }>
+> = {
+  lock: BOLTS_LOCKED,
+  unlock: DOORS_UNLOCKED,
+  trunk: { boltTrunk: "unlocked" },
+  immobilise: { immobiliser: "inhibited" },
+  release: { immobiliser: "free" },
+  unlock_and_release: { ...DOORS_UNLOCKED, immobiliser: "free" },
+  lock_and_immobilise: { ...BOLTS_LOCKED, immobiliser: "inhibited" },
+  end_rental: BOLTS_LOCKED,
+  find: {},
+  terminate: {},
+  cancel: {},
+};
+
+/** Whether the car was seen to do what was asked: the only meaning of success. */
 export function seenDone(action: Action, sensed: LockSensed): "yes" | "no" | "unknown" {
-  const state = sensedState(sensed);
-  const not = { yes: "no", no: "yes", unknown: "unknown" } as const;
-  const both = (
-    a: "yes" | "no" | "unknown",
-    b: "yes" | "no" | "unknown",
-  ): "yes" | "no" | "unknown" => all([a, b], "yes", "no");
-  switch (action) {
-    case "lock":
-      return state.locked;
-    case "unlock":
-      return all([sensed.boltDriver, sensed.boltPassengers], "unlocked", "locked");
-    case "trunk":
-      return all([sensed.boltTrunk], "unlocked", "locked");
-    case "immobilise":
-      return state.immobilised;
-    case "release":
-      return not[state.immobilised];
-    case "unlock_and_release":
-      return both(seenDone("unlock", sensed), not[state.immobilised]);
-    case "lock_and_immobilise":
-      return both(state.locked, state.immobilised);
-    case "find":
-      return "yes";
-    // The bolts are what these move, if anything; the records are what they are for.
-    case "end_rental":
-      return state.locked;
-    case "terminate":
-    case "cancel":
-      return "yes";
-  }
+  const wanted = WANTED[action];
+  const asked = MOVED.filter((contact) => wanted[contact] !== undefined);
+  const isElsewhere = asked.some(
+    (contact) => sensed[contact] !== "unknown" && sensed[contact] !== wanted[contact],
+  );
+  if (isElsewhere) return "no";
+  return asked.every((contact) => sensed[contact] === wanted[contact]) ? "yes" : "unknown";
+}
+
+/**
+ * Whether anything may be elsewhere than it was before the action. What cannot be compared, for one of the two was not
+ * seen, may have moved unless it is seen where the action was not to bring it.
+ */
+export function mayHaveMoved(
+  action: Action,
+  before: LockSensed | undefined,
+  after: LockSensed,
+): boolean {
+  const wanted = WANTED[action];
+  return MOVED.some((contact) => {
+    const [was, is] = [before?.[contact] ?? "unknown", after[contact]];
+    if (was !== "unknown" && is !== "unknown") return was !== is;
+    return wanted[contact] !== undefined && (is === "unknown" || is === wanted[contact]);
+  });
 }
 
 /** Whether one actuation was seen to work. What moves nothing that can be seen has only its word. */

@@ -57,8 +57,9 @@ const intent: OrderInput = {
   durable: true,
   facts: parked,
   policy: DEFAULT_RENTAL_POLICY,
-  sensed: NOTHING_SENSED,
+  contacts: undefined,
 };
+const looked: OrderInput = { type: "looked", facts: parked, policy: DEFAULT_RENTAL_POLICY };
 const recorded: OrderInput = { type: "result_recorded", durable: true };
 const did = (actuated: Actuated): OrderInput => ({ type: "actuated", actuated });
 
@@ -108,6 +109,7 @@ test("of two pulses the second is given only after the first was done", () => {
   const both = run("lock_and_immobilise", [
     intent,
     did({ outcome: "done", sensed: locked }),
+    looked,
     did({ outcome: "done", sensed: inhibited }),
     recorded,
   ]);
@@ -121,6 +123,7 @@ const outcomes: readonly {
   why: string;
   action: Action;
   actuated: Actuated;
+  before?: LockSensed;
   status: string;
   may: boolean;
 }[] = [
@@ -135,6 +138,7 @@ const outcomes: readonly {
     why: "done by its word but seen open",
     action: "lock",
     actuated: { outcome: "done", sensed: unlocked },
+    before: unlocked,
     status: "refused",
     may: false,
   },
@@ -149,8 +153,39 @@ const outcomes: readonly {
     why: "jam, seen open",
     action: "lock",
     actuated: { outcome: "jam", sensed: unlocked },
+    before: unlocked,
     status: "refused",
     may: false,
+  },
+  {
+    why: "jam of one bolt, the other was seen to go",
+    action: "unlock",
+    actuated: { outcome: "jam", sensed: { ...locked, boltDriver: "unlocked" } },
+    before: locked,
+    status: "refused",
+    may: true,
+  },
+  {
+    why: "jam, and nobody saw how the bolts were before",
+    action: "unlock",
+    actuated: { outcome: "jam", sensed: { ...locked, boltDriver: "unlocked" } },
+    status: "refused",
+    may: true,
+  },
+  {
+    why: "jam, all seen where they were not to stay, and nobody saw them before",
+    action: "unlock",
+    actuated: { outcome: "jam", sensed: locked },
+    status: "refused",
+    may: false,
+  },
+  {
+    why: "jam, one bolt seen as it was, another not seen at all",
+    action: "unlock",
+    actuated: { outcome: "jam", sensed: { ...locked, boltPassengers: "unknown" } },
+    before: locked,
+    status: "refused",
+    may: true,
   },
   {
     why: "jam by its word, seen locked",
@@ -174,9 +209,9 @@ const outcomes: readonly {
     may: true,
   },
 ];
-for (const { why, action, actuated, status, may } of outcomes) {
+for (const { why, action, actuated, before, status, may } of outcomes) {
   test(`${action}, ${why}: ${status}`, () => {
-    const verdict = verdictOf(action, actuated);
+    const verdict = verdictOf(action, actuated, before);
     assert.is(verdict.status, status);
     assert.is(verdict.mayHaveSucceeded, may);
   });
@@ -275,6 +310,7 @@ test("an answer is durable only where intent, record and result are", () => {
     const inputs: readonly OrderInput[] = [
       { ...intent, durable: atIntent },
       free,
+      looked,
       free,
       applied(atRecord),
       { type: "result_recorded", durable: atResult },
@@ -323,18 +359,21 @@ test("each state takes the one input that it waits for, and no other", () => {
   const begun = beginOrder({ ...command("immobilise"), waitMs: 1000 }).state;
   const waiting = stepOrder(begun, { ...intent, facts: moving }).state;
   const pulsing = stepOrder(begun, intent).state;
+  const both = stepOrder(beginOrder(command("lock_and_immobilise")).state, intent).state;
+  const between = stepOrder(both, did({ outcome: "done", sensed: locked })).state;
   const opening = stepOrder(
     stepOrder(beginOrder({ ...command("unlock_and_release"), ...forBooking }).state, intent).state,
     silent,
   ).state;
   const recording = stepOrder(pulsing, silent).state;
   const answered = stepOrder(recording, recorded).state;
-  const inputs = [intent, silent, applied(true), recorded] as const;
+  const inputs = [intent, silent, looked, applied(true), recorded] as const;
   const all: readonly OrderInput[] = [...inputs, { type: "armed_recorded", durable: true }];
   const expected: readonly (readonly [OrderState, OrderInput["type"] | undefined])[] = [
     [begun, "intent_recorded"],
     [waiting, "armed_recorded"],
     [pulsing, "actuated"],
+    [between, "looked"],
     [opening, "applied"],
     [recording, "result_recorded"],
     [answered, undefined],

@@ -90,7 +90,7 @@ const INTENT = {
   type: "intent_recorded",
   durable: true,
   policy: DEFAULT_RENTAL_POLICY,
-  sensed: NOTHING_SENSED,
+  contacts: undefined,
 } as const;
 
 const STORAGE = {
@@ -151,7 +151,7 @@ test("what was flagged is told beside what was done", () => {
     durable: true,
     facts: IN_RENTAL,
     policy: asksFor("windows_closed", "flag"),
-    sensed: NOTHING_SENSED,
+    contacts: undefined,
   });
   const done = stepOrder(judged.state, {
     type: "actuated",
