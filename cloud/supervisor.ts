@@ -22,7 +22,15 @@ const STEADY_MS = 10_000;
 /** How long a service may take to end in order. */
 const STOP_MS_MAX = 2000;
 const READY_MS_MAX = 30_000;
-const PASSED_ON = ["PATH", "LANG", "TZ", "HOME", "NODE_EXTRA_CA_CERTS", STAGE] as const;
+const PASSED_ON = [
+  "PATH",
+  "LANG",
+  "TZ",
+  "HOME",
+  "NODE_EXTRA_CA_CERTS",
+  "NODE_COMPILE_CACHE",
+  STAGE,
+] as const;
 
 /** This program itself, as source or as built. */
 const main = fileURLToPath(import.meta.url).replace(/supervisor\.(ts|js)$/, "main.$1");

@@ -10,9 +10,14 @@ const READY_MS_MAX = 40_000;
 type Env = Readonly<Record<string, string>>;
 export type Ran = { readonly code: number | null; readonly out: string; readonly err: string };
 
+/** Halves what a start costs: half a second of compiling each. */
+const COMPILED: Env = {
+  NODE_COMPILE_CACHE: fileURLToPath(new URL("../../node_modules/.cache/compiled", import.meta.url)),
+};
+
 /** With nothing of the caller's environment but what is given. */
 export function startCloud(args: readonly string[], env: Env = {}): ChildProcess {
-  const own = { PATH: "/usr/bin:/bin", USER: "tester", ...env };
+  const own = { PATH: "/usr/bin:/bin", USER: "tester", ...COMPILED, ...env };
   return spawn(process.execPath, [MAIN, ...args], { env: own, stdio: ["ignore", "pipe", "pipe"] });
 }
 

@@ -18,6 +18,7 @@ import { enrol, type Identity, mqttTransport } from "@kerbside/uplink";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { refuses } from "../../conformance/car-log.ts";
+import { callCloud } from "../../support/cloud-call.ts";
 import { jsonLines, runCloud, type ServingCloud, serveCloud } from "../../support/cloud-process.ts";
 import { until } from "../../support/wait.ts";
 import { openReceiver, type Receiver } from "../webhooks/receiver.ts";
@@ -47,7 +48,7 @@ test.after(async () => {
 });
 
 async function newToken(): Promise<string> {
-  const { out, err } = await runCloud(["vehicle", "enrol", ...car, "--profile", "p-1"]);
+  const { out, err } = await callCloud(["vehicle", "enrol", ...car, "--profile", "p-1"]);
   assert.is(err, "");
   return out.trim();
 }
@@ -70,7 +71,7 @@ async function connect(
 }
 
 async function state(): Promise<unknown> {
-  const { out } = await runCloud(["vehicle", "list", "--data", dir, "--tenant", "demo", "--json"]);
+  const { out } = await callCloud(["vehicle", "list", "--data", dir, "--tenant", "demo", "--json"]);
   return jsonLines(out)[0]?.["state"];
 }
 
@@ -79,7 +80,7 @@ test("P-01 a token enrols one car once; what does not verify is put aside; revok
   const identity = await joinCloud(token, "one");
   assert.is(identity.broker.port, cloud.broker);
   await refuses("forbidden", joinCloud(token, "two"), "the token is used up");
-  const again = await runCloud(["vehicle", "enrol", ...car, "--profile", "p-1"]);
+  const again = await callCloud(["vehicle", "enrol", ...car, "--profile", "p-1"]);
   assert.is(again.code, 1);
   assert.match(again.err, /is enrolled already/);
 
@@ -88,14 +89,14 @@ test("P-01 a token enrols one car once; what does not verify is put aside; revok
     isClosed = true;
   });
   await connection.publish(topicOf(address, "session"), utf8("nonsense"));
-  const aside = await runCloud(["quarantine", "--data", dir, "--tenant", "demo", "--json"]);
+  const aside = await callCloud(["quarantine", "--data", dir, "--tenant", "demo", "--json"]);
   assert.equal(
     jsonLines(aside.out).map((line) => [line["vehicle"], line["topic"]]),
     [["car-1", "kb/v1/demo/car-1/session"]],
   );
   assert.is(await state(), "offline", "it has announced no session");
 
-  const revoked = await runCloud(["vehicle", "revoke", ...car, "--reason", "stolen"]);
+  const revoked = await callCloud(["vehicle", "revoke", ...car, "--reason", "stolen"]);
   assert.is(revoked.code, 0, revoked.err);
   await until("the live connection to end", () => isClosed);
   await refuses("unavailable", connect(identity), "and it does not come back");
@@ -110,7 +111,7 @@ test("P-01 a token enrols one car once; what does not verify is put aside; revok
 /** A command of `webhook`, and the first line of what it prints. */
 async function webhook(...words: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
   const where = ["--data", dir, "--tenant", "demo", "--url", `https://localhost:${cloud.https}`];
-  const { code, out, err } = await runCloud(["webhook", ...words, ...where, "--json"]);
+  const { code, out, err } = await callCloud(["webhook", ...words, ...where, "--json"]);
   assert.is(code, 0, err);
   return jsonLines(out)[0] ?? {};
 }
@@ -118,7 +119,7 @@ async function webhook(...words: readonly string[]): Promise<Readonly<Record<str
 test("P-33 a webhook of the command line is told of a car, signed by the secret that it printed", async () => {
   const made = await webhook("add", "--url-of-receiver", receiver.url, "--topics", "vehicle");
   receiver.secret = String(made["secret"]);
-  await runCloud(["vehicle", "revoke", ...car, "--reason", "sold"]);
+  await callCloud(["vehicle", "revoke", ...car, "--reason", "sold"]);
   await until("it is told", () => receiver.heard.length > 0);
   assert.equal(
     receiver.heard.map(({ ids, verified }) => [ids, verified]),
@@ -130,7 +131,7 @@ type Answer = { readonly status: number; readonly body: Readonly<Record<string, 
 
 test("P-83 who runs the platform orders a tenant by the API, bounds it and takes it away", async () => {
   const client = ["platform", "client", "ops", "--tenant", "demo", "--data", dir];
-  assert.is((await runCloud(client)).code, 0);
+  assert.is((await callCloud(client)).code, 0);
   const ca = readFileSync(join(dir, "tls", "ca.pem"), "utf8");
   const base = new URL(`https://localhost:${cloud.https}`);
   const secret = readFileSync(join(dir, "secrets", "client-ops"), "utf8").trim();
@@ -159,7 +160,7 @@ test("P-83 who runs the platform orders a tenant by the API, bounds it and takes
 });
 
 test("P-50 P-51 each step of it is in the audit trail", async () => {
-  const { code, out } = await runCloud(["audit", "verify", "--data", dir, "--json"]);
+  const { code, out } = await callCloud(["audit", "verify", "--data", dir, "--json"]);
   assert.is(code, 0, out);
   // Two keys issued; token, enrolment and revocation; token and enrolment again.
   const demo = jsonLines(out).find((line) => line["trail"] === "demo");

@@ -7,6 +7,7 @@ import { openRegistry } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CAR, CarLog } from "../../conformance/car-log.ts";
+import { callCloud } from "../../support/cloud-call.ts";
 import { jsonLines, runCloud } from "../../support/cloud-process.ts";
 import { allBytes } from "../../support/tenant-engine.ts";
 
@@ -26,10 +27,10 @@ test("says how it is used", async () => {
   assert.is(all.code, 0);
   for (const name of ["serve", "tenant create", "vehicle enrol", "command send", "audit verify"])
     assert.match(all.out, name);
-  const group = await runCloud(["tenant", "--help"]);
+  const group = await callCloud(["tenant", "--help"]);
   assert.match(group.out, "tenant remove");
   assert.not.match(group.out, "vehicle");
-  const one = await runCloud(["vehicle", "enrol", "--help"]);
+  const one = await callCloud(["vehicle", "enrol", "--help"]);
   assert.match(one.out, /--profile PROFILE .*required/);
 });
 
@@ -53,7 +54,7 @@ test("what is used wrongly ends with 2 and one line that names it", async () => 
     ],
   ];
   for (const [words, says] of rows) {
-    const { code, out, err } = await runCloud(words);
+    const { code, out, err } = await callCloud(words);
     assert.is(code, 2, words.join(" "));
     assert.is(out, "");
     assert.match(err, says);
@@ -63,7 +64,7 @@ test("what is used wrongly ends with 2 and one line that names it", async () => 
 
 test("what fails ends with 1 and one line that names it", async () => {
   const damaged = join(base, "damaged");
-  await runCloud(["tenant", "list", "--data", damaged, "--dev"]);
+  await callCloud(["tenant", "list", "--data", damaged, "--dev"]);
   rmSync(join(damaged, "platform.sqlite-wal"), { force: true });
   writeFileSync(join(damaged, "platform.sqlite"), "no database at all, but long enough to be read");
   const key = (bytes: number): string => Buffer.from(randomBytes(bytes)).toString("base64url");
@@ -108,7 +109,7 @@ test("what fails ends with 1 and one line that names it", async () => {
     ],
   ];
   for (const [words, says, env] of rows) {
-    const { code, err } = await runCloud(words, env);
+    const { code, err } = await callCloud(words, env);
     assert.is(code, 1, `${words.join(" ")}: ${err}`);
     assert.match(err, says);
     assert.is(err.trim().split("\n").length, 1, err);
@@ -118,19 +119,19 @@ test("what fails ends with 1 and one line that names it", async () => {
 test("a directory that cannot be written gets one line", async () => {
   const file = join(base, "a-file");
   writeFileSync(file, "");
-  const { code, err } = await runCloud(["tenant", "list", "--data", join(file, "x"), "--dev"]);
+  const { code, err } = await callCloud(["tenant", "list", "--data", join(file, "x"), "--dev"]);
   assert.is(code, 1);
   assert.is(err.trim().split("\n").length, 1, err);
   if (process.getuid?.() === 0) return; // root writes anywhere
   const closed = mkdtempSync(join(base, "closed-"));
   chmodSync(closed, 0o500);
-  const refused = await runCloud(["tenant", "list", "--data", join(closed, "x"), "--dev"]);
+  const refused = await callCloud(["tenant", "list", "--data", join(closed, "x"), "--dev"]);
   assert.is(refused.code, 1);
   assert.match(refused.err, /is not writable/);
 });
 
 test("P-03 secrets are in files of their owner and in no output", async () => {
-  const made = await runCloud(["tenant", "create", "second", ...data, "--dev"]);
+  const made = await callCloud(["tenant", "create", "second", ...data, "--dev"]);
   assert.is(made.code, 0, made.err);
   for (const name of ["master-key", "signer-key", "client-second-backend", "authority-second"]) {
     const file = join(dir, "secrets", name);
@@ -143,15 +144,15 @@ test("P-03 secrets are in files of their owner and in no output", async () => {
     held.includes(Buffer.from(authority, "base64url")),
     "the authority key is held nowhere",
   );
-  const removed = await runCloud(["tenant", "remove", "second", "--yes", ...data]);
+  const removed = await callCloud(["tenant", "remove", "second", "--yes", ...data]);
   assert.is(removed.code, 0, removed.err);
-  const { out } = await runCloud(["tenant", "list", ...data]);
+  const { out } = await callCloud(["tenant", "list", ...data]);
   assert.match(out, /^demo {2}local {2}ready {2}cars 20000, [^\n]*\n$/);
 });
 
 test("vehicle enrol prints a one-time token, and takes the demo's directory too", async () => {
   const words = ["vehicle", "enrol", "--tenant", "demo", "--vehicle", "car-1", "--profile", "p-1"];
-  const { code, out, err } = await runCloud([...words, "--data", base, "--json"]);
+  const { code, out, err } = await callCloud([...words, "--data", base, "--json"]);
   assert.is(code, 0, err);
   const [line] = jsonLines(out);
   assert.is(line?.["vehicle"], "car-1");
@@ -182,7 +183,7 @@ test("events prints every event and gap in order, page by page", async () => {
   for (const successor of [new CarLog(), new CarLog()])
     await store?.putOpening(successor.opening(log));
   await registry.close();
-  const { code, out, err } = await runCloud(["events", "--tenant", "demo", ...data, "--json"]);
+  const { code, out, err } = await callCloud(["events", "--tenant", "demo", ...data, "--json"]);
   assert.is(code, 0, err);
   const lines = jsonLines(out);
   const at = { vehicle: CAR, log: toHex(log.log) };
@@ -199,11 +200,11 @@ test("events prints every event and gap in order, page by page", async () => {
     kind: "position.sampled",
     data: { latitude: 52.5, longitude: 13.4, speedKmh: 30 },
   });
-  const none = await runCloud(["events", "--tenant", "demo", "--vehicle", "car-9", ...data]);
+  const none = await callCloud(["events", "--tenant", "demo", "--vehicle", "car-9", ...data]);
   assert.equal([none.code, none.out], [0, ""]);
-  const words = await runCloud(["events", "--tenant", "demo", ...data]);
+  const words = await callCloud(["events", "--tenant", "demo", ...data]);
   assert.match(words.out, /1–2 are gone, as the car declared/);
-  const feed = await runCloud(["feed", "--tenant", "demo", ...data, "--json"]);
+  const feed = await callCloud(["feed", "--tenant", "demo", ...data, "--json"]);
   assert.equal(
     jsonLines(feed.out).map(({ cursor, topic, id }) => [cursor, topic, id]),
     [
@@ -211,27 +212,29 @@ test("events prints every event and gap in order, page by page", async () => {
       [2, "vehicle", CAR],
     ],
   );
-  const alarms = jsonLines((await runCloud(["alarms", "--tenant", "demo", ...data, "--json"])).out);
+  const alarms = jsonLines(
+    (await callCloud(["alarms", "--tenant", "demo", ...data, "--json"])).out,
+  );
   assert.equal(
     alarms.map(({ id, vehicle, kind }) => [id, vehicle, kind]),
     [[1, CAR, "successors"]],
   );
-  const quarantine = await runCloud(["quarantine", "--tenant", "demo", ...data, "--json"]);
+  const quarantine = await callCloud(["quarantine", "--tenant", "demo", ...data, "--json"]);
   assert.is(jsonLines(quarantine.out)[0]?.["bytes"], 3);
 });
 
 test("quarantine: what is no segment is shown as what it is, and stays when it is handed in", async () => {
   const at = ["--tenant", "demo", ...data];
-  const list = await runCloud(["quarantine", "list", ...at, "--json"]);
+  const list = await callCloud(["quarantine", "list", ...at, "--json"]);
   const id = String(jsonLines(list.out)[0]?.["id"]);
-  const show = await runCloud(["quarantine", "show", id, ...at]);
+  const show = await callCloud(["quarantine", "show", id, ...at]);
   assert.match(show.out, /put aside: signature\nno header of a segment can be read in it\n$/);
-  const again = await runCloud(["quarantine", "redrive", ...at, "--json"]);
+  const again = await callCloud(["quarantine", "redrive", ...at, "--json"]);
   assert.equal([again.code, jsonLines(again.out).length], [1, 1], again.err);
-  const none = await runCloud(["quarantine", "show", "999", ...at]);
+  const none = await callCloud(["quarantine", "show", "999", ...at]);
   assert.equal([none.code, none.out], [1, ""]);
   assert.match(none.err, /there is no message 999/);
-  const wrong = await runCloud(["quarantine", "redrive", "--id", "x", ...at]);
+  const wrong = await callCloud(["quarantine", "redrive", "--id", "x", ...at]);
   assert.is(wrong.code, 2);
 });
 
@@ -256,7 +259,7 @@ test("P-52 whoever prints events, or looks into quarantine, is in the audit trai
 });
 
 test("P-51 audit verify holds all trails", async () => {
-  const { code, out, err } = await runCloud(["audit", "verify", ...data, "--json"]);
+  const { code, out, err } = await callCloud(["audit", "verify", ...data, "--json"]);
   assert.is(code, 0, err);
   const trails = jsonLines(out);
   assert.equal(
@@ -266,7 +269,7 @@ test("P-51 audit verify holds all trails", async () => {
       ["demo", true, 0],
     ],
   );
-  const only = await runCloud(["audit", "verify", "--tenant", "demo", ...data]);
+  const only = await callCloud(["audit", "verify", "--tenant", "demo", ...data]);
   assert.match(only.out, /^demo: \d+ entries, 0 not yet anchored: ok\n$/);
 });
 

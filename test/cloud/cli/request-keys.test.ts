@@ -7,6 +7,7 @@ import { tenantId } from "@kerbside/protocol";
 import { openRegistry, openSignerTenants, PAYMENTS_SECRET } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { callCloud } from "../../support/cloud-call.ts";
 import { jsonLines, runCloud } from "../../support/cloud-process.ts";
 
 const test = suite("request keys");
@@ -45,16 +46,16 @@ async function inVault(): Promise<{ keys: readonly Uint8Array[]; asked: number |
 }
 
 async function listed(): Promise<readonly unknown[]> {
-  const { code, out, err } = await runCloud(["request-key", "list", ...of, "--json"], env);
+  const { code, out, err } = await callCloud(["request-key", "list", ...of, "--json"], env);
   assert.is(code, 0, err);
   return jsonLines(out);
 }
 
 test("P-51 a key is added, asked for and taken back, and the audit keeps it", async () => {
   const spki = publicKey.export({ format: "der", type: "spki" });
-  const added = await runCloud(["request-key", "add", ...key, "--public-key", own], env);
+  const added = await callCloud(["request-key", "add", ...key, "--public-key", own], env);
   assert.is(added.code, 0, added.err);
-  const required = await runCloud(["request-key", "require", ...of, "--signed", "yes"], env);
+  const required = await callCloud(["request-key", "require", ...of, "--signed", "yes"], env);
   assert.is(required.code, 0, required.err);
   assert.equal(await inVault(), { keys: [new Uint8Array(spki)], asked: 1 });
   const mine = { tenant: "demo", client: "backend", keyId: "k1" };
@@ -63,20 +64,20 @@ test("P-51 a key is added, asked for and taken back, and the audit keeps it", as
     { ...mine, sha256 },
     { tenant: "demo", signed: true },
   ]);
-  const revoked = await runCloud(["request-key", "revoke", ...key], env);
+  const revoked = await callCloud(["request-key", "revoke", ...key], env);
   assert.is(revoked.code, 0, revoked.err);
   assert.equal(await listed(), [
     { ...mine, revoked: true },
     { tenant: "demo", signed: true },
   ]);
-  const freed = await runCloud(["request-key", "require", ...of, "--signed", "no"], env);
+  const freed = await callCloud(["request-key", "require", ...of, "--signed", "no"], env);
   assert.is(freed.code, 0, freed.err);
   assert.equal(await inVault(), { keys: [Uint8Array.of(0)], asked: 0 });
 });
 
 test("what is no public key, no known key or no answer is refused", async () => {
   const refused = async (...words: string[]): Promise<number | null> =>
-    (await runCloud(["request-key", ...words], env)).code;
+    (await callCloud(["request-key", ...words], env)).code;
   assert.is.not(await refused("add", ...key, "--public-key", secret), 0, "a private key");
   const unknown = [...of, "--client", "nobody", "--key-id", "k1"];
   assert.is.not(await refused("revoke", ...unknown), 0, "a key that is not there");
@@ -88,10 +89,10 @@ test("P-23 a payment provider is named by a file that its owner alone can read, 
   const token = "sk_live_0123456789abcdef";
   writeFileSync(file, JSON.stringify({ url: "https://pay.example/v1/", token }), { mode: 0o644 });
   const words = ["payments", "set", ...of, "--provider", file, "--json"];
-  const open = await runCloud(words, env);
+  const open = await callCloud(words, env);
   assert.is(open.code, 2, open.err);
   chmodSync(file, 0o600);
-  const done = await runCloud(words, env);
+  const done = await callCloud(words, env);
   assert.is(done.code, 0, done.err);
   assert.equal(jsonLines(done.out), [{ tenant: "demo", provider: "pay.example" }]);
   const masterKey = new Uint8Array(Buffer.from(env["KERBSIDE_MASTER_KEY"] ?? "", "base64url"));
