@@ -8,7 +8,8 @@ export const TENANT = "demo";
 export const PATH = `/v1/tenants/${TENANT}/vehicles/car-1/latest`;
 
 export type ServerConfig = {
-  readonly side: "ours" | "bare";
+  /** `verifying`: ours, with the signature of the token checked on each call, as the bare route does. */
+  readonly side: "ours" | "verifying" | "bare";
   readonly dir: string;
   /** Hexadecimal. */
   readonly masterKey: string;

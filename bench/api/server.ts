@@ -1,4 +1,5 @@
 /** One of the two servers: the API over a real store, or a bare Fastify route that verifies the same token. */
+import { serviceVerifier } from "@kerbside/cloud";
 import {
   ArtefactService,
   apiServer,
@@ -50,8 +51,14 @@ function bare({ tls, body }: ServerConfig, verifyToken: TokenVerifier): FastifyI
 
 async function serve(): Promise<void> {
   const config = readConfig();
-  const verify = tokenVerifier({ issuer: ISSUER, audience: AUDIENCE, keys: config.jwks, clock });
-  const app = config.side === "ours" ? await ours(config, verify) : bare(config, verify);
+  const issuer = { issuer: ISSUER, keys: config.jwks };
+  const verify = tokenVerifier({ ...issuer, audience: AUDIENCE, clock });
+  // A node remembers for half a minute that a token's signature verified.
+  const served = serviceVerifier(issuer, undefined, clock);
+  const app =
+    config.side === "bare"
+      ? bare(config, verify)
+      : await ours(config, config.side === "ours" ? served : verify);
   await app.listen({ host: "127.0.0.1", port: 0 });
   const at = app.server.address();
   process.on("message", () => process.send?.({ cpuUs: cpuUs() }));
