@@ -59,6 +59,7 @@ import { issuerSocket, serviceClock, signerSocket } from "./ports.ts";
 import { ensureServerFiles } from "./provisioning.ts";
 import { recently } from "./recent.ts";
 import { registerRenewal } from "./renewal-route.ts";
+import { watchRetention } from "./retention-watch.ts";
 import { watchRevocations } from "./revocations.ts";
 import { tenantTools } from "./tools.ts";
 import { type TracedNode, tracedNode } from "./traced.ts";
@@ -204,6 +205,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   closing.add(() => broker.source.stop());
   await commands.pickUp(registry.list());
   closing.add(watchRevocations({ ...broker, tenants: registry, clock, log }));
+  closing.add(watchRetention({ tenants: registry, clock, log }));
   closing.add(watchKeys({ ...registry, homes: tenant, downlink, clock, log }));
   log.info("node.up", { https: options.httpsPort, broker: broker.port });
   return broker.port;

@@ -1,5 +1,14 @@
-/** `privacy show|set`: how exactly a tenant keeps positions. */
-import { isPositionRule, POSITION_RULES, type PositionRule } from "@kerbside/protocol";
+/** `privacy show|set`, `retention show|set|run`: how exactly and for how long a tenant keeps what its cars report. */
+import {
+  isPositionRule,
+  POSITION_RULES,
+  type PositionRule,
+  RETENTION_CLASSES,
+  RETENTION_DAYS,
+  RETENTION_NAMES,
+  type RetentionClass,
+  type RetentionTerms,
+} from "@kerbside/protocol";
 import {
   type Command,
   DATA_OPTION,
@@ -12,6 +21,7 @@ import { byOperator, withTenant } from "./open.ts";
 
 const common = { data: DATA_OPTION, json: JSON_OPTION, tenant: TENANT_OPTION };
 const RULES = POSITION_RULES.join(", ");
+const DAYS_WORDS = `${RETENTION_DAYS.min} to ${RETENTION_DAYS.max}; kept where it is left out`;
 
 export const PRIVACY_COMMANDS: readonly Command[] = [
   {
@@ -42,7 +52,64 @@ export const PRIVACY_COMMANDS: readonly Command[] = [
         return 0;
       }),
   },
+  {
+    name: "retention show",
+    summary: "Says how long what the cars report is kept, by class, and how much is due.",
+    options: common,
+    run: (input) =>
+      withTenant(input, async ({ store: { retention } }) => {
+        const [terms, due] = [await retention.terms(), await retention.due()];
+        input.print({ ...terms, due }, `${termsWords(terms)}; segments that are due: ${due}`);
+        return 0;
+      }),
+  },
+  {
+    name: "retention set",
+    summary: "Says how long what the cars report is kept, by class: instead of all terms before.",
+    options: {
+      ...common,
+      positions: { value: "DAYS", doc: `${RETENTION_CLASSES.positions.doc}; ${DAYS_WORDS}` },
+      personal: { value: "DAYS", doc: `${RETENTION_CLASSES.personal.doc}; ${DAYS_WORDS}` },
+    },
+    run: (input) =>
+      withTenant(input, async ({ store }) => {
+        const terms = Object.fromEntries(
+          RETENTION_NAMES.flatMap((name) => {
+            const days = daysOf(input, name);
+            return days === undefined ? [] : [[name, days] as const];
+          }),
+        );
+        const audit = byOperator(input, "retention.set", `tenant:${store.tenant}`);
+        await store.retention.setTerms(terms, audit);
+        input.print(terms, termsWords(terms));
+        return 0;
+      }),
+  },
+  {
+    name: "retention run",
+    summary: "Lets go now what is due; a running cloud does so each hour.",
+    options: common,
+    run: (input) =>
+      withTenant(input, async ({ store }) => {
+        const segments = await store.retention.sweep();
+        input.print({ segments }, `segments that were let go: ${segments}`);
+        return 0;
+      }),
+  },
 ];
+
+/** Throws UsageError. */
+function daysOf(input: Input, name: RetentionClass): number | undefined {
+  if (input.optional(name) === undefined) return undefined;
+  return input.integer(name, RETENTION_DAYS.min, RETENTION_DAYS.max);
+}
+
+function termsWords(terms: RetentionTerms): string {
+  return RETENTION_NAMES.map((name) => {
+    const days = terms[name];
+    return `${name}: ${days === undefined ? "kept" : `${days} days`}`;
+  }).join(", ");
+}
 
 function ruleOf(input: Input, name: string): PositionRule {
   const rule = input.text(name);

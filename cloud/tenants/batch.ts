@@ -2,9 +2,9 @@
  * What the segments of one transaction have in common, so that it is looked up or written once for all of them: logs,
  * marks, the newest event of each kind, the span of each log, and who is to hear of it.
  */
-import { ProtocolError, toHex, type VehicleId } from "@kerbside/protocol";
+import { EVENT_KINDS, ProtocolError, toHex, type VehicleId } from "@kerbside/protocol";
 import type { Sql } from "./database.ts";
-import { announce, type Engine } from "./engine.ts";
+import { announce, type Engine, SEALING } from "./engine.ts";
 import { Tips } from "./marks.ts";
 import { tellNewest } from "./newest.ts";
 import { heardOf } from "./rivals.ts";
@@ -23,6 +23,9 @@ export type NewestEvent = {
 };
 /** As a row has it: how it is sealed, and the bytes. */
 export type SealedData = { readonly sealing: number; readonly data: Uint8Array };
+
+const SAMPLED = EVENT_KINDS["position.sampled"].code;
+const WITHHELD = EVENT_KINDS["position.withheld"].code;
 
 type Span = { readonly firstAtMs: number; readonly lastAtMs: number };
 type LogSpan = Span & { readonly vehicle: VehicleId };
@@ -99,6 +102,7 @@ export class Batch {
     this.tips.settleAll();
     for (const [log, span] of this.#spans) this.#putSpan(log, span);
     for (const event of this.#newest.values()) this.#putNewest(event);
+    for (const event of this.#newest.values()) if (event.kind === WITHHELD) this.#withhold(event);
     for (const vehicle of this.#reordered) tellNewest(sql, vehicle);
     for (const vehicle of this.#touched) announce(sql, this.engine.nowMs(), "events", vehicle);
   }
@@ -113,6 +117,14 @@ export class Batch {
     this.sql.run(
       "UPDATE logs SET last_at_ms = ? WHERE id = ? AND (last_at_ms IS NULL OR last_at_ms < ?)",
       ...[lastAtMs, log, lastAtMs],
+    );
+  }
+
+  /** A car whose positions are kept no more is not shown where it last was when they were. */
+  #withhold({ vehicle, atMs }: NewestEvent): void {
+    this.sql.run(
+      "UPDATE latest SET sealed = ?, data = x'' WHERE vehicle = ? AND kind = ? AND sealed = ? AND at_ms <= ?",
+      ...[SEALING.erased, vehicle, SAMPLED, SEALING.sealed, atMs],
     );
   }
 

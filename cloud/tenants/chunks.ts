@@ -95,7 +95,8 @@ function packKinds(kinds: readonly number[]): Uint8Array {
   return deflateRawSync(bytes);
 }
 
-function unpackKinds(packed: Uint8Array, count: number): readonly number[] {
+/** The numbers of a chunk's kinds, in order. */
+export function chunkKinds(packed: Uint8Array, count: number): readonly number[] {
   const [high = 0, low = 0] = packed;
   if (packed.length === KIND_BYTES) return Array<number>(count).fill(256 * high + low);
   const bytes = inflateRawSync(packed, { maxOutputLength: SEGMENT_EVENTS_MAX * KIND_BYTES });
@@ -148,7 +149,7 @@ export function chunkEvents(engine: Engine, sql: Sql, query: ChunkQuery): readon
     if (before.length >= query.wanted) break;
     isInOrder &&= isNext;
     lastSeq = Math.max(lastSeq, row.firstSeq + row.count - 1);
-    const kinds = unpackKinds(row.kinds, row.count);
+    const kinds = chunkKinds(row.kinds, row.count);
     const { kinds: asked } = query;
     if (asked !== undefined && !kinds.some((kind) => asked.has(kind))) continue;
     expand(engine, row, kinds, query, found);
@@ -258,7 +259,7 @@ export function chunkRows(
     ...[from, to],
   );
   return chunks.flatMap((chunk): readonly LooseChunk[] => {
-    const kinds = unpackKinds(chunk.kinds, chunk.count);
+    const kinds = chunkKinds(chunk.kinds, chunk.count);
     if (!kinds.some(isAsked)) return [];
     const { vehicle, lane } = chunk;
     const log = { id: chunk.logId, vehicle, bytes: chunk.log };

@@ -52,6 +52,7 @@ import { paymentDesk } from "./payments.ts";
 import { type Audited, type AuditedBy, type PeopleTools, peopleStore } from "./people-store.ts";
 import { privacyStore } from "./privacy.ts";
 import { putQuarantine, type Quarantined, readQuarantined } from "./quarantine.ts";
+import { retentionStore } from "./retention.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { commitSegments, marks, putOpening, readOpening } from "./segments.ts";
 import { subjectKeyFile, type TransitKeys } from "./subject-keys.ts";
@@ -270,6 +271,7 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     }),
     files: fileStore(engine, audited, options.transit),
     privacy: privacyStore(engine, audited),
+    retention: retentionStore(engine, audited),
     rotateAuditKey: async (version, audit) =>
       anchored(announceKey(engine, options.auditKeys(version), version, audit)),
     people,

@@ -4,6 +4,7 @@ import { AUDIT_KEY_CLASSES } from "./audit-keys.ts";
 import { OWNED_FILE_CLASSES } from "./owned-files-schema.ts";
 import { FINDER_CLASSES, PEOPLE_CLASSES } from "./people-schema.ts";
 import { PRIVACY_CLASSES } from "./privacy.ts";
+import { RETENTION_TABLE_CLASSES } from "./retention.ts";
 import { ROW_SEAL_CLASSES } from "./row-seals.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { AUDIT_CLASSES } from "./tenant-schema.ts";
@@ -176,6 +177,7 @@ export const TENANT_CLASSES: ColumnClasses = {
   ...WEBHOOK_CLASSES,
   ...OWNED_FILE_CLASSES,
   ...PRIVACY_CLASSES,
+  ...RETENTION_TABLE_CLASSES,
 };
 
 export const SUBJECT_CLASSES: ColumnClasses = {

@@ -12,6 +12,7 @@ import { NEWEST_SQL } from "./newest.ts";
 import { OWNED_FILES_SQL } from "./owned-files-schema.ts";
 import { CAR_HOLDS_SQL, FINDERS_SQL, PEOPLE_SQL } from "./people-schema.ts";
 import { PRIVACY_SQL } from "./privacy.ts";
+import { RETENTION_SQL } from "./retention.ts";
 import { ROW_SEALS_SQL } from "./row-seals.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { TRIPS_SQL } from "./trips.ts";
@@ -282,6 +283,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "what is kept of positions, and whose cars are a person's", sql: PRIVACY_SQL },
   { name: "what is personal of a segment's rows", sql: ROW_SEALS_SQL },
   { name: "holds on cars", sql: CAR_HOLDS_SQL },
+  { name: "how long what cars report is kept", sql: RETENTION_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

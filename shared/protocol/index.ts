@@ -53,6 +53,7 @@ export * from "./push.ts";
 export * from "./reader-link.ts";
 export * from "./reader-link-messages.ts";
 export * from "./rental-policy.ts";
+export * from "./retention.ts";
 export * from "./roles.ts";
 export * from "./runtime.ts";
 export * from "./schema.ts";

@@ -16,6 +16,7 @@ import type { FileStore } from "./owned-files.ts";
 import type { PaymentDesk } from "./payments.ts";
 import type { PeopleStore } from "./people.ts";
 import type { PrivacyStore } from "./privacy.ts";
+import type { RetentionStore } from "./retention.ts";
 import type { Role } from "./roles.ts";
 import type { LogOpening, SegmentHeader } from "./segments.ts";
 import type { SessionAnnouncement } from "./session.ts";
@@ -261,6 +262,7 @@ export type TenantStore = {
   readonly webhooks: WebhookStore;
   readonly files: FileStore;
   readonly privacy: PrivacyStore;
+  readonly retention: RetentionStore;
 
   readonly putVehicle: (record: VehicleRecord, audit: AuditEntry) => Promise<void>;
   readonly vehicle: (vehicle: VehicleId) => Promise<VehicleRecord | undefined>;

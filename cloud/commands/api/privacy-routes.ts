@@ -1,9 +1,13 @@
-/** How exactly a tenant keeps positions, and which cars are a person's own. */
+/** How exactly and for how long a tenant keeps what its cars report, and which cars are a person's own. */
 import {
   type AuditEntry,
   POSITION_RULES,
   type PositionPolicy,
   ProtocolError,
+  RETENTION_CLASSES,
+  RETENTION_DAYS,
+  RETENTION_NAMES,
+  type RetentionTerms,
 } from "@kerbside/protocol";
 import { type TSchema, Type } from "typebox";
 import { uuid } from "./people-schemas.ts";
@@ -28,6 +32,17 @@ const OwnerSchema: TSchema = Type.Object(
   strict,
 );
 
+const RetentionSchema: TSchema = Type.Object(
+  Object.fromEntries(
+    RETENTION_NAMES.map((name) => {
+      const { min: minimum, max: maximum } = RETENTION_DAYS;
+      const description = `days since they came in: ${RETENTION_CLASSES[name].doc}`;
+      return [name, Type.Optional(Type.Integer({ minimum, maximum, description }))] as const;
+    }),
+  ),
+  { ...strict, description: "A class that is left out is kept for as long as the tenant is here" },
+);
+
 function audit(call: Call, action: string, subject: string): AuditEntry {
   const { caller, from } = call;
   return { actor: caller.subject, action, subject, outcome: "done", from };
@@ -39,6 +54,14 @@ async function setPolicy(call: Call): Promise<Answer> {
   const entry = audit(call, "privacy.set", `tenant:${call.caller.tenant}`);
   await call.store.privacy.setPositions(policy, entry);
   return { status: 200, body: policy };
+}
+
+async function setRetention(call: Call): Promise<Answer> {
+  // By the row's schema.
+  const terms = call.body as RetentionTerms;
+  const entry = audit(call, "retention.set", `tenant:${call.caller.tenant}`);
+  await call.store.retention.setTerms(terms, entry);
+  return { status: 200, body: terms };
 }
 
 async function setOwner(call: Call): Promise<Answer> {
@@ -72,6 +95,21 @@ export const PRIVACY_ROUTES: readonly Route[] = [
     ...{ scopes: ["privacy:write"], tag: "people", body: PolicySchema },
     answers: { 200: PolicySchema },
     handle: setPolicy,
+  },
+  {
+    ...{ method: "GET", path: "/retention", operation: "getRetention" },
+    summary: "How long what the cars report is kept, by class",
+    ...{ scopes: ["events:read", "privacy:write"], tag: "people" },
+    answers: { 200: RetentionSchema },
+    handle: async (call) => ({ status: 200, body: await call.store.retention.terms() }),
+  },
+  {
+    ...{ method: "PUT", path: "/retention", operation: "setRetention" },
+    summary:
+      "Say how long what the cars report is kept, by class; what is older goes within the hour",
+    ...{ scopes: ["privacy:write"], tag: "people", body: RetentionSchema },
+    answers: { 200: RetentionSchema },
+    handle: setRetention,
   },
   {
     ...{ method: "PUT", path: "/vehicles/:vehicle/owner", operation: "setOwner" },

@@ -43,7 +43,8 @@ export const SCOPES = {
   "people:erase": "suspend and erase people, and hold what must not be erased",
   "files:read": "see photos, documents and diagnostic bundles",
   "files:write": "add and remove them",
-  "privacy:write": "say how exactly positions are kept, and whose cars are a person's",
+  "privacy:write":
+    "say how exactly and how long data of cars is kept, and whose cars are a person's",
   "analytics:read": "see how much there was in a month, of many together",
   "accounts:write": "make, lock, unlock and close accounts",
   "support:ticket": "open and close tickets, as the tenant's contact",

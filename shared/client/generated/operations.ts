@@ -65,6 +65,7 @@ export const OPERATIONS: Readonly<Record<keyof Operations, OperationRow>> = {
   getMe: { method: "GET", path: "/v1/tenants/{tenant}/me" },
   getPerson: { method: "GET", path: "/v1/tenants/{tenant}/people/{person}" },
   getPrivacy: { method: "GET", path: "/v1/tenants/{tenant}/privacy" },
+  getRetention: { method: "GET", path: "/v1/tenants/{tenant}/retention" },
   getTenant: { method: "GET", path: "/v1/platform/tenants/{operator}" },
   getVehicle: { method: "GET", path: "/v1/tenants/{tenant}/vehicles/{vehicle}" },
   getWebhook: { method: "GET", path: "/v1/tenants/{tenant}/webhooks/{webhook}" },
@@ -117,6 +118,7 @@ export const OPERATIONS: Readonly<Record<keyof Operations, OperationRow>> = {
   rotateWebhook: { method: "POST", path: "/v1/tenants/{tenant}/webhooks/{webhook}/rotate", json: true },
   setOwner: { method: "PUT", path: "/v1/tenants/{tenant}/vehicles/{vehicle}/owner", json: true },
   setPrivacy: { method: "PUT", path: "/v1/tenants/{tenant}/privacy", json: true },
+  setRetention: { method: "PUT", path: "/v1/tenants/{tenant}/retention", json: true },
   suspendPerson: { method: "POST", path: "/v1/tenants/{tenant}/people/{person}/suspend", json: true },
   withdrawConsent: { method: "POST", path: "/v1/tenants/{tenant}/me/consents/withdraw", json: true },
 };

@@ -159,6 +159,11 @@ export type Privacy = {
   /** else */ readonly free: "exact" | "coarse" | "none";
 };
 
+export type Retention = {
+  /** days since they came in: events that say where a car was */ readonly positions?: number;
+  /** days since they came in: other events that are personal */ readonly personal?: number;
+};
+
 export type SetOwnerAnswer = {
   /** whose car it is */ readonly person?: string;
 };
@@ -255,6 +260,11 @@ export type PeopleOperations = {
     readonly ask: Nothing;
     readonly answer: Privacy;
   };
+  /** How long what the cars report is kept, by class. */
+  readonly getRetention: {
+    readonly ask: Nothing;
+    readonly answer: Retention;
+  };
   /** Agree. */
   readonly giveConsent: {
     readonly ask: {
@@ -340,6 +350,13 @@ export type PeopleOperations = {
       readonly body: Privacy;
     };
     readonly answer: Privacy;
+  };
+  /** Say how long what the cars report is kept, by class; what is older goes within the hour. */
+  readonly setRetention: {
+    readonly ask: {
+      readonly body?: Retention;
+    };
+    readonly answer: Retention;
   };
   /** Suspend a person, for good: the first stage of erasure. */
   readonly suspendPerson: {

@@ -87,6 +87,8 @@ const RULES: Readonly<Record<string, readonly Role[]>> = {
   getContact: ["member", "operator", "support", "manager", "auditor"],
   getPrivacy: ["backend", "operator", "manager"],
   setPrivacy: ["manager"],
+  getRetention: ["backend", "operator", "manager"],
+  setRetention: ["manager"],
   setOwner: ["manager"],
   addFile: ["backend", "operator", "manager"],
   listFiles: ["backend", "operator", "manager"],

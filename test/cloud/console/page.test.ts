@@ -1,9 +1,9 @@
 /** What the operators' page concludes from what it is told: pure functions of its own. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { ledOn } from "../../../cloud/console/web/outlines.ts";
 import { inTrouble, markerOf, matches } from "../../../cloud/console/web/src/finding.ts";
 import { distinct, fold } from "../../../cloud/console/web/src/fold.ts";
-import { ledOn } from "../../../cloud/console/web/outlines.ts";
 import type { Booking, CarEvent, FleetCar } from "../../../cloud/console/web/src/types.ts";
 import { usable } from "../../../cloud/console/web/src/usable.ts";
 import { de } from "../../../cloud/console/web/src/words/de.ts";

@@ -92,6 +92,13 @@ test("P-20 P-22 what is withheld is not in the store, in rows or in columns, and
     ]),
   );
   assert.is(world.acks.at(-1)?.lanes[0]?.upTo, 1, "the car may forget it");
+  const last = async () =>
+    (await store.latest(mine.vehicle)).find(({ kind }) => kind === "position.sampled")?.data;
+  assert.ok(await last(), "while it is rented it is shown where it is");
+  const later = await world.worker();
+  await later.handle(car.newLog().segment("track", [sampled(3500)]));
+  await later.close();
+  assert.is(await last(), null, "and after that no longer where it last was");
   const trail = await store.auditTrail(0, 100);
   assert.ok(trail.some(({ reason }) => reason === "rented coarse, free none"));
 });

@@ -115,6 +115,7 @@ const WRITES: Readonly<Record<string, Write>> = {
   },
   putFile: (s, a) => s.files.putFile(photo, a),
   setPositions: (s, a) => s.privacy.setPositions({ rented: "coarse", free: "none" }, a),
+  setTerms: (s, a) => s.retention.setTerms({ positions: 30 }, a),
   setOwner: (s, a) => s.privacy.setOwner(CAR, someone.person, a),
   linkFile: async (s, a) => s.files.linkFile(await fileOf(s), 1000, a),
   readFile: async (s, a) => s.files.readFile(await fileOf(s), a),
@@ -131,7 +132,7 @@ const WRITES: Readonly<Record<string, Write>> = {
 };
 
 test("P-50 each method that takes an audit entry has a row here", () => {
-  const named = ["store", "people", "access", "owned-files", "privacy"].flatMap((name) => {
+  const named = ["store", "people", "access", "owned-files", "privacy", "retention"].flatMap((name) => {
     const url = new URL(`../../../shared/protocol/${name}.ts`, import.meta.url);
     const methods = readFileSync(url, "utf8").matchAll(/^ {2}readonly (\w+): \(([^;]*?)\) =>/gms);
     return [...methods].flatMap(([, method = "", words = ""]) =>
