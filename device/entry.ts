@@ -269,7 +269,7 @@ export class Entry {
       grantKey: () => identity.keys.key("grant"),
       time: () => this.#time.read(),
       rental: () => rentalFact(locks),
-      locked: locks.locked,
+      bolts: locks.bolts,
       perform: (order) => perform(locks, order),
       emit,
       clock,

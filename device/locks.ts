@@ -62,14 +62,15 @@ export type LocksOptions = {
 
 /** What a card or phone may do, as the grants in the car say. */
 export type AllowedOrder = Opener & { readonly action: Action; readonly booking: string };
+type Seen = SensedState["locked"];
 type Cause = { readonly cause: "command" | "access"; readonly booking?: string };
 
 export type Locks = {
   readonly commands: CommandExecutor;
   /** Does what the car itself allows a card or phone, through the same executor. Never rejects. */
   readonly allow: (asked: AllowedOrder) => Promise<Answer>;
-  /** Whether the lock is seen locked now. */
-  readonly locked: () => "yes" | "no" | "unknown";
+  /** Which bolts are seen locked now: the driver's, and all of them. */
+  readonly bolts: () => { readonly driver: Seen; readonly all: Seen };
   /** The rental on the car: for access without coverage, which opens rentals too, and for power care. */
   readonly rental: RentalDesk;
   /** What a crash left open, answered as unknown with what is sensed. Resolves once, before the first command runs. */
@@ -161,7 +162,7 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
       executor.seen();
     },
     cause: () => moving.cause(),
-    locked: () => lockedBy(driver.report()),
+    bolts: () => boltsOf(driver.report()),
     allow: (asked) =>
       ready().then(() => {
         const order = orderOf(options, journal.counter(), asked);
@@ -213,8 +214,11 @@ function commandsOf({
   };
 }
 
-function lockedBy(report: LockSensed | undefined): "yes" | "no" | "unknown" {
-  return report === undefined ? "unknown" : sensedState(report).locked;
+function boltsOf(report: LockSensed | undefined): ReturnType<Locks["bolts"]> {
+  if (report === undefined) return { driver: "unknown", all: "unknown" };
+  const { boltDriver } = report;
+  const driver = boltDriver === "unknown" ? "unknown" : boltDriver === "locked" ? "yes" : "no";
+  return { driver, all: sensedState(report).locked };
 }
 
 /** In the place of the hash of a command's envelope: nothing was signed. */

@@ -25,6 +25,8 @@ export type CardProofOptions = {
   readonly random: Pick<Random, "bytes">;
   readonly limits: TryLimits;
   readonly nowMs: () => number;
+  /** It is in the rental that is open: what strangers try does not slow it. */
+  readonly inRental: boolean;
   /** Resolves with whether it is on the disk. */
   readonly keepTries: (tries: Tries) => Promise<boolean>;
 };
@@ -46,7 +48,7 @@ export async function proveCard(options: CardProofOptions): Promise<CardProof> {
   const keyed = cards.find(({ card }) => card.key !== undefined);
   if (keyed?.card.key !== undefined && presentation.keyed)
     return proveKey(options, keyed.card, keyed.card.key);
-  if (isSlowed(options, NUMBERS)) return refused("try_later");
+  if (!options.inRental && isSlowed(options, NUMBERS)) return refused("try_later");
   if (cards.some(({ card }) => card.uidRule === "alone")) return { proven: true, shown: "uid" };
   const withPin = cards.find(({ card }) => card.uidRule === "with_pin");
   if (withPin?.card.pin !== undefined) return provePin(options, withPin.grant, withPin.card.pin);
@@ -85,7 +87,7 @@ async function proveKey(
     step = heardCard(step.next, answer);
   }
   if (step.value === "authentic") {
-    const cleared = limits.clear(what);
+    const cleared = limits.clear(what, nowMs());
     if (cleared !== undefined) await keepTries(cleared);
     return { proven: true, shown: "key" };
   }
@@ -100,13 +102,13 @@ async function provePin(
 ): Promise<CardProof> {
   const { limits, nowMs, keepTries, reader, presentation } = options;
   const what = `pin:${toHex(grant.id)}`;
-  if (limits.failures(what) >= PIN_FAILURES_MAX) return refused("pin_blocked");
+  if (limits.failures(what, nowMs()) >= PIN_FAILURES_MAX) return refused("pin_blocked");
   if (isSlowed(options, what)) return refused("try_later");
   const entered = await reader.askPin(presentation.id);
   if (entered === undefined) return refused("pin_wanted");
   // Counted first: pulling the fuse before the answer wins no try. What cannot be counted is not tried.
   if (!(await keepTries(limits.count(what, nowMs())))) return refused("storage");
   if (!sameMac(pinHash(entered, pin.salt), pin.hash)) return refused("pin_wrong");
-  await keepTries(limits.retain((one) => one !== what));
+  await keepTries(limits.retain((one) => one !== what, nowMs()));
   return { proven: true, shown: "uid_and_pin" };
 }

@@ -22,6 +22,7 @@ import {
   evaluate,
   grantsOfCard,
   grantsOfPhone,
+  isInRental,
   type Offer,
   type OfferedGrant,
   type Reason,
@@ -30,7 +31,8 @@ import type { GrantStore } from "./grant-store.ts";
 import { hearPhone } from "./phone-proof.ts";
 import type { Presentation, ReaderDriver } from "./reader-driver.ts";
 import type { AccessRecord, Holder } from "./record.ts";
-import { TryLimits } from "./tries.ts";
+import { type BoltsSeen, type FailedTap, tapAction } from "./tap.ts";
+import { type Tries, TryLimits } from "./tries.ts";
 
 /** What the immobiliser is asked to do for a credential. */
 export type AccessOrder = {
@@ -54,8 +56,8 @@ export type AccessDeskOptions = {
   readonly grantKey: () => VerifyKey | undefined;
   readonly time: () => AccessFacts["time"];
   readonly rental: () => AccessFacts["rental"];
-  /** Whether the car is seen locked: a card that is in its rental changes that. */
-  readonly locked: () => "yes" | "no" | "unknown";
+  /** Which bolts are seen locked: a card that is in its rental changes that. */
+  readonly bolts: () => BoltsSeen;
   /** Never rejects. */
   readonly perform: (order: AccessOrder) => Promise<AccessOutcome>;
   readonly emit: (event: NewEvent) => void;
@@ -77,12 +79,16 @@ export type Proven =
 export class AccessDesk {
   readonly #options: AccessDeskOptions;
   readonly #limits: TryLimits;
+  #failed: FailedTap | undefined;
   #busy = false;
   #idle: Promise<void> = Promise.resolve();
 
   constructor(options: AccessDeskOptions) {
     this.#options = options;
-    this.#limits = new TryLimits(options.record.tries(), options.clock.bootMs());
+    const { record, clock } = options;
+    const triedAtMs = record.triedAtMs();
+    const agedMs = (): number => quietMs(triedAtMs, options.time());
+    this.#limits = new TryLimits(record.tries(), clock.bootMs(), agedMs);
   }
 
   /** Takes what is held to the reader. While one is being served another is shown to wait. Never rejects. */
@@ -116,15 +122,24 @@ export class AccessDesk {
     await this.#options.record.release(rental.value === "open" ? rental.booking : undefined);
   }
 
-  /** A new list is in force: failures with what it no longer names are forgotten. */
+  /** A new list is in force: failures are forgotten with what neither it nor the open rental names any more. */
   async listApplied(): Promise<void> {
-    const { grants, record } = this.#options;
-    const ids = new Set(grants.list()?.grants.map(({ id }) => toHex(id)));
+    const { grants, record, clock } = this.#options;
+    // A PIN of who is in the rental is taken still, so its tries count on.
+    const held = record.holders().map(({ grant }) => grant);
+    const ids = new Set([...(grants.list()?.grants ?? []), ...held].map(({ id }) => toHex(id)));
     const kept = record.tries().size;
     const isPinOfNone = (what: string): boolean =>
       what.startsWith("pin:") && !ids.has(what.slice("pin:".length));
-    const tries = this.#limits.retain((what) => !isPinOfNone(what));
-    if (tries.size !== kept) await record.keepTries(tries);
+    const tries = this.#limits.retain((what) => !isPinOfNone(what), clock.bootMs());
+    if (tries.size !== kept) await this.#keepTries(tries);
+  }
+
+  #keepTries(tries: Tries): Promise<boolean> {
+    const { record, time } = this.#options;
+    const now = time();
+    // No failure is later than the latest that it may be now.
+    return record.keepTries(tries, now.value === "known" ? now.wallMs + now.doubtMs : undefined);
   }
 
   async #serve(presentation: Presentation): Promise<void> {
@@ -153,7 +168,7 @@ export class AccessDesk {
   async #card(
     presentation: Extract<Presentation, { kind: "card" }>,
   ): Promise<{ readonly result: Proven; readonly credential?: string }> {
-    const { reader, grants, record, random, clock, rental, locked } = this.#options;
+    const { reader, grants, record, random, clock, rental, bolts } = this.#options;
     const list = grants.list();
     const offered: OfferedGrant[] = [];
     let cardIdKey = list?.cardIdKey;
@@ -176,10 +191,14 @@ export class AccessDesk {
       random,
       limits: this.#limits,
       nowMs: clock.bootMs,
-      keepTries: record.keepTries,
+      keepTries: (tries) => this.#keepTries(tries),
+      inRental: offered.some((one) => isInRental(one, rental())),
     });
     if (!result.proven) return { result };
-    const action = tapAction(offered, rental(), locked());
+    const action = tapAction({
+      ...{ offered, rental: rental(), bolts: bolts() },
+      ...{ failed: this.#failed, nowMs: clock.bootMs() },
+    });
     const offer: Offer = { action, grants: offered, shown: result.shown };
     return { result: { proven: true, offer, proof: result.shown, cardIdKey } };
   }
@@ -246,6 +265,7 @@ export class AccessDesk {
     if (opensRental(action) && from !== "held") await record.hold(holder);
     const order: AccessOrder = { action, booking: grant.booking, by: kind, credential: name };
     const { status, unmet } = await perform(order);
+    if (kind === "card") this.#failed = this.#failedTap(order, { status, unmet });
     const data = { kind, credential: name, proof, action, booking: grant.booking, grant: grant.id };
     emit({ kind: "access.used", data: { ...data, status, unmet } });
     reader.show(presentation.id, status === "executed" ? "granted" : "failed");
@@ -254,6 +274,12 @@ export class AccessDesk {
     // Who works a car whose rental is open by its booking stays in that rental too.
     else if (now.value === "open" && now.booking === grant.booking && status === "executed")
       await record.hold(holder);
+  }
+
+  /** What the interlocks refused moved nothing, and turns nothing round. */
+  #failedTap({ action, booking }: AccessOrder, outcome: AccessOutcome): FailedTap | undefined {
+    if (outcome.status === "executed" || outcome.unmet.length > 0) return undefined;
+    return { action, booking, atMs: this.#options.clock.bootMs() };
   }
 
   #refuse(
@@ -283,18 +309,10 @@ export class AccessDesk {
   }
 }
 
-const opensRental = (action: GrantAction): boolean => action === "unlock_and_release";
-
-/** A card says nothing but that it is there: in its rental it locks and unlocks, before that it opens one. */
-function tapAction(
-  offered: readonly OfferedGrant[],
-  rental: AccessFacts["rental"],
-  locked: "yes" | "no" | "unknown",
-): GrantAction {
-  const isIn =
-    rental.value === "open" && offered.some(({ grant }) => grant.booking === rental.booking);
-  const allowed = new Set(offered.flatMap(({ grant }) => grant.actions));
-  if (isIn && locked === "no" && allowed.has("lock")) return "lock";
-  if (isIn && allowed.has("unlock")) return "unlock";
-  return allowed.has("unlock_and_release") ? "unlock_and_release" : "unlock";
+/** How long it is certainly since a moment of which the latest that it can have been is known. */
+function quietMs(atMs: number | undefined, time: AccessFacts["time"]): number {
+  if (atMs === undefined || time.value === "unknown") return 0;
+  return Math.max(0, time.wallMs - time.doubtMs - atMs);
 }
+
+const opensRental = (action: GrantAction): boolean => action === "unlock_and_release";

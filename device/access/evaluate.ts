@@ -84,14 +84,19 @@ function proofAgainst({ card }: Grant, shown: Offer["shown"]): readonly Reason[]
   return ["uid_not_accepted"];
 }
 
+/** Whether it was used in the rental that is open, or, where the car's record is lost, may have been. */
+export function isInRental({ from, grant }: OfferedGrant, rental: AccessFacts["rental"]): boolean {
+  if (from !== "held" || rental.value === "none") return false;
+  return rental.value === "unknown" || rental.booking === grant.booking;
+}
+
 function against(offered: OfferedGrant, offer: Offer, facts: AccessFacts): readonly Reason[] {
   const { grant, from } = offered;
   const { rental } = facts;
   const reasons: Reason[] = [...proofAgainst(grant, offer.shown)];
   if (!grant.actions.includes(offer.action)) reasons.push("action_not_granted");
-  const isHeld = from === "held" && (rental.value !== "open" || rental.booking === grant.booking);
   // Whatever the clocks and lists say meanwhile: who is in a rental stays in it until it ends.
-  if (isHeld && rental.value !== "none") return reasons;
+  if (isInRental(offered, rental)) return reasons;
   if (from === "held") return [...reasons, "not_listed"];
   reasons.push(...timeAgainst(grant, facts));
   if (rental.value === "open" && rental.booking !== grant.booking) reasons.push("other_rental");

@@ -33,9 +33,18 @@ export {
 } from "./reader-driver.ts";
 export { type AccessRecord, HOLDERS_MAX, type Holder, openAccessRecord } from "./record.ts";
 export {
+  type BoltsSeen,
+  type FailedTap,
+  TAP_AGAIN_MS_MAX,
+  type TapFacts,
+  tapAction,
+} from "./tap.ts";
+export {
   delayMsAfter,
+  failuresAfter,
   PIN_FAILURES_MAX,
   TRIES_FREE,
+  TRIES_HALVED_MS,
   TRY_DELAY_MS_MAX,
   type Tries,
   TryLimits,

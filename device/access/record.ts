@@ -42,26 +42,38 @@ const tryCodec = struct("failed tries", {
 const recordCodec = struct("record of access", {
   holders: field(0, list(holderCodec, HOLDERS_MAX), { ...person, doc: "oldest first" }),
   tries: field(1, list(tryCodec, TRIES_MAX), { ...person, doc: "without those at none" }),
+  triedAtMs: optional(2, uint(), {
+    ...internal,
+    doc: "Unix time: no failure is later; missing where the time was unknown, and before it was kept",
+  }),
 });
 export type Holder = TypeOf<typeof holderCodec>;
 
 export type AccessRecord = {
   readonly holders: () => readonly Holder[];
   readonly tries: () => Tries;
+  /** The latest that the last failure can have been, Unix time; undefined: nobody knows. */
+  readonly triedAtMs: () => number | undefined;
   /** Each resolves with whether it reached the disk; it counts from now on either way. */
   readonly hold: (holder: Holder) => Promise<boolean>;
   /** Forgets the holders of all bookings but this one; of all where it is undefined. */
   readonly release: (except: string | undefined) => Promise<boolean>;
-  readonly keepTries: (tries: Tries) => Promise<boolean>;
+  /** `atMs`: the latest that it may be now, Unix time. */
+  readonly keepTries: (tries: Tries, atMs?: number) => Promise<boolean>;
   readonly damaged: boolean;
 };
 
-type Content = { readonly holders: readonly Holder[]; readonly tries: Tries };
+type Content = {
+  readonly holders: readonly Holder[];
+  readonly tries: Tries;
+  readonly triedAtMs: number | undefined;
+};
 
 export function readRecord(content: Uint8Array): Content | undefined {
   try {
-    const { holders, tries } = decode(recordCodec, content);
-    return { holders, tries: new Map(tries.map(({ what, failures }) => [what, failures])) };
+    const { holders, tries, triedAtMs } = decode(recordCodec, content);
+    const counted = new Map(tries.map(({ what, failures }) => [what, failures]));
+    return { holders, tries: counted, triedAtMs };
   } catch (error) {
     if (error instanceof ProtocolError) return undefined;
     throw error;
@@ -70,12 +82,14 @@ export function readRecord(content: Uint8Array): Content | undefined {
 
 export function openAccessRecord(file: KeptFile): AccessRecord {
   const stored = file.content === undefined ? undefined : readRecord(file.content);
-  let content: Content = stored ?? { holders: [], tries: new Map() };
+  let content: Content = stored ?? { holders: [], tries: new Map(), triedAtMs: undefined };
   const keep = async (next: Content): Promise<boolean> => {
     content = next;
     // The oldest tries give way: beyond the bound only what was tried longest ago is forgotten.
     const tries = [...next.tries].slice(-TRIES_MAX).map(([what, failures]) => ({ what, failures }));
-    return file.write(encode(recordCodec, { holders: next.holders, tries })).then(
+    const { holders, triedAtMs } = next;
+    const at = triedAtMs === undefined ? {} : { triedAtMs };
+    return file.write(encode(recordCodec, { holders, tries, ...at })).then(
       () => true,
       () => false,
     );
@@ -84,6 +98,7 @@ export function openAccessRecord(file: KeptFile): AccessRecord {
     damaged: file.damaged || (file.content !== undefined && stored === undefined),
     holders: () => content.holders,
     tries: () => content.tries,
+    triedAtMs: () => content.triedAtMs,
     hold: (holder) => {
       const others = content.holders.filter(({ grant }) => !sameGrant(grant, holder.grant));
       if (others.length >= HOLDERS_MAX) return Promise.resolve(false);
@@ -94,7 +109,8 @@ export function openAccessRecord(file: KeptFile): AccessRecord {
       if (holders.length === content.holders.length) return true;
       return keep({ ...content, holders });
     },
-    keepTries: (tries) => keep({ ...content, tries }),
+    keepTries: (tries, atMs) =>
+      keep({ ...content, tries, triedAtMs: atMs === undefined ? undefined : Math.ceil(atMs) }),
   };
 }
 

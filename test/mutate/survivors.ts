@@ -54,13 +54,6 @@ export const EXPLAINED: readonly Explained[] = [
     why: NO_BOOKING,
   },
   {
-    file: "device/access/desk.ts",
-    inLine:
-      'rental.value === "open" && offered.some(({ grant }) => grant.booking === rental.booking);',
-    change: 'rental.value === "open" → true',
-    why: NO_BOOKING,
-  },
-  {
     file: "device/access/grant-store.ts",
     inLine: "if (content === undefined || stored === undefined) return;",
     change: "content === undefined → false",

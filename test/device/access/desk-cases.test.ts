@@ -4,6 +4,7 @@ import {
   cardIdOf,
   cryptoReady,
   type Grant,
+  type NewEvent,
   randomBytes,
   signCarriedGrant,
   toHex,
@@ -319,6 +320,46 @@ test("with a new list, wrong PINs of grants that it does not name are forgotten,
   await rig.apply(2, [cardGrant(7)]);
   assert.is(rig.keptTries, 1, "nothing to forget, nothing to write");
 });
+
+test("wrong PINs of who is in the open rental count on over every new list, and are forgotten after it", async () => {
+  const named = `pin:${"07".repeat(16)}`;
+  const rig = new Rig(new Map([[named, 9]]));
+  await rig.record.hold({ grant: cardGrant(7), cardIdKey: ID_KEY });
+  rig.rental = { value: "open", booking: "b-1" };
+  await rig.apply(1, []);
+  await rig.apply(2, []);
+  assert.equal(rig.record.tries(), new Map([[named, 9]]));
+  rig.rental = { value: "none" };
+  await rig.desk.rentalEnded();
+  await rig.apply(3, []);
+  assert.is(rig.record.tries().size, 0);
+});
+
+test("strangers' numbers slow no driver, and after a restart only for what is left of their delay", async () => {
+  const grant = cardGrant(7, {
+    card: { cardId: cardIdOf(ID_KEY, UID), proof: "uid", uidRule: "alone" },
+  });
+  const bare = { id: 3, kind: "card", uid: UID, keyed: false } as const;
+  const rig = new Rig();
+  await rig.apply(1, [grant]);
+  for (let tap = 0; tap < 10; tap += 1) {
+    await rig.present({ ...bare, uid: UID.map((byte) => byte + 1) });
+    rig.clock.pass(900_000);
+  }
+  assert.is(rig.record.tries().get("uid"), 10);
+  const next = rig.restarted();
+  await next.apply(1, [grant]);
+  assert.equal(reasonsOf(await next.present(bare)), ["try_later"]);
+  next.time = { value: "known", wallMs: NOW + 900_000 + 20, doubtMs: 10 };
+  assert.equal(reasonsOf(await next.present(bare)), [], "what it waited before the restart counts");
+  const driver = rig.restarted();
+  driver.rental = { value: "open", booking: "b-1" };
+  await driver.record.hold({ grant, cardIdKey: ID_KEY });
+  assert.equal(reasonsOf(await driver.present(bare)), [], "a driver is not slowed at all");
+});
+
+const reasonsOf = (event: NewEvent | undefined): readonly string[] =>
+  event?.kind === "access.refused" ? event.data.reasons : [];
 
 test("before there is a list no PIN of one is known", async () => {
   const rig = new Rig(new Map([["pin:ff", 5]]));

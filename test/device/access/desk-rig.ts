@@ -6,6 +6,7 @@ import {
   type AccessOrder,
   type AccessOutcome,
   type AccessRecord,
+  type BoltsSeen,
   GrantStore,
   openAccessRecord,
   type Presentation,
@@ -72,6 +73,8 @@ export class Rig {
   time: AccessFacts["time"] = { value: "known", wallMs: NOW, doubtMs: 10 };
   rental: AccessFacts["rental"] = { value: "none" };
   locked: "yes" | "no" | "unknown" = "yes";
+  /** Where its bolts are not all as one. */
+  bolts: BoltsSeen | undefined;
   outcome: AccessOutcome = { status: "executed", unmet: [] };
   /** What the order does to the car. */
   onOrder: (order: AccessOrder) => void = () => undefined;
@@ -83,17 +86,25 @@ export class Rig {
   holds = 0;
   #chip: CardChip = { value: "idle" };
   readonly grants: GrantStore;
-  readonly record: AccessRecord = openAccessRecord({
-    content: undefined,
-    damaged: false,
-    write: async () => undefined,
-  });
+  readonly record: AccessRecord;
+  #kept: Uint8Array | undefined;
   readonly desk: AccessDesk;
 
   readonly #grantKey: Uint8Array;
 
   /** With tries that were kept from before, and where it is a real cloud's car the keys that it has of that. */
-  constructor(tries: ReadonlyMap<string, number> = new Map(), keys: RigKeys = KEYS) {
+  constructor(
+    tries: ReadonlyMap<string, number> = new Map(),
+    keys: RigKeys = KEYS,
+    record: Uint8Array | undefined = undefined,
+  ) {
+    this.record = openAccessRecord({
+      content: record,
+      damaged: false,
+      write: async (content) => {
+        this.#kept = content;
+      },
+    });
     this.#grantKey = keys.grantKey;
     this.grants = new GrantStore({
       address: ADDRESS,
@@ -102,7 +113,7 @@ export class Rig {
       file: { content: undefined, damaged: false, write: async () => undefined },
       log: silentLog,
     });
-    void this.record.keepTries(tries);
+    if (tries.size > 0) void this.record.keepTries(tries);
     this.desk = new AccessDesk(this.#options());
   }
 
@@ -123,15 +134,15 @@ export class Rig {
           this.holds += 1;
           return this.record.hold(holder);
         },
-        keepTries: (tries) => {
+        keepTries: (tries, atMs) => {
           this.keptTries += 1;
-          return this.record.keepTries(tries);
+          return this.record.keepTries(tries, atMs);
         },
       },
       grantKey: () => verifyKey(this.#grantKey),
       time: () => this.time,
       rental: () => this.rental,
-      locked: () => this.locked,
+      bolts: () => this.bolts ?? { driver: this.locked, all: this.locked },
       perform: async (order) => {
         this.orders.push(order);
         this.onOrder(order);
@@ -151,6 +162,11 @@ export class Rig {
     const { chip, answer } = stepCardChip(this.#chip, data, CARD_KEY, randomBytes(16));
     this.#chip = chip;
     return answer;
+  }
+
+  /** The agent started anew with what this one wrote down. */
+  restarted(): Rig {
+    return new Rig(new Map(), KEYS, this.#kept);
   }
 
   async apply(version: number, grants: readonly Grant[], idKey = ID_KEY): Promise<void> {

@@ -148,7 +148,7 @@ async function withRig(folder: string, work: (rig: Rig) => Promise<void>): Promi
     grantKey,
     time: () => facts.time,
     rental: () => facts.rental,
-    locked: () => facts.locked,
+    bolts: () => ({ driver: facts.locked, all: facts.locked }),
     perform: async (order) => {
       orders.push(order);
       if (order.action === "unlock_and_release")

@@ -170,7 +170,7 @@ async function withBench(work: (bench: Bench) => Promise<void>): Promise<void> {
     grantKey: () => verifyKey(GRANT_KEY.publicKey),
     time: () => ({ value: "known", wallMs: NOW, doubtMs: 100 }),
     rental: () => ({ value: "none" }),
-    locked: () => "yes",
+    bolts: () => ({ driver: "yes", all: "yes" }),
     perform: async (order) => {
       orders.push(order);
       return { status: "executed", unmet: [] };

@@ -223,6 +223,17 @@ test("what is on the disk is read by the next version: golden bytes", async () =
   );
 });
 
+test("when the last failure can have been at the latest outlives a restart, where the time was known", async () => {
+  const file = memory();
+  const record = openAccessRecord(file);
+  assert.is(record.triedAtMs(), undefined);
+  await record.keepTries(new Map([["uid", 3]]), 1700.2);
+  await record.hold(holder(1));
+  assert.is(openAccessRecord(file).triedAtMs(), 1701, "rounded up: never too early");
+  await record.keepTries(new Map([["uid", 4]]));
+  assert.is(openAccessRecord(file).triedAtMs(), undefined, "a failure at an unknown time");
+});
+
 test("a name of tries fits into 64 characters, and no more", async () => {
   const record = openAccessRecord(memory());
   assert.is(await record.keepTries(new Map([["x".repeat(64), 1]])), true);
