@@ -19,9 +19,12 @@ export {
   checkBookingMove,
   checkExtras,
   checkNewBooking,
+  checkNewEnd,
   checkScopes,
   grantIdOf,
+  HOLDER_PATTERN,
   LOCK_AFTER_END_MS_MAX,
+  moveByCar,
 } from "./booking-rules.ts";
 export { BookingService } from "./bookings.ts";
 export { type CertifiedKeys, keyPushFor, pushKeys } from "./car-keys.ts";
@@ -37,6 +40,8 @@ export { connectSigner, type SignerClient } from "./signer/client.ts";
 export type { SignerTenant } from "./signer/core.ts";
 export { BUCKET_MS_MAX, type RateLedger } from "./signer/rate.ts";
 export {
+  asker,
+  checkCovered,
   isSignedBy,
   type ReadSignature,
   type RequestProof,

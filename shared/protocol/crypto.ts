@@ -79,8 +79,8 @@ export function sha256(data: Uint8Array): Uint8Array {
 /** Of SHA-256 (FIPS 180-4). */
 const HASH_BLOCK_BYTES = 64;
 const HASH_BYTES = 32;
-const INNER_PAD: Uint8Array = new Uint8Array(HASH_BLOCK_BYTES).fill(0x36);
-const OUTER_PAD: Uint8Array = new Uint8Array(HASH_BLOCK_BYTES).fill(0x5c);
+const INNER_PAD = 0x36;
+const OUTER_PAD = 0x5c;
 
 /**
  * RFC 2104 as its two hashes: a link's frames are short and many, and Node's own wraps each key anew, which takes seven
@@ -90,12 +90,13 @@ export function hmac(key: Uint8Array, data: Uint8Array): Uint8Array {
   const short = key.length > HASH_BLOCK_BYTES ? sha256(key) : key;
   const inner = new Uint8Array(HASH_BLOCK_BYTES + data.length);
   const outer = new Uint8Array(HASH_BLOCK_BYTES + HASH_BYTES);
-  inner.set(INNER_PAD);
-  outer.set(OUTER_PAD);
-  for (let i = 0; i < short.length; i += 1) {
-    const byte = short[i] ?? 0;
-    inner[i] = (inner[i] ?? 0) ^ byte;
-    outer[i] = (outer[i] ?? 0) ^ byte;
+  inner.fill(INNER_PAD, 0, HASH_BLOCK_BYTES);
+  outer.fill(OUTER_PAD);
+  let at = 0;
+  for (const byte of short) {
+    inner[at] = INNER_PAD ^ byte;
+    outer[at] = OUTER_PAD ^ byte;
+    at += 1;
   }
   inner.set(data, HASH_BLOCK_BYTES);
   outer.set(sha256(inner), HASH_BLOCK_BYTES);

@@ -11,6 +11,7 @@ import { IMMOBILISER } from "./survivors-immobiliser.ts";
 const NOT_HELD = "All that is asked of it later is whether it is held.";
 const TOP_BYTE = "A safe integer has 53 bits: the first of eight bytes is 0, as it was.";
 const WIPED = "What is wiped from memory nobody can look for.";
+const NO_MATCH = "Where it does not match, it is refused before anything stands in for its parts.";
 const NOT_ONE_BYTE = "No envelope is one byte long, and what is none is refused as it is opened.";
 
 export const EXPLAINED: readonly Explained[] = [
@@ -155,6 +156,70 @@ export const EXPLAINED: readonly Explained[] = [
     inLine: "if (steps % STRETCH === 0) await new Promise((resolve) => setImmediate(resolve));",
     change: "0 → 1",
     why: "Others get their turn as often, at other steps.",
+  },
+  {
+    file: "cloud/commands/signer/request-signature.ts",
+    inLine:
+      'const [, label, params = "", names = "", said = ""] = INPUT.exec(signatureInput) ?? [];',
+    change: '"" → "mutant"',
+    why: NO_MATCH,
+  },
+  {
+    file: "cloud/commands/signer/request-signature.ts",
+    inLine:
+      'const [, label, params = "", names = "", said = ""] = INPUT.exec(signatureInput) ?? [];',
+    change: '[] → ["mutant"]',
+    why: NO_MATCH,
+  },
+  {
+    file: "cloud/commands/signer/request-signature.ts",
+    inLine: 'const [, signedLabel, encoded = ""] = SIGNATURE.exec(signature) ?? [];',
+    change: '"" → "mutant"',
+    why: NO_MATCH,
+  },
+  {
+    file: "cloud/commands/signer/request-signature.ts",
+    inLine: 'const [, signedLabel, encoded = ""] = SIGNATURE.exec(signature) ?? [];',
+    change: '[] → ["mutant"]',
+    why: NO_MATCH,
+  },
+  {
+    file: "cloud/commands/signer/request-signature.ts",
+    inLine:
+      'if (label === undefined || signedLabel !== label) throw wrong("one signature with its input");',
+    change: "label === undefined → false",
+    why: "Where neither reads as it must, no component is known, and it is refused by that.",
+  },
+  {
+    file: "cloud/commands/signer/request-signature.ts",
+    inLine: 'const text = (name: string): string => parts.find(([, n]) => n === name)?.[3] ?? "";',
+    change: '"" → "mutant"',
+    why: "What is missing is refused as missing, whatever stands in for it.",
+  },
+  {
+    file: "cloud/commands/signer/request-signature.ts",
+    inLine: 'const digest = DIGEST.exec(proof.contentDigest ?? "")?.[1];',
+    change: '"" → "mutant"',
+    why: "Neither of the two reads as a digest.",
+  },
+  {
+    file: "cloud/commands/signer/request-signature.ts",
+    inLine: "const curve = key.asymmetricKeyDetails?.namedCurve;",
+    change: "?. → .",
+    why: "Every key of this kind has details; the types alone ask.",
+  },
+  {
+    file: "cloud/commands/signer/request-signature.ts",
+    inLine:
+      'if (key.asymmetricKeyType === "ec" && curve === "prime256v1") return "ecdsa-p256-sha256";',
+    change: 'key.asymmetricKeyType === "ec" → true',
+    why: "No other kind of key has a curve of that name.",
+  },
+  {
+    file: "cloud/commands/signer/request-signature.ts",
+    inLine: 'const hash = algorithm === "ed25519" ? null : "sha256";',
+    change: 'algorithm === "ed25519" → true',
+    why: "Where none is named, OpenSSL takes SHA-256 for a key on P-256.",
   },
 ];
 

@@ -56,6 +56,19 @@ export const TARGETS: readonly Target[] = [
     },
   },
   {
+    name: "asking",
+    source: [
+      "cloud/commands/{booking-rules,session-clock}.ts",
+      "cloud/commands/signer/request-signature.ts",
+    ],
+    tests: ["test/cloud/commands/{booking-rules,booking-tables,request-signature}.test.ts"],
+    plant: {
+      file: "cloud/commands/booking-rules.ts",
+      from: "if (booking.vehicle !== vehicle) {",
+      to: "if (false) {",
+    },
+  },
+  {
     name: "segments",
     source: [
       "shared/protocol/{lanes,segment-message,segments}.ts",

@@ -7,7 +7,8 @@ import { signingKey, vehicleId } from "@kerbside/protocol";
 import { type Browser, chromium } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { VEHICLE } from "../../scripts/demo/parts.ts";
+import { TENANT, VEHICLE } from "../../scripts/demo/parts.ts";
+import { runCloud } from "../support/cloud-process.ts";
 import { needs } from "../support/debian.ts";
 import { looksAsStored } from "../support/pictures.ts";
 import { World } from "../support/world.ts";
@@ -326,6 +327,31 @@ it("a card and a phone held to the reader, both by hand on the page, open and lo
   assert.equal(await axe(page), []);
   assert.equal(complaints, []);
   await visitor.leave();
+});
+
+it("P-51 where requests must be signed by their callers, a person sees why the page cannot ask", async () => {
+  const demand = async (signed: "yes" | "no"): Promise<void> => {
+    const of = ["--data", world.paths.cloud, "--json", "--tenant", TENANT, "--signed", signed];
+    const { code, err } = await runCloud(["request-key", "require", ...of]);
+    assert.is(code, 0, err);
+  };
+  await demand("yes");
+  const visitor = await visit(browser);
+  const { page } = visitor;
+  await enter(visitor, "operator");
+  await go(page, `#/car/${VEHICLE}`, VEHICLE);
+  const refusal = page.getByText("demands that callers sign (RFC 9421)", { exact: false });
+  // The signer hears of it within 5 s; until then it is done.
+  await world.until("it is refused", async () => {
+    await page.getByRole("button", { name: "Lock", exact: true }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Lock", exact: true }).click();
+    const ended = ".control [data-state=executed], .control [data-state=failed]";
+    await page.locator(ended).first().waitFor();
+    return refusal.first().isVisible();
+  });
+  assert.equal(await axe(page), []);
+  await visitor.leave();
+  await demand("no");
 });
 
 test.run();

@@ -6,9 +6,6 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { type Caller, equalBytes, ProtocolError, sha256, utf8 } from "@kerbside/protocol";
 
-export const TARGET_CHARS_MAX = 2048;
-export const SIGNATURE_CHARS_MAX = 1024;
-
 /** A request as it came in, with what it says about its own signature. */
 export type RequestProof = {
   readonly method: string;
@@ -30,8 +27,7 @@ export function asker(caller: Caller, proof: RequestProof | undefined): Asker {
   return proof === undefined ? caller : { ...caller, proof };
 }
 
-export const REQUEST_ALGORITHMS = ["ed25519", "ecdsa-p256-sha256"] as const;
-export type RequestAlgorithm = (typeof REQUEST_ALGORITHMS)[number];
+type RequestAlgorithm = "ed25519" | "ecdsa-p256-sha256";
 export type ReadSignature = {
   readonly components: readonly string[];
   /** Unix time in seconds. */
@@ -67,7 +63,8 @@ const NONCE_PATTERN = /^[\x21\x23-\x5b\x5d-\x7e]{8,64}$/;
 
 /** RFC 9421 § 2.2.6. */
 export function pathOf({ target }: RequestProof): string {
-  return target.split("?", 1)[0] ?? "";
+  const at = target.indexOf("?");
+  return at < 0 ? target : target.slice(0, at);
 }
 
 /** RFC 9421 § 2.2.7: `?` alone where there is none. */

@@ -44,11 +44,13 @@ import {
 } from "@kerbside/protocol";
 import { type BookingFields, HOLDER_PATTERN } from "../booking-rules.ts";
 import type { ArtefactOrder } from "./press.ts";
-import { type RequestProof, SIGNATURE_CHARS_MAX, TARGET_CHARS_MAX } from "./request-signature.ts";
+import type { RequestProof } from "./request-signature.ts";
 
 /** A full grant list fits, which is by far the largest thing answered. */
 export const FRAME_BYTES_MAX: number = 256 * 1024;
 const TOKEN_CHARS_MAX = 8192;
+const TARGET_CHARS_MAX = 2048;
+const SIGNATURE_CHARS_MAX = 1024;
 const LENGTH_BYTES = 4;
 const BOOKING_STATES = ["reserved", "open", "ended", "cancelled"] as const;
 const internal = { class: "Internal" } as const;

@@ -1,16 +1,18 @@
 /** Signatures of requests, against the test vectors of RFC 9421 and against every byte of what is signed. */
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import {
+  asker,
+  checkCovered,
   isSignedBy,
   type RequestProof,
   readSignature,
   requestKey,
   signatureBase,
 } from "@kerbside/commands";
-import { ProtocolError } from "@kerbside/protocol";
+import { ProtocolError, tenantId } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { signedRequest } from "./request-signing.ts";
+import { signedRequest, type ToSign } from "./request-signing.ts";
 
 /** RFC 9421 appendix B.1.4, `test-key-ed25519`. */
 const RFC_KEY =
@@ -126,6 +128,164 @@ test("keys of another kind are refused", () => {
   }
   assert.throws(() => requestKey(new Uint8Array(44)), isMalformed);
 });
+
+const KEYS = generateKeyPairSync("ed25519");
+const signed = (more: Partial<ToSign> = {}): RequestProof =>
+  signedRequest({ key: KEYS.privateKey, target: "/a?b=c", authority: "api.test", ...more });
+
+const COVERED: readonly {
+  readonly why: string;
+  readonly ask: Partial<ToSign>;
+  readonly missing?: string;
+}[] = [
+  { why: "all, by the whole target", ask: { components: ["@method", "@target-uri"] } },
+  { why: "no method", ask: { components: ["@target-uri"] }, missing: "@method" },
+  { why: "all, in parts", ask: { components: ["@method", "@authority", "@path", "@query"] } },
+  {
+    why: "no authority",
+    ask: { components: ["@method", "@path", "@query"] },
+    missing: "@authority",
+  },
+  { why: "no path", ask: { components: ["@method", "@authority", "@query"] }, missing: "@path" },
+  { why: "no query", ask: { components: ["@method", "@authority", "@path"] }, missing: "@query" },
+  {
+    why: "no query where there is none",
+    ask: { target: "/a", components: ["@method", "@authority", "@path"] },
+  },
+  {
+    why: "a body without its digest",
+    ask: { body: "x", components: ["@method", "@target-uri"] },
+    missing: "content-digest",
+  },
+  {
+    why: "a body with it",
+    ask: { body: "x", components: ["@method", "@target-uri", "content-digest"] },
+  },
+  {
+    why: "a key that is not covered",
+    ask: { idempotencyKey: "i", components: ["@method", "@target-uri"] },
+    missing: "idempotency-key",
+  },
+  {
+    why: "a key that is",
+    ask: { idempotencyKey: "i", components: ["@method", "@target-uri", "idempotency-key"] },
+  },
+];
+for (const { why, ask, missing } of COVERED) {
+  test(`what has to be covered: ${why}`, () => {
+    const proof = signed(ask);
+    const check = () => checkCovered(proof, readSignature(proof));
+    if (missing === undefined) check();
+    else assert.throws(check, expected(`${missing} to be covered`));
+  });
+}
+
+test("the digest is the body's SHA-256 in the one form that it has", () => {
+  const proof = signed({ body: "x" });
+  const read = readSignature(proof);
+  checkCovered(proof, read);
+  const { contentDigest = "" } = proof;
+  const wrong = [
+    undefined,
+    ` ${contentDigest}`,
+    `${contentDigest} `,
+    contentDigest.replace("=:", ":"),
+    signed({ body: "y" }).contentDigest,
+  ];
+  for (const digest of wrong) {
+    const { contentDigest: _, ...rest } = proof;
+    const changed = digest === undefined ? rest : { ...rest, contentDigest: digest };
+    assert.throws(() => checkCovered(changed, read), expected("SHA-256 in Content-Digest"), digest);
+  }
+});
+
+test("the values of target and authority are those of RFC 9421", () => {
+  const lineOf = (name: string, more: Partial<ToSign>): string =>
+    signatureBase(signed(more), { components: [name], params: "()" }).split("\n")[0] ?? "";
+  assert.is(lineOf("@query", { target: "/a?b=c?d" }), '"@query": ?b=c?d');
+  assert.is(lineOf("@query", { target: "/a" }), '"@query": ?');
+  assert.is(lineOf("@query", { target: "?a" }), '"@query": ?a');
+  assert.is(lineOf("@path", { target: "/a?b=c?d" }), '"@path": /a');
+  assert.is(lineOf("@path", { target: "/a" }), '"@path": /a');
+  assert.is(lineOf("@path", { target: "?a" }), '"@path": ');
+  assert.is(lineOf("@authority", { authority: "API.test:443" }), '"@authority": api.test');
+  assert.is(lineOf("@authority", { authority: "api.test:4430" }), '"@authority": api.test:4430');
+  const of = { authority: "API.test", target: "/a?b" };
+  assert.is(lineOf("@target-uri", of), '"@target-uri": https://api.test/a?b');
+  assert.is(lineOf("idempotency-key", { idempotencyKey: " i " }), '"idempotency-key": i');
+  assert.throws(() => lineOf("content-type", {}), expected("a value of content-type"));
+  assert.throws(() => lineOf("x-mine", {}), expected("a value of x-mine"));
+});
+
+test("parameters may come in any order, each once, and within their alphabets", () => {
+  const proof = signed();
+  const of = (params: string): RequestProof => ({
+    ...proof,
+    signatureInput: `sig1=("@method");${params}`,
+  });
+  const good = 'nonce="12345678";alg="ed25519";keyid="k";created=12';
+  const { nonce, alg, keyId, created, components } = readSignature(of(good));
+  assert.equal(
+    { nonce, alg, keyId, created, components },
+    { nonce: "12345678", alg: "ed25519", keyId: "k", created: 12, components: ["@method"] },
+  );
+  const bad = [
+    'nonce="12345678";created=1;keyid="k";created=12',
+    good.replace('"k"', '"k k"'),
+    good.replace('"k"', `"${"k".repeat(65)}"`),
+    good.replace('"12345678"', '"12345678 x"'),
+    good.replace('"12345678"', '"x 12345678"'),
+    good.replace('"12345678"', `"${"1".repeat(65)}"`),
+  ];
+  for (const params of bad)
+    assert.throws(() => readSignature(of(params)), expected("each once, and no other"), params);
+  const labels = [` ${proof.signatureInput}`, `${proof.signatureInput} `];
+  for (const signatureInput of labels)
+    assert.throws(
+      () => readSignature({ ...proof, signatureInput }),
+      expected("one signature with its input"),
+    );
+  assert.throws(
+    () => readSignature({ ...proof, signature: ` ${proof.signature}` }),
+    expected("one signature with its input"),
+  );
+  const twice = { ...proof, signatureInput: proof.signatureInput.replace("(", '("@method" ') };
+  assert.throws(() => readSignature(twice), expected("known components, each once"));
+});
+
+test("whoever asks is who the token names, with the proof where one was given", () => {
+  const scopes = new Set(["self"]);
+  const who = { tenant: tenantId("demo"), subject: "backend", scopes };
+  const caller = { ...who, token: "t", expiresAtMs: 1 };
+  const proof = signed();
+  assert.equal(asker(caller, undefined), caller);
+  assert.equal(asker(caller, proof), { ...caller, proof });
+});
+
+test("a signature has one text: other ends of its base64 for the same bytes are none", () => {
+  const proof = signed();
+  const ends = /.==:$/.exec(proof.signature)?.[0] ?? "";
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const other = alphabet[alphabet.indexOf(ends.slice(0, 1)) ^ 1];
+  const signature = proof.signature.replace(/.==:$/, `${other}==:`);
+  assert.throws(() => readSignature({ ...proof, signature }), expected("base64"));
+});
+
+test("a key of another kind verifies nothing, and says why it is none", () => {
+  const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const read = { alg: "rsa", bytes: new Uint8Array(256) };
+  assert.throws(() => isSignedBy(publicKey, "", read), isMalformed);
+  try {
+    requestKey(new Uint8Array(44));
+    assert.unreachable();
+  } catch (error) {
+    assert.ok(error instanceof ProtocolError && error.cause instanceof Error);
+  }
+});
+
+function expected(words: string): (error: unknown) => boolean {
+  return (error) => isMalformed(error) && error instanceof Error && error.message.includes(words);
+}
 
 function isMalformed(error: unknown): boolean {
   return error instanceof ProtocolError && error.code === "malformed";

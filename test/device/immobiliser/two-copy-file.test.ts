@@ -182,15 +182,18 @@ for (const bytes of [12_000, 40_000])
   test(`a disk that takes only a part of ${bytes} bytes has not taken them, and what was before counts`, () =>
     inFolder(async (path) => {
       const program = `
+        import { execFileSync } from "node:child_process";
         import { openTwoCopyFile } from "@kerbside/immobiliser";
         const file = await openTwoCopyFile(${JSON.stringify(path)});
         await file.write(Buffer.from("before"));
         const told = async (length) =>
           file.write(new Uint8Array(length)).then(() => "written", () => "refused");
         console.log(await told(${bytes}), await told(100), await told(${bytes}));
+        // So that what was reached can be written down at the end.
+        execFileSync("prlimit", ["--pid", String(process.pid), "--fsize=unlimited"]);
       `;
       // No file may become longer than 8 KiB: a write beyond that is cut short, as on a disk that becomes full.
-      const line = 'ulimit -f 8; exec "$0" --input-type=module --eval "$1"';
+      const line = 'ulimit -S -f 8; exec "$0" --input-type=module --eval "$1"';
       const run = ["-c", line, process.execPath, program];
       const { stdout, stderr } = spawnSync("bash", run, { cwd: root, encoding: "utf8" });
       assert.is(stdout, "refused written refused\n", stderr);

@@ -47,6 +47,8 @@ export function Control({ api, vehicle, online, turn }: Props) {
     } catch (error) {
       if (error instanceof Problem && error.command !== undefined) {
         setNow(await api.call("getCommand", { path: { command: error.command } }));
+        // The record has the code; why it was refused before it was sent, this answer alone says.
+        if (error.message !== error.title) setFailed(error.message);
       } else setFailed(error instanceof Problem ? error.message : say("connectionBroke"));
     } finally {
       setBusy(false);
