@@ -163,7 +163,7 @@ export const IMMOBILISER: readonly Explained[] = [
   {
     file: "device/immobiliser/order.ts",
     inLine:
-      'return apply({ status: "executed", unmet: [], sensed, mayHaveSucceeded: true }, then, durable);',
+      'const verdict: Verdict = { status: "executed", unmet: [], sensed, mayHaveSucceeded: true };',
     change: '[] → ["mutant"]',
     why: "What moves nothing changes the car's records, and then what is flagged takes this place.",
   },
