@@ -7,6 +7,7 @@ import type { AedesOptions, AedesPublishPacket, Client, ConnectPacket, PublishPa
 import { PacketGuard } from "./guard.ts";
 import type { IdentifyCar } from "./identity.ts";
 import type { BrokerLimits } from "./limits.ts";
+import { leaveToCar } from "./quota.ts";
 import { type Refusal, RefusedError } from "./refusals.ts";
 import type { Session, Sessions } from "./sessions.ts";
 
@@ -124,7 +125,8 @@ export class Gates {
     if (payload.length > bytesMax) throw new RefusedError("payload_length");
     const { tenant, vehicle, serial } = session.identity;
     const certificate = { tenant, vehicle, serial };
-    const done = this.#options.sessions.handOver({ topic, payload, certificate });
+    const handed = this.#options.sessions.handOver({ topic, payload, certificate });
+    const done = handed.catch((error: unknown) => leaveToCar(topic, error));
     const before = session.answered;
     session.answered = before.then(() => done);
     session.answered.catch(() => undefined);

@@ -42,7 +42,10 @@ export type SourceMessage = {
   readonly certificate?: Address & { readonly serial: string };
 };
 
-/** Takes a message over for good. The source acknowledges to the car's side when it resolves; a rejection does not. */
+/**
+ * Takes a message over for good. The source acknowledges to the car's side when it resolves; a rejection does not, but for
+ * `limit_reached` on `up`: that is above a quota, the car keeps it, and nobody's connection is ended for it.
+ */
 export type SourceHandler = (message: SourceMessage) => Promise<void>;
 
 /** Hands over what cars send, at least once, in no promised order, with back-pressure while handlers are pending. */

@@ -76,6 +76,30 @@ test("a handler that fails leaves the message unacknowledged and ends the connec
   assert.is(world.broker.refusals().handler, 1);
 });
 
+test("a car of a tenant above its quota keeps its connection, and is sent commands", async () => {
+  const car = await world.enrolled("demo", "car-1");
+  const client = await world.connect(car);
+  await client.subscribeAsync(topicOf(car, "command"));
+  handler = async ({ topic }) => {
+    if (topic.lane === "track") throw new ProtocolError("limit_reached", "quota: expected less");
+  };
+  for (let i = 0; i < 3; i += 1)
+    await client.publishAsync(upTopicOf(car, "track"), Buffer.of(i), { qos: 1 });
+  await client.publishAsync(upTopicOf(car, "critical"), Buffer.of(9), { qos: 1 });
+  const heard = new Promise<[string, Buffer]>((resolve) => {
+    client.once("message", (topic, payload) => resolve([topic, payload]));
+  });
+  await world.broker.downlink.send(car, "command", Uint8Array.of(7));
+  assert.equal(await heard, [topicOf(car, "command"), Buffer.of(7)]);
+  assert.is(world.broker.refusals().handler, 0);
+  // On any other channel nobody has it but the car, which asks to be told that it was taken.
+  handler = async () => {
+    throw new ProtocolError("limit_reached", "too much");
+  };
+  client.publish(topicOf(car, "result"), Buffer.of(1), { qos: 1 });
+  await ended(client);
+});
+
 test("sends to a car that listens, now or never", async () => {
   const car = await world.enrolled("demo", "car-1");
   const offline = await world.broker.downlink
