@@ -2,6 +2,7 @@
  * The node: broker, ingest, commands, API and console in one process, put together from their packages. It has no
  * access to the tenants' command keys; what it cannot do alone it asks of the signer.
  */
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import {
   ArtefactService,
@@ -25,7 +26,7 @@ import {
   openPlatformAuthority,
   tenantKeys,
 } from "@kerbside/identity";
-import { createIngest } from "@kerbside/ingest";
+import { createIngest, type Openers, openersHere, threadOpeners } from "@kerbside/ingest";
 import {
   type BookingRecord,
   type Clock,
@@ -74,6 +75,8 @@ import { wakeGateway } from "./wake-gateway.ts";
 import { watchNode } from "./watching.ts";
 import { registerConsole, registerEnrolment } from "./web-routes.ts";
 
+/** Beside the one that stores: it cannot keep more of them busy. They are started when there is something to open. */
+const OPENER_THREADS_MAX = 2;
 /** In the data directory; see block-list.ts. */
 const BLOCK_LIST = "blocked-addresses";
 
@@ -162,7 +165,9 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const parts = { tenant, signer, downlink, ...sees, clock, log };
   const services = servicesOf({ ...parts, ...wakeOf(options, clock, log) }, closing, traced);
   const { commands, levels } = services;
-  const ingest = await createIngest({ tenant, downlink, clock, log, tracing });
+  const openers = openersFor(log);
+  closing.add(() => openers.close());
+  const ingest = await createIngest({ tenant, downlink, clock, log, tracing, openers });
   closing.add(() => ingest.close());
 
   const hooks = webhooksOf(options, registry, { clock, log });
@@ -209,6 +214,12 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   closing.add(watchKeys({ ...registry, homes: tenant, downlink, clock, log }));
   log.info("node.up", { https: options.httpsPort, broker: broker.port });
   return broker.port;
+}
+
+/** On one processor threads would only take turns with the one that stores. */
+function openersFor(log: Log): Openers {
+  const threads = Math.min(OPENER_THREADS_MAX, availableParallelism() - 1);
+  return threads > 0 ? threadOpeners({ threads, log }) : openersHere;
 }
 
 type ServerFiles = Awaited<ReturnType<typeof ensureServerFiles>>;

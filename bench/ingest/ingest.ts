@@ -96,6 +96,9 @@ type Measured = {
   /** The same by the processor time of the thread that takes in, or inserts. */
   readonly ourThread: number;
   readonly peerThread: number;
+  /** And by that of the whole process: what other threads do for it is no gift. */
+  readonly ourProcess: number;
+  readonly peerProcess: number;
   readonly ourBytes: number;
   readonly peerBytes: number;
 };
@@ -119,6 +122,7 @@ async function* measure(load: Load): AsyncGenerator<Measured, void, undefined> {
       const ourBytes = (node.bytes() - sizes.ours) / count;
       yield {
         ...{ ours: ours.clock, peer: rate.clock, ourThread: ours.thread, peerThread: rate.thread },
+        ...{ ourProcess: ours.process, peerProcess: rate.process },
         ...{ ourBytes, peerBytes: (peer.bytes() - sizes.peer) / count },
       };
     }
@@ -129,16 +133,17 @@ async function* measure(load: Load): AsyncGenerator<Measured, void, undefined> {
   }
 }
 
-type Rates = { readonly clock: number; readonly thread: number };
+type Rates = { readonly clock: number; readonly thread: number; readonly process: number };
 
-/** Units a second, by the clock and by the processor time of this thread. */
+/** Units a second, by the clock and by the processor time of this thread, and of this process. */
 async function timed(count: number, work: () => unknown): Promise<Rates> {
   const started = performance.now();
-  const before = process.threadCpuUsage();
+  const before = { thread: process.threadCpuUsage(), process: process.cpuUsage() };
   await work();
-  const { user, system } = process.threadCpuUsage(before);
   const clock = (1000 * count) / (performance.now() - started);
-  return { clock, thread: (1e6 * count) / (user + system) };
+  const rate = ({ user, system }: NodeJS.CpuUsage): number => (1e6 * count) / (user + system);
+  const thread = rate(process.threadCpuUsage(before.thread));
+  return { clock, thread, process: rate(process.cpuUsage(before.process)) };
 }
 
 async function* rows(what: string, load: Load, rate: number): AsyncGenerator<Row, void, undefined> {
@@ -160,6 +165,13 @@ async function* rows(what: string, load: Load, rate: number): AsyncGenerator<Row
     unit: "events/s",
     ours: side("TLS, broker, ingest", "ourThread"),
     peer: side("bare inserts, a row an event, in one transaction", "peerThread"),
+    goal: null,
+  };
+  yield {
+    what: `${what}, ${load.events} a segment, by the process's processor time`,
+    unit: "events/s",
+    ours: side("TLS, broker, ingest", "ourProcess"),
+    peer: side("bare inserts, a row an event, in one transaction", "peerProcess"),
     goal: null,
   };
   yield {

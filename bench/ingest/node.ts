@@ -5,7 +5,13 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Broker, startBroker } from "@kerbside/broker";
 import { identifyCertificate } from "@kerbside/identity";
-import { createIngest, type Ingest } from "@kerbside/ingest";
+import {
+  createIngest,
+  type Ingest,
+  type Openers,
+  openersHere,
+  threadOpeners,
+} from "@kerbside/ingest";
 import {
   type AuditEntry,
   randomBytes,
@@ -27,6 +33,9 @@ const SILENT = { info: () => undefined, warn: () => undefined, error: () => unde
 /** A round comes as fast as it can; what a car may send at length is not what is measured. */
 const UNLIMITED = { messagesPerS: 1e6, messagesBurst: 1e6, bytesPerS: 1e9, bytesBurst: 1e9 };
 
+/** As a node has on two processors. */
+const OPENER_THREADS = 1;
+
 export class BenchNode {
   readonly #dir: string;
   readonly #cars: ChildProcess;
@@ -47,7 +56,11 @@ export class BenchNode {
     this.#ends = ends;
   }
 
-  static async start(dir: string, load: Load): Promise<BenchNode> {
+  static async start(
+    dir: string,
+    load: Load,
+    threads: number = OPENER_THREADS,
+  ): Promise<BenchNode> {
     const registry = await openRegistry({ dir, masterKey: randomBytes(32), create: true });
     await registry.create(TENANT, randomBytes(32), AUDIT, async () => undefined);
     const store = (await registry.tenant(TENANT))?.store;
@@ -63,8 +76,9 @@ export class BenchNode {
     });
     const pair = sealKeyPair();
     const home = { store, ingestKey: async () => pair };
+    const openers = threads > 0 ? threadOpeners({ threads, log: SILENT }) : openersHere;
     const ingest = await createIngest({
-      ...{ downlink: broker.downlink, clock, log: SILENT },
+      ...{ downlink: broker.downlink, clock, log: SILENT, openers },
       tenant: async (id: TenantId) => (id === TENANT ? home : undefined),
     });
     await broker.source.start((message) => ingest.handle(message));
@@ -81,7 +95,12 @@ export class BenchNode {
       await store.putVehicle({ ...record, signingKey: publicKey }, AUDIT);
     }
     const child = fork(new URL("cars.ts", import.meta.url), { execArgv: [] });
-    const node = new BenchNode(dir, ingest, child, endings(child, broker, ingest, registry));
+    const node = new BenchNode(
+      dir,
+      ingest,
+      child,
+      endings(child, broker, ingest, openers, registry),
+    );
     const ingestKey = Buffer.from(pair.publicKey).toString("hex");
     const ca = pki.platform.rootCertificate;
     await node.order({ setup: { port: broker.port, ca, load, ingestKey, cars } });
@@ -130,6 +149,7 @@ function endings(
   child: ChildProcess,
   broker: Broker,
   ingest: Ingest,
+  openers: Openers,
   registry: { readonly close: () => Promise<void> },
 ): readonly (() => Promise<void>)[] {
   const ended = async (): Promise<void> => {
@@ -137,7 +157,7 @@ function endings(
     child.disconnect();
     await exit;
   };
-  return [ended, broker.close, ingest.close, () => registry.close()];
+  return [ended, broker.close, ingest.close, openers.close, () => registry.close()];
 }
 
 export function pagesOf(db: Database.Database): number {

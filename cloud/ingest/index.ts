@@ -20,6 +20,9 @@ export {
 export { INGEST_LIMITS, type IngestLimits } from "./limits.ts";
 export { type LogKeys, logKeys } from "./log-keys.ts";
 export { ingestMetrics } from "./metrics.ts";
+export { type BodyOrder, type Openers, openersHere, openHere } from "./opener.ts";
+export { answerOrders, packOrders, unpackAnswers } from "./opener-messages.ts";
+export { type ThreadOpenersOptions, threadOpeners } from "./opener-threads.ts";
 export { type Redriven, redrive } from "./redrive.ts";
 export {
   type AuthenticSegment,

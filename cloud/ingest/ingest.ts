@@ -3,7 +3,6 @@ import {
   type Clock,
   cryptoReady,
   type Downlink,
-  type ErrorCode,
   eventAtMs,
   type Log,
   type LogOpening,
@@ -29,12 +28,15 @@ import { INGEST_LIMITS, type IngestLimits } from "./limits.ts";
 import { type LogKeys, logKeys } from "./log-keys.ts";
 import { Lru } from "./lru.ts";
 import { ingestMetrics } from "./metrics.ts";
+import { type Openers, openersHere } from "./opener.ts";
 import { privately } from "./privacy.ts";
 import { QuarantineGate } from "./quarantine-gate.ts";
+import { reasonOf } from "./reasons.ts";
 import {
   type AuthenticSegment,
   authenticate,
-  readContent,
+  beginReading,
+  type Reading,
   type SegmentContent,
 } from "./segment.ts";
 import { Turns } from "./turns.ts";
@@ -58,6 +60,8 @@ export type IngestOptions = {
   readonly clock: Clock;
   readonly log: Log;
   readonly limits?: Partial<IngestLimits>;
+  /** Where bodies are opened; left out, on this thread. Closed by who made them, after this. */
+  readonly openers?: Openers;
   readonly tracing?: Tracing | undefined;
 };
 
@@ -118,10 +122,11 @@ type Received = {
 };
 /** Whether a message is authentic, or why not: a failure that is looked at in its turn. */
 type Judged = { readonly segment: AuthenticSegment } | { readonly error: unknown };
-type Ready = {
+type Opened = {
   readonly segment: AuthenticSegment;
   readonly keys: LogKeys;
-  readonly content: SegmentContent;
+  /** Or why it cannot be read. */
+  readonly reading: Reading | { readonly error: unknown };
 };
 
 function judge(message: SourceMessage, key: VerifyKey): Promise<Judged> {
@@ -157,6 +162,8 @@ class Worker {
   readonly #committers = new WeakMap<IngestTenant["store"], Committer>();
   readonly #pending = new Set<Promise<void>>();
   readonly #turns = new Turns();
+  /** Bodies are opened side by side, and stored in the order in which their turns came. */
+  readonly #storeTurns = new Turns();
   readonly #admission: Admission;
 
   constructor(options: IngestOptions) {
@@ -202,14 +209,15 @@ class Worker {
     const received = { message, tenant };
     // Signatures are checked side by side; what follows goes car by car in the order of arrival.
     const judged = judge(message, this.#keyOf(record));
-    const ready = await this.#turns.take(`${topic.tenant}.${topic.vehicle}`, async () =>
-      this.#open(received, await judged),
-    );
-    if (ready !== undefined) await this.#store(received, ready);
+    const car = `${topic.tenant}.${topic.vehicle}`;
+    const opened = await this.#turns.take(car, async () => this.#open(received, await judged));
+    if (opened === undefined) return;
+    const content = await this.#storeTurns.take(car, () => this.#contentOf(received, opened));
+    if (content !== undefined) await this.#store(received, opened, content);
   }
 
   /** Undefined where the message came to its end: put aside, held, or given up. */
-  async #open(received: Received, judged: Judged): Promise<Ready | undefined> {
+  async #open(received: Received, judged: Judged): Promise<Opened | undefined> {
     if ("error" in judged) {
       await this.#putAside(received, reasonOf(judged.error));
       return undefined;
@@ -217,18 +225,21 @@ class Worker {
     const { segment } = judged;
     const keys = await this.#keysOf(received, segment);
     if (keys === undefined) return undefined;
-    const content = await this.#contentOf(received, segment, keys);
-    return content === undefined ? undefined : { segment, keys, content };
+    const { openers = openersHere } = this.#options;
+    const reading = await beginReading(segment, keys, openers).catch((error: unknown) => ({
+      error,
+    }));
+    return { segment, keys, reading };
   }
 
   /** Nothing where it cannot be read; undefined where it could not be kept for that either, so that the car keeps it. */
   async #contentOf(
     received: Received,
-    segment: AuthenticSegment,
-    keys: LogKeys,
+    { segment, reading }: Opened,
   ): Promise<SegmentContent | undefined> {
     try {
-      return await readContent(segment, keys);
+      if ("error" in reading) throw reading.error;
+      return await reading.content;
     } catch (error) {
       // Kept whole first, and only then declared as a gap.
       const reason = reasonOf(error);
@@ -317,7 +328,11 @@ class Worker {
     });
   }
 
-  async #store({ tenant: { store } }: Received, { segment, keys, content }: Ready): Promise<void> {
+  async #store(
+    { tenant: { store } }: Received,
+    { segment, keys }: Opened,
+    content: SegmentContent,
+  ): Promise<void> {
     const { header, headerHash } = segment;
     const kept = await privately(store, header.vehicle, content);
     const outcome = await this.#committer(store).commit({ header, headerHash, ...kept });
@@ -381,18 +396,4 @@ function addressOf({ topic: { tenant, vehicle } }: SourceMessage): Address {
 
 function logId({ topic: { tenant, vehicle } }: SourceMessage, log: Uint8Array): string {
   return `${tenant}.${vehicle}.${toHex(log)}`;
-}
-
-/** Failures of the message itself; whatever else goes wrong is ours, and the message is to come again. */
-const OWN_FAILURES: ReadonlySet<ErrorCode> = new Set([
-  "malformed",
-  "unauthenticated",
-  "conflict",
-  "limit_reached",
-]);
-
-/** Why a message is put aside. Throws the error again where that is no reason to. */
-function reasonOf(error: unknown): string {
-  if (error instanceof ProtocolError && OWN_FAILURES.has(error.code)) return error.message;
-  throw error;
 }

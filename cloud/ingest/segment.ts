@@ -4,7 +4,7 @@
  */
 import {
   aeadOpen,
-  checkColumns,
+  type CheckedColumns,
   decodeEvent,
   decodeRows,
   EVENT_KINDS,
@@ -14,7 +14,6 @@ import {
   type Lane,
   type LogOpening,
   type OpenedSegment,
-  openColumns,
   openHeaderAside,
   openOpening,
   ProtocolError,
@@ -27,6 +26,7 @@ import {
   type VerifyKey,
 } from "@kerbside/protocol";
 import type { LogKeys } from "./log-keys.ts";
+import { type Openers, openersHere } from "./opener.ts";
 
 /** A message whose header, body and opening the car has signed. */
 export type AuthenticSegment = {
@@ -70,34 +70,55 @@ export async function authenticate(
 /** What a segment holds: nothing where it is a gap, else its events, or the columns that came. */
 export type SegmentContent = Pick<OpenedSegment, "events" | "columns">;
 
-/** Opens an authentic segment. Throws ProtocolError where it cannot be read; then it never can by us. */
+/** A segment whose keys have been taken, so that the next one's may be. Rejects where it cannot be read. */
+export type Reading = { readonly content: Promise<SegmentContent> };
+
+/** Opens an authentic segment. Rejects with ProtocolError where it cannot be read; then it never can by us. */
 export async function readContent(
-  { header, body }: AuthenticSegment,
+  segment: AuthenticSegment,
   keys: LogKeys,
+  openers: Openers = openersHere,
 ): Promise<SegmentContent> {
-  const { log, lane, number, firstSeq, count, ratchet } = header;
+  return (await beginReading(segment, keys, openers)).content;
+}
+
+/** Takes the keys of an authentic segment and begins to open it. Rejects as `readContent` does, now or later. */
+export async function beginReading(
+  segment: AuthenticSegment,
+  keys: LogKeys,
+  openers: Openers,
+): Promise<Reading> {
+  const { header, body } = segment;
+  const { lane, ratchet } = header;
   if (header.codec === "gap") {
     if (body.length > 0) throw new ProtocolError("malformed", "gap: expected no body");
-    return { events: [] };
+    return { content: Promise.resolve({ events: [] }) };
   }
-  if (header.codec === "columns") {
-    const columns = openColumns(await keys.segmentKey(lane, ratchet), header, body);
-    return readColumns(columns, count, lane);
+  if (header.codec === "rows") {
+    return { content: Promise.resolve(readRows(segment, await keys.rowKey(lane, ratchet))) };
   }
-  const rows = decodeRows(body, count);
-  const rowKey = await keys.rowKey(lane, ratchet);
-  const events = rows.map((row, i) => {
+  const key = await keys.segmentKey(lane, ratchet);
+  const content = openers
+    .open({ key, place: header, body })
+    .then((columns) => columnsOf(columns, lane));
+  // Whoever waits for it hears of a failure; until then it is nobody's.
+  content.catch(() => undefined);
+  return { content };
+}
+
+function readRows({ header, body }: AuthenticSegment, key: Uint8Array): SegmentContent {
+  const { log, lane, number, firstSeq, count } = header;
+  const events = decodeRows(body, count).map((row, i) => {
     const seq = firstSeq + i;
     const bound = rowBinding({ log, lane, segment: number, seq });
-    const event = decodeEvent(aeadOpen(rowKey, rowNonce(seq), row, bound));
+    const event = decodeEvent(aeadOpen(key, rowNonce(seq), row, bound));
     checkLane(event.kind, lane);
     return event;
   });
   return { events };
 }
 
-function readColumns(body: Uint8Array, count: number, lane: Lane): SegmentContent {
-  const columns = checkColumns(body, count);
+function columnsOf(columns: CheckedColumns, lane: Lane): SegmentContent {
   for (const { event } of columns.newest) checkLane(event.kind, lane);
   return { events: [], columns };
 }

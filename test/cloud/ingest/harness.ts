@@ -2,7 +2,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createIngest, type Ingest, type IngestLimits, type IngestTenant } from "@kerbside/ingest";
+import {
+  createIngest,
+  type Ingest,
+  type IngestLimits,
+  type IngestTenant,
+  type Openers,
+  openersHere,
+} from "@kerbside/ingest";
 import {
   type Ack,
   type AuditEntry,
@@ -67,6 +74,7 @@ export type World = {
 };
 export type WorkerOptions = {
   readonly limits?: Partial<IngestLimits>;
+  readonly openers?: Openers;
   readonly hook?: (count: number, segments: readonly OpenedSegment[]) => Promise<void>;
 };
 
@@ -94,7 +102,7 @@ export async function makeWorld(withKey?: World["ingestKey"]): Promise<World> {
     acks,
     asked,
     deliver: undefined,
-    worker: async ({ limits = {}, hook } = {}) => {
+    worker: async ({ limits = {}, openers = openersHere, hook } = {}) => {
       const own: IngestTenant = {
         store: {
           ...store,
@@ -113,6 +121,7 @@ export async function makeWorld(withKey?: World["ingestKey"]): Promise<World> {
         clock: realClock,
         log: silentLog,
         limits,
+        openers,
       });
       workers.push(made);
       return made;
