@@ -11,12 +11,11 @@ import {
   vehicleId,
 } from "@kerbside/protocol";
 import { readSecret } from "../config.ts";
-import { type Command, DATA_OPTION, type Input, JSON_OPTION, TENANT_OPTION } from "./command.ts";
+import { type Command, type Input, TENANT_OPTIONS } from "./command.ts";
 import { asked, byOperator, withRegistry, withTenant } from "./open.ts";
 import { asPerson, PERSON_OPTION, type SignedInCall } from "./signed-in.ts";
 
-const common = { data: DATA_OPTION, json: JSON_OPTION, tenant: TENANT_OPTION };
-const personal = { ...common, user: PERSON_OPTION };
+const personal = { ...TENANT_OPTIONS, user: PERSON_OPTION };
 const REASON_OPTION = { value: "TEXT", required: true, doc: "why, for the audit trail" };
 const REQUEST_OPTION = { value: "ID", required: true, doc: "id of the request" };
 const MINUTE_MS = 60_000;
@@ -67,7 +66,7 @@ export const ACCESS_COMMANDS: readonly Command[] = [
     name: "key issue",
     summary: "Gives a tenant a key that reads its own data, for a while, and prints it.",
     options: {
-      ...common,
+      ...TENANT_OPTIONS,
       for: { value: "WHO", required: true, doc: "who at the tenant asked for it" },
       reason: REASON_OPTION,
       days: { value: "N", default: "1", doc: `for how long, at most ${KEY_DAYS_MAX}` },
@@ -77,7 +76,7 @@ export const ACCESS_COMMANDS: readonly Command[] = [
   {
     name: "key revoke",
     summary: "Ends a key that reads a tenant's data, at the next call.",
-    options: { ...common, request: REQUEST_OPTION },
+    options: { ...TENANT_OPTIONS, request: REQUEST_OPTION },
     run: (input) =>
       withTenant(input, async ({ store }) => {
         const id = input.text("request");
@@ -90,7 +89,7 @@ export const ACCESS_COMMANDS: readonly Command[] = [
   {
     name: "vault rotate",
     summary: "Makes a new transit key, and wraps all subject keys by it, while the cloud runs.",
-    options: common,
+    options: TENANT_OPTIONS,
     run: rotate,
   },
   {

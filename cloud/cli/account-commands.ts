@@ -5,18 +5,9 @@ import { isRole, type PersonProfile, ProtocolError, ROLES, tenantId } from "@ker
 import type { Registry } from "@kerbside/tenants";
 import { readSecret } from "../config.ts";
 import { HTTPS_PORT_DEFAULT, issuerName, serviceClock } from "../ports.ts";
-import {
-  type Command,
-  DATA_OPTION,
-  DEV_OPTION,
-  type Input,
-  JSON_OPTION,
-  TENANT_OPTION,
-  UsageError,
-} from "./command.ts";
+import { type Command, type Input, MADE_TENANT_OPTIONS, UsageError } from "./command.ts";
 import { asked, byOperator, withRegistry } from "./open.ts";
 
-const common = { data: DATA_OPTION, dev: DEV_OPTION, json: JSON_OPTION, tenant: TENANT_OPTION };
 const USER_OPTION = { value: "NAME", required: true, doc: "name that the person signs in with" };
 const ISSUER_OPTION = {
   value: "URL",
@@ -39,7 +30,7 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
     name: "account create",
     summary: "Makes a person with an account, and prints the link that sets its password.",
     options: {
-      ...common,
+      ...MADE_TENANT_OPTIONS,
       user: USER_OPTION,
       role: { value: "ROLE", required: true, doc: `one of ${PERSON_ROLES.join(", ")}` },
       email: { value: "ADDRESS", required: true, doc: "where links for a new password go" },
@@ -51,19 +42,19 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
   {
     name: "account link",
     summary: "Prints a link that sets a new password, as the mail would carry it.",
-    options: { ...common, user: USER_OPTION, issuer: ISSUER_OPTION },
+    options: { ...MADE_TENANT_OPTIONS, user: USER_OPTION, issuer: ISSUER_OPTION },
     run: (input) => withAccounts(input, (parts) => printLink(input, parts)),
   },
   {
     name: "account forget-factor",
     summary: "Takes a person's second factor away, who lost it and the codes that they kept.",
-    options: { ...common, user: USER_OPTION },
+    options: { ...MADE_TENANT_OPTIONS, user: USER_OPTION },
     run: (input) => withAccounts(input, (parts) => forgetFactor(input, parts)),
   },
   ...(["lock", "unlock", "close"] as const).map((what) => ({
     name: `account ${what}`,
     summary: SUMMARIES[what],
-    options: { ...common, user: USER_OPTION },
+    options: { ...MADE_TENANT_OPTIONS, user: USER_OPTION },
     run: (input: Input) => withAccounts(input, (parts) => change(input, parts, what)),
   })),
 ];

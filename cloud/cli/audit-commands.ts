@@ -3,17 +3,9 @@ import { resolve } from "node:path";
 import { type TenantId, tenantId } from "@kerbside/protocol";
 import { type AuditReport, type HeadCopy, type Registry, readHeads } from "@kerbside/tenants";
 import { readSecret } from "../config.ts";
-import {
-  type Command,
-  DATA_OPTION,
-  DEV_OPTION,
-  type Input,
-  JSON_OPTION,
-  TENANT_OPTION,
-} from "./command.ts";
+import { type Command, type Input, MADE_DATA_OPTIONS, TENANT_OPTION } from "./command.ts";
 import { asked, byOperator, withRegistry } from "./open.ts";
 
-const common = { data: DATA_OPTION, dev: DEV_OPTION, json: JSON_OPTION };
 const EVERY_MS_MAX = 600_000;
 
 export const AUDIT_COMMANDS: readonly Command[] = [
@@ -21,7 +13,7 @@ export const AUDIT_COMMANDS: readonly Command[] = [
     name: "audit verify",
     summary: "Checks the audit trails against their hashes and their anchored heads.",
     options: {
-      ...common,
+      ...MADE_DATA_OPTIONS,
       tenant: { value: "TENANT", doc: "only this tenant's" },
       heads: { value: "DIR", doc: "and against the heads that `audit copy` keeps there" },
     },
@@ -31,7 +23,7 @@ export const AUDIT_COMMANDS: readonly Command[] = [
     name: "audit copy",
     summary: "Keeps the signed heads of all trails in another place, until it is stopped.",
     options: {
-      ...common,
+      ...MADE_DATA_OPTIONS,
       to: { value: "DIR", required: true, doc: "a directory of another machine, mounted here" },
       "every-ms": { value: "N", default: "1000", doc: "from one round to the next" },
       once: { doc: "one round, and no more" },
@@ -41,7 +33,7 @@ export const AUDIT_COMMANDS: readonly Command[] = [
   {
     name: "audit rotate",
     summary: "Makes a new key that signs the heads of a tenant's trail, while the cloud runs.",
-    options: { ...common, tenant: TENANT_OPTION },
+    options: { ...MADE_DATA_OPTIONS, tenant: TENANT_OPTION },
     run: rotate,
   },
 ];

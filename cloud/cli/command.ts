@@ -62,6 +62,22 @@ export const DEV_OPTION: Option = {
 };
 export const TENANT_OPTION: Option = { value: "TENANT", required: true, doc: "id of the tenant" };
 
+type Options<Names extends string> = Readonly<Record<Names, Option>>;
+/** What most commands take: where the data is, and how to print. Those with `--dev` may make what is missing. */
+export const DATA_OPTIONS: Options<"data" | "json"> = { data: DATA_OPTION, json: JSON_OPTION };
+export const MADE_DATA_OPTIONS: Options<"data" | "json" | "dev"> = {
+  ...DATA_OPTIONS,
+  dev: DEV_OPTION,
+};
+export const TENANT_OPTIONS: Options<"data" | "json" | "tenant"> = {
+  ...DATA_OPTIONS,
+  tenant: TENANT_OPTION,
+};
+export const MADE_TENANT_OPTIONS: Options<"data" | "json" | "dev" | "tenant"> = {
+  ...MADE_DATA_OPTIONS,
+  tenant: TENANT_OPTION,
+};
+
 /** The variable that sets an option: `KERBSIDE_HTTPS_PORT` for `--https-port`. */
 export function variableOf(option: string): string {
   return `KERBSIDE_${option.toUpperCase().replaceAll("-", "_")}`;

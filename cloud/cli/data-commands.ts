@@ -1,19 +1,11 @@
 /** `events`, `feed`, `alarms`, and with them `quarantine`: what a tenant's store holds. */
 import type { EventView } from "@kerbside/commands";
 import { type EventQuery, vehicleId } from "@kerbside/protocol";
-import {
-  type Command,
-  DATA_OPTION,
-  DEV_OPTION,
-  type Input,
-  JSON_OPTION,
-  TENANT_OPTION,
-} from "./command.ts";
+import { type Command, type Input, MADE_DATA_OPTIONS, TENANT_OPTION } from "./command.ts";
 import { asked, byOperator, withTenant } from "./open.ts";
 import { CURSOR_MAX, PAGE, pages } from "./pages.ts";
 import { QUARANTINE_COMMANDS } from "./quarantine-commands.ts";
 
-const common = { data: DATA_OPTION, dev: DEV_OPTION, json: JSON_OPTION };
 /** Loaded when they are needed: with them comes the API, which most commands can do without. */
 const views = () => import("@kerbside/commands");
 
@@ -23,7 +15,7 @@ export const DATA_COMMANDS: readonly Command[] = [
     summary:
       "Prints every stored event and declared gap, by vehicle, start of log, lane and number.",
     options: {
-      ...common,
+      ...MADE_DATA_OPTIONS,
       tenant: TENANT_OPTION,
       vehicle: { value: "VEHICLE", doc: "only of this car" },
     },
@@ -33,7 +25,7 @@ export const DATA_COMMANDS: readonly Command[] = [
     name: "feed",
     summary: "Prints what changed, in the order of commits: topics and ids.",
     options: {
-      ...common,
+      ...MADE_DATA_OPTIONS,
       tenant: TENANT_OPTION,
       after: { value: "CURSOR", default: "0", doc: "only what came after this cursor" },
     },
@@ -55,7 +47,7 @@ export const DATA_COMMANDS: readonly Command[] = [
     name: "alarms",
     summary: "Prints what a person should look at: forks, broken chains, logs with two successors.",
     options: {
-      ...common,
+      ...MADE_DATA_OPTIONS,
       tenant: TENANT_OPTION,
       after: { value: "ID", default: "0", doc: "only what came after this id" },
     },

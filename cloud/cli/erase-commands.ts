@@ -2,17 +2,9 @@
 import { randomUUID } from "node:crypto";
 import { type HeldThing, type LegalHold, ProtocolError, vehicleId } from "@kerbside/protocol";
 import { INACTIVITY_DAYS_DEFAULT, type SqliteTenantStore } from "@kerbside/tenants";
-import {
-  type Command,
-  DATA_OPTION,
-  type Input,
-  JSON_OPTION,
-  TENANT_OPTION,
-  UsageError,
-} from "./command.ts";
+import { type Command, type Input, TENANT_OPTIONS, UsageError } from "./command.ts";
 import { byOperator, withTenant } from "./open.ts";
 
-const common = { data: DATA_OPTION, json: JSON_OPTION, tenant: TENANT_OPTION };
 const PERSON_OPTION = { value: "ID", required: true, doc: "id of the person" };
 const HOLD_OPTION = { value: "ID", required: true, doc: "id of the hold" };
 const STAGES = ["suspend", "erase", "certify"] as const;
@@ -26,7 +18,7 @@ export const ERASE_COMMANDS: readonly Command[] = [
     summary:
       "Suspends a person for good, then destroys the keys, then certifies it: a stage a call.",
     options: {
-      ...common,
+      ...TENANT_OPTIONS,
       person: PERSON_OPTION,
       stage: { value: "STAGE", required: true, doc: `one of ${STAGES.join(", ")}` },
       reason: { value: "TEXT", doc: "why, for the audit trail" },
@@ -38,7 +30,7 @@ export const ERASE_COMMANDS: readonly Command[] = [
     name: "erase due",
     summary: "Lists what is to be suspended, erased or certified, soonest first.",
     options: {
-      ...common,
+      ...TENANT_OPTIONS,
       within: { value: "DAYS", default: "0", doc: "what is due in so many days as well" },
     },
     run: (input) => withTenant(input, ({ store }) => listDue(input, store)),
@@ -47,7 +39,7 @@ export const ERASE_COMMANDS: readonly Command[] = [
     name: "erase run",
     summary: "Does what is due: suspends, erases and certifies, but for what a hold names.",
     options: {
-      ...common,
+      ...TENANT_OPTIONS,
       "inactivity-days": {
         value: "DAYS",
         default: String(INACTIVITY_DAYS_DEFAULT),
@@ -68,7 +60,7 @@ export const ERASE_COMMANDS: readonly Command[] = [
     name: "hold place",
     summary: "Keeps a person, or a car within times, from being erased, with a copy for readers.",
     options: {
-      ...common,
+      ...TENANT_OPTIONS,
       person: { value: "ID", doc: "id of the person" },
       vehicle: { value: "VEHICLE", doc: "or a car, with --from and --to" },
       from: { value: "TIME", doc: "with a car: since when (ISO 8601)" },
@@ -93,7 +85,7 @@ export const ERASE_COMMANDS: readonly Command[] = [
   {
     name: "hold release",
     summary: "Ends a hold, and the copy with it.",
-    options: { ...common, hold: HOLD_OPTION },
+    options: { ...TENANT_OPTIONS, hold: HOLD_OPTION },
     run: (input) =>
       withTenant(input, async ({ store }) => {
         const hold = input.text("hold");
@@ -105,7 +97,7 @@ export const ERASE_COMMANDS: readonly Command[] = [
   {
     name: "hold list",
     summary: "Lists the holds there are and were.",
-    options: common,
+    options: TENANT_OPTIONS,
     run: (input) =>
       withTenant(input, async ({ store }) => {
         for (const hold of await store.people.holds())
@@ -120,7 +112,7 @@ export const ERASE_COMMANDS: readonly Command[] = [
     name: "hold read",
     summary: "Prints the copy that a hold keeps, to a reader that it names.",
     options: {
-      ...common,
+      ...TENANT_OPTIONS,
       hold: HOLD_OPTION,
       reader: { value: "WHO", required: true, doc: "as whom; must be one of those named" },
     },

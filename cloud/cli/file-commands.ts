@@ -8,17 +8,9 @@ import {
   isFileKind,
   ProtocolError,
 } from "@kerbside/protocol";
-import {
-  type Command,
-  DATA_OPTION,
-  type Input,
-  JSON_OPTION,
-  TENANT_OPTION,
-  UsageError,
-} from "./command.ts";
+import { type Command, type Input, TENANT_OPTIONS, UsageError } from "./command.ts";
 import { asked, byOperator, withTenant } from "./open.ts";
 
-const common = { data: DATA_OPTION, json: JSON_OPTION, tenant: TENANT_OPTION };
 const OWNER_OPTION = { value: "OWNER", required: true, doc: "person:ID, booking:ID or vehicle:ID" };
 const ID_OPTION = { value: "ID", required: true, doc: "id of the file" };
 
@@ -27,7 +19,7 @@ export const FILE_COMMANDS: readonly Command[] = [
     name: "file put",
     summary: "Keeps a file, sealed under its owner's key.",
     options: {
-      ...common,
+      ...TENANT_OPTIONS,
       owner: OWNER_OPTION,
       kind: { value: "KIND", required: true, doc: `one of ${FILE_KIND_NAMES.join(", ")}` },
       from: { value: "FILE", required: true, doc: "what to keep" },
@@ -46,7 +38,7 @@ export const FILE_COMMANDS: readonly Command[] = [
   {
     name: "file list",
     summary: "Lists the files of an owner, newest first.",
-    options: { ...common, owner: OWNER_OPTION },
+    options: { ...TENANT_OPTIONS, owner: OWNER_OPTION },
     run: (input) =>
       withTenant(input, async ({ store }) => {
         const owner = asked(() => fileOwner(input.text("owner")));
@@ -58,7 +50,7 @@ export const FILE_COMMANDS: readonly Command[] = [
     name: "file get",
     summary: "Writes a file out in the clear, once that is recorded.",
     options: {
-      ...common,
+      ...TENANT_OPTIONS,
       file: ID_OPTION,
       to: { value: "FILE", required: true, doc: "where to; must not be there yet" },
       reason: { value: "TEXT", required: true, doc: "why, for the audit trail" },
@@ -76,7 +68,7 @@ export const FILE_COMMANDS: readonly Command[] = [
   {
     name: "file remove",
     summary: "Removes a file, for good.",
-    options: { ...common, file: ID_OPTION },
+    options: { ...TENANT_OPTIONS, file: ID_OPTION },
     run: (input) =>
       withTenant(input, async ({ store }) => {
         const file = input.text("file");

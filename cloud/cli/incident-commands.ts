@@ -1,9 +1,8 @@
 /** `incident open|update|close|list`: what went wrong, and what the clock asks for (P-91, P-93). */
 import { breachSteps, INCIDENT_STATES, type Incident, updateDueMs } from "@kerbside/tenants";
-import { type Command, DATA_OPTION, type Input, JSON_OPTION, UsageError } from "./command.ts";
+import { type Command, DATA_OPTIONS, type Input, UsageError } from "./command.ts";
 import { byOperator, withRegistry } from "./open.ts";
 
-const common = { data: DATA_OPTION, json: JSON_OPTION };
 const INCIDENT_OPTION = { value: "ID", required: true, doc: "id of the incident" };
 
 export const INCIDENT_COMMANDS: readonly Command[] = [
@@ -11,7 +10,7 @@ export const INCIDENT_COMMANDS: readonly Command[] = [
     name: "incident open",
     summary: "Opens an incident, or a breach of personal data with its deadlines.",
     options: {
-      ...common,
+      ...DATA_OPTIONS,
       title: { value: "TEXT", required: true, doc: "what happens; no personal data" },
       breach: { doc: "personal data is concerned" },
     },
@@ -27,7 +26,7 @@ export const INCIDENT_COMMANDS: readonly Command[] = [
     name: "incident update",
     summary: "Says how it stands; of a breach also what was done, as STEP: words.",
     options: {
-      ...common,
+      ...DATA_OPTIONS,
       incident: INCIDENT_OPTION,
       state: { value: "STATE", required: true, doc: `one of ${INCIDENT_STATES.join(", ")}` },
       words: { value: "TEXT", required: true, doc: "what is known or was done" },
@@ -47,7 +46,7 @@ export const INCIDENT_COMMANDS: readonly Command[] = [
     name: "incident close",
     summary: "Closes what is resolved, with what was learnt.",
     options: {
-      ...common,
+      ...DATA_OPTIONS,
       incident: INCIDENT_OPTION,
       "post-mortem": {
         value: "TEXT",
@@ -67,7 +66,7 @@ export const INCIDENT_COMMANDS: readonly Command[] = [
     name: "incident list",
     summary:
       "Lists incidents, newest first, with what is due; status 1 where something is overdue.",
-    options: common,
+    options: DATA_OPTIONS,
     run: (input) =>
       withRegistry(input, async ({ platform }) => {
         const overdue = platform.incidents.list().map((incident) => print(input, incident));

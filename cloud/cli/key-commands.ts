@@ -14,14 +14,7 @@ import {
 } from "@kerbside/protocol";
 import { readIfThere } from "@kerbside/tenants";
 import { readSecret } from "../config.ts";
-import {
-  type Command,
-  DATA_OPTION,
-  type Input,
-  JSON_OPTION,
-  TENANT_OPTION,
-  UsageError,
-} from "./command.ts";
+import { type Command, type Input, TENANT_OPTIONS, UsageError } from "./command.ts";
 import { asked, byOperator, withRegistry } from "./open.ts";
 
 export const KEY_COMMANDS: readonly Command[] = [
@@ -29,9 +22,7 @@ export const KEY_COMMANDS: readonly Command[] = [
     name: "key rotate",
     summary: "Makes and certifies a new key; cars take it at once, or at their next session.",
     options: {
-      data: DATA_OPTION,
-      json: JSON_OPTION,
-      tenant: TENANT_OPTION,
+      ...TENANT_OPTIONS,
       purpose: { value: "NAME", required: true, doc: `one of ${CERTIFIED_PURPOSES.join(", ")}` },
       authority: { value: "FILE", required: true, doc: "the tenant's authority key" },
     },
@@ -41,9 +32,7 @@ export const KEY_COMMANDS: readonly Command[] = [
     name: "key succeed",
     summary: "Puts another authority in the place of a lost or stolen one, by its spare.",
     options: {
-      data: DATA_OPTION,
-      json: JSON_OPTION,
-      tenant: TENANT_OPTION,
+      ...TENANT_OPTIONS,
       spare: { value: "FILE", required: true, doc: "the tenant's spare key" },
     },
     run: succeed,

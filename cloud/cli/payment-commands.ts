@@ -3,14 +3,7 @@ import { tenantId, utf8 } from "@kerbside/protocol";
 import { PAYMENTS_SECRET } from "@kerbside/tenants";
 import { readSecret } from "../config.ts";
 import { readOutward } from "../outward.ts";
-import {
-  type Command,
-  DATA_OPTION,
-  type Input,
-  JSON_OPTION,
-  TENANT_OPTION,
-  UsageError,
-} from "./command.ts";
+import { type Command, type Input, TENANT_OPTIONS, UsageError } from "./command.ts";
 import { asked, byOperator, withRegistry } from "./open.ts";
 
 export const PAYMENT_COMMANDS: readonly Command[] = [
@@ -18,9 +11,7 @@ export const PAYMENT_COMMANDS: readonly Command[] = [
     name: "payments set",
     summary: "Has a tenant's people pay by a provider over HTTPS; in force at once.",
     options: {
-      data: DATA_OPTION,
-      json: JSON_OPTION,
-      tenant: TENANT_OPTION,
+      ...TENANT_OPTIONS,
       provider: {
         value: "FILE",
         required: true,

@@ -9,17 +9,9 @@ import {
   type RetentionClass,
   type RetentionTerms,
 } from "@kerbside/protocol";
-import {
-  type Command,
-  DATA_OPTION,
-  type Input,
-  JSON_OPTION,
-  TENANT_OPTION,
-  UsageError,
-} from "./command.ts";
+import { type Command, type Input, TENANT_OPTIONS, UsageError } from "./command.ts";
 import { byOperator, withTenant } from "./open.ts";
 
-const common = { data: DATA_OPTION, json: JSON_OPTION, tenant: TENANT_OPTION };
 const RULES = POSITION_RULES.join(", ");
 const DAYS_WORDS = `${RETENTION_DAYS.min} to ${RETENTION_DAYS.max}; kept where it is left out`;
 
@@ -27,7 +19,7 @@ export const PRIVACY_COMMANDS: readonly Command[] = [
   {
     name: "privacy show",
     summary: "Says how exactly positions are kept.",
-    options: common,
+    options: TENANT_OPTIONS,
     run: (input) =>
       withTenant(input, async ({ store }) => {
         const policy = await store.privacy.positions();
@@ -39,7 +31,7 @@ export const PRIVACY_COMMANDS: readonly Command[] = [
     name: "privacy set",
     summary: "Says how exactly positions are kept, of what comes in from now on.",
     options: {
-      ...common,
+      ...TENANT_OPTIONS,
       rented: { value: "RULE", required: true, doc: `while the car is booked: ${RULES}` },
       free: { value: "RULE", required: true, doc: `else: ${RULES}` },
     },
@@ -55,7 +47,7 @@ export const PRIVACY_COMMANDS: readonly Command[] = [
   {
     name: "retention show",
     summary: "Says how long what the cars report is kept, by class, and how much is due.",
-    options: common,
+    options: TENANT_OPTIONS,
     run: (input) =>
       withTenant(input, async ({ store: { retention } }) => {
         const [terms, due] = [await retention.terms(), await retention.due()];
@@ -67,7 +59,7 @@ export const PRIVACY_COMMANDS: readonly Command[] = [
     name: "retention set",
     summary: "Says how long what the cars report is kept, by class: instead of all terms before.",
     options: {
-      ...common,
+      ...TENANT_OPTIONS,
       positions: { value: "DAYS", doc: `${RETENTION_CLASSES.positions.doc}; ${DAYS_WORDS}` },
       personal: { value: "DAYS", doc: `${RETENTION_CLASSES.personal.doc}; ${DAYS_WORDS}` },
     },
@@ -88,7 +80,7 @@ export const PRIVACY_COMMANDS: readonly Command[] = [
   {
     name: "retention run",
     summary: "Lets go now what is due; a running cloud does so each hour.",
-    options: common,
+    options: TENANT_OPTIONS,
     run: (input) =>
       withTenant(input, async ({ store }) => {
         const segments = await store.retention.sweep();

@@ -13,24 +13,14 @@ import {
 import type { Quarantined, SqliteTenantStore, Tenant } from "@kerbside/tenants";
 import { ingestKeysOf } from "../homes.ts";
 import { serviceClock } from "../ports.ts";
-import {
-  type Command,
-  DATA_OPTION,
-  DEV_OPTION,
-  type Input,
-  JSON_OPTION,
-  TENANT_OPTION,
-  UsageError,
-} from "./command.ts";
+import { type Command, type Input, MADE_TENANT_OPTIONS, UsageError } from "./command.ts";
 import { byOperator, withTenant } from "./open.ts";
 import { CURSOR_MAX, PAGE, pages } from "./pages.ts";
-
-const common = { data: DATA_OPTION, dev: DEV_OPTION, json: JSON_OPTION, tenant: TENANT_OPTION };
 
 const LIST = {
   summary: "Prints the messages that were put aside, each with its reason.",
   options: {
-    ...common,
+    ...MADE_TENANT_OPTIONS,
     after: { value: "ID", default: "0", doc: "only what came after this id" },
   },
   run: listEntries,
@@ -43,7 +33,7 @@ export const QUARANTINE_COMMANDS: readonly Command[] = [
     name: "quarantine show",
     summary: "Prints what can be told of one message, nothing of which is believed.",
     positionals: ["ID"],
-    options: common,
+    options: MADE_TENANT_OPTIONS,
     run: showEntry,
   },
   {
@@ -51,7 +41,7 @@ export const QUARANTINE_COMMANDS: readonly Command[] = [
     summary:
       "Hands messages in again, with the keys and enrolments of now; what is taken leaves quarantine.",
     options: {
-      ...common,
+      ...MADE_TENANT_OPTIONS,
       id: { value: "ID", doc: "only this message; without it, all of them" },
     },
     run: redriveEntries,

@@ -6,19 +6,11 @@ import { createPublicKey } from "node:crypto";
 import { ProtocolError, tenantId, toHex } from "@kerbside/protocol";
 import { openSignerTenants, readIfThere } from "@kerbside/tenants";
 import { dataDirectory, readSecret } from "../config.ts";
-import {
-  type Command,
-  DATA_OPTION,
-  type Input,
-  JSON_OPTION,
-  TENANT_OPTION,
-  UsageError,
-} from "./command.ts";
+import { type Command, type Input, TENANT_OPTIONS, UsageError } from "./command.ts";
 import { asked, byOperator, withRegistry } from "./open.ts";
 
-const COMMON = { data: DATA_OPTION, json: JSON_OPTION, tenant: TENANT_OPTION } as const;
 const OF_KEY = {
-  ...COMMON,
+  ...TENANT_OPTIONS,
   client: { value: "NAME", required: true, doc: "the client, as its tokens name it" },
   "key-id": { value: "ID", required: true, doc: "what its signatures call the key" },
 } as const;
@@ -40,7 +32,7 @@ export const REQUEST_KEY_COMMANDS: readonly Command[] = [
   {
     name: "request-key list",
     summary: "Lists the clients' public keys, those that were revoked too, by their SHA-256.",
-    options: COMMON,
+    options: TENANT_OPTIONS,
     run: list,
   },
   {
@@ -52,7 +44,7 @@ export const REQUEST_KEY_COMMANDS: readonly Command[] = [
   {
     name: "request-key require",
     summary: "Whether what is asked of cars, bookings and grants has to be signed by the caller.",
-    options: { ...COMMON, signed: { value: "yes|no", required: true, doc: "yes or no" } },
+    options: { ...TENANT_OPTIONS, signed: { value: "yes|no", required: true, doc: "yes or no" } },
     run: require,
   },
 ];

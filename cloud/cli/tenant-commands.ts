@@ -15,10 +15,8 @@ import { readSecret, writeSecret } from "../config.ts";
 import { serviceLog } from "../log.ts";
 import {
   type Command,
-  DATA_OPTION,
-  DEV_OPTION,
   type Input,
-  JSON_OPTION,
+  MADE_DATA_OPTIONS,
   type Option,
   TENANT_OPTION,
   UsageError,
@@ -44,8 +42,6 @@ function quotasSaid(input: Input): Partial<Quotas> {
   );
 }
 
-const common = { data: DATA_OPTION, dev: DEV_OPTION, json: JSON_OPTION };
-
 function quotaWords(quotas: Quotas): string {
   return QUOTA_NAMES.map((name) => `${name} ${quotas[name]}`).join(", ");
 }
@@ -56,7 +52,7 @@ export const TENANT_COMMANDS: readonly Command[] = [
     summary: "Makes a tenant: its store, vaults, keys, certificate authority and a first client.",
     positionals: ["TENANT"],
     options: {
-      ...common,
+      ...MADE_DATA_OPTIONS,
       ...QUOTA_OPTIONS,
       region: {
         value: "REGION",
@@ -102,7 +98,7 @@ export const TENANT_COMMANDS: readonly Command[] = [
     name: "tenant remove",
     summary: "Takes a tenant away with its store, vaults, clients and tokens, for good.",
     positionals: ["TENANT"],
-    options: { ...common, yes: { doc: "really do it" } },
+    options: { ...MADE_DATA_OPTIONS, yes: { doc: "really do it" } },
     run: (input) => {
       const id = asked(() => tenantId(input.positionals[0]));
       if (!input.flag("yes"))
@@ -119,7 +115,7 @@ export const TENANT_COMMANDS: readonly Command[] = [
   {
     name: "tenant list",
     summary: "Lists the tenants, with what is agreed with them.",
-    options: common,
+    options: MADE_DATA_OPTIONS,
     run: (input) =>
       withRegistry(input, async ({ platform }) => {
         for (const row of await platform.desk.tenants())
@@ -131,7 +127,7 @@ export const TENANT_COMMANDS: readonly Command[] = [
     name: "tenant quota",
     summary: "Agrees other bounds with a tenant; those that are left out stay.",
     positionals: ["TENANT"],
-    options: { ...common, ...QUOTA_OPTIONS },
+    options: { ...MADE_DATA_OPTIONS, ...QUOTA_OPTIONS },
     run: (input) => {
       const id = asked(() => tenantId(input.positionals[0]));
       const quotas = quotasSaid(input);
@@ -151,7 +147,7 @@ export const TENANT_COMMANDS: readonly Command[] = [
   {
     name: "tenant fulfil",
     summary: "Makes the tenants that were ordered through the API; `serve` does so by itself.",
-    options: common,
+    options: MADE_DATA_OPTIONS,
     run: (input) =>
       withRegistry(input, async (registry, dir) => {
         const { fulfilOrders } = await import("../tenant-orders.ts");
@@ -168,7 +164,7 @@ export const TENANT_COMMANDS: readonly Command[] = [
     name: "platform client",
     summary: "Makes a client that may run the platform: order and remove tenants, read metrics.",
     positionals: ["CLIENT"],
-    options: { ...common, tenant: TENANT_OPTION },
+    options: { ...MADE_DATA_OPTIONS, tenant: TENANT_OPTION },
     run: (input) => {
       const tenant = asked(() => tenantId(input.text("tenant")));
       const client = input.positionals[0] ?? "";

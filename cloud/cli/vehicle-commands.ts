@@ -1,16 +1,8 @@
 /** `vehicle enrol|revoke|list`: the cars of a tenant. */
 import { ID_PATTERN, ProtocolError, vehicleId } from "@kerbside/protocol";
-import {
-  type Command,
-  DATA_OPTION,
-  DEV_OPTION,
-  JSON_OPTION,
-  TENANT_OPTION,
-  UsageError,
-} from "./command.ts";
+import { type Command, MADE_TENANT_OPTIONS, UsageError } from "./command.ts";
 import { asked, byOperator, withTenant } from "./open.ts";
 
-const common = { data: DATA_OPTION, dev: DEV_OPTION, json: JSON_OPTION, tenant: TENANT_OPTION };
 const VEHICLE_OPTION = { value: "VEHICLE", required: true, doc: "id of the car, a pseudonym" };
 const HOURS_MAX = 24 * 30;
 /** Tokens of one call: a fleet that joins. */
@@ -22,7 +14,7 @@ export const VEHICLE_COMMANDS: readonly Command[] = [
     name: "vehicle enrol",
     summary: "Prints a one-time token with which the car's agent may join the tenant.",
     options: {
-      ...common,
+      ...MADE_TENANT_OPTIONS,
       vehicle: VEHICLE_OPTION,
       profile: { value: "PROFILE", required: true, doc: "the car's vehicle profile" },
       hours: { value: "N", default: "24", doc: `how long the token lives, 1 to ${HOURS_MAX}` },
@@ -62,7 +54,7 @@ export const VEHICLE_COMMANDS: readonly Command[] = [
     name: "vehicle revoke",
     summary: "Ends a car's right to connect; a live connection ends within two seconds.",
     options: {
-      ...common,
+      ...MADE_TENANT_OPTIONS,
       vehicle: VEHICLE_OPTION,
       reason: { value: "TEXT", doc: "why, for the audit" },
     },
@@ -84,7 +76,7 @@ export const VEHICLE_COMMANDS: readonly Command[] = [
   {
     name: "vehicle list",
     summary: "Lists the enrolled cars, and which of them are connected.",
-    options: common,
+    options: MADE_TENANT_OPTIONS,
     run: (input) =>
       withTenant(input, async ({ store }) => {
         for (const { vehicle, profile, enrolledAtMs, revokedAtMs } of await store.vehicles()) {

@@ -72,7 +72,7 @@ test.before(async (context) => {
   const { body } = await rig.ask({ path: "/openapi.json" });
   const paths = Object.entries<Record<string, Described>>(body.paths);
   context.endpoints = paths
-    .filter(([path]) => path.includes("{tenant}"))
+    .filter(([path]) => path.includes("{tenant}") || path.startsWith("/v1/platform"))
     .flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { parameters = [], requestBody }]) => ({
         ...{ method: method.toUpperCase(), path, parameters },

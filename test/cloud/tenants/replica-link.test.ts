@@ -1,5 +1,5 @@
 /** P-90, P-01: a replica on another machine, over TLS that both sides prove themselves in. */
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { connect } from "node:tls";
+import { fileURLToPath } from "node:url";
 import { makeLinkCertificates } from "@kerbside/identity";
 import { ProtocolError, tenantId } from "@kerbside/protocol";
 import {
@@ -261,6 +262,22 @@ test("P-94 a replica of one stage takes nothing of the other, and carries its ow
   assert.is(stageOf(copy), "staging");
 });
 
+/** Segments, each of so many events, that another process commits before all are killed. */
+const WRITES = 200;
+const EVENTS_A_WRITE = 20;
+
+/** A process that writes to the primary's store as fast as it can; when each was told to be committed. */
+function startWriter({ dir, masterKey }: TestRegistry) {
+  const script = fileURLToPath(new URL("./commit-process.ts", import.meta.url));
+  const words = [script, dir, Buffer.from(masterKey).toString("hex"), "1000000"];
+  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
+  const toldMs: number[] = [];
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    if (!line.startsWith("log ")) toldMs.push(performance.now());
+  });
+  return { child, toldMs };
+}
+
 async function readyLine(child: ChildProcess): Promise<Readonly<Record<string, unknown>>> {
   if (child.stdout === null) throw new Error("its output is piped");
   const [line] = await once(createInterface({ input: child.stdout }), "line");
@@ -292,12 +309,24 @@ test("P-90 by command: keys, a side that serves, a side that follows, and a repl
     ...tls("standby"),
   ]);
   assert.is((await readyLine(standby))["ready"], true);
-  for (const child of [primary, standby]) {
-    child.kill("SIGKILL");
-    await once(child, "close");
-  }
+  // All at once, in the midst of writing: what the other side lacks then was committed within a minute before.
+  const writer = startWriter(files);
+  await until("it writes", () => writer.toldMs.length >= WRITES, 60_000);
+  const killedMs = performance.now();
+  for (const child of [writer.child, primary, standby]) child.kill("SIGKILL");
+  for (const child of [writer.child, primary, standby])
+    if (child.exitCode === null && child.signalCode === null) await once(child, "close");
   const there = await takenOver(world, "by-command");
-  assert.equal(there.store.verifyAudit().problems, []);
+  const { entries, problems } = there.store.verifyAudit();
+  assert.equal(problems, []);
+  const arrived = (await allEvents(there.store)).length / EVENTS_A_WRITE;
+  const lost = writer.toldMs.length - arrived;
+  const lostMs = lost > 0 ? killedMs - (writer.toldMs[arrived] ?? 0) : 0;
+  process.stdout.write(
+    `${lost} of ${writer.toldMs.length} commits lost, ${lostMs.toFixed(0)} ms\n`,
+  );
+  assert.ok(arrived > 0 && entries > 0, "some of it was there");
+  assert.ok(lostMs < 60_000, `at most a minute is lost, not ${lostMs} ms`);
   await there.store.audit(AUDIT);
   await there.registry.close();
 });
