@@ -13,6 +13,8 @@ const LOOK_MS = 30_000;
 /** A look that is older than this says nothing of the time since. */
 const FRESH_MS = 90_000;
 const ANSWER_MS_MAX = 3000;
+/** Anybody may ask, as often as they like: the store is read once for all of them within this. */
+const SHOWN_MS = 5000;
 export const HISTORY_DAYS = 90;
 const CHANGES_SHOWN = 100;
 const INCIDENTS_SHOWN = 50;
@@ -54,6 +56,7 @@ export function listens(
 export async function watchStatus(parts: StatusParts): Promise<Status> {
   const { platform, probes, clock, log, lookMs = LOOK_MS } = parts;
   let now: ReadonlyMap<string, boolean> = new Map();
+  let shown: { readonly view: StatusView; readonly atMs: number } | undefined;
   let timer: Timer | undefined;
   let turn: Promise<void> = Promise.resolve();
   let closed = false;
@@ -67,6 +70,7 @@ export async function watchStatus(parts: StatusParts): Promise<Status> {
       if ((now.get(part) ?? true) !== up)
         log.warn("status.changed", { name: part, state: up ? "up" : "down" });
     now = seen;
+    shown = undefined;
     try {
       platform.availability.saw(seen, Math.max(FRESH_MS, 3 * lookMs));
     } catch {
@@ -89,7 +93,12 @@ export async function watchStatus(parts: StatusParts): Promise<Status> {
   again();
   return {
     look: inTurn,
-    view: () => viewOf(platform, now),
+    view: () => {
+      const nowMs = clock.bootMs();
+      if (shown === undefined || nowMs - shown.atMs >= SHOWN_MS)
+        shown = { view: viewOf(platform, now), atMs: nowMs };
+      return shown.view;
+    },
     close: async () => {
       closed = true;
       timer?.cancel();

@@ -97,14 +97,14 @@ export function queryTrips(engine: Engine, query: TripQuery): Page<TripRecord> {
   return engine.store.read((sql) => {
     const rows = sql.all<Row>(
       `SELECT ${COLUMNS}, (SELECT log FROM logs WHERE id = log_id) AS log FROM trips WHERE kind = ? AND vehicle ${only === undefined ? ">=" : "="} ? ` +
-        "AND at_ms BETWEEN ? AND ? AND (vehicle, at_ms, log_id, seq) > (?, ?, ?, ?) " +
-        "ORDER BY vehicle, at_ms, log_id, seq LIMIT ?",
+        "AND at_ms BETWEEN ? AND ? AND (vehicle, at_ms, log_id, lane, seq) > (?, ?, ?, ?, ?) " +
+        "ORDER BY vehicle, at_ms, log_id, lane, seq LIMIT ?",
       ...[ENDED, only ?? after.vehicle],
       ...[
         only !== undefined && only === after.vehicle ? Math.max(fromMs, after.atMs) : fromMs,
         toMs,
       ],
-      ...[after.vehicle, after.atMs, after.logId, after.seq, limit + 1],
+      ...[after.vehicle, after.atMs, after.logId, after.lane, after.seq, limit + 1],
     );
     const page = rows.slice(0, limit);
     const last = page.at(-1);
@@ -158,19 +158,23 @@ type Cursor = {
   readonly vehicle: string;
   readonly atMs: number;
   readonly logId: number;
+  readonly lane: number;
   readonly seq: number;
 };
-const START: Cursor = { vehicle: "", atMs: 0, logId: 0, seq: 0 };
+const START: Cursor = { vehicle: "", atMs: 0, logId: 0, lane: 0, seq: 0 };
 
-function formatCursor({ vehicle, at_ms, log_id, seq }: Row): string {
-  return [vehicle, at_ms, log_id, seq].join("~");
+function formatCursor({ vehicle, at_ms, log_id, lane, seq }: Row): string {
+  return [vehicle, at_ms, log_id, lane, seq].join("~");
 }
 
-/** `vehicle~end~log~seq`, as a page gave it. */
+/** `vehicle~end~log~lane~seq`, as a page gave it. */
 function parseCursor(text: string): Cursor {
-  const [, vehicle, atMs, logId, seq] =
-    /^([a-z0-9-]{1,40})~(-?\d{1,16})~(\d{1,16})~(\d{1,16})$/.exec(text) ?? [];
+  const [, vehicle, atMs, logId, lane, seq] =
+    /^([a-z0-9-]{1,40})~(-?\d{1,16})~(\d{1,16})~([0-2])~(\d{1,16})$/.exec(text) ?? [];
   if (vehicle === undefined)
     throw new ProtocolError("malformed", "cursor: expected the `next` of a page");
-  return { vehicle, atMs: Number(atMs), logId: Number(logId), seq: Number(seq) };
+  return {
+    vehicle,
+    ...{ atMs: Number(atMs), logId: Number(logId), lane: Number(lane), seq: Number(seq) },
+  };
 }

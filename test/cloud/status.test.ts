@@ -128,6 +128,12 @@ test("P-91 page, data and feed show parts and incidents, escaped, to anybody, an
   assert.match(feed.type, "application/atom+xml");
   const entries = feed.body.match(/<entry>/g) ?? [];
   assert.is(entries.length, 4, "two parts that came, and two updates");
+  incidents.open("incident", "Another", AUDIT);
+  assert.not.match(
+    (await get("/status")).body,
+    "Another",
+    "who asks again at once costs no reading",
+  );
   assert.match(feed.body, "a disk &amp; its queue");
   assert.match(feed.body, "<id>https://status.example/status</id>");
   context.up["broker"] = false;

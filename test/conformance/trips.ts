@@ -22,6 +22,7 @@ const told = ({ startedAtMs, endedAtMs, began: start, ended: end }: TripRecord) 
 
 export function tripConformance(it: It): void {
   tripTests(it);
+  pageTests(it);
   newestTests(it);
 }
 
@@ -91,6 +92,24 @@ function tripTests(it: It): void {
         [undefined, null, log.wallOffsetMs + 90_000],
       ],
     );
+  });
+}
+
+function pageTests(it: It): void {
+  it("two trips that differ in their lane alone are each on a page", async ({ store }) => {
+    const log = new CarLog();
+    await store.commitSegments([
+      log.next("state", [ended(log, 61_000, 1)]),
+      log.next("track", [ended(log, 61_000, 2)]),
+    ]);
+    const first = await store.trips({ limit: 1 });
+    assert.ok(first.next !== undefined);
+    const second = await store.trips({ limit: 1, ...(first.next && { after: first.next }) });
+    assert.equal(
+      [...first.items, ...second.items].map(({ ended: end }) => end?.distanceM),
+      [1, 2],
+    );
+    assert.is(second.next, undefined);
   });
 }
 

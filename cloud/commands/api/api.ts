@@ -303,17 +303,20 @@ function traced(
 
 /** P-52: whose data was shown to whom, recorded before it is shown. */
 function auditRead(route: Route, call: Call): Promise<void> {
-  const { vehicle, booking, person } = { ...call.query, ...call.params } as Partial<
-    Record<"vehicle" | "booking" | "person", string>
+  const { vehicle, booking, person, owner } = { ...call.query, ...call.params } as Partial<
+    Record<"vehicle" | "booking" | "person" | "owner", string>
   >;
   const subject =
-    person !== undefined
-      ? `person:${person}`
-      : booking !== undefined
-        ? `booking:${booking}`
-        : vehicle !== undefined
-          ? `vehicle:${vehicle}`
-          : `tenant:${call.caller.tenant}`;
+    // It was looked up by the route, so it is one: person:…, booking:… or vehicle:…
+    owner !== undefined
+      ? owner
+      : person !== undefined
+        ? `person:${person}`
+        : booking !== undefined
+          ? `booking:${booking}`
+          : vehicle !== undefined
+            ? `vehicle:${vehicle}`
+            : `tenant:${call.caller.tenant}`;
   const entry: AuditEntry = {
     actor: call.caller.subject,
     action: `read.${route.operation}`,

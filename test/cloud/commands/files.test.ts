@@ -165,7 +165,7 @@ test("P-34 an avatar is for whoever is signed in to the tenant, and there is one
   assert.is(kinds.filter((kind) => kind === "avatar").length, 1);
 });
 
-test("P-31 P-32 files lie sealed, are audited, and go with the person", async ({
+test("P-31 P-32 P-52 files lie sealed, are audited, and go with the person", async ({
   rig,
   me,
   mine,
@@ -173,6 +173,9 @@ test("P-31 P-32 files lie sealed, are audited, and go with the person", async ({
   const file = await added(rig, mine);
   const url = await linkTo(rig, mine, file);
   assert.is((await rig.ask({ path: url })).status, 200);
+  const operator = await rig.issuer.mint({ role: "operator", subject: "person:o" });
+  const listed = await rig.ask({ path: `${at}/files?owner=person:${me}`, token: operator });
+  assert.is(listed.status, 200);
   const store = await rig.store();
   assert.not(allBytes(rig.dir).includes(WORDS), "nothing of it is in the clear");
   const trail = (await store.auditTrail(0, 1000)).map(
@@ -180,6 +183,7 @@ test("P-31 P-32 files lie sealed, are audited, and go with the person", async ({
   );
   for (const entry of [
     `file.add person:${me}`,
+    `read.listFiles person:${me}`,
     `file.link file:${file}`,
     `file.fetch file:${file}`,
   ])
