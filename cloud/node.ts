@@ -117,12 +117,18 @@ export type RunningNode = {
 /** Undone in reverse, each step whatever became of the others. */
 class Closing {
   readonly #steps: (() => Promise<void> | void)[] = [];
+  readonly #begun = new AbortController();
+
+  get signal(): AbortSignal {
+    return this.#begun.signal;
+  }
 
   add(step: () => Promise<void> | void): void {
     this.#steps.push(step);
   }
 
   async run(): Promise<void> {
+    this.#begun.abort();
     for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop())
       await Promise.allSettled([step()]);
   }
@@ -202,7 +208,9 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   // For the name `localhost` the framework would listen twice, and only once behind the door.
   await app.listen({ port: options.httpsPort, host: host === "localhost" ? "127.0.0.1" : host });
 
-  const announced = answerAnnouncements({ ...parts, ...services, keys: keysOf(tenant) });
+  const { signal } = closing;
+  const told = { ...parts, ...services, clock, closing: signal, keys: keysOf(tenant) };
+  const announced = answerAnnouncements(told);
   const carMessage = carMessageHandler({ tenant, commands, clock, log, announced });
   const quota = ingestQuotaOf(dir, registry, { clock, log });
   closing.add(() => quota.close());

@@ -128,7 +128,9 @@ export async function startCloud(options: CloudOptions): Promise<SimulatedCloud>
     ...{ tls, tenant, connected, commands, grants, artefacts, bookings, verifyToken, clock, log },
   });
   await app.ready();
-  const announced = answerAnnouncements({ ...parts, grants, artefacts, keys: keysOf(tenant) });
+  const ends = new AbortController();
+  const told = { ...parts, closing: ends.signal, grants, artefacts, keys: keysOf(tenant) };
+  const announced = answerAnnouncements(told);
   const carMessage = carMessageHandler({ tenant, commands, clock, log, announced });
   const isUp = (message: SourceMessage): boolean => message.topic.channel === "up";
   air.take = (message) => (isUp(message) ? ingest.handle(message) : carMessage(message));
@@ -158,6 +160,7 @@ export async function startCloud(options: CloudOptions): Promise<SimulatedCloud>
     },
     close: async () => {
       air.take = () => Promise.reject(new ProtocolError("unavailable", "nobody takes messages"));
+      ends.abort();
       stopKeys();
       await app.close();
       await ingest.close();

@@ -1,7 +1,8 @@
 /**
  * The life of a command as a pure core: accepted (→ waking) → signed → sent → received (→ armed) → executed | refused |
  * expired | unknown | failed | cancelled. `failed` says that nothing was done for certain, `unknown` that it may have been; only a
- * signed result, however late, takes a command out of `unknown`.
+ * signed result, however late, takes a command out of `unknown`; or out of `failed`, where a car that was thought to be
+ * out of reach has heard it all the same.
  */
 import {
   type CommandRecord,
@@ -120,7 +121,9 @@ function byResult(life: Life, { result, newerSession }: ResultEvent): LifeStep {
   if (life.requestHash === undefined || !equalBytes(life.requestHash, result.requestHash)) {
     return ignore("it answers another request");
   }
-  if (isFinal(life.state) && life.state !== "unknown") return ignore(`it is ${life.state} already`);
+  const open = !isFinal(life.state) || life.state === "unknown";
+  const unheard = life.state === "failed" && !life.answered;
+  if (!open && !unheard) return ignore(`it is ${life.state} already`);
   switch (result.status) {
     case "received":
       return life.state === "signed" || life.state === "sent"
@@ -128,7 +131,7 @@ function byResult(life: Life, { result, newerSession }: ResultEvent): LifeStep {
         : ignore(`it is ${life.state} already`);
     case "armed":
       // It waits on the car until that stands; only another result of the car's ends it.
-      return life.state === "unknown" || life.state === "armed"
+      return life.state === "unknown" || life.state === "failed" || life.state === "armed"
         ? ignore(`it is ${life.state} already`)
         : step({ state: "armed" });
     case "executed":
@@ -142,6 +145,7 @@ function byResult(life: Life, { result, newerSession }: ResultEvent): LifeStep {
         ? ignore("it was answered so already")
         : step({ state: "unknown", result, error: "unknown_outcome" });
     case "stale_session":
+      if (life.state === "failed") return ignore("it is failed already");
       return newerSession && life.signings < SIGNINGS_MAX && life.state !== "unknown"
         ? { kind: "resign" }
         : step({ state: "failed", result, error: "stale_session" });

@@ -266,9 +266,11 @@ export class CommandService {
     { tenant, record, asker, ask, otherwise, early }: Order,
   ): Promise<Asked> {
     const { id, vehicle } = record;
+    let sending = false;
     const fail = async (error: unknown): Promise<Asked> => {
       const code = otherwise ?? codeOf(error);
-      const event = { kind: "not_done", code } as const;
+      // Where the store failed after the sending began, the car may have done it.
+      const event: LifeEvent = sending ? { kind: "doubtful" } : { kind: "not_done", code };
       const failed = (await this.#apply(tenant, store, id, event, "kerbside")).record;
       return error instanceof ProtocolError
         ? { record: failed, why: error.message }
@@ -284,6 +286,7 @@ export class CommandService {
       }
       const flight = this.#flights.get(tenant, id);
       if (flight !== undefined) flight.epoch = signed.epoch;
+      sending = true;
       return await this.#send(store, { tenant, id, vehicle, signed });
     } catch (error) {
       return fail(error);

@@ -30,6 +30,7 @@ type Row = {
   readonly steps: string;
   readonly deadline_ms: number;
   readonly request_hash: Uint8Array | null;
+  readonly request_seal: Uint8Array | null;
   readonly result: Uint8Array | null;
   readonly error: string | null;
 };
@@ -52,12 +53,14 @@ const RANK: Readonly<Record<CommandState, number>> = {
 const FINAL = 5;
 
 /**
- * Whether a command may take this step. A final state is never left, except `unknown` by a result that the car
- * signed. On the way a state only follows a lower one, unless the command was signed anew for a newer session. Pure.
+ * Whether a command may take this step. A final state is never left, except `unknown`, and `failed` where it was
+ * thought to have reached nobody, by a result that the car signed. On the way a state only follows a lower one, unless the command was signed anew for a newer session. Pure.
  */
 export function mayStep(from: CommandState, change: CommandChange): boolean {
   const ends = RANK[change.state] === FINAL;
-  if (from === "unknown") return ends && change.result !== undefined && change.state !== "unknown";
+  if (from === "unknown" || from === "failed") {
+    return ends && change.result !== undefined && change.state !== from;
+  }
   if (RANK[from] === FINAL) return false;
   const anew = change.state === "signed" && change.requestHash !== undefined;
   return anew || RANK[change.state] > RANK[from];
@@ -109,11 +112,13 @@ export function stepCommand(
     steps: [...before.steps, { state: change.state, atMs: nowMs }],
   };
   sql.run(
-    "UPDATE commands SET state = ?, steps = ?, deadline_ms = ?, request_hash = ?, result = ?, error = ? WHERE id = ?",
+    "UPDATE commands SET state = ?, steps = ?, deadline_ms = ?, request_hash = ?, request_seal = ?, " +
+      "result = ?, error = ? WHERE id = ?",
     record.state,
     JSON.stringify(record.steps),
     record.deadlineMs,
     record.requestHash ?? null,
+    record.requestSeal ?? null,
     record.result === undefined ? null : encode(resultCodec, record.result),
     record.error ?? null,
     id,
@@ -196,6 +201,7 @@ function commandOf(row: Row): CommandRecord {
     steps: stepsOf(row.steps),
     deadlineMs: row.deadline_ms,
     ...(row.request_hash === null ? {} : { requestHash: row.request_hash }),
+    ...(row.request_seal === null ? {} : { requestSeal: row.request_seal }),
     ...(row.result === null ? {} : { result: decode(resultCodec, row.result) }),
     ...(row.error === null ? {} : { error: row.error }),
   };

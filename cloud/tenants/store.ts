@@ -358,8 +358,8 @@ function commandWriting({ store, nowMs }: Engine, { record, anchored, late }: Tr
         const command = readCommand(sql, id);
         if (command === undefined)
           throw new ProtocolError("not_found", "command: there is none such");
-        const requestHash = sign(nextCounter(sql, command.vehicle, nowMs()));
-        const signed = { state: "signed", requestHash } as const;
+        const by = sign(nextCounter(sql, command.vehicle, nowMs()));
+        const signed = { state: "signed", ...by } as const;
         const { changed } = stepCommand(sql, id, signed, nowMs());
         if (!changed) throw new ProtocolError("conflict", `command: is ${command.state} already`);
         return record(sql, audit);

@@ -158,6 +158,7 @@ export const TENANT_CLASSES: ColumnClasses = {
     steps: internal,
     deadline_ms: internal,
     request_hash: internal,
+    request_seal: internal,
     result: internal,
     error: internal,
   },

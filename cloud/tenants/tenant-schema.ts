@@ -284,6 +284,10 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "what is personal of a segment's rows", sql: ROW_SEALS_SQL },
   { name: "holds on cars", sql: CAR_HOLDS_SQL },
   { name: "how long what cars report is kept", sql: RETENTION_SQL },
+  {
+    name: "seals of commands",
+    sql: "ALTER TABLE commands ADD COLUMN request_seal /* the signer's, over what was asked and its hash */ BLOB;",
+  },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

@@ -194,6 +194,8 @@ export type CommandRecord = {
   /** Unix time after which an unanswered command is `unknown`. */
   readonly deadlineMs: number;
   readonly requestHash?: Uint8Array;
+  /** The signer's, over what was asked and the hash of what it signed for it. */
+  readonly requestSeal?: Uint8Array;
   readonly result?: CommandResult;
   /** A code of the table of errors, for `failed`. */
   readonly error?: string;
@@ -205,7 +207,7 @@ export type CommandQuery = Required<Pick<EventQuery, "fromMs" | "toMs" | "limit"
 
 /** What a step changes of a command. */
 export type CommandChange = Pick<CommandRecord, "state"> &
-  Partial<Pick<CommandRecord, "requestHash" | "result" | "error" | "deadlineMs">>;
+  Partial<Pick<CommandRecord, "requestHash" | "requestSeal" | "result" | "error" | "deadlineMs">>;
 /** A step and the moment it was taken, Unix time. */
 export type CommandStep = {
   readonly change: CommandChange;
@@ -336,7 +338,7 @@ export type TenantStore = {
   readonly stepCommand: (id: string, steps: readonly CommandStep[]) => Promise<CommandRecord>;
   /**
    * The signing of a command, in one commit: the next value of its vehicle's counter, the step `signed` with the hash
-   * that `sign` makes of that value, and `audit`. The counter is never the same twice, whoever asks, and at least the
+   * and the seal that `sign` makes of that value, and `audit`. The counter is never the same twice, whoever asks, and at least the
    * Unix time in ms, so that a store restored from a backup is not behind what the car has taken. `sign` has no effect
    * of its own. Rejects with `not_found`, or `conflict` where the command has ended; then nothing has changed. The
    * audit's head is anchored right after, and at the latest with the command's end.
@@ -344,7 +346,7 @@ export type TenantStore = {
   readonly signCommand: (
     id: string,
     audit: AuditEntry,
-    sign: (counter: number) => Uint8Array,
+    sign: (counter: number) => Pick<Required<CommandRecord>, "requestHash" | "requestSeal">,
   ) => Promise<void>;
 
   readonly feed: (after: number, limit: number) => Promise<readonly FeedEntry[]>;

@@ -130,11 +130,14 @@ function trailTests(it: It): void {
   it("P-51 a signing is its counter, its step and its record, or none of them", async (engine) => {
     const { store } = engine;
     const { id } = await store.createCommand(command(1), AUDIT);
-    const requestHash = randomBytes(32);
+    const by = { requestHash: randomBytes(32), requestSeal: randomBytes(32) };
     const signing = { ...AUDIT, action: "signer.sign_command" };
-    await store.signCommand(id, signing, () => requestHash);
+    await store.signCommand(id, signing, () => by);
     const signed = await store.command(id);
-    assert.equal([signed?.state, signed?.requestHash], ["signed", requestHash]);
+    assert.equal(
+      [signed?.state, signed?.requestHash, signed?.requestSeal],
+      ["signed", by.requestHash, by.requestSeal],
+    );
     const trail = await store.auditTrail(0, 10);
     assert.equal(
       trail.map(({ action }) => action),
@@ -148,7 +151,7 @@ function trailTests(it: It): void {
     assert.is((await store.auditTrail(0, 10)).length, 3);
     await refuses(
       "not_found",
-      store.signCommand("ff", signing, () => requestHash),
+      store.signCommand("ff", signing, () => by),
     );
     const cancelled = { change: { state: "cancelled" }, atMs: 1, audit: AUDIT } as const;
     const { id: second } = await store.createCommand(command(2), AUDIT);
@@ -163,7 +166,7 @@ async function counterOf(store: TenantStore, id: string): Promise<number> {
   let given = 0;
   await store.signCommand(id, AUDIT, (counter) => {
     given = counter;
-    return randomBytes(32);
+    return { requestHash: randomBytes(32), requestSeal: randomBytes(32) };
   });
   return given;
 }

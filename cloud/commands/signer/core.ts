@@ -9,12 +9,9 @@ import {
   type Clock,
   type CommandRecord,
   decode,
-  equalBytes,
-  openResult,
   ProtocolError,
   parseSign1,
   requestHashOf,
-  resultCodec,
   type SessionAnnouncement,
   sessionCodec,
   signCommand,
@@ -33,13 +30,14 @@ import {
   checkExtras,
   checkNewBooking,
   checkScopes,
-  moveByCar,
 } from "../booking-rules.ts";
 import { lifeOf, next } from "../life-cycle.ts";
 import { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "../session-clock.ts";
 import { VerifiedCars } from "../verified.ts";
 import { GrantDesk } from "./grant-desk.ts";
 import { enrolled, type SignerHome } from "./home.ts";
+import { memoryNotes, type NoteLedger, SignerMemory } from "./memory.ts";
+import { commandSealer, type MoveParts, movedByCar } from "./moves.ts";
 import { Press } from "./press.ts";
 import { memoryLedger, type RateLedger, Rates, SIGNER_RATES, type SignerRates } from "./rate.ts";
 import { checkBookingMac, macBooking } from "./records.ts";
@@ -58,8 +56,8 @@ export type SignerParts = {
   /** How long a signed command lives; at most 30 s. */
   readonly commandLifeMs?: number;
   readonly rates?: SignerRates;
-  /** Where rates and used nonces are kept; without it in memory. */
-  readonly ledger?: RateLedger;
+  /** Where rates, used nonces and what may not come back are kept; without it in memory. */
+  readonly ledger?: RateLedger & NoteLedger;
   /** How far this machine's clock may be off. */
   readonly timeDoubtMs?: number;
 };
@@ -69,23 +67,23 @@ const TIME_DOUBT_MS = 1000;
 /** How often a command that is to be signed is looked for again, and how long after each look if nothing is said. */
 const RECORD_LOOKS_MAX = 20;
 const RECORD_LOOK_MS = 10;
-/** Versions of bookings seen, so that an older record put back into the store is noticed. */
-const SEEN_BOOKINGS_MAX = 20_000;
 
 export class Signer {
   readonly #parts: SignerParts;
   readonly #rates: Rates;
   readonly #limits: SignerRates;
-  readonly #seen = new Map<string, number>();
+  readonly #memory: SignerMemory;
   readonly #secrets = new WeakMap<Vault, SignerSecrets>();
   readonly #cars = new VerifiedCars();
   readonly #grants: GrantDesk;
   readonly #press: Press;
   readonly #proofs: RequestProofs;
+  readonly #moves: MoveParts;
 
   constructor(parts: SignerParts) {
     this.#parts = parts;
-    const ledger = parts.ledger ?? memoryLedger();
+    const ledger = parts.ledger ?? { ...memoryLedger(), ...memoryNotes() };
+    this.#memory = new SignerMemory(parts.clock, ledger);
     this.#rates = new Rates(parts.clock, ledger);
     this.#proofs = new RequestProofs(parts.clock, ledger);
     this.#limits = parts.rates ?? SIGNER_RATES;
@@ -95,12 +93,14 @@ export class Signer {
       takeRate: (tenant: TenantId) => this.#rates.take(`t ${tenant}`, this.#limits.tenant),
     };
     this.#press = new Press(desk);
-    this.#grants = new GrantDesk({
-      ...desk,
+    const known: MoveParts = {
+      cars: this.#cars,
       clock: parts.clock,
-      proofs: this.#proofs,
-      booking: (home, tenant, id) => this.#booking(home.store, home.secrets, tenant, id),
-    });
+      memory: this.#memory,
+      booking: (home, tenant, id) => this.#booking(home, tenant, id),
+    };
+    this.#moves = known;
+    this.#grants = new GrantDesk({ ...desk, ...known, proofs: this.#proofs });
   }
 
   /**
@@ -116,7 +116,8 @@ export class Signer {
       return { id, ...(await this.#sign(token, sign, request.proof, recorded)) };
     }
     if (openTenant !== undefined && result !== undefined && token === undefined) {
-      return { id, ...(await this.#moved(openTenant, result)) };
+      const home = await this.#tenant(openTenant);
+      return { id, ...(await movedByCar(this.#moves, home, openTenant, result)) };
     }
     if (openTenant !== undefined && request.session !== undefined && token === undefined) {
       return { id, envelope: await this.#time(openTenant, request.session) };
@@ -147,6 +148,7 @@ export class Signer {
       throw new ProtocolError("unauthenticated", "session: was announced to another tenant");
     }
     await this.#rates.take(`n ${tenant} ${session.vehicle}`, this.#limits.vehicle);
+    await this.#memory.heard(tenant, vehicle, session, this.#parts.clock.wallMs());
     const key = await secrets.key("time", session.keyVersions?.time);
     return signTime(key, {
       tenant,
@@ -181,6 +183,7 @@ export class Signer {
     }
     const signed = await this.#proofs.check(home, caller, bookingMeant(caller, current, fields));
     const mac = await macBooking(secrets, caller.tenant, fields);
+    await this.#memory.endBooking(caller.tenant, fields);
     await store.audit({
       actor: caller.subject,
       action: "signer.seal_booking",
@@ -217,13 +220,14 @@ export class Signer {
     const session = await announced;
     const nowMs = this.#parts.clock.wallMs();
     if (order.booking !== undefined) {
-      const booking = await this.#booking(store, secrets, caller.tenant, order.booking);
+      const booking = await this.#booking(home, caller.tenant, order.booking);
       checkBooking(booking, { vehicle: order.vehicle, action, nowMs });
     }
     if (target !== undefined) await checkTarget(store, order, target);
     const signed = await this.#proofs.check(home, caller, commandMeant(order, record));
     const lifeMs = this.#parts.commandLifeMs ?? COMMAND_LIFE_MS_DEFAULT;
     const key = await secrets.key("command", session.keyVersions?.command);
+    const seal = await commandSealer(secrets, caller.tenant, record);
     const audit: AuditEntry = {
       actor: caller.subject,
       action: "signer.sign_command",
@@ -249,7 +253,8 @@ export class Signer {
     let envelope: Uint8Array = new Uint8Array();
     await store.signCommand(toHex(order.id), audit, (counter) => {
       envelope = sign(counter);
-      return requestHashOf(envelope);
+      const requestHash = requestHashOf(envelope);
+      return { requestHash, requestSeal: seal(requestHash) };
     });
     return { envelope, requestHash: requestHashOf(envelope), epoch: session.epoch };
   }
@@ -281,70 +286,23 @@ export class Signer {
     return may;
   }
 
-  /** Opens or ends a booking on the word of the car: its signed result says what was executed. */
-  async #moved(
-    tenant: TenantId,
-    envelope: Uint8Array,
-  ): Promise<Pick<SignerAnswer, "mac" | "opened">> {
-    const { store, secrets } = await this.#tenant(tenant);
-    const command = await store.command(commandIdIn(envelope));
-    if (command?.booking === undefined) {
-      throw new ProtocolError("not_found", "result: no command for a booking has this id");
-    }
-    const vehicle = await enrolled(store, command.vehicle);
-    const result = openResult(this.#cars.key(vehicle), envelope);
-    const fits =
-      result.status === "executed" &&
-      result.tenant === tenant &&
-      result.vehicle === vehicle.vehicle &&
-      toHex(result.id) === command.id &&
-      command.requestHash !== undefined &&
-      equalBytes(result.requestHash, command.requestHash);
-    if (!fits) throw new ProtocolError("forbidden", "result: does not move a booking");
-    const current = await this.#booking(store, secrets, tenant, command.booking);
-    const state = moveByCar(command.action, current.state);
-    if (current.vehicle !== vehicle.vehicle || state === undefined) return {};
-    const { mac: _, ...fields } = current;
-    const nowMs = this.#parts.clock.wallMs();
-    const toMs = state === "ended" ? Math.max(nowMs, fields.fromMs) : fields.toMs;
-    const moved = { ...fields, state, toMs, version: current.version + 1 };
-    await store.audit({
-      actor: `vehicle:${vehicle.vehicle}`,
-      action: state === "open" ? "signer.open_booking" : "signer.end_booking",
-      subject: `booking:${current.booking}`,
-      outcome: "done",
-      reason: `command ${command.id} was executed`,
-    });
-    return { opened: moved, mac: await macBooking(secrets, tenant, moved) };
-  }
-
+  /** One that verifies, and that was not put back after its end. Throws ProtocolError. */
   async #booking(
-    store: TenantStore,
-    secrets: SignerSecrets,
+    { store, secrets }: SignerHome,
     tenant: TenantId,
     id: string,
   ): Promise<BookingRecord> {
     const record = await store.booking(id);
     if (record === undefined) throw new ProtocolError("not_found", "booking: there is none such");
     await this.#believe(secrets, tenant, record);
+    await this.#memory.checkNotEnded(tenant, record);
     return record;
   }
 
   /** Throws ProtocolError `unauthenticated` unless the MAC verifies and no newer version was ever seen here. */
   async #believe(secrets: SignerSecrets, tenant: TenantId, record: BookingRecord): Promise<void> {
     await checkBookingMac(secrets, tenant, record);
-    const key = `${tenant} ${record.booking}`;
-    if ((this.#seen.get(key) ?? 0) > record.version) {
-      throw new ProtocolError("unauthenticated", "booking: an older version was put back");
-    }
-    this.#seen.delete(key);
-    this.#seen.set(key, record.version);
-    if (this.#seen.size > SEEN_BOOKINGS_MAX) {
-      for (const oldest of this.#seen.keys()) {
-        this.#seen.delete(oldest);
-        break;
-      }
-    }
+    await this.#memory.believeBooking(tenant, record);
   }
 
   /** The newest announcement, verified here, with the moment it arrived. */
@@ -361,7 +319,8 @@ export class Signer {
     if (session.tenant !== tenant || session.vehicle !== vehicle.vehicle) {
       throw new ProtocolError("unauthenticated", "session: was announced by another vehicle");
     }
-    return { ...session, receivedAtMs: record.receivedAtMs };
+    const atMs = await this.#memory.heard(tenant, vehicle, session, record.receivedAtMs);
+    return { ...session, receivedAtMs: atMs };
   }
 }
 
@@ -390,9 +349,4 @@ async function checkTarget(
     armed?.vehicle === order.vehicle &&
     (order.booking === undefined || armed.booking === order.booking);
   if (!fits) throw new ProtocolError("not_found", "cancel: there is no such command");
-}
-
-/** The command's id in a result that is not believed yet: only to find the car whose key must verify it. */
-function commandIdIn(envelope: Uint8Array): string {
-  return toHex(decode(resultCodec, parseSign1(envelope).payload).id);
 }

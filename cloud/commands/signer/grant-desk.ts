@@ -35,6 +35,7 @@ import {
   verifyKey,
 } from "@kerbside/protocol";
 import { enrolled, type SignerHome } from "./home.ts";
+import type { SignerMemory } from "./memory.ts";
 import { checkGrantMac, type GrantFields, macGrant } from "./records.ts";
 import { carryMeant, grantMeant } from "./request-meaning.ts";
 import type { RequestProofs } from "./request-proofs.ts";
@@ -51,6 +52,7 @@ export type GrantDeskParts = {
   readonly home: (tenant: TenantId) => Promise<SignerHome>;
   /** A booking whose MAC verified. Throws ProtocolError. */
   readonly booking: (home: SignerHome, tenant: TenantId, id: string) => Promise<BookingRecord>;
+  readonly memory: SignerMemory;
   /** Rejects with ProtocolError `limit_reached`. */
   readonly takeRate: (tenant: TenantId) => Promise<void>;
 };
@@ -97,6 +99,9 @@ export class GrantDesk {
       : await this.#made(home, booking, order);
     const signed = await this.#parts.proofs.check(home, caller, grantMeant(caller, order));
     const mac = await macGrant(home.secrets, caller.tenant, fields);
+    if (order.revoke) {
+      await this.#parts.memory.revokeGrant(caller.tenant, fields.grant, booking.toMs);
+    }
     await home.store.audit({
       actor: caller.subject,
       action: order.revoke ? "signer.revoke_grant" : "signer.seal_grant",
@@ -150,7 +155,8 @@ export class GrantDesk {
     const booking = await this.#parts.booking(home, tenant, record.booking);
     const nowMs = this.#parts.clock.wallMs();
     const grant = grantOf(record, booking);
-    const alive = isListed(record, booking) && booking.toMs > nowMs;
+    const revoked = await this.#parts.memory.isRevoked(tenant, record.grant);
+    const alive = !revoked && isListed(record, booking) && booking.toMs > nowMs;
     if (grant?.phone === undefined || !alive) {
       throw new ProtocolError("forbidden", "grant: expected a phone's that is in force");
     }
@@ -239,7 +245,9 @@ export class GrantDesk {
       try {
         await checkGrantMac(home.secrets, tenant, record);
         const booking = await this.#parts.booking(home, tenant, record.booking);
-        const grant = isListed(record, booking) ? grantOf(record, booking) : undefined;
+        const alive =
+          isListed(record, booking) && !(await this.#parts.memory.isRevoked(tenant, record.grant));
+        const grant = alive ? grantOf(record, booking) : undefined;
         const over = booking.state === "reserved" && booking.toMs <= nowMs;
         if (grant !== undefined && !over) grants.push(grant);
       } catch (error) {

@@ -226,7 +226,21 @@ test("a result for another request changes nothing, in any state", () => {
   }
 });
 
-test("a final state other than unknown is never left", () => {
+test("a car that was thought to be out of reach, and answers, is believed", () => {
+  const heard = (status: (typeof RESULT_STATUSES)[number]) =>
+    next(life("failed"), answered(status, true));
+  for (const status of ["executed", "refused", "expired", "unknown"] as const) {
+    const step = heard(status);
+    assert.is(step.kind === "step" ? step.change.state : step.kind, status);
+  }
+  for (const status of ["received", "armed", "stale_session"] as const) {
+    assert.is(heard(status).kind, "ignore");
+  }
+  const settled = life("failed", { answered: true });
+  assert.is(next(settled, answered("executed", true)).kind, "ignore", "the car said it did not");
+});
+
+test("a final state other than unknown and failed is never left", () => {
   const events: readonly LifeEvent[] = [
     { kind: "signed", requestHash: HASH },
     { kind: "sent" },
@@ -235,7 +249,7 @@ test("a final state other than unknown is never left", () => {
     { kind: "deadline" },
     ...RESULT_STATUSES.map((status) => answered(status, true)),
   ];
-  for (const state of ["executed", "refused", "expired", "failed"] as const) {
+  for (const state of ["executed", "refused", "expired", "cancelled"] as const) {
     for (const event of events) assert.is(next(life(state), event).kind, "ignore");
   }
 });

@@ -279,6 +279,7 @@ async function startNode(
   tls: { readonly key: string; readonly cert: string },
 ): Promise<Node> {
   const signer = connectSigner({ socket, clock });
+  const ends = new AbortController();
   const downlink = {
     send: async (to: { vehicle: VehicleId }, channel: Channel, payload: Uint8Array) => {
       if (to.vehicle !== car.vehicle || !car.connected) {
@@ -333,27 +334,17 @@ async function startNode(
   });
   await beside(app, tokens);
   await app.listen({ host: "127.0.0.1", port: 0 });
+  const telling = { signer, downlink, grants, artefacts, log, clock, closing: ends.signal };
+  const announced = answerAnnouncements({ ...telling, keys: async () => undefined });
   const at = app.server.address();
   if (at === null || typeof at === "string") throw new Error("the server has no port");
   return {
     commands,
     signer,
-    fromCar: carMessageHandler({
-      tenant,
-      commands,
-      clock,
-      log,
-      announced: answerAnnouncements({
-        signer,
-        downlink,
-        grants,
-        artefacts,
-        log,
-        keys: async () => undefined,
-      }),
-    }),
+    fromCar: carMessageHandler({ tenant, commands, clock, log, announced }),
     port: at.port,
     close: async () => {
+      ends.abort();
       await app.close();
       await commands.close();
       await signer.close();

@@ -46,7 +46,7 @@ async function sign(
     const domain = ACTION_DOMAIN[action];
     const of = { id, tenant: TENANT, vehicle: VEHICLE, domain, action, epoch, counter };
     envelope = signCommand(KEY, { ...of, expiresAtMs: 10_000 });
-    return requestHashOf(envelope);
+    return { requestHash: requestHashOf(envelope), requestSeal: randomBytes(32) };
   });
   return envelope;
 }

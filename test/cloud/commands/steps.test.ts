@@ -1,6 +1,6 @@
 /** What a command changes on its way and at its end: its own steps, and the booking it was for. */
 import { randomUUID } from "node:crypto";
-import { toHex } from "@kerbside/protocol";
+import { ProtocolError, toHex } from "@kerbside/protocol";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../../support/wait.ts";
@@ -88,6 +88,45 @@ it("P-51 whoever does not wait is answered when the head of the trail is kept ou
     const asked = await command(rig, token, { action, booking }, { wait: 0 });
     assert.equal([asked.status, asked.body.state], [202, "sent"], asked.text);
     assert.is(store.verifyAudit().unanchored, 0, action);
+  }
+});
+
+it("what was sent is never told as not done, though the store failed, and the car's word counts", async ({
+  rig,
+  token,
+}) => {
+  const booking = await book(rig, token);
+  const store = await rig.store();
+  const { stepCommand } = store;
+  let failures = 1;
+  Object.assign(store, {
+    stepCommand: async (...step: Parameters<typeof stepCommand>) => {
+      if (failures > 0 && step[1].some(({ change }) => change.state === "sent")) {
+        failures -= 1;
+        throw new ProtocolError("storage_failed", "store: the disk is full");
+      }
+      return stepCommand(...step);
+    },
+  });
+  try {
+    rig.car.conduct = [];
+    const asked = await command(rig, token, { action: "unlock", booking }, { wait: 0 });
+    assert.is(failures, 0, "it failed");
+    assert.is(rig.car.received.length, 1, "it was sent");
+    assert.is(asked.body.state, "unknown", asked.text);
+    assert.is(asked.body.error?.mayHaveSucceeded, true);
+    rig.car.conduct = ["executed"];
+    await rig.car.answer(rig.car.envelopes.at(-1) ?? new Uint8Array());
+    const path = `/v1/tenants/demo/commands/${asked.body.id}`;
+    await until("the car's word", async () => {
+      return (await rig.ask({ path, token })).body.state === "executed";
+    });
+    assert.is(
+      (await rig.ask({ path: `/v1/tenants/demo/bookings/${booking}`, token })).body.state,
+      "open",
+    );
+  } finally {
+    Object.assign(store, { stepCommand });
   }
 });
 

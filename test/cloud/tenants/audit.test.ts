@@ -224,7 +224,10 @@ test("P-51 heads of signed commands are anchored within seconds, those of a mome
   const sign = async (): Promise<void> => {
     const asked = { id: randomBytes(16), vehicle: vehicleId("car-1"), action: "unlock" } as const;
     await record(store, asked);
-    await store.signCommand(toHex(asked.id), AUDIT, () => new Uint8Array(32));
+    await store.signCommand(toHex(asked.id), AUDIT, () => {
+      const requestHash = new Uint8Array(32);
+      return { requestHash, requestSeal: requestHash };
+    });
   };
   await sign();
   await sign();

@@ -82,7 +82,8 @@ const WRITES: Readonly<Record<string, Write>> = {
   putGrantList: (s, a) => s.putGrantList(list, a),
   putArtefact: (s, a) => s.putArtefact(artefact, a),
   createCommand: (s, a) => s.createCommand(command(1), a),
-  signCommand: (s, a) => s.signCommand(command(1).id, a, () => hash),
+  signCommand: (s, a) =>
+    s.signCommand(command(1).id, a, () => ({ requestHash: hash, requestSeal: hash })),
   audit: (s, a) => s.audit(a),
   putPerson: (s, a) => s.people.putPerson(someone, a),
   giveConsent: (s, a) =>
