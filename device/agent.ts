@@ -121,14 +121,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const session = createSession(clock, random);
   const epochs = openEpochNumbers(join(config.dataDir, "epoch"), clock);
   const policy = await openPolicyStore(join(config.dataDir, "policy", "rental"), config);
-  const { sessionMs } = session;
   const onRental = (open: boolean): void => {
     if (!open) entry.rentalEnded();
     power.take({ type: "rental", open });
     power.look();
   };
   const locks = await startLocks({
-    ...{ config, clock, random, log, car, policy, sessionMs, emit, onRental, ...wired },
+    ...{ config, clock, random, log, car, policy, session, emit, onRental, ...wired },
   });
   const { make, certificate } = lineOf(options, identity, entry);
   const { power, transport, stop } = startPower(options, {

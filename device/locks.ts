@@ -8,6 +8,7 @@ import {
   bootDifferences,
   type CarFacts,
   type CarRecord,
+  type CommandSession,
   Executor,
   type Journal,
   type LockSeen,
@@ -53,7 +54,7 @@ export type LocksOptions = {
   readonly log: Log;
   readonly car: Car;
   readonly policy: PolicyStore;
-  readonly sessionMs: () => number;
+  readonly session: CommandSession;
   readonly emit: (event: NewEvent) => void;
   /** A rental has begun or ended. */
   readonly onRental?: (open: boolean) => void;
@@ -101,7 +102,7 @@ async function openRecords({ config, emit }: LocksOptions): Promise<{
 }
 
 export async function startLocks(options: LocksOptions): Promise<Locks> {
-  const { config, clock, log, car, policy, emit, sessionMs } = options;
+  const { config, clock, log, car, policy, emit, session } = options;
   const { journal, record } = await openRecords(options);
   const moving = new Movement(clock);
   const contacts = new ContactsWatch(record, moving, emit);
@@ -135,7 +136,7 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
       storageWorks: journal.works() && record.works(),
     }),
     policy: policy.policy,
-    sessionMs,
+    session,
     clock,
     log,
     onLate: (answer) => late.take(answer),
@@ -163,15 +164,13 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
     },
     cause: () => moving.cause(),
     bolts: () => boltsOf(driver.report()),
-    allow: (asked) =>
-      ready().then(() => {
-        const order = orderOf(options, journal.counter(), asked);
-        return moving.during(
-          order,
-          executor.allow(order, evidenceOf(order, asked), asked),
-          "access",
-        );
-      }),
+    allow: async (asked) => {
+      const askedMs = clock.bootMs();
+      await ready();
+      const order = orderOf(options, journal.counter(), asked);
+      const answer = executor.allow(order, evidenceOf(order, asked), asked, askedMs);
+      return moving.during(order, answer, "access");
+    },
     commands: commandsOf({ executor, ready, moving, late, emit, log }),
     stop: async () => {
       driver.stop();

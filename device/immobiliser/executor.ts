@@ -30,6 +30,17 @@ import { NOTHING_SENSED, sensedState } from "./sensed.ts";
 
 /** Commands that wait for the one under way; more are refused. */
 export const WAITING_MAX = 4;
+/**
+ * How old what a card or phone asked for may be when its turn comes, ms: a line that has to wake takes up to 3 s. Who
+ * has waited for longer may have gone, and somebody else be at the door.
+ */
+export const ASKED_MS_MAX = 5000;
+
+/** The session that a command is bound to, and the clock that its `expiresAtMs` is read on. */
+export type CommandSession = {
+  readonly epoch: () => Uint8Array;
+  readonly sessionMs: () => number;
+};
 
 export type ExecutorOptions = {
   readonly journal: Journal;
@@ -38,8 +49,7 @@ export type ExecutorOptions = {
   /** All but what the executor knows itself. */
   readonly facts: () => Omit<CarFacts, "armed">;
   readonly policy: () => RentalPolicy;
-  /** The session clock that `expiresAtMs` of a command is read on. */
-  readonly sessionMs: () => number;
+  readonly session: CommandSession;
   readonly clock: Clock;
   readonly log: Log;
   /** The end of a command that was answered `armed` before. */
@@ -99,12 +109,25 @@ export class Executor {
   }
 
   /**
-   * Runs what the car itself allows a card or phone. It comes with no counter and no life of its own: whoever asks has
-   * just proven to be there. Never rejects.
+   * Runs what the car itself allows a card or phone. It comes with no counter and no session: whoever asks has just
+   * proven to be there, at `askedMs` of the boot clock, and is refused where that is too long ago. Never rejects.
    */
-  allow(command: Command, requestHash: Uint8Array, opener: Opener): Promise<Answer> {
+  allow(
+    command: Command,
+    requestHash: Uint8Array,
+    opener: Opener,
+    askedMs: number = this.#options.clock.bootMs(),
+  ): Promise<Answer> {
     this.#openers.set(command, opener);
     return this.#inTurn(async (): Promise<Answer> => {
+      if (this.#options.clock.bootMs() - askedMs > ASKED_MS_MAX) {
+        const words = "The car was busy for too long; ask again.";
+        return this.#answer(
+          command.id,
+          requestHash,
+          refusal({ condition: "asked_just_now", words }),
+        );
+      }
       const { verdict, durable } = await this.#run(command, requestHash);
       return { id: command.id, requestHash, verdict, replayed: false, durable };
     });
@@ -192,21 +215,19 @@ export class Executor {
 
   /** The answer that needs no doing, if there is one. */
   #known(command: Command, requestHash: Uint8Array): Answer | undefined {
-    const { journal, sessionMs } = this.#options;
+    const { journal, session } = this.#options;
     const recorded = this.recorded(command, requestHash);
     if (recorded !== undefined) return recorded;
+    // It may have waited while the module slept: the clock began anew, and its time of life says nothing on it.
+    if (!equalBytes(command.epoch, session.epoch())) {
+      return this.#answer(command.id, requestHash, notBegun("stale_session"));
+    }
     if (command.counter <= journal.counter()) {
       const words = "The command's counter must be above all before it.";
       return this.#answer(command.id, requestHash, refusal({ condition: "counter_rising", words }));
     }
-    if (sessionMs() < command.expiresAtMs) return undefined;
-    const verdict: Verdict = {
-      status: "expired",
-      unmet: [],
-      sensed: NOTHING_SENSED,
-      mayHaveSucceeded: false,
-    };
-    return this.#answer(command.id, requestHash, verdict);
+    if (session.sessionMs() < command.expiresAtMs) return undefined;
+    return this.#answer(command.id, requestHash, notBegun("expired"));
   }
 
   #replay(seen: JournalOrder, requestHash: Uint8Array): Answer {
@@ -225,12 +246,14 @@ export class Executor {
   }
 
   async #run(command: Command, requestHash: Uint8Array): Promise<Ended> {
+    const epoch = this.#options.session.epoch();
     let { state, effects } = beginOrder(command);
     for (;;) {
       let input: OrderInput = { type: "nothing" };
       for (const effect of effects) {
         if (effect.type === "answer") return effect;
         if (effect.type === "disarm") await this.disarm("released");
+        else if (effect.type === "look") input = this.#look(epoch);
         else input = await this.#perform(effect, command, requestHash);
       }
       ({ state, effects } = stepOrder(state, input));
@@ -246,8 +269,6 @@ export class Executor {
     switch (effect.type) {
       case "pulse":
         return { type: "actuated", actuated: await driver.actuate(effect.action) };
-      case "look":
-        return { type: "looked", facts: this.#facts(), policy: this.#options.policy() };
       case "record_intent":
         return this.#recordIntent(command, requestHash);
       case "record_armed":
@@ -274,6 +295,12 @@ export class Executor {
       policy: policy(),
       contacts: driver.report(),
     };
+  }
+
+  #look(epoch: Uint8Array): OrderInput {
+    const { session, policy } = this.#options;
+    const hasSlept = !equalBytes(epoch, session.epoch());
+    return { type: "looked", facts: this.#facts(), policy: policy(), hasSlept };
   }
 
   #facts(): CarFacts {
@@ -321,6 +348,10 @@ function interrupted(): Verdict {
 
 function ended(status: "expired" | "refused", reason: string): Verdict {
   return { status, unmet: [], sensed: NOTHING_SENSED, reason, mayHaveSucceeded: false };
+}
+
+function notBegun(status: "expired" | "stale_session"): Verdict {
+  return { status, unmet: [], sensed: NOTHING_SENSED, mayHaveSucceeded: false };
 }
 
 function refusal(unmet: UnmetCondition): Verdict {

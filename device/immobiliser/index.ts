@@ -25,6 +25,8 @@ export {
 } from "./conditions.ts";
 export {
   type Answer,
+  ASKED_MS_MAX,
+  type CommandSession,
   type DisarmReason,
   Executor,
   type ExecutorOptions,

@@ -77,7 +77,13 @@ export type OrderInput =
       readonly contacts: LockSensed | undefined;
     }
   | { readonly type: "actuated"; readonly actuated: Actuated }
-  | { readonly type: "looked"; readonly facts: CarFacts; readonly policy: RentalPolicy }
+  | {
+      readonly type: "looked";
+      readonly facts: CarFacts;
+      readonly policy: RentalPolicy;
+      /** The module was suspended since the order began. */
+      readonly hasSlept: boolean;
+    }
   | { readonly type: "applied"; readonly durable: boolean }
   | { readonly type: "armed_recorded"; readonly durable: boolean }
   | { readonly type: "result_recorded"; readonly durable: boolean };
@@ -86,8 +92,6 @@ export type OrderInput =
 export type OrderWork =
   | { readonly type: "record_intent"; readonly command: Command }
   | { readonly type: "pulse"; readonly action: LockAction }
-  /** To read the live facts once more. */
-  | { readonly type: "look" }
   | {
       readonly type: "apply";
       readonly what: Exclude<Afterwards, "disarm"> | "disarm_target";
@@ -98,6 +102,8 @@ export type OrderWork =
   | { readonly type: "record_result"; readonly verdict: Verdict };
 export type OrderEffect =
   | OrderWork
+  /** To read the live facts once more; `looked` is what comes of it. */
+  | { readonly type: "look" }
   /** Nothing comes of it; what is armed is armed no more. */
   | { readonly type: "disarm" }
   | { readonly type: "answer"; readonly verdict: Verdict; readonly durable: boolean };
@@ -148,6 +154,11 @@ export function stepOrder(state: OrderState, input: OrderInput): OrderStep {
 const STORAGE: UnmetCondition = {
   condition: "storage",
   words: "The car's own record must be writable for a command to wait.",
+};
+
+const AWAKE: UnmetCondition = {
+  condition: "same_session",
+  words: "The car must not have slept since it was asked.",
 };
 
 /** What an order asks of the interlocks. */
@@ -210,12 +221,14 @@ function sense(state: Extract<OrderState, { value: "pulsing" }>, actuated: Actua
 /** The one pulse that was judged is over, and what it was judged on may be: the next has to be allowed by itself. */
 function judgeAgain(
   state: Extract<OrderState, { value: "looking" }>,
-  { facts, policy }: Extract<OrderInput, { type: "looked" }>,
+  { facts, policy, hasSlept }: Extract<OrderInput, { type: "looked" }>,
 ): OrderStep {
   const { command, current, durable, senses, before, after } = state;
   const storageWorks = facts.storageWorks && durable;
   const ruling = judgeAction(askOf(command), { ...facts, storageWorks }, policy);
-  if (ruling.kind === "allowed") {
+  const missing = ruling.kind === "allowed" ? [] : ruling.unmet;
+  const unmet = hasSlept ? [AWAKE, ...missing] : missing;
+  if (unmet.length === 0) {
     return {
       state: { ...state, value: "pulsing" },
       effects: [{ type: "pulse", action: current }],
@@ -224,7 +237,7 @@ function judgeAgain(
   // Half of it is done: what is left is asked for anew by whoever asked, and waits for nothing.
   const broken: Verdict = {
     status: "refused",
-    unmet: ruling.unmet,
+    unmet,
     sensed: sensedState(after),
     reason: PARTLY_DONE,
     mayHaveSucceeded: mayHaveMoved(senses, before, after),

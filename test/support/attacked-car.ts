@@ -38,6 +38,7 @@ export async function take(
   envelope: Uint8Array,
 ): Promise<string> {
   const { tenant, vehicle } = commandOf("find");
+  rig.epoch = epoch;
   const context = { address: { tenant, vehicle }, commandKey, epoch, sessionMs: 0 };
   const verdict = verifyCommand(context, envelope);
   if (verdict.kind === "dropped") return "dropped";

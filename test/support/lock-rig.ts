@@ -98,6 +98,8 @@ export type LockRig = {
   facts: CarFacts;
   policy: RentalPolicy;
   sessionMs: number;
+  /** Of the session; commands of `commandOf` are of the one that it begins with. */
+  epoch: Uint8Array;
   readonly ask: (command: Command) => Promise<Answer>;
   readonly stop: () => Promise<void>;
 };
@@ -132,7 +134,7 @@ export async function lockRig(
       storageWorks: rig.facts.storageWorks && journal.works() && record.works(),
     }),
     policy: () => rig.policy,
-    sessionMs: () => rig.sessionMs,
+    session: { epoch: () => rig.epoch, sessionMs: () => rig.sessionMs },
     clock,
     log: silentLog,
     onLate: (answer) => late.push(answer),
@@ -147,6 +149,7 @@ export async function lockRig(
     facts: PARKED,
     policy: DEFAULT_RENTAL_POLICY,
     sessionMs: 0,
+    epoch: new Uint8Array(16),
     ask: (command) => executor.execute(command, hashOf(command)),
     stop: async () => {
       desk.stop();

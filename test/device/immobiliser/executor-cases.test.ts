@@ -293,7 +293,7 @@ function bare(
     ...{ journal, driver: new InstantLock(), rental, clock, onLate: () => undefined },
     facts: () => PARKED,
     policy: () => DEFAULT_RENTAL_POLICY,
-    sessionMs: () => 0,
+    session: { epoch: () => new Uint8Array(16), sessionMs: () => 0 },
     log: {
       ...silentLog,
       error: (event, fields) => logged.push(`${event} ${JSON.stringify(fields)}`),

@@ -59,7 +59,12 @@ const intent: OrderInput = {
   policy: DEFAULT_RENTAL_POLICY,
   contacts: undefined,
 };
-const looked: OrderInput = { type: "looked", facts: parked, policy: DEFAULT_RENTAL_POLICY };
+const looked: OrderInput = {
+  type: "looked",
+  facts: parked,
+  policy: DEFAULT_RENTAL_POLICY,
+  hasSlept: false,
+};
 const recorded: OrderInput = { type: "result_recorded", durable: true };
 const did = (actuated: Actuated): OrderInput => ({ type: "actuated", actuated });
 

@@ -92,6 +92,7 @@ class Car {
       commands: {
         execute: (command, hash) => {
           this.rig.sessionMs = this.session.sessionMs();
+          this.rig.epoch = this.session.epoch();
           const done = this.rig.executor.execute(command, hash);
           this.#running.add(done);
           return done;
