@@ -49,6 +49,7 @@ import { auditChecks } from "./audit-check.ts";
 import { watchBlockList } from "./block-list.ts";
 import { type NodeBroker, openBroker } from "./brokers.ts";
 import { keysOf, watchKeys } from "./certified-keys.ts";
+import { Closing } from "./closing.ts";
 import { enterEnds } from "./crash-notes.ts";
 import { guardServer } from "./front-door.ts";
 import { type Homes, homesOf } from "./homes.ts";
@@ -114,26 +115,6 @@ export type RunningNode = {
   readonly close: () => Promise<void>;
 };
 
-/** Undone in reverse, each step whatever became of the others. */
-class Closing {
-  readonly #steps: (() => Promise<void> | void)[] = [];
-  readonly #begun = new AbortController();
-
-  get signal(): AbortSignal {
-    return this.#begun.signal;
-  }
-
-  add(step: () => Promise<void> | void): void {
-    this.#steps.push(step);
-  }
-
-  async run(): Promise<void> {
-    this.#begun.abort();
-    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop())
-      await Promise.allSettled([step()]);
-  }
-}
-
 /** Rejects where a port is taken, a key is wrong or a file is damaged; then nothing is left running. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const closing = new Closing();
@@ -155,26 +136,24 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   closing.add(enterEnds(dir, registry.platform.audit, { clock, log }));
   const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
   const tls = await ensureServerFiles(dir, platform, options.names);
-  const traced = await tracedNode(options.traces, { clock, log });
-  closing.add(() => traced.close());
+  const traced = closing.keep(await tracedNode(options.traces, { clock, log }));
   const { tracing } = traced;
   const tenant = recently(traced.homes(homesOf(registry, platform)), clock);
   const { blocked, stop } = watchBlockList(join(dir, BLOCK_LIST), clock, log);
   closing.add(stop);
   const broker = await brokerOf(options, { tls, tenant, blocked, log, clock });
   closing.add(() => broker.close());
-  const signer = traced.signer(connectSigner({ socket: signerSocket(dir), clock }));
-  closing.add(() => signer.close());
+  const signer = closing.keep(traced.signer(connectSigner({ socket: signerSocket(dir), clock })));
   const { connected } = broker;
   const downlink = traced.downlink(broker.downlink);
   const sees = connected === undefined ? {} : { connected };
   const parts = { tenant, signer, downlink, ...sees, clock, log };
   const services = servicesOf({ ...parts, ...wakeOf(options, clock, log) }, closing, traced);
   const { commands, levels } = services;
-  const openers = openersFor(log);
-  closing.add(() => openers.close());
-  const ingest = await createIngest({ tenant, downlink, clock, log, tracing, openers });
-  closing.add(() => ingest.close());
+  const openers = closing.keep(openersFor(log));
+  const ingest = closing.keep(
+    await createIngest({ tenant, downlink, clock, log, tracing, openers }),
+  );
 
   const hooks = webhooksOf(options, registry, { clock, log });
   closing.add(() => hooks.worker.close());
@@ -208,12 +187,10 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   // For the name `localhost` the framework would listen twice, and only once behind the door.
   await app.listen({ port: options.httpsPort, host: host === "localhost" ? "127.0.0.1" : host });
 
-  const { signal } = closing;
-  const told = { ...parts, ...services, clock, closing: signal, keys: keysOf(tenant) };
+  const told = { ...parts, ...services, closing: closing.signal, keys: keysOf(tenant) };
   const announced = answerAnnouncements(told);
   const carMessage = carMessageHandler({ tenant, commands, clock, log, announced });
-  const quota = ingestQuotaOf(dir, registry, { clock, log });
-  closing.add(() => quota.close());
+  const quota = closing.keep(ingestQuotaOf(dir, registry, { clock, log }));
   await broker.source.start(traced.messages(router(ingest, carMessage, quota)));
   closing.add(() => broker.source.stop());
   await commands.pickUp(registry.list());
