@@ -19,7 +19,7 @@ import {
 import Database from "better-sqlite3";
 import { type Benchmark, type Row, takeTurns, type Work } from "../benchmark.ts";
 import { flashRow } from "./flash.ts";
-import { upkeepRow } from "./upkeep.ts";
+import { upkeepRows } from "./upkeep.ts";
 import { waitRow } from "./waits.ts";
 
 const BATCH = 100;
@@ -128,7 +128,7 @@ async function* run(): AsyncGenerator<Row, void, undefined> {
   } finally {
     await sides.remove();
   }
-  yield await upkeepRow();
+  yield* upkeepRows();
   for (const windowMs of [250, 5000]) {
     yield await flashRow(windowMs, 60);
     yield await flashRow(windowMs, 600);

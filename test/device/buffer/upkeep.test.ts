@@ -95,6 +95,24 @@ test("what is older than its lane may be is declared as gone, and nothing else",
   assert.equal(arrived("critical")[1], 0);
 });
 
+test("what is too old is given up four segments at a time, and appends go on in between", async () => {
+  await open();
+  await put("track", 400);
+  await live(4);
+  assert.is(buffer.status().lost, 0);
+  wallOffsetMs += 2 * DAY_MS;
+  const steps: number[] = [];
+  for (let before = 0; before < 400; ) {
+    b.clock.pass(before === 0 ? DAY_MS / 24 : 50);
+    await buffer.append(note("x"), "critical");
+    const { lost } = buffer.status();
+    if (lost > before) steps.push(lost - before);
+    before = lost;
+    assert.ok(steps.length <= 10, `steps ${steps}`);
+  }
+  assert.equal(steps, Array<number>(10).fill(40));
+});
+
 test("ages hold over restarts, and over years that the car was away", async () => {
   await open();
   await put("track", 40);
@@ -154,6 +172,17 @@ test("after a backlog the file becomes small again, while events come in, and lo
     const all = Array.from({ length: 100 }, () => buffer.append(big(), "state"));
     b.clock.pass(1000);
     await Promise.all(all);
+  }
+  assert.ok(fileBytes() > 8e6, `${fileBytes()} bytes`);
+  await deliver();
+  // Above a mebibyte of what is held nothing is copied, however much is free: an append would wait for it.
+  await Promise.all([
+    ...Array.from({ length: 400 }, () => buffer.append(big(), "state")),
+    b.clock.pass(1000),
+  ]);
+  for (let minutes = 0; minutes < 3; minutes += 1) {
+    b.clock.pass(MINUTE_MS);
+    await put("state", 1);
   }
   assert.ok(fileBytes() > 8e6, `${fileBytes()} bytes`);
   await deliver();
