@@ -61,7 +61,7 @@ export type Car = {
 };
 
 export type CarOptions = {
-  readonly config: AgentConfig;
+  readonly config: Pick<AgentConfig, "bus" | "gnss">;
   readonly profile: CompiledProfile;
   readonly clock: Clock;
   readonly random: Random;
@@ -176,8 +176,9 @@ class Watcher {
     if (value === true && DOOR_SIGNALS.includes(name)) this.#listener({ type: "door_opened" });
   }
 
-  /** The witnesses of motion beside the wheels. While it stands or drives, an acceleration says nothing new. */
+  /** The witnesses of motion. While it stands or drives, an acceleration says nothing new. */
   #isMotion(name: SignalName, value: number): boolean {
+    if (name === SPEED) return value > this.#limits.standstillKmhMax;
     if (name === GNSS_SPEED) return value > GNSS_MOTION_KMH_MIN;
     const isParked = this.#motion.value === "parked";
     return isParked && ACCELERATIONS.has(name) && Math.abs(value) > PARKED_MPS2_MAX;

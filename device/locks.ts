@@ -16,6 +16,7 @@ import {
   openCarRecord,
   openJournal,
   type PolicyStore,
+  type Reading,
   RentalDesk,
   type RentalEffect,
   type StatusReport,
@@ -118,6 +119,7 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
     record,
     policy: policy.policy,
     clock,
+    ignitionOn: () => isFalse(car.facts([]).ignitionOff),
     onChange: (effect) => {
       emit(rentalEvent(effect));
       if (effect.type === "started") void executor.disarm("rental_opened");
@@ -219,6 +221,9 @@ function boltsOf(report: LockSensed | undefined): ReturnType<Locks["bolts"]> {
   const driver = boltDriver === "unknown" ? "unknown" : boltDriver === "locked" ? "yes" : "no";
   return { driver, all: sensedState(report).locked };
 }
+
+const isFalse = (reading: Reading<boolean>): boolean =>
+  reading.quality === "good" && !reading.value;
 
 /** In the place of the hash of a command's envelope: nothing was signed. */
 function evidenceOf({ id }: Command, { by, credential }: AllowedOrder): Uint8Array {

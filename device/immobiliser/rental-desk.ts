@@ -24,6 +24,8 @@ export type RentalDeskOptions = {
   readonly record: CarRecord;
   readonly policy: () => RentalPolicy;
   readonly clock: Clock;
+  /** Whether the ignition is seen on now. Of one that is on already no change tells. */
+  readonly ignitionOn: () => boolean;
   readonly onChange: (effect: Exclude<RentalEffect, { type: "record" }>) => void;
 };
 
@@ -54,8 +56,9 @@ export class RentalDesk implements RentalPort {
   }
 
   open(booking: string, by: RentalOpener, credential?: string): Promise<boolean> {
-    if (this.rental().value !== "open") this.#sinceMs = this.#options.clock.bootMs();
-    return this.take({ type: "opened", booking, by, credential });
+    const { clock, ignitionOn } = this.#options;
+    if (this.rental().value !== "open") this.#sinceMs = clock.bootMs();
+    return this.take({ type: "opened", booking, by, credential, ignitionOn: ignitionOn() });
   }
 
   end(booking: string, how: RentalEnd, flagged: readonly string[]): Promise<boolean> {

@@ -29,6 +29,8 @@ export type RentalInput =
       readonly booking: string;
       readonly by: RentalOpener;
       readonly credential?: string | undefined;
+      /** The ignition is seen on as it opens: whoever opens it is under way already. */
+      readonly ignitionOn: boolean;
     }
   | { readonly type: "ignition"; readonly on: boolean }
   | { readonly type: "door_opened" }
@@ -79,13 +81,13 @@ export function nextRental(rental: Rental, input: RentalInput, policy: RentalPol
 /** The same booking opens it once; another one's does not take it over (the interlocks refuse that before). */
 function open(rental: Rental, input: Extract<RentalInput, { type: "opened" }>): RentalStep {
   if (rental.value === "open") return { rental, effects: [] };
-  const { booking, by, credential } = input;
+  const { booking, by, credential, ignitionOn } = input;
   const opened: OpenRental = {
     value: "open",
     booking,
     openedBy: by,
     ...(credential === undefined ? {} : { credential }),
-    phase: "unstarted",
+    phase: ignitionOn ? "driving" : "unstarted",
   };
   return { rental: opened, effects: [RECORD, { type: "started", booking, openedBy: by }] };
 }

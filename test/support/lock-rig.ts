@@ -119,6 +119,10 @@ export async function lockRig(
     record,
     policy: () => rig.policy,
     clock,
+    ignitionOn: () => {
+      const { ignitionOff } = rig.facts;
+      return ignitionOff.quality === "good" && !ignitionOff.value;
+    },
     onChange: (effect) => {
       rentals.push(effect);
       if (effect.type === "started") void executor.disarm("rental_opened");

@@ -8,7 +8,7 @@ import { manualClock } from "../../support/runtime.ts";
 function bench(kept: Rental = { value: "none" }) {
   const clock = manualClock();
   const told: string[] = [];
-  const state = { rental: kept, works: true, writes: 0 };
+  const state = { rental: kept, works: true, writes: 0, ignitionOn: false };
   const record: CarRecord = {
     rental: () => state.rental,
     sensed: () => NOTHING_SENSED,
@@ -26,6 +26,7 @@ function bench(kept: Rental = { value: "none" }) {
     record,
     policy: () => ({ ...DEFAULT_RENTAL_POLICY, unstartedMs: 60_000 }),
     clock,
+    ignitionOn: () => state.ignitionOn,
     onChange: (effect) => told.push(effect.type),
   });
   return { clock, desk, told, state };
@@ -50,6 +51,19 @@ test("an unstarted rental is idle from its opening, and opening it again changes
   assert.is(state.rental.value, "none");
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(told, ["started", "ended"]);
+  desk.stop();
+});
+
+test("opened with the ignition on it is a drive from the first, and no time ends it", async () => {
+  const { clock, desk, told, state } = bench();
+  state.ignitionOn = true;
+  await desk.open("b-1", "phone", "p-1");
+  assert.is(state.rental.value === "open" && state.rental.phase, "driving");
+  clock.pass(24 * 3_600_000);
+  assert.is(state.rental.value, "open");
+  await desk.take({ type: "ignition", on: false });
+  assert.is(state.rental.value === "open" && state.rental.phase, "parked");
+  assert.equal(told, ["started"]);
   desk.stop();
 });
 

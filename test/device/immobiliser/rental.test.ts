@@ -28,7 +28,13 @@ import { until } from "../../support/wait.ts";
 const folder = (): Promise<string> => mkdtemp(join(tmpdir(), "kerbside-rental-"));
 const POLICY = { ...DEFAULT_RENTAL_POLICY, unstartedMs: 900_000 };
 
-const opened: RentalInput = { type: "opened", booking: "b-1", by: "card", credential: "c-7" };
+const opened: RentalInput = {
+  type: "opened",
+  booking: "b-1",
+  by: "card",
+  credential: "c-7",
+  ignitionOn: false,
+};
 const on: RentalInput = { type: "ignition", on: true };
 const off: RentalInput = { type: "ignition", on: false };
 const idle = (idleMs: number): RentalInput => ({ type: "tick", idleMs });
@@ -56,12 +62,17 @@ const ROWS: readonly Row[] = [
   },
   {
     why: "another booking does not take it over",
-    inputs: [opened, { type: "opened", booking: "b-2", by: "command" }],
+    inputs: [opened, { type: "opened", booking: "b-2", by: "command", ignitionOn: true }],
     ends: "unstarted",
     tells: ["started"],
   },
   { why: "a door is opened", inputs: [opened, { type: "door_opened" }], ends: "parked" },
   { why: "driven", inputs: [opened, on], ends: "driving" },
+  {
+    why: "opened with the ignition on",
+    inputs: [{ type: "opened", booking: "b-1", by: "card", ignitionOn: true }],
+    ends: "driving",
+  },
   { why: "ignition goes off before it was ever on", inputs: [opened, off], ends: "unstarted" },
   {
     why: "driven and parked: locking or not, it stays open",
@@ -152,7 +163,11 @@ for (const { why, from = NONE, inputs, ends, tells } of ROWS) {
 test("who opened it is kept, and nobody is made up", () => {
   const byCard = nextRental(NONE, opened, POLICY).rental;
   assert.ok(byCard.value === "open" && byCard.credential === "c-7");
-  const byCommand = nextRental(NONE, { type: "opened", booking: "b-1", by: "command" }, POLICY);
+  const byCommand = nextRental(
+    NONE,
+    { type: "opened", booking: "b-1", by: "command", ignitionOn: false },
+    POLICY,
+  );
   assert.not("credential" in byCommand.rental);
 });
 
