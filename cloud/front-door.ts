@@ -39,6 +39,8 @@ export const FRONT_DOOR_LIMITS: FrontDoorLimits = {
 const COSTLY: ReadonlySet<string> = new Set(["/oauth/token", "/enrol", "/renew"]);
 /** Refusals are summed up in the log, so that whoever causes them does not fill it. */
 const TOLD_EVERY_MS = 10_000;
+/** A network that did not ask for so long is forgotten when the next one asks: its bucket is full again long since. */
+const FORGOTTEN_MS = 60_000;
 const TOO_MANY = JSON.stringify({
   type: "about:blank",
   title: "A bound was reached.",
@@ -208,8 +210,11 @@ class FrontDoor {
     const taken = tokens >= 1;
     buckets.delete(network);
     buckets.set(network, { tokens: taken ? tokens - 1 : tokens, atMs });
-    const [oldest] = buckets.keys();
-    if (buckets.size > this.#limits.networksMax && oldest !== undefined) buckets.delete(oldest);
+    // In the order of their last use; what is full again says nothing any more (P-22).
+    for (const [oldest, bucket] of buckets) {
+      if (buckets.size <= this.#limits.networksMax && atMs - bucket.atMs < FORGOTTEN_MS) break;
+      buckets.delete(oldest);
+    }
     return taken ? 0 : ((1 - tokens) * 1000) / perS;
   }
 

@@ -32,8 +32,10 @@ export class RefusalCounter {
     const { bucket } = take(this.#buckets.get(address) ?? fullBucket(rate, now), rate, 1, now);
     this.#buckets.delete(address);
     this.#buckets.set(address, bucket);
-    const [oldest] = this.#buckets.keys();
-    if (this.#buckets.size > this.#limits.addressesMax && oldest !== undefined) {
+    // In the order of their last refusal; what is full again says nothing any more (P-22).
+    for (const [oldest, known] of this.#buckets) {
+      const isFull = take(known, rate, 0, now).bucket.tokens >= rate.burst;
+      if (this.#buckets.size <= this.#limits.addressesMax && !isFull) break;
       this.#buckets.delete(oldest);
     }
   }

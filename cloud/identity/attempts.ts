@@ -34,14 +34,21 @@ export class AttemptLimiter {
     const sinceMs = before?.sinceMs ?? this.#clock.bootMs();
     this.#failures.delete(key);
     this.#failures.set(key, { sinceMs, count: (before?.count ?? 0) + 1 });
-    const [oldest] = this.#failures.keys();
-    if (this.#failures.size > this.#limits.keysMax && oldest !== undefined) {
-      this.#failures.delete(oldest);
-    }
+    this.#forget();
   }
 
   succeeded(key: string): void {
     this.#failures.delete(key);
+  }
+
+  /** Those that gave way, and those whose window is over (P-22). */
+  #forget(): void {
+    const { keysMax, windowMs } = this.#limits;
+    for (const [oldest, { sinceMs }] of this.#failures) {
+      const isOver = this.#clock.bootMs() >= sinceMs + windowMs;
+      if (this.#failures.size <= keysMax && !isOver) return;
+      this.#failures.delete(oldest);
+    }
   }
 
   #current(key: string): Failures | undefined {

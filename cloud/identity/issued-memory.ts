@@ -21,8 +21,11 @@ export class IssuedMemory {
   async upsert(id: string, payload: Payload, expiresInS: number): Promise<void> {
     this.#entries.delete(id);
     this.#entries.set(id, { payload, expiresAtMs: this.#nowMs() + expiresInS * 1000 });
-    const [oldest] = this.#entries.keys();
-    if (this.#entries.size > ENTRIES_MAX && oldest !== undefined) this.#entries.delete(oldest);
+    // Those of a kind live equally long, so what is over comes first (P-22).
+    for (const [oldest, entry] of this.#entries) {
+      if (this.#entries.size <= ENTRIES_MAX && this.#nowMs() < entry.expiresAtMs) break;
+      this.#entries.delete(oldest);
+    }
   }
 
   async find(id: string): Promise<Payload | undefined> {

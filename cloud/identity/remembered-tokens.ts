@@ -38,8 +38,11 @@ export function rememberTokens(verify: TokenVerifier, clock: Pick<Clock, "wallMs
     const { token: _token, ...caller } = await verify(token);
     const untilMs = Math.min(caller.expiresAtMs, nowMs + REMEMBERED_MS_MAX);
     known.set(name, { caller, fromMs: nowMs, untilMs });
-    const [oldest] = known.size > TOKENS_MAX ? known.keys() : [];
-    if (oldest !== undefined) known.delete(oldest);
+    // What is not believed any more names somebody for nothing (P-22).
+    for (const [oldest, { untilMs: endMs }] of known) {
+      if (known.size <= TOKENS_MAX && nowMs < endMs) break;
+      known.delete(oldest);
+    }
     return { ...caller, token };
   };
 }

@@ -158,8 +158,11 @@ export class SignInDesk {
   #keep(uid: string, begun: Begun): void {
     this.#begun.delete(uid);
     this.#begun.set(uid, begun);
-    const [oldest] = this.#begun.keys();
-    if (this.#begun.size > BEGUN_MAX && oldest !== undefined) this.#begun.delete(oldest);
+    // What ended unfinished names somebody for nothing (P-22).
+    for (const [oldest, { untilMs }] of this.#begun) {
+      if (this.#begun.size <= BEGUN_MAX && this.#parts.clock.wallMs() < untilMs) break;
+      this.#begun.delete(oldest);
+    }
   }
 
   /**
