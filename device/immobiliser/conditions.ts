@@ -58,6 +58,7 @@ export type ConditionName =
   | "no_other_rental"
   | "rental_open"
   | "command_armed"
+  | "operators_to_cancel"
   | "storage";
 
 export const CONDITIONS: Readonly<Record<ConditionName, Condition>> = {
@@ -110,7 +111,13 @@ export const CONDITIONS: Readonly<Record<ConditionName, Condition>> = {
   command_armed: {
     words: "The command to take back must be armed.",
     judge: (facts, { target }) =>
-      target !== undefined && facts.armed === target ? "met" : "unmet",
+      target !== undefined && facts.armed?.id === target ? "met" : "unmet",
+  },
+  operators_to_cancel: {
+    words: "Only the operator's own people, who name no booking, take back the end of a rental.",
+    // Who may ask for a customer must name a booking, which is signed: without one it is the operator's.
+    judge: ({ armed }, { booking }) =>
+      armed?.action === "terminate" && booking !== undefined ? "unmet" : "met",
   },
   storage: {
     words: "The car's own record of the immobiliser must be writable.",

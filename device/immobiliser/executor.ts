@@ -305,7 +305,8 @@ export class Executor {
 
   #facts(): CarFacts {
     const held = this.armed();
-    return { ...this.#options.facts(), armed: held === undefined ? undefined : toHex(held.id) };
+    const armed = held && { id: toHex(held.id), action: held.action };
+    return { ...this.#options.facts(), armed };
   }
 
   async #apply(

@@ -3,6 +3,7 @@
  * and what that means is for the row of the action to say.
  */
 import {
+  type Action,
   END_CONDITIONS,
   type EndCondition,
   type LockAction,
@@ -27,6 +28,12 @@ export type InterlockParameters = {
 /** Standstill: speed 0 for this long, whatever a profile says. */
 export const STANDSTILL_MS_MIN = 2000;
 
+export type Armed = {
+  /** Hexadecimal. */
+  readonly id: string;
+  readonly action: Action;
+};
+
 /** Built anew from live signals for each command. */
 export type CarFacts = {
   /** What this car's lock can be asked to do, by its model and by how it is wired. */
@@ -46,8 +53,8 @@ export type CarFacts = {
   readonly doorsClosed: Reading<boolean>;
   /** The booking of the rental that is open by the car's own record; undefined: none is. */
   readonly openRental: Reading<string | undefined>;
-  /** The armed command, as hexadecimal id; undefined: none is. */
-  readonly armed: string | undefined;
+  /** The command that waits for the car to stand; undefined: none does. */
+  readonly armed: Armed | undefined;
   /** The two-copy store takes writes. */
   readonly storageWorks: boolean;
   /** What the end of a rental may be asked for. */

@@ -34,6 +34,7 @@ export {
   WAITING_MAX,
 } from "./executor.ts";
 export {
+  type Armed,
   type CarFacts,
   END_UNKNOWN,
   freshReading,

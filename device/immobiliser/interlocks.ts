@@ -31,7 +31,7 @@ type Row = {
   readonly endPolicy?: true;
   /** It may wait on the car until the car stands, where the command says how long. */
   readonly mayWait?: true;
-  /** Takes back whatever is armed, before anything is pulsed. */
+  /** Takes back what is armed to inhibit the start, before anything is pulsed. */
   readonly disarms?: true;
 };
 
@@ -119,7 +119,14 @@ export const INTERLOCKS: Readonly<Partial<Record<Action, Row>>> = {
   },
   cancel: {
     pulses: [],
-    conditions: [{ condition: "command_armed", unknown: "refuse", why: "there must be one" }],
+    conditions: [
+      { condition: "command_armed", unknown: "refuse", why: "there must be one" },
+      {
+        condition: "operators_to_cancel",
+        unknown: "refuse",
+        why: "who is put out of a rental does not decide about it, nor does who asks for them",
+      },
+    ],
     afterwards: "disarm",
   },
 };
@@ -206,6 +213,10 @@ function endMissing(
   };
 }
 
+/** The end of a rental that waits is not taken back by whoever it is to put out. */
+const inhibitsStart = (armed: CarFacts["armed"]): boolean =>
+  armed !== undefined && INTERLOCKS[armed.action]?.pulses.includes("inhibit_start") === true;
+
 const plain = ({ condition, words }: Missing): UnmetCondition => ({ condition, words });
 
 /** Judges an action against live facts and the tenant's policy. Pure; every unmet condition is named. */
@@ -224,7 +235,7 @@ export function judgeAction(
   const unmet = [...(lacks ? [NOT_ABLE] : []), ...carMissing(row, facts, ask), ...end.unmet];
   if (unmet.length === 0) {
     const { afterwards } = row;
-    const disarms = row.disarms === true;
+    const disarms = row.disarms === true && inhibitsStart(facts.armed);
     return { kind: "allowed", pulses, senses, afterwards, disarms, flagged: end.flagged };
   }
   const plainly = unmet.map(plain);

@@ -115,6 +115,38 @@ test("a release takes it back, also where the lock is silent", async () => {
   await b.rig.stop();
 });
 
+test("an armed terminate is not taken back by whoever it is to put out: no tap, no release, no cancel for a booking", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "kerbside-armed-"));
+  const lock = new InstantLock();
+  const rig = await lockRig(dir, lock, manualClock());
+  await rig.ask(commandOf("unlock_and_release", { booking: "b-1" }));
+  rig.facts = DRIVING;
+  const terminate = commandOf("terminate", { booking: "b-1", waitMs: 600_000 });
+  assert.is((await rig.ask(terminate)).verdict.status, "armed");
+  const isArmed = (): boolean => rig.executor.armed()?.id === terminate.id;
+  // A short stop, ignition still on: the renter taps, the renter's app asks.
+  rig.facts = { ...DRIVING, speedKmh: PARKED.speedKmh };
+  const tap = commandOf("unlock_and_release", { booking: "b-1", counter: 0 });
+  const opened = await rig.executor.allow(tap, hashOf(tap), { by: "card", credential: "c-1" });
+  assert.is(opened.verdict.status, "executed", "the renter is let in until it takes effect");
+  assert.ok(isArmed());
+  for (const action of ["release", "unlock_and_release", "cancel"] as const)
+    await rig.ask(commandOf(action, { booking: "b-1", target: terminate.id }));
+  assert.ok(isArmed());
+  assert.equal(rig.late, []);
+  const staff = await rig.ask(commandOf("cancel", { target: terminate.id }));
+  assert.is(staff.verdict.status, "executed");
+  assert.is(rig.executor.armed(), undefined);
+  const again = commandOf("terminate", { booking: "b-1", waitMs: 600_000 });
+  assert.is((await rig.ask(again)).verdict.status, "armed");
+  rig.facts = PARKED;
+  rig.executor.seen();
+  await rig.ask(commandOf("find"));
+  assert.is(rig.desk.rental().value, "none", "parked, it takes effect");
+  assert.not(lock.pulses.includes("inhibit_start"));
+  await rig.stop();
+});
+
 test("a rental that opens takes it back; it never fires within one", async () => {
   const b = await bench();
   await b.rig.desk.open("b-1", "card", "c-1");

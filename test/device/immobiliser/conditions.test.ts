@@ -20,6 +20,8 @@ const none = good<string | undefined>(undefined);
 const ours = good<string | undefined>("b-1");
 const theirs = good<string | undefined>("b-2");
 const OF_BOOKING = { booking: "b-1" };
+const STOP = { id: "aa", action: "immobilise" } as const;
+const END = { id: "aa", action: "terminate" } as const;
 
 type Judged = readonly [holds: string, facts: Partial<CarFacts>, ask?: object];
 const JUDGED: Readonly<Record<ConditionName, readonly Judged[]>> = {
@@ -84,10 +86,16 @@ const JUDGED: Readonly<Record<ConditionName, readonly Judged[]>> = {
     ["unmet", { openRental: none }],
   ],
   command_armed: [
-    ["met", { armed: "aa" }, { target: "aa" }],
-    ["unmet", { armed: "bb" }, { target: "aa" }],
+    ["met", { armed: STOP }, { target: "aa" }],
+    ["unmet", { armed: { ...STOP, id: "bb" } }, { target: "aa" }],
     ["unmet", { armed: undefined }, { target: "aa" }],
     ["unmet", { armed: undefined }],
+  ],
+  operators_to_cancel: [
+    ["met", { armed: END }, { target: "aa" }],
+    ["unmet", { armed: END }, { target: "aa", ...OF_BOOKING }],
+    ["met", { armed: STOP }, { target: "aa", ...OF_BOOKING }],
+    ["met", { armed: undefined }, OF_BOOKING],
   ],
   storage: [
     ["met", {}],
@@ -115,7 +123,7 @@ const ROWS: Readonly<Record<(typeof ACTIONS)[number], string>> = {
   lock_and_immobilise: `lock+inhibit_start if doors_closed?, ${IMMOBILISE}; mayWait`,
   end_rental: "lock if rental_open?, not_moving?, ignition_off?; endPolicy; end_rental",
   terminate: " if rental_open?, not_moving?, ignition_off?; mayWait; terminate_rental",
-  cancel: " if command_armed; disarm",
+  cancel: " if command_armed, operators_to_cancel; disarm",
 };
 const MARKS = { allow: "?", refuse: "" } as const;
 

@@ -47,6 +47,12 @@ const rentals: readonly Reading<string | undefined>[] = [
   { quality: "unknown" },
 ];
 const both = [true, false];
+const WAITING: readonly CarFacts["armed"][] = [
+  undefined,
+  { id: TARGET, action: "immobilise" },
+  { id: TARGET, action: "terminate" },
+  { id: "bb", action: "lock_and_immobilise" },
+];
 
 function* everyCar(): Generator<CarFacts> {
   for (const speedKmh of speeds)
@@ -56,7 +62,7 @@ function* everyCar(): Generator<CarFacts> {
           for (const standstillMs of [0, NEEDED_MS - 1, NEEDED_MS])
             for (const ignitionOffSeenAfterStandstill of both)
               for (const openRental of rentals)
-                for (const armed of [undefined, TARGET, "bb"])
+                for (const armed of WAITING)
                   for (const storageWorks of both)
                     yield {
                       abilities: PARKED.abilities,
@@ -96,7 +102,8 @@ const EXPECTED: Readonly<Record<Action, (facts: CarFacts) => boolean>> = {
   lock_and_immobilise: (f) => stands(f) && !isGood(f.doorsClosed, (closed) => !closed),
   end_rental: closes,
   terminate: closes,
-  cancel: (f) => f.armed === TARGET,
+  // It is asked for a booking here: by whoever asks for a customer.
+  cancel: (f) => f.armed?.id === TARGET && f.armed.action !== "terminate",
 };
 function stands(f: CarFacts): boolean {
   return (
@@ -130,13 +137,37 @@ for (const action of ACTIONS) {
       else if (ruling.unmet.length === 0) assert.unreachable("a refusal names its reasons");
       if (ruling.kind === "wait") assert.unreachable("nothing waits that was not asked to");
     }
-    assert.is(cars, 7 * 4 * 3 * 3 * 3 * 2 * 4 * 3 * 2);
+    assert.is(cars, 7 * 4 * 3 * 3 * 3 * 2 * 4 * 4 * 2);
     assert.ok(allowed > 0, "the row can be met");
   });
 }
 
 const noRentalKept = (f: CarFacts): boolean =>
   isGood(f.openRental, (open) => open === undefined) && f.storageWorks;
+test("what inhibits the start is taken back by release and by letting somebody in; nothing takes back a terminate so", () => {
+  const stops = (armed: CarFacts["armed"]): boolean =>
+    armed?.action === "immobilise" || armed?.action === "lock_and_immobilise";
+  for (const action of ACTIONS)
+    for (const armed of WAITING) {
+      const ruling = judgeAction(ask(action), { ...PARKED, armed }, DEFAULT_RENTAL_POLICY);
+      const takesBack = ruling.kind === "allowed" && ruling.disarms;
+      const may = action === "release" || action === "unlock_and_release";
+      assert.is(takesBack, may && stops(armed), `${action} ${JSON.stringify(armed)}`);
+    }
+});
+
+test("the end of a rental is taken back by who names no booking, the operator's own people", () => {
+  const facts: CarFacts = { ...PARKED, armed: { id: TARGET, action: "terminate" } };
+  const staff = judgeAction({ action: "cancel", target: TARGET }, facts, DEFAULT_RENTAL_POLICY);
+  assert.is(staff.kind, "allowed");
+  const renters = judgeAction(ask("cancel"), facts, DEFAULT_RENTAL_POLICY);
+  assert.ok(renters.kind === "refused");
+  assert.equal(
+    renters.unmet.map(({ condition }) => condition),
+    ["operators_to_cancel"],
+  );
+});
+
 /** What must hold for an action to wait. What is not named never does. */
 const WAITS: Readonly<Partial<Record<Action, (facts: CarFacts) => boolean>>> = {
   immobilise: noRentalKept,

@@ -339,7 +339,8 @@ test("what moves nothing is executed with what the contacts say now", () => {
   assert.is(step.state.verdict.mayHaveSucceeded, true);
   assert.is(step.state.verdict.sensed, NOTHING_SENSED);
   const { state: cancels } = beginOrder({ ...command("cancel"), target: Uint8Array.of(0xaa) });
-  const cancelled = stepOrder(cancels, { ...intent, facts: { ...parked, armed: "aa" } }).state;
+  const armed = { id: "aa", action: "immobilise" } as const;
+  const cancelled = stepOrder(cancels, { ...intent, facts: { ...parked, armed } }).state;
   assert.ok(cancelled.value === "applying");
   assert.equal(cancelled.verdict.unmet, []);
 });

@@ -52,7 +52,7 @@ test("no time to wait is no wait, and beside an armed command all that is missin
   assert.equal(waits.unmet, none.unmet);
   const beside = judgeAction(
     { ...ask, waitMs: 1 },
-    { ...DRIVING, armed: "00" },
+    { ...DRIVING, armed: { id: "00", action: "terminate" } },
     DEFAULT_RENTAL_POLICY,
   );
   assert.ok(beside.kind === "refused");
