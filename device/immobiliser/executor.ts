@@ -98,7 +98,9 @@ export class Executor {
       this.#waiting -= 1;
       const known = this.#known(command, requestHash);
       if (known !== undefined) return known;
-      const { verdict, durable } = await this.#run(command, requestHash);
+      const { verdict, durable } = await this.#run(command, requestHash, () =>
+        this.#overdue(command),
+      );
       if (verdict.status === "armed") {
         const { waitMs = 0 } = command;
         const untilMs = this.#options.clock.bootMs() + waitMs;
@@ -119,16 +121,12 @@ export class Executor {
     askedMs: number = this.#options.clock.bootMs(),
   ): Promise<Answer> {
     this.#openers.set(command, opener);
+    const late = (): Verdict | undefined =>
+      this.#options.clock.bootMs() - askedMs > ASKED_MS_MAX ? refusal(ASKED_JUST_NOW) : undefined;
     return this.#inTurn(async (): Promise<Answer> => {
-      if (this.#options.clock.bootMs() - askedMs > ASKED_MS_MAX) {
-        const words = "The car was busy for too long; ask again.";
-        return this.#answer(
-          command.id,
-          requestHash,
-          refusal({ condition: "asked_just_now", words }),
-        );
-      }
-      const { verdict, durable } = await this.#run(command, requestHash);
+      const refused = late();
+      if (refused !== undefined) return this.#answer(command.id, requestHash, refused);
+      const { verdict, durable } = await this.#run(command, requestHash, late);
       return { id: command.id, requestHash, verdict, replayed: false, durable };
     });
   }
@@ -156,7 +154,8 @@ export class Executor {
       if (this.#armed.held() !== held || !this.#mayFire(held.command)) return;
       // From here on it is a command under way, which neither time nor others take back.
       this.#armed.release();
-      const { verdict, durable } = await this.#run(held.command, held.requestHash);
+      const onTime = (): undefined => undefined;
+      const { verdict, durable } = await this.#run(held.command, held.requestHash, onTime);
       if (verdict.status === "armed") this.#armed.hold(held);
       else this.#late(held.command, held.requestHash, { verdict, durable });
     }).catch((error: unknown) => this.#options.log.error("lock.bug", { what: String(error) }));
@@ -215,19 +214,26 @@ export class Executor {
 
   /** The answer that needs no doing, if there is one. */
   #known(command: Command, requestHash: Uint8Array): Answer | undefined {
-    const { journal, session } = this.#options;
+    const { journal } = this.#options;
     const recorded = this.recorded(command, requestHash);
     if (recorded !== undefined) return recorded;
-    // It may have waited while the module slept: the clock began anew, and its time of life says nothing on it.
-    if (!equalBytes(command.epoch, session.epoch())) {
-      return this.#answer(command.id, requestHash, notBegun("stale_session"));
+    const overdue = this.#overdue(command);
+    if (overdue?.status === "stale_session") {
+      return this.#answer(command.id, requestHash, overdue);
     }
     if (command.counter <= journal.counter()) {
       const words = "The command's counter must be above all before it.";
       return this.#answer(command.id, requestHash, refusal({ condition: "counter_rising", words }));
     }
-    if (session.sessionMs() < command.expiresAtMs) return undefined;
-    return this.#answer(command.id, requestHash, notBegun("expired"));
+    return overdue === undefined ? undefined : this.#answer(command.id, requestHash, overdue);
+  }
+
+  /** What becomes of a command that would be begun after its life, or in another session than its own. */
+  #overdue({ epoch, expiresAtMs }: Command): Verdict | undefined {
+    const { session } = this.#options;
+    // It may have waited while the module slept: the clock began anew, and its time of life says nothing on it.
+    if (!equalBytes(epoch, session.epoch())) return notBegun("stale_session");
+    return session.sessionMs() < expiresAtMs ? undefined : notBegun("expired");
   }
 
   #replay(seen: JournalOrder, requestHash: Uint8Array): Answer {
@@ -245,7 +251,12 @@ export class Executor {
     return { id, requestHash, verdict, replayed: false, durable };
   }
 
-  async #run(command: Command, requestHash: Uint8Array): Promise<Ended> {
+  /** `late`: what becomes of it where it would be begun too late; asked once the intent is on the disk. */
+  async #run(
+    command: Command,
+    requestHash: Uint8Array,
+    late: () => Verdict | undefined,
+  ): Promise<Ended> {
     const epoch = this.#options.session.epoch();
     let { state, effects } = beginOrder(command);
     for (;;) {
@@ -254,7 +265,10 @@ export class Executor {
         if (effect.type === "answer") return effect;
         if (effect.type === "disarm") await this.disarm("released");
         else if (effect.type === "look") input = this.#look(epoch);
-        else input = await this.#perform(effect, command, requestHash);
+        else
+          input = await this.#perform(effect, command, () =>
+            this.#recordIntent(command, requestHash, late),
+          );
       }
       ({ state, effects } = stepOrder(state, input));
     }
@@ -263,14 +277,14 @@ export class Executor {
   async #perform(
     effect: OrderWork,
     command: Command,
-    requestHash: Uint8Array,
+    recordIntent: () => Promise<OrderInput>,
   ): Promise<OrderInput> {
     const { journal, driver } = this.#options;
     switch (effect.type) {
       case "pulse":
         return { type: "actuated", actuated: await driver.actuate(effect.action) };
       case "record_intent":
-        return this.#recordIntent(command, requestHash);
+        return recordIntent();
       case "record_armed":
         return { type: "armed_recorded", durable: await journal.recordArmed(command.id) };
       case "apply":
@@ -283,7 +297,11 @@ export class Executor {
     }
   }
 
-  async #recordIntent(command: Command, requestHash: Uint8Array): Promise<OrderInput> {
+  async #recordIntent(
+    command: Command,
+    requestHash: Uint8Array,
+    late: () => Verdict | undefined,
+  ): Promise<OrderInput> {
     const { journal, driver, policy, log } = this.#options;
     const durable = await journal.recordIntent(command, requestHash);
     if (!durable) log.error("command.journal_failed", {});
@@ -294,6 +312,8 @@ export class Executor {
       facts: this.#facts(),
       policy: policy(),
       contacts: driver.report(),
+      // A disk may hold a write up for longer than whoever asked is still there.
+      late: late(),
     };
   }
 
@@ -329,6 +349,11 @@ export class Executor {
     return rental.end(booking, what === "end_rental" ? "ended" : "terminated", unknown);
   }
 }
+
+const ASKED_JUST_NOW: UnmetCondition = {
+  condition: "asked_just_now",
+  words: "The car was busy for too long; ask again.",
+};
 
 const STILL_ARMED: Verdict = {
   status: "armed",

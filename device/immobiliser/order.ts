@@ -75,6 +75,8 @@ export type OrderInput =
       readonly policy: RentalPolicy;
       /** What the contacts say before anything is pulsed; undefined where that cannot be told. */
       readonly contacts: LockSensed | undefined;
+      /** What becomes of it where the disk took so long that it would be done too late; undefined where it did not. */
+      readonly late: Verdict | undefined;
     }
   | { readonly type: "actuated"; readonly actuated: Actuated }
   | {
@@ -173,8 +175,9 @@ function refused(unmet: readonly UnmetCondition[]): Verdict {
 
 function judge(
   command: Command,
-  { durable, facts, policy, contacts }: Extract<OrderInput, { type: "intent_recorded" }>,
+  { durable, facts, policy, contacts, late }: Extract<OrderInput, { type: "intent_recorded" }>,
 ): OrderStep {
+  if (late !== undefined) return record(late, durable);
   const storageWorks = facts.storageWorks && durable;
   const ruling = judgeAction(askOf(command), { ...facts, storageWorks }, policy);
   if (ruling.kind === "refused") return record(refused(ruling.unmet), durable);

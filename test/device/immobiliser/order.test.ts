@@ -58,6 +58,7 @@ const intent: OrderInput = {
   facts: parked,
   policy: DEFAULT_RENTAL_POLICY,
   contacts: undefined,
+  late: undefined,
 };
 const looked: OrderInput = {
   type: "looked",

@@ -91,6 +91,7 @@ const INTENT = {
   durable: true,
   policy: DEFAULT_RENTAL_POLICY,
   contacts: undefined,
+  late: undefined,
 } as const;
 
 const STORAGE = {
@@ -152,6 +153,7 @@ test("what was flagged is told beside what was done", () => {
     facts: IN_RENTAL,
     policy: asksFor("windows_closed", "flag"),
     contacts: undefined,
+    late: undefined,
   });
   const done = stepOrder(judged.state, {
     type: "actuated",

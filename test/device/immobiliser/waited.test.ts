@@ -103,6 +103,58 @@ test("a command whose life ran out behind another is expired", () =>
     assert.equal(lock.pulses, ["horn_lights"]);
   }));
 
+/** The disk holds the next intent up, and `meanwhile` happens. */
+function slowDisk({ journal }: LockRig, meanwhile: () => void): void {
+  const { recordIntent } = journal;
+  const slow: typeof recordIntent = async (command, hash) => {
+    const durable = await recordIntent(command, hash);
+    Object.assign(journal, { recordIntent });
+    meanwhile();
+    return durable;
+  };
+  Object.assign(journal, { recordIntent: slow });
+}
+
+test("a disk that takes longer than a command lives: nothing is pulsed, and it says that it expired", () =>
+  withBench(async ({ rig, lock }) => {
+    lock.hurry();
+    const command = commandOf("unlock");
+    slowDisk(rig, () => {
+      rig.sessionMs = 10_000;
+    });
+    const { verdict, durable } = await rig.ask(command);
+    assert.is(verdict.status, "expired");
+    assert.is(verdict.mayHaveSucceeded, false);
+    assert.is(durable, true);
+    assert.equal(lock.pulses, []);
+    assert.is(rig.journal.find(command.id)?.verdict?.status, "expired", "it is closed on the disk");
+    assert.is((await rig.ask(command)).replayed, true);
+  }));
+
+test("a module that slept while the disk was written begins nothing of the session before", () =>
+  withBench(async (bench) => {
+    const { rig, lock } = bench;
+    lock.hurry();
+    slowDisk(rig, () => sleepThrough(bench));
+    assert.is((await rig.ask(commandOf("unlock"))).verdict.status, "stale_session");
+    assert.equal(lock.pulses, []);
+  }));
+
+test("a tap that the disk held up opens nothing", () =>
+  withBench(async ({ rig, lock, clock }) => {
+    lock.hurry();
+    slowDisk(rig, () => clock.pass(ASKED_MS_MAX + 1));
+    const tap = commandOf("unlock_and_release", { booking: "b-1", counter: 0 });
+    const opener = { by: "card", credential: "c-1" } as const;
+    const { verdict } = await rig.executor.allow(tap, hashOf(tap), opener);
+    assert.is(verdict.status, "refused");
+    assert.equal(
+      verdict.unmet.map(({ condition }) => condition),
+      ["asked_just_now"],
+    );
+    assert.equal(lock.pulses, []);
+  }));
+
 const TAPS = [
   { why: "who held the card up 25 s ago may have gone", waitedMs: 25_000, opens: false },
   { why: "just too long ago", waitedMs: ASKED_MS_MAX + 1, opens: false },
