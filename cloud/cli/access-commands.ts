@@ -11,13 +11,17 @@ import {
   vehicleId,
 } from "@kerbside/protocol";
 import { readSecret } from "../config.ts";
-import { type Command, type Input, TENANT_OPTIONS } from "./command.ts";
+import { type Command, type Input, type Option, TENANT_OPTIONS } from "./command.ts";
 import { asked, byOperator, withRegistry, withTenant } from "./open.ts";
 import { asPerson, PERSON_OPTION, type SignedInCall } from "./signed-in.ts";
 
 const personal = { ...TENANT_OPTIONS, user: PERSON_OPTION };
-const REASON_OPTION = { value: "TEXT", required: true, doc: "why, for the audit trail" };
-const REQUEST_OPTION = { value: "ID", required: true, doc: "id of the request" };
+export const REASON_OPTION: Option = {
+  value: "TEXT",
+  required: true,
+  doc: "why, for the audit trail",
+};
+export const REQUEST_OPTION: Option = { value: "ID", required: true, doc: "id of the request" };
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1440;
 const SECRET_MINUTES = 15;
@@ -130,7 +134,7 @@ async function openTicket(input: Input, { tenant, who, audit }: SignedInCall): P
   return 0;
 }
 
-async function ask(
+export async function ask(
   input: Input,
   { tenant, who, audit }: SignedInCall,
   what: Pick<AccessRequest, "kind" | "subject" | "lifeMs" | "ticket">,
@@ -144,7 +148,7 @@ async function ask(
   return 0;
 }
 
-async function approve(
+export async function approve(
   input: Input,
   { tenant, who, audit }: SignedInCall,
   kind: AccessKind,

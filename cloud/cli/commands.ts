@@ -5,6 +5,7 @@ import { AUDIT_COMMANDS } from "./audit-commands.ts";
 import { BACKUP_COMMANDS } from "./backup-commands.ts";
 import type { Command } from "./command.ts";
 import { DATA_COMMANDS } from "./data-commands.ts";
+import { DATABASE_COMMANDS } from "./database-commands.ts";
 import { ERASE_COMMANDS } from "./erase-commands.ts";
 import { FILE_COMMANDS } from "./file-commands.ts";
 import { INCIDENT_COMMANDS } from "./incident-commands.ts";
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   ...PAYMENT_COMMANDS,
   ...ACCOUNT_COMMANDS,
   ...ACCESS_COMMANDS,
+  ...DATABASE_COMMANDS,
   ...VEHICLE_COMMANDS,
   ...KEY_COMMANDS,
   ...REQUEST_KEY_COMMANDS,

@@ -44,6 +44,7 @@ import type { Engine } from "./engine.ts";
 import { queryEvents } from "./events.ts";
 import { finderFile } from "./finders.ts";
 import { putGrant, putGrantList, readGrant, readGrantList, readGrants } from "./grants.ts";
+import { type Inspection, inspection } from "./inspect.ts";
 import { LateAnchor } from "./late-anchor.ts";
 import { latestOf } from "./latest.ts";
 import { moveTrackRows } from "./move-track-rows.ts";
@@ -53,10 +54,8 @@ import { type Audited, type AuditedBy, type PeopleTools, peopleStore } from "./p
 import { privacyStore } from "./privacy.ts";
 import { putQuarantine, type Quarantined, readQuarantined } from "./quarantine.ts";
 import { retentionStore } from "./retention.ts";
-import { schemaProblems } from "./schema-check.ts";
 import { commitSegments, marks, putOpening, readOpening } from "./segments.ts";
 import { subjectKeyFile, type TransitKeys } from "./subject-keys.ts";
-import { SUBJECT_CLASSES, TENANT_CLASSES } from "./tenant-classes.ts";
 import { SUBJECT_MIGRATIONS, TENANT_MIGRATIONS } from "./tenant-schema.ts";
 import { queryTrips } from "./trips.ts";
 import { readUsage, type TenantUsage } from "./usage.ts";
@@ -90,22 +89,21 @@ export type TenantStoreOptions = {
 };
 
 /** What an operator's tools need of this engine, beyond what the cloud's parts do. */
-export type SqliteTenantStore = TenantStore & {
-  readonly people: PeopleTools;
-  readonly quarantined: (after: number, limit: number) => readonly Quarantined[];
-  /** Takes a message out of quarantine, for good. Says whether it was there. */
-  readonly takeFromQuarantine: (id: number, audit: AuditEntry) => boolean;
-  readonly alarms: (after: number, limit: number) => readonly Alarm[];
-  /** Against the anchors, and against heads that were kept elsewhere. */
-  readonly verifyAudit: (elsewhere?: readonly HeadCopy[]) => AuditReport;
-  /** From the next entry on heads are signed by this version of the audit key, which is in the vaults already. */
-  readonly rotateAuditKey: (version: number, audit: AuditEntry) => Promise<void>;
-  readonly usage: () => TenantUsage;
-  /** Wraps all subject keys by this version of the transit key. Returns how many were by another. */
-  readonly rewrapKeys: (version: number, audit: AuditEntry) => Promise<number>;
-  /** P-21, over the live files. */
-  readonly schemaProblems: () => readonly string[];
-};
+export type SqliteTenantStore = TenantStore &
+  Inspection & {
+    readonly people: PeopleTools;
+    readonly quarantined: (after: number, limit: number) => readonly Quarantined[];
+    /** Takes a message out of quarantine, for good. Says whether it was there. */
+    readonly takeFromQuarantine: (id: number, audit: AuditEntry) => boolean;
+    readonly alarms: (after: number, limit: number) => readonly Alarm[];
+    /** Against the anchors, and against heads that were kept elsewhere. */
+    readonly verifyAudit: (elsewhere?: readonly HeadCopy[]) => AuditReport;
+    /** From the next entry on heads are signed by this version of the audit key, which is in the vaults already. */
+    readonly rotateAuditKey: (version: number, audit: AuditEntry) => Promise<void>;
+    readonly usage: () => TenantUsage;
+    /** Wraps all subject keys by this version of the transit key. Returns how many were by another. */
+    readonly rewrapKeys: (version: number, audit: AuditEntry) => Promise<number>;
+  };
 
 /** Throws ProtocolError `not_found` or `storage_failed`. */
 export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore {
@@ -375,7 +373,7 @@ function tools(
   { transit, anchor, auditKeys }: TenantStoreOptions,
 ): Pick<
   SqliteTenantStore,
-  "quarantined" | "alarms" | "usage" | "verifyAudit" | "schemaProblems" | "close"
+  "quarantined" | "alarms" | "usage" | "verifyAudit" | keyof Inspection | "close"
 > {
   const { store, tenant } = engine;
   return {
@@ -387,10 +385,7 @@ function tools(
       const kept = [...anchor.kept(), ...elsewhere];
       return store.read((sql) => verifyAudit(sql, tenant, kept, auditKeys(1).publicKey));
     },
-    schemaProblems: () => [
-      ...files.store.read((sql) => schemaProblems(sql, TENANT_CLASSES)),
-      ...files.subjects.read((sql) => schemaProblems(sql, SUBJECT_CLASSES)),
-    ],
+    ...inspection(files),
     close: async () => {
       files.store.close();
       files.subjects.close();

@@ -128,6 +128,25 @@ test("P-61 who has a second factor stands behind a command with it only, each co
   assert.is((await run("fay", words, PASSWORD, next)).code, 1);
 });
 
+test("P-62 a table is read by the one whom a manager agreed to, without what is personal, until it is revoked", async () => {
+  const asking = ["database", "request", "--reason", "a slow query", "--days", "2", "--table"];
+  assert.is((await run("sam", [...asking, "subject_keys"])).code, 1, "another file");
+  assert.is((await run("olga", [...asking, "access_requests"])).code, 1, "not by an operator");
+  const asked = await run("sam", [...asking, "access_requests"]);
+  assert.is(asked.code, 0, asked.err);
+  const request = ["--request", String(asked.line["request"])];
+  const read = () => run("sam", ["database", "read", ...request]);
+  assert.is((await read()).code, 1, "not approved");
+  assert.is((await run("mia", ["database", "approve", ...request])).code, 0);
+  assert.is((await run("mia", ["database", "read", ...request])).code, 1, "another person's");
+  const { code, line, err } = await read();
+  assert.is(code, 0, err);
+  assert.ok("kind" in line && "state" in line, JSON.stringify(line));
+  for (const name of ["asked_by", "decided_by"]) assert.not(name in line, name);
+  assert.is((await run("max", ["database", "revoke", ...request])).code, 0);
+  assert.is((await read()).code, 1, "revoked");
+});
+
 test("P-23 a secret is read by one manager after another agreed, once", async () => {
   const asked = await run("mia", ["vault", "request", "--name", "ingest/1", "--reason", "a move"]);
   assert.is(asked.code, 0, asked.err);

@@ -9,7 +9,7 @@ import {
 import type { SqliteTenantStore } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AUDIT, refuses } from "../../conformance/car-log.ts";
+import { AUDIT, booking, refuses } from "../../conformance/car-log.ts";
 import { type TestRegistry, testRegistry } from "../../support/tenant-engine.ts";
 
 const HOUR_MS = 3_600_000;
@@ -120,6 +120,16 @@ test("P-61 who, when, what and why are in the trail, refusals too small to count
   assert.equal(trail.slice(1), [MANAGER, SUPPORT]);
   assert.equal(world.store.verifyAudit().problems, []);
   assert.equal(world.store.schemaProblems(), []);
+});
+
+test("P-62 a table shows its columns without a tag, and bytes as text", async ({ store }) => {
+  await store.putBooking(booking("b-1", 1, { holder: "somebody" }), AUDIT);
+  const [row] = store.readTable("bookings", 0, 10);
+  assert.equal(Object.keys(row ?? {}).sort(), ["booking", "mac", "state", "vehicle", "version"]);
+  assert.match(String(row?.["mac"]), /^[0-9a-f]+$/);
+  assert.equal(store.readTable("bookings", 1, 10), []);
+  for (const table of ["", "nothing", "constructor", "sqlite_schema", "meta; SELECT 1"])
+    assert.throws(() => store.readTable(table, 0, 1), /there is none such/, table);
 });
 
 test.run();

@@ -133,13 +133,15 @@ const WRITES: Readonly<Record<string, Write>> = {
 };
 
 test("P-50 each method that takes an audit entry has a row here", () => {
-  const named = ["store", "people", "access", "owned-files", "privacy", "retention"].flatMap((name) => {
-    const url = new URL(`../../../shared/protocol/${name}.ts`, import.meta.url);
-    const methods = readFileSync(url, "utf8").matchAll(/^ {2}readonly (\w+): \(([^;]*?)\) =>/gms);
-    return [...methods].flatMap(([, method = "", words = ""]) =>
-      /\baudit: AuditEntry|\bentry: AuditEntry/.test(words) ? [method] : [],
-    );
-  });
+  const named = ["store", "people", "access", "owned-files", "privacy", "retention"].flatMap(
+    (name) => {
+      const url = new URL(`../../../shared/protocol/${name}.ts`, import.meta.url);
+      const methods = readFileSync(url, "utf8").matchAll(/^ {2}readonly (\w+): \(([^;]*?)\) =>/gms);
+      return [...methods].flatMap(([, method = "", words = ""]) =>
+        /\baudit: AuditEntry|\bentry: AuditEntry/.test(words) ? [method] : [],
+      );
+    },
+  );
   assert.ok(named.length > 20, `${named.length} are found`);
   assert.equal(
     named.filter((method) => !Object.hasOwn(WRITES, method)),
