@@ -78,11 +78,18 @@ export function endFacts(
 type Bolt = LockSensed["boltDriver"];
 type Leaf = LockSensed["trunk"];
 
-/** The contacts of a car whose body computer locks it, by its own signals. The immobiliser is not seen there. */
-export function sensedBySignals(signals: Signals): LockSensed {
+/**
+ * The contacts of a car whose body computer locks it, by its own signals. The immobiliser is not seen there, and a bolt
+ * only where it was heard of after `heardSinceMs` of the boot clock.
+ */
+export function sensedBySignals(
+  signals: Signals,
+  heardSinceMs: number = Number.NEGATIVE_INFINITY,
+): LockSensed {
   const bolt = (name: SignalName): Bolt => {
-    const { quality, value } = signals.read(name);
-    return quality === "good" ? (value === true ? "locked" : "unlocked") : "unknown";
+    const { quality, value, bootMs } = signals.read(name);
+    if (quality !== "good" || bootMs <= heardSinceMs) return "unknown";
+    return value === true ? "locked" : "unlocked";
   };
   const leaf = (name: SignalName): Leaf => {
     const { quality, value } = signals.read(name);

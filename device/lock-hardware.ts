@@ -151,7 +151,7 @@ export function startLockHardware(options: LockHardwareOptions): LockHardware {
     const byCan = new CanLockDriver({
       locking: canLockingOf(car.profile),
       send: (frame) => car.send(frame),
-      sensed: () => sensedBySignals(car.store),
+      sensed: (heardSinceMs) => sensedBySignals(car.store, heardSinceMs),
       clock,
       log,
     });

@@ -12,8 +12,11 @@ export type CanLockDriverOptions = {
   readonly locking: CanLocking;
   /** Hands a frame to the bus now; false where the bus does not take it. Never queues. */
   readonly send: (frame: CanLockSend) => boolean;
-  /** What the car's own signals say of bolts and doors. */
-  readonly sensed: () => LockSensed;
+  /**
+   * What the car's own signals say of bolts and doors. Of a bolt that was not heard of since `heardSinceMs` of the boot
+   * clock, where that is given, it says nothing.
+   */
+  readonly sensed: (heardSinceMs?: number) => LockSensed;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -49,6 +52,7 @@ export class CanLockDriver implements LockPort {
     const row = this.#gate.open(action);
     if (row === undefined) return { outcome: "not_sent" };
     this.#busy = true;
+    const beganMs = this.#options.clock.bootMs();
     try {
       let dueMs = Number.NEGATIVE_INFINITY;
       for (let at = 0; at < row.repeats; at += 1) {
@@ -60,7 +64,7 @@ export class CanLockDriver implements LockPort {
         }
         dueMs = this.#options.clock.bootMs() + row.periodMs;
       }
-      return await this.#watch(action);
+      return await this.#watch(action, beganMs);
     } finally {
       this.#gate.close();
       this.#busy = false;
@@ -79,11 +83,12 @@ export class CanLockDriver implements LockPort {
     return send(frame);
   }
 
-  async #watch(action: LockAction): Promise<Actuated> {
+  /** What the car showed before the first frame, and shows still because it says nothing, is no sign of having moved. */
+  async #watch(action: LockAction, beganMs: number): Promise<Actuated> {
     const { clock, locking, sensed } = this.#options;
     const endMs = clock.bootMs() + locking.sensedWithinMs;
     for (;;) {
-      const now = sensed();
+      const now = sensed(beganMs);
       if (seenMoved(action, now) === "yes") return { outcome: "done", sensed: now };
       if (this.#stopped) return { outcome: "no_answer" };
       if (clock.bootMs() >= endMs) return { outcome: "no_travel", sensed: now };

@@ -1,9 +1,10 @@
 /** The car as the agent sees it: what is told of its motion, by which witness, to whom it matters that somebody drives. */
 import { createReplayBus, readShippedProfile } from "@kerbside/can";
-import type { SignalName, SignalValue } from "@kerbside/protocol";
+import { isSignalName, type SignalName, type SignalValue } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Car, type CarSeen, startCar } from "../../device/car.ts";
+import { sensedBySignals } from "../../device/car-facts.ts";
 import type { Wires } from "../../device/wires.ts";
 import { manualClock, realRandom, silentLog } from "../support/runtime.ts";
 
@@ -60,6 +61,29 @@ test("wheels that turn faster than at rest are motion, also where no satellite i
     assert.equal(await put(SPEED, standstillKmhMax + 1), ["moved", "signals"]);
     assert.equal(await put(SPEED, 50), ["moved", "signals"]);
     assert.equal(await put(SPEED, 0), ["signals"]);
+  }));
+
+test("locked by its bus, a bolt counts as seen only where the car spoke of it since", () =>
+  withCar(async ({ car, put }) => {
+    const driver: SignalName = "Vehicle.Cabin.Door.Row1.DriverSide.IsLocked";
+    const doors = [
+      "Row1.DriverSide",
+      "Row1.PassengerSide",
+      "Row2.DriverSide",
+      "Row2.PassengerSide",
+    ];
+    for (const name of doors.map((one) => `Vehicle.Cabin.Door.${one}.IsLocked`)) {
+      assert.ok(isSignalName(name), name);
+      await put(name, true);
+    }
+    const saidMs = car.store.read(driver).bootMs;
+    assert.is(sensedBySignals(car.store).boltDriver, "locked");
+    assert.is(sensedBySignals(car.store, saidMs - 1).boltDriver, "locked");
+    assert.is(sensedBySignals(car.store, saidMs).boltDriver, "unknown");
+    await put(driver, true);
+    const since = sensedBySignals(car.store, saidMs);
+    assert.is(since.boltDriver, "locked", "the same again is news");
+    assert.is(since.boltPassengers, "locked", "they were put after the driver's");
   }));
 
 test.run();

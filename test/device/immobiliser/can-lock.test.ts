@@ -111,6 +111,8 @@ type Bench = {
   readonly clock: ManualClock;
   readonly sent: { readonly atMs: number; readonly frame: CanLockSend }[];
   sensed: LockSensed;
+  /** When the car last said how its bolts are. */
+  heardMs: number;
   taken: boolean;
   readonly logged: string[];
 };
@@ -121,6 +123,7 @@ function bench(): Bench {
     clock,
     sent,
     sensed: UNLOCKED,
+    heardMs: Number.POSITIVE_INFINITY,
     taken: true,
     logged: [],
     driver: new CanLockDriver({
@@ -129,13 +132,20 @@ function bench(): Bench {
         if (b.taken) sent.push({ atMs: clock.bootMs(), frame });
         return b.taken;
       },
-      sensed: () => b.sensed,
+      sensed: (sinceMs = Number.NEGATIVE_INFINITY) =>
+        b.heardMs > sinceMs ? b.sensed : { ...b.sensed, ...UNHEARD },
       clock,
       log: { ...silentLog, warn: (event) => b.logged.push(event) },
     }),
   };
   return b;
 }
+
+const UNHEARD = {
+  boltDriver: "unknown",
+  boltPassengers: "unknown",
+  boltTrunk: "unknown",
+} as const;
 
 /** Lets simulated time pass with room for promises between the steps. */
 async function pass(clock: ManualClock, ms: number): Promise<void> {
@@ -183,6 +193,28 @@ test("a car that shows nothing new was not locked", async () => {
   const actuated = await done;
   assert.is(actuated.outcome, "no_travel");
   assert.is(verdictOf("lock", actuated).status, "refused");
+});
+
+test("what the car said before the frames is no sign of having locked: a later word of it is", async () => {
+  const b = bench();
+  await pass(b.clock, 100);
+  b.sensed = LOCKED;
+  b.heardMs = 100;
+  let ended = false;
+  const silent = b.driver.actuate("lock").then((actuated) => {
+    ended = true;
+    return actuated;
+  });
+  await pass(b.clock, 1000);
+  assert.is(ended, false);
+  await pass(b.clock, 1000);
+  assert.is(verdictOf("lock", await silent).status, "unknown");
+  assert.equal(b.driver.report(), LOCKED, "at rest the last word counts");
+  const heard = b.driver.actuate("lock");
+  await pass(b.clock, 100);
+  b.heardMs = b.clock.bootMs();
+  await pass(b.clock, 200);
+  assert.is(verdictOf("lock", await heard).status, "executed");
 });
 
 test("a car whose signals say nothing leaves unknown", async () => {
