@@ -110,6 +110,12 @@ export const IMMOBILISER: readonly Explained[] = [
     why: "No reason is as long as that.",
   },
   {
+    file: "device/immobiliser/journal.ts",
+    inLine: "WRITTEN.set(order, bytes);",
+    change: "WRITTEN.set(order, bytes); → ;",
+    why: "Nothing but time is lost where what was written is encoded once more.",
+  },
+  {
     file: "device/immobiliser/lock-driver.ts",
     inLine: "timer.cancel();",
     change: "timer.cancel(); → ;",
