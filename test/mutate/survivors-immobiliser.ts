@@ -168,10 +168,15 @@ export const IMMOBILISER: readonly Explained[] = [
   },
   {
     file: "device/immobiliser/order.ts",
-    inLine:
-      'const verdict: Verdict = { status: "executed", unmet: [], sensed, mayHaveSucceeded: true };',
-    change: '[] → ["mutant"]',
-    why: "What moves nothing changes the car's records, and then what is flagged takes this place.",
+    inLine: "return apply(verdict, { ...then, opens: false }, durable);",
+    change: "false → true",
+    why: "What moves nothing is executed, and is applied as that.",
+  },
+  {
+    file: "device/immobiliser/order.ts",
+    inLine: "const storageWorks = facts.storageWorks && durable;",
+    change: "durable → true",
+    why: "What needs the record was refused before its first pulse, where that had failed by then.",
   },
   {
     file: "device/immobiliser/serial-link.ts",

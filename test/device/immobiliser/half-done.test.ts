@@ -245,6 +245,42 @@ test("a start that cannot be freed opens nothing where nothing moved, whatever w
     assert.is(rig.desk.rental().value, "none");
   }));
 
+test("a car that moves off while its start is freed with its doors unlocked: the rental is open, and why is told", () =>
+  withBench(async ({ rig, lock }) => {
+    lock.sensed = { ...UNLOCKED, immobiliser: "inhibited" };
+    lock.meanwhile = {
+      allow_start: () => {
+        rig.facts = DRIVING;
+      },
+    };
+    const { verdict } = await rig.ask(forBooking("unlock_and_release"));
+    assert.equal([verdict.status, ...unmetOf(verdict)], ["refused", "not_moving"]);
+    assert.is(rig.desk.rental().value, "open");
+  }));
+
+test("a car whose start was free and whose doors were unlocked before is as it was: nothing is opened", () =>
+  withBench(async ({ rig, lock }) => {
+    lock.sensed = UNLOCKED;
+    lock.meanwhile = {
+      allow_start: () => {
+        rig.facts = DRIVING;
+      },
+    };
+    const { verdict } = await rig.ask(forBooking("unlock_and_release"));
+    assert.equal([verdict.status, verdict.mayHaveSucceeded], ["refused", false]);
+    assert.is(rig.desk.rental().value, "none");
+  }));
+
+test("where unlocking is all there is to do and the controller is gone, nothing is opened", () =>
+  withBench(async ({ rig, lock }) => {
+    rig.facts = { ...PARKED, abilities: new Set(["lock", "unlock"]) };
+    lock.ends.set("unlock", () => ({ outcome: "not_sent" }));
+    const { verdict } = await rig.ask(forBooking("unlock_and_release"));
+    assert.equal([verdict.status, ...unmetOf(verdict)], ["refused", "lock_controller"]);
+    assert.is(verdict.mayHaveSucceeded, false);
+    assert.is(rig.desk.rental().value, "none");
+  }));
+
 test("a plain unlock opens no rental, however much of it is seen", () =>
   withBench(async ({ rig, lock }) => {
     lock.ends.set("unlock", () => ({ outcome: "jam", sensed: DRIVERS_DOOR_OPEN }));
