@@ -15,11 +15,15 @@ export const ROUND_DONE = 6;
 /** Relative to the replica's directory. */
 const PATH =
   /^(?:tenants\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/)?[a-z][a-z-]{0,40}\.(?:sqlite|sealed)$/;
+/** What the other side says first: the session of its last whole round, in hex; zeros where there was none. */
+export const SESSION_CHARS = 32;
+export const NO_SESSION: string = "0".repeat(SESSION_CHARS);
+const SESSION = /^[0-9a-f]{32}$/;
 const DIRECTORY = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** `piece` and `put` come in as many as their content needs; `last` ends it. */
 export type Order =
-  | { readonly do: "stage"; readonly stage: Stage }
+  | { readonly do: "stage"; readonly stage: Stage; readonly session: string }
   | { readonly do: "piece"; readonly path: string; readonly first: boolean; readonly last: boolean }
   | { readonly do: "put"; readonly path: string; readonly last: boolean }
   | { readonly do: "begin"; readonly path: string }
@@ -101,9 +105,11 @@ function readOrder(text: string): Order {
       return { do: "keep", names };
     }
     case "stage": {
-      const { stage } = value;
+      const { stage, session } = value;
       if (!isStage(stage)) throw malformed("expected a stage");
-      return { do: "stage", stage };
+      if (typeof session !== "string" || !SESSION.test(session))
+        throw malformed("expected a session");
+      return { do: "stage", stage, session };
     }
     case "round":
       return { do: "round" };

@@ -1,24 +1,27 @@
 /**
  * A replica on another machine (P-90): that machine dials this one, both show certificates of an authority that is for
  * nothing else (TLS 1.3), and what is done here is done there in the same order. A round ends when the other side says
- * that all of it is on its disk. A connection that breaks is dialled again and begins with whole copies; until these are
- * there, what was there before stays.
+ * that all of it is on its disk. A connection that breaks is dialled again and goes on after the last round that was done
+ * (`replica-session.ts`), or begins with whole copies; until these are there, what was there before stays.
  */
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { connect, createServer, type Server, type TLSSocket } from "node:tls";
 import { type Clock, type Log, ProtocolError, type Timer } from "@kerbside/protocol";
 import { makeDirectory } from "./files.ts";
-import { keepReplica, LinkLost, type ReplicaRound, replicaTo } from "./replica.ts";
+import { keepReplica, LinkLost, type ReplicaRound } from "./replica.ts";
 import {
   encodeFrame,
   FRAME_BYTES_MAX,
   type Frame,
   FrameReader,
   inFrames,
+  NO_SESSION,
   type Order,
   ROUND_DONE,
+  SESSION_CHARS,
 } from "./replica-frames.ts";
+import { ReplicaSessions } from "./replica-session.ts";
 import { directoryTarget, nextOf, placeWhole, type ReplicaTarget } from "./replica-target.ts";
 import { checkStage, type Stage, stageOf } from "./stage.ts";
 
@@ -53,26 +56,34 @@ export type ServeOptions = Parts & {
 export async function serveReplica(options: ServeOptions): Promise<ServedReplica> {
   const { certificates, clock, log, everyMs, told } = options;
   const stage = stageOf(options.source);
+  const sessions = new ReplicaSessions(options.source, clock);
+  let current: TLSSocket | undefined;
   let stop: (() => void) | undefined;
+  const begin = async (socket: TLSSocket): Promise<void> => {
+    const link = linkTarget(socket);
+    const { id, replica } = await sessions.begin(await link.hello, link.target);
+    if (socket !== current || socket.destroyed) return;
+    link.open(stage, id);
+    stop = keepReplica(replica, everyMs, {
+      ...{ clock, log },
+      ...(told === undefined ? {} : { told }),
+      lost: () => socket.destroy(),
+    });
+  };
   const server = createServer(
     { ...certificates, minVersion: "TLSv1.3", requestCert: true, rejectUnauthorized: true },
     (socket) => {
-      stop?.();
-      const target = linkTarget(socket);
-      target.stage(stage);
-      const replica = replicaTo(options.source, target);
-      const end = keepReplica(replica, everyMs, {
-        clock,
-        log,
-        ...(told === undefined ? {} : { told }),
-        lost: () => socket.destroy(),
-      });
-      stop = end;
+      current?.destroy();
+      current = socket;
       socket.setTimeout(SILENT_MS_MAX, () => socket.destroy());
       socket.once("close", () => {
-        end();
         log.warn("replica.lost", {});
+        if (socket !== current) return;
+        stop?.();
+        stop = undefined;
+        sessions.ended();
       });
+      begin(socket).catch(() => socket.destroy());
     },
   );
   server.on("tlsClientError", () => log.warn("replica.refused", {}));
@@ -82,7 +93,9 @@ export async function serveReplica(options: ServeOptions): Promise<ServedReplica
     port: typeof address === "object" && address !== null ? address.port : options.port,
     close: () =>
       new Promise((done) => {
+        current?.destroy();
         stop?.();
+        sessions.close();
         server.close(() => done());
       }),
   };
@@ -97,16 +110,26 @@ function listening(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-/** What is done to it is sent, in order. */
-function linkTarget(socket: TLSSocket): ReplicaTarget {
+type Link = {
+  /** The session whose last round the other side has. */
+  readonly hello: Promise<string>;
+  readonly open: (stage: Stage, session: string) => void;
+  /** What is done to it is sent, in order. */
+  readonly target: ReplicaTarget;
+};
+
+function linkTarget(socket: TLSSocket): Link {
   const waiting: (() => void)[] = [];
   const wake = (): void => {
     for (const one of waiting.splice(0)) one();
   };
   let done = 0;
   let asked = 0;
+  let said = "";
   socket.on("data", (bytes: Buffer) => {
-    done += bytes.filter((byte) => byte === ROUND_DONE).length;
+    const missing = Math.max(0, SESSION_CHARS - said.length);
+    said += bytes.toString("latin1", 0, missing);
+    done += bytes.subarray(missing).filter((byte) => byte === ROUND_DONE).length;
     wake();
   });
   for (const event of ["close", "drain"]) socket.on(event, wake);
@@ -122,8 +145,7 @@ function linkTarget(socket: TLSSocket): ReplicaTarget {
     }
   };
   const room = (): Promise<void> => until(() => socket.writableLength < UNSENT_BYTES_MAX);
-  return {
-    stage: (stage) => send({ do: "stage", stage }),
+  const target: ReplicaTarget = {
     database: (path) => ({
       copy: (source) => sendWhole(source, path, send, room),
       begin: (header) => send({ do: "begin", path }, header),
@@ -148,6 +170,11 @@ function linkTarget(socket: TLSSocket): ReplicaTarget {
       return until(() => done >= asked);
     },
     close: () => socket.destroy(),
+  };
+  return {
+    hello: until(() => said.length >= SESSION_CHARS).then(() => said),
+    open: (stage, session) => send({ do: "stage", stage, session }),
+    target,
   };
 }
 
@@ -195,21 +222,28 @@ export function followReplica(options: FollowOptions): () => void {
   let socket: TLSSocket | undefined;
   let timer: Timer | undefined;
   let stopped = false;
+  // Kept in this process alone: after a start nobody knows what was done to the directory meanwhile.
+  let session = NO_SESSION;
   const dial = (): void => {
+    let coming = NO_SESSION;
     const writer = replicaWriter(options.to, options.stage);
     const reader = new FrameReader();
     const link = connect({ ...certificates, host, port, minVersion: "TLSv1.3" });
     socket = link;
+    link.write(session);
     link.setTimeout(SILENT_MS_MAX, () => link.destroy());
     link.on("error", (error) => log.warn("replica.lost", { reason: codeOf(error) }));
     link.on("data", (chunk: Buffer) => {
       try {
-        for (const frame of reader.take(chunk))
+        for (const frame of reader.take(chunk)) {
+          if (frame.order.do === "stage") coming = frame.order.session;
           if (writer(frame)) {
+            session = coming;
             delayMs = DIAL_MS.first;
             link.write(Uint8Array.of(ROUND_DONE));
             options.told?.();
           }
+        }
       } catch (error) {
         log.warn("replica.failed", { reason: codeOf(error) });
         link.destroy();

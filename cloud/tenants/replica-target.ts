@@ -34,8 +34,6 @@ export type LogTarget = {
 };
 
 export type ReplicaTarget = {
-  /** What comes is of this stage; before all else. Throws ProtocolError `conflict` where the target is of the other. */
-  readonly stage: (stage: Stage) => void;
   readonly database: (path: string) => LogTarget;
   /** A file that is replaced as a whole. */
   readonly put: (path: string, content: Uint8Array) => void;
@@ -47,8 +45,13 @@ export type ReplicaTarget = {
   readonly close: () => void;
 };
 
+export type DirectoryTarget = ReplicaTarget & {
+  /** What comes is of this stage; before all else. Throws ProtocolError `conflict` where the directory is of the other. */
+  readonly stage: (stage: Stage) => void;
+};
+
 /** A directory of this machine. Throws ProtocolError `storage_failed`. */
-export function directoryTarget(directory: string): ReplicaTarget {
+export function directoryTarget(directory: string): DirectoryTarget {
   makeDirectory(directory);
   return {
     stage: (stage) => {

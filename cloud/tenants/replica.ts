@@ -24,6 +24,8 @@ export type ReplicaRound = {
 export type Replica = {
   /** Brings the replica up to what was committed before the call, except for what it says has failed. */
   readonly round: () => Promise<ReplicaRound>;
+  /** After a round that was cut off: the next goes on from the last that was not, as far as that can be. */
+  readonly rewind: () => void;
   readonly close: () => void;
 };
 
@@ -66,10 +68,8 @@ export function replicaTo(source: string, target: ReplicaTarget): Replica {
     }
   };
   const copy = async (file: DataFile): Promise<number> => {
-    const { path, kind } = file;
-    const isDatabase = kind === "log" || kind === "store";
-    if (isDatabase && !shippers.has(path))
-      shippers.set(path, await shipWal(join(source, path), target.database(path)));
+    if (isDatabase(file) && !shippers.has(file.path))
+      shippers.set(file.path, await shipWal(join(source, file.path), target.database(file.path)));
     return copyNow(file);
   };
   const round = async (): Promise<ReplicaRound> => {
@@ -99,10 +99,7 @@ export function replicaTo(source: string, target: ReplicaTarget): Replica {
     };
     // An anchor speaks of what its trail has already. So how far anchors go is looked at before the trails are copied,
     // and they are copied after them: whenever this ends, no anchor is there without its entry.
-    const logs = files.flatMap(({ path, kind }) => {
-      const shipper = kind === "log" ? shippers.get(path) : undefined;
-      return shipper === undefined ? [] : [{ path, shipper, until: shipper.mark() }];
-    });
+    const logs = marksOf(files, shippers);
     await copyOthers();
     for (const { path, shipper, until } of logs)
       await attempt(path, () => shipper.step(until, othersNow));
@@ -112,15 +109,30 @@ export function replicaTo(source: string, target: ReplicaTarget): Replica {
         await copyOthers();
       }
     await target.settled();
+    for (const shipper of shippers.values()) shipper.settle();
     return { files: files.length, bytes, failed };
   };
   return {
     round,
+    rewind: () => {
+      // Small, and sent again as a whole.
+      seen.clear();
+      for (const [path, shipper] of [...shippers]) if (!shipper.rewind()) drop(path);
+    },
     close: () => {
       for (const path of [...shippers.keys()]) drop(path);
       target.close();
     },
   };
+}
+
+const isDatabase = ({ kind }: DataFile): boolean => kind === "log" || kind === "store";
+
+function marksOf(files: readonly DataFile[], shippers: ReadonlyMap<string, WalShipper>) {
+  return files.flatMap(({ path, kind }) => {
+    const shipper = kind === "log" ? shippers.get(path) : undefined;
+    return shipper === undefined ? [] : [{ path, shipper, until: shipper.mark() }];
+  });
 }
 
 /** Nobody is at the other end of a replica any more. */

@@ -29,6 +29,10 @@ export type WalShipper = {
    */
   readonly step: (until?: WalMark, first?: () => void) => number;
   readonly mark: () => WalMark;
+  /** All that was shipped so far is durable at the copy. */
+  readonly settle: () => void;
+  /** Goes on from where it was settled last. False: it cannot, and has to be begun anew. */
+  readonly rewind: () => boolean;
   readonly close: () => void;
 };
 
@@ -45,6 +49,9 @@ export async function shipWal(source: string, target: LogTarget): Promise<WalShi
   let shipped: Shipped | undefined;
   /** What the file of the copy holds already of a log that is not there any more, or not yet any further. */
   let taken: Shipped | undefined;
+  /** How often the log was taken in, so that what was settled before is known to be over. */
+  let folds = 0;
+  let sound: { shipped: typeof shipped; taken: typeof taken; folds: number } | undefined;
   const withLog = <T>(use: (from: number, head: WalHead) => T): T | undefined => {
     const from = openIfThere(`${source}-wal`);
     if (from === undefined) return undefined;
@@ -71,6 +78,7 @@ export async function shipWal(source: string, target: LogTarget): Promise<WalShi
     }) ?? 0;
   /** While no writer is at work. */
   const fold = (first: () => void): void => {
+    folds += 1;
     const writer = open(source);
     try {
       writer.exec("BEGIN IMMEDIATE");
@@ -94,6 +102,14 @@ export async function shipWal(source: string, target: LogTarget): Promise<WalShi
       return bytes;
     },
     mark,
+    settle: () => {
+      sound = { shipped, taken, folds };
+    },
+    rewind: () => {
+      if (sound?.folds !== folds) return false;
+      ({ shipped, taken } = sound);
+      return true;
+    },
     close: () => reader.close(),
   };
 }

@@ -2,15 +2,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { connect as connectPlain, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -19,8 +12,6 @@ import { fileURLToPath } from "node:url";
 import { makeLinkCertificates } from "@kerbside/identity";
 import { ProtocolError, tenantId } from "@kerbside/protocol";
 import {
-  encodeFrame,
-  FrameReader,
   followReplica,
   markStage,
   openRegistry,
@@ -34,6 +25,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AUDIT, allEvents, booking, CarLog } from "../../conformance/car-log.ts";
 import { person } from "../../conformance/people-store.ts";
+import { freshSeed, randomOf } from "../../fuzz/random.ts";
 import { jsonLines, runCloud, startCloud } from "../../support/cloud-process.ts";
 import { realClock, silentLog } from "../../support/runtime.ts";
 import { type TestRegistry, testRegistry } from "../../support/tenant-engine.ts";
@@ -160,6 +152,80 @@ test("P-90 a connection that breaks is dialled again, and nothing is missing the
   await there.registry.close();
 });
 
+/** Stands between the two machines; counts what the primary sends, and breaks what is there. */
+async function openWire(world: World, port: number) {
+  const open = new Set<Socket>();
+  let bytes = 0;
+  const server = createServer((near) => {
+    const far = connectPlain(port, "127.0.0.1");
+    far.on("data", (chunk) => (bytes += chunk.length));
+    far.pipe(near).pipe(far);
+    for (const socket of [near, far]) {
+      open.add(socket);
+      socket.on("error", () => undefined);
+      socket.once("close", () => {
+        open.delete(socket);
+        for (const other of [near, far]) other.destroy();
+      });
+    }
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const cut = (): void => {
+    for (const socket of [...open]) socket.destroy();
+  };
+  world.ends.push(() => {
+    cut();
+    return new Promise<void>((done) => server.close(() => done()));
+  });
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : 0,
+    bytes: () => bytes,
+    cut,
+  };
+}
+
+const CUTS = 5;
+
+test("P-90 cut off at any moment, it goes on after the last round that was done; a follower that is started anew gets whole copies", async (world) => {
+  const random = randomOf(freshSeed());
+  process.stdout.write(`seed ${random.seed}\n`);
+  const store = (await world.files.registry.tenant("demo"))?.store;
+  const log = new CarLog();
+  let committed = 0;
+  const commit = async (count: number): Promise<void> => {
+    const note = randomBytes(1500).toString("hex");
+    const words = Array.from({ length: count }, (_, k) => log.note(k, `${k} ${note}`));
+    await store?.commitSegments([log.next("state", words)]);
+    committed += count;
+  };
+  for (let i = 0; i < 8; i += 1) await commit(100);
+  const wire = await openWire(world, (await serve(world)).port);
+  const rounds = follow(world, wire.port);
+  await caughtUp(rounds);
+  const whole = wire.bytes();
+  assert.ok(whole > 1e6, `${whole}`);
+  for (let i = 0; i < CUTS; i += 1) {
+    await commit(5);
+    await new Promise((resolve) => setTimeout(resolve, random.int(2 * EVERY_MS)));
+    await commit(5);
+    wire.cut();
+    await caughtUp(rounds);
+  }
+  const since = wire.bytes() - whole;
+  assert.ok(since < whole / 2, `no whole copies: ${since} bytes after ${whole}`);
+  const there = await takenOver(world, "cut");
+  assert.is((await allEvents(there.store)).length, committed);
+  assert.equal(there.store.verifyAudit().problems, []);
+  await there.registry.close();
+  await world.ends.pop()?.();
+  await caughtUp(follow(world, wire.port));
+  assert.ok(wire.bytes() - whole - since > whole / 2, "whole copies");
+  const anew = await takenOver(world, "anew");
+  assert.is((await allEvents(anew.store)).length, committed);
+  await anew.registry.close();
+});
+
 test("P-01 who shows no certificate of the replica's authority is told nothing, and trusts nobody else", async (world) => {
   const { port } = await serve(world);
   const foreign = await makeLinkCertificates("127.0.0.1", Date.now());
@@ -183,47 +249,6 @@ test("P-01 who shows no certificate of the replica's authority is told nothing, 
   const [error] = await once(refused, "error");
   assert.match(String(error), /self-signed|certificate/i);
   assert.not(existsSync(join(world.to, "anchors.sqlite")));
-});
-
-const frame = (head: unknown, lengths?: readonly [number, number]): Uint8Array => {
-  const text = Buffer.from(typeof head === "string" ? head : JSON.stringify(head));
-  const [first, second] = lengths ?? [text.length, 0];
-  const bytes = Buffer.alloc(8);
-  bytes.writeUInt32BE(first, 0);
-  bytes.writeUInt32BE(second, 4);
-  return Buffer.concat([bytes, text]);
-};
-
-test("what a primary may not say is refused, and what comes in pieces is put together", ({
-  base,
-}) => {
-  const refused: readonly { readonly why: string; readonly bytes: Uint8Array }[] = [
-    { why: "a path that climbs", bytes: frame({ do: "put", path: "../x.sqlite", last: true }) },
-    { why: "an absolute path", bytes: frame({ do: "begin", path: "/etc/x.sqlite" }) },
-    { why: "a tenant that climbs", bytes: frame({ do: "takeIn", path: "tenants/../x.sqlite" }) },
-    { why: "another file", bytes: frame({ do: "put", path: "authorized_keys", last: true }) },
-    { why: "a directory that climbs", bytes: frame({ do: "keep", names: [".."] }) },
-    { why: "a place before the log", bytes: frame({ do: "append", path: "store.sqlite", at: -1 }) },
-    { why: "an order that is none", bytes: frame({ do: "run" }) },
-    { why: "no order at all", bytes: frame("null") },
-    { why: "no JSON", bytes: frame("{") },
-    { why: "a head of 4 GB", bytes: frame("", [2 ** 32 - 1, 0]) },
-    { why: "bytes of 4 GB", bytes: frame("", [2, 2 ** 32 - 1]) },
-  ];
-  for (const { why, bytes } of refused)
-    assert.throws(() => [...new FrameReader().take(bytes)], /replica: /, why);
-  const content = Uint8Array.of(1, 2, 3);
-  const sent = Buffer.concat([
-    encodeFrame({ do: "stage", stage: "production" }),
-    encodeFrame({ do: "put", path: "vault-a.sealed", last: false }, content),
-    encodeFrame({ do: "put", path: "vault-a.sealed", last: true }, content),
-    encodeFrame({ do: "round" }),
-  ]);
-  const reader = new FrameReader();
-  const write = replicaWriter(join(base, "pieces"), "production");
-  const done = [...sent].flatMap((byte) => [...reader.take(Uint8Array.of(byte))].map(write));
-  assert.equal(done, [false, false, false, true]);
-  assert.equal([...readFileSync(join(base, "pieces", "vault-a.sealed"))], [1, 2, 3, 1, 2, 3]);
 });
 
 test("P-94 a replica of one stage takes nothing of the other, and carries its own", async (world) => {
