@@ -23,6 +23,7 @@ test("time stands still while a file is read, a socket is waited for, or promise
   const moments: number[] = [];
   time.after(5, () => {
     void readFile(import.meta.filename).then(() => moments.push(time.nowMs));
+    // Real time, which is what simulated time is to stand still for.
     void time
       .hold(() => new Promise((resolve) => setTimeout(resolve, 20)))
       .then(() => moments.push(time.nowMs));

@@ -185,7 +185,7 @@ for (const { why, go } of GOINGS) {
 test("a new connection of a car takes over, and the old one's gone comes before what it says", async () => {
   const car = await world.enrolled("demo", "car-1");
   const first = await world.connect(car, { will: willOf(car, "old") });
-  // The handler of the old one's end is slow; the new session's announcement must not overtake it.
+  // The handler of the old one's end is slow, by far more than the way of a message; the new session's announcement must not overtake it.
   const finished: string[] = [];
   handler = async ({ topic, payload }) => {
     if (topic.channel === "gone") await new Promise((resolve) => setTimeout(resolve, 50));

@@ -116,6 +116,7 @@ it("a tenant above its quota holds up nobody: what is not taken is not handed ov
   await other.publish(topicOf(cars[1], "result"), Uint8Array.of(2));
   await until("another's result", () => got.length > 0);
   await until("all were refused", () => overQuota >= 9);
+  // What was broken is back after a second (RECONNECT_MS), and would be handed over again by then.
   await new Promise((done) => setTimeout(done, 1500));
   assert.is(overQuota, 9, "each once");
   isOverQuota = false;

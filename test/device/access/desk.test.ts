@@ -85,6 +85,7 @@ function tapper(reader: Reader, desk: AccessDesk): Rig["tap"] {
       const shown = await reader.tap(what);
       await desk.settled();
       if (shown !== "no_car" && shown !== "wait") return shown;
+      // Held to it again, as a person does until it shows something.
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };
