@@ -14,19 +14,17 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { randomOf } from "../../fuzz/random.ts";
 import { ADDRESS } from "../../support/car-cloud.ts";
-import { type Bench, bench, drain, note } from "./harness.ts";
+import { type Bench, drain, note, onlineEach } from "./harness.ts";
 
 let b: Bench;
 let buffer: Buffer;
-test.before.each(async () => {
-  b = await bench();
-  buffer = await b.open();
-  buffer.online(true);
-});
-test.after.each(async () => {
-  await buffer.close();
-  b.remove();
-});
+onlineEach(
+  test,
+  (made, opened) => {
+    [b, buffer] = [made, opened];
+  },
+  () => ({ b, buffer }),
+);
 
 const held = (): number => buffer.status().segments.critical;
 const ack = (change?: (ack: Ack) => Ack): Uint8Array =>

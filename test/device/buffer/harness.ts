@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Buffer, type BufferOptions, openBuffer } from "@kerbside/buffer";
 import { cryptoReady, type NewEvent, randomBytes } from "@kerbside/protocol";
+import type { Test } from "uvu";
 import { ADDRESS, type CarCloud, carCloud } from "../../support/car-cloud.ts";
 import { type ManualClock, manualClock, realRandom, silentLog } from "../../support/runtime.ts";
 
@@ -38,6 +39,25 @@ export async function bench(): Promise<Bench> {
       }),
     remove: () => rmSync(dir, { recursive: true, force: true }),
   };
+}
+
+/** A bench for each test, and its buffer, online; `now` says which buffer is open when the test ends. */
+export function onlineEach(
+  { before, after }: Pick<Test, "before" | "after">,
+  take: (bench: Bench, buffer: Buffer) => void,
+  now: () => { readonly b: Bench; readonly buffer: Buffer },
+): void {
+  before.each(async () => {
+    const made = await bench();
+    const buffer = await made.open();
+    buffer.online(true);
+    take(made, buffer);
+  });
+  after.each(async () => {
+    const { b, buffer } = now();
+    await buffer.close();
+    b.remove();
+  });
 }
 
 export function note(text: string, number?: number): NewEvent {

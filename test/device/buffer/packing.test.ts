@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Buffer } from "@kerbside/buffer";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Bench, bench, drain, note } from "./harness.ts";
+import { type Bench, drain, note, onlineEach } from "./harness.ts";
 
 /** More than are packed in the commit that closes them. */
 const BIG = 200;
@@ -12,15 +12,13 @@ const CLOSED_AFTER_MS = 20_000;
 
 let b: Bench;
 let buffer: Buffer;
-test.before.each(async () => {
-  b = await bench();
-  buffer = await b.open();
-  buffer.online(true);
-});
-test.after.each(async () => {
-  await buffer.close();
-  b.remove();
-});
+onlineEach(
+  test,
+  (made, opened) => {
+    [b, buffer] = [made, opened];
+  },
+  () => ({ b, buffer }),
+);
 
 /** Appends events on `track` without letting time go on; returns when all are durable. */
 async function appendBig(count = BIG): Promise<void> {

@@ -4,19 +4,17 @@ import { parseSegmentMessage, sealKeyPair, toHex } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ADDRESS } from "../../support/car-cloud.ts";
-import { type Bench, bench, drain, note } from "./harness.ts";
+import { type Bench, drain, note, onlineEach } from "./harness.ts";
 
 let b: Bench;
 let buffer: Buffer;
-test.before.each(async () => {
-  b = await bench();
-  buffer = await b.open();
-  buffer.online(true);
-});
-test.after.each(async () => {
-  await buffer.close();
-  b.remove();
-});
+onlineEach(
+  test,
+  (made, opened) => {
+    [b, buffer] = [made, opened];
+  },
+  () => ({ b, buffer }),
+);
 
 test("a renewed log follows the one before in order, and loses nothing", async () => {
   const first = await buffer.append(note("before", 1), "critical");
