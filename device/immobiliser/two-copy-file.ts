@@ -3,7 +3,7 @@
  * of it. A write touches only the older copy and is on the disk before it resolves, so one whole copy is always there.
  */
 import { constants, writeSync } from "node:fs";
-import { mkdir, open, readFile } from "node:fs/promises";
+import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { concatBytes, equalBytes, sha256, uint64 } from "@kerbside/protocol";
 
@@ -22,8 +22,9 @@ const SUFFIXES = [".a", ".b"] as const;
 type Copy = { readonly sequence: number; readonly content: Uint8Array };
 
 export type TwoCopyFile = {
-  /** What was last written and is whole; undefined if nothing is, with `damaged` saying whether there was something. */
+  /** What was last written and is whole; undefined if nothing is. */
   readonly content: Uint8Array | undefined;
+  /** Nothing is whole, and there was something: rubbish, an empty file, or one that the disk does not give. */
   readonly damaged: boolean;
   /** Resolves when it is on the disk. After a rejection what counts is still the copy before, or this one whole. */
   readonly write: (content: Uint8Array) => Promise<void>;
@@ -47,13 +48,41 @@ function unframe(bytes: Uint8Array, bytesMax: number): Copy | undefined {
   return { sequence: Number(view.getBigUint64(4)), content: bytes.slice(HEADER_BYTES, end) };
 }
 
-async function read(path: string): Promise<Uint8Array> {
+/** What lies in a file that was made and never written: a whole copy of nothing, before all others. */
+const BLANK: Copy = { sequence: 0, content: new Uint8Array() };
+
+/** One of the two files as it was found. */
+type Found =
+  | { readonly value: "missing" }
+  /** Something, or what is left of it: an empty file too, for none is ever made empty. */
+  | { readonly value: "spoilt" }
+  | { readonly value: "whole"; readonly copy: Copy };
+
+async function find(path: string, bytesMax: number): Promise<Found> {
   try {
-    return await readFile(path);
-  } catch {
-    // Missing, or unreadable: the other copy decides.
-    return new Uint8Array();
+    const copy = unframe(await readFile(path), bytesMax);
+    return copy === undefined ? { value: "spoilt" } : { value: "whole", copy };
+  } catch (error) {
+    // A disk that gives an error has a file there all the same, and nobody knows what it says.
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    return { value: isMissing ? "missing" : "spoilt" };
   }
+}
+
+const findBoth = (path: string, bytesMax: number): Promise<readonly Found[]> =>
+  Promise.all(SUFFIXES.map((suffix) => find(path + suffix, bytesMax)));
+
+/** Makes a file that was never written, whole from its first moment: a power cut leaves no empty one. */
+async function make(path: string): Promise<void> {
+  const fresh = `${path}.new`;
+  const handle = await open(fresh, "w", 0o600);
+  try {
+    await handle.writeFile(frame(BLANK));
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(fresh, path);
 }
 
 /** The newest whole copy at `path`, for who only looks; undefined where there is none. */
@@ -61,15 +90,14 @@ export async function readTwoCopyFile(
   path: string,
   bytesMax: number = CONTENT_BYTES_MAX,
 ): Promise<Uint8Array | undefined> {
-  const raw = await Promise.all(SUFFIXES.map((suffix) => read(path + suffix)));
-  return newestOf(raw.map((bytes) => unframe(bytes, bytesMax)))?.content;
+  return newestOf(await findBoth(path, bytesMax))?.content;
 }
 
-function newestOf(copies: readonly (Copy | undefined)[]): Copy | undefined {
-  return copies.reduce<Copy | undefined>(
-    (best, copy) => (copy !== undefined && copy.sequence > (best?.sequence ?? 0) ? copy : best),
-    undefined,
-  );
+function newestOf(both: readonly Found[]): Copy | undefined {
+  const newest = both
+    .flatMap((found) => (found.value === "whole" ? [found.copy] : []))
+    .reduce((best, copy) => (copy.sequence > best.sequence ? copy : best), BLANK);
+  return newest === BLANK ? undefined : newest;
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -87,17 +115,17 @@ export async function openTwoCopyFile(
   bytesMax: number = CONTENT_BYTES_MAX,
 ): Promise<TwoCopyFile> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const raw = await Promise.all(SUFFIXES.map((suffix) => read(path + suffix)));
-  const copies = raw.map((bytes) => unframe(bytes, bytesMax));
-  const newest = newestOf(copies);
-  // "a+" never truncates; what is opened after it writes in place.
-  for (const suffix of SUFFIXES) await (await open(path + suffix, "a+", 0o600)).close();
+  const both = await findBoth(path, bytesMax);
+  const newest = newestOf(both);
+  for (const [at, suffix] of SUFFIXES.entries())
+    if (both[at]?.value === "missing") await make(path + suffix);
   await syncFolder(dirname(path));
   const [a, b] = SUFFIXES;
   const inPlace = constants.O_RDWR | constants.O_DSYNC;
   const handles = await Promise.all([open(path + a, inPlace), open(path + b, inPlace)]);
   let sequence = newest?.sequence ?? 0;
-  let turn: 0 | 1 = newest !== undefined && newest === copies[0] ? 1 : 0;
+  const [first] = both;
+  let turn: 0 | 1 = first?.value === "whole" && first.copy === newest ? 1 : 0;
   let last: Promise<unknown> = Promise.resolve();
   const writeNow = async (content: Uint8Array): Promise<void> => {
     const handle = handles[turn];
@@ -115,7 +143,7 @@ export async function openTwoCopyFile(
   };
   return {
     content: newest?.content,
-    damaged: newest === undefined && raw.some((bytes) => bytes.length > 0),
+    damaged: newest === undefined && both.some(({ value }) => value === "spoilt"),
     write: (content) => {
       if (content.length > bytesMax)
         return Promise.reject(new RangeError(`over ${bytesMax} bytes`));

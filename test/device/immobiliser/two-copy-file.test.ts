@@ -1,13 +1,22 @@
 /** The small record byte by byte: what is on the disk, which copy counts, and what is no copy. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openTwoCopyFile, readTwoCopyFile } from "@kerbside/immobiliser";
+import { openCarRecord, openTwoCopyFile, readTwoCopyFile } from "@kerbside/immobiliser";
 import { concatBytes, sha256, toHex, uint64, utf8 } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { root } from "../../house/sources.ts";
+import { needs } from "../../support/debian.ts";
 
 async function inFolder(work: (path: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-two-copy-"));
@@ -52,7 +61,9 @@ test("writes go to both in turn, the first copy first; golden bytes", () =>
     const head = `4b423243${"0000000000000001"}${"0000000000000003"}6f6e65`;
     const sum = toHex(sha256(Buffer.from(head, "hex")));
     assert.is(readFileSync(`${path}.a`).toString("hex"), head + sum);
-    assert.is(readFileSync(`${path}.b`).length, 0);
+    const blank = `4b423243${"00".repeat(16)}`;
+    const blankSum = toHex(sha256(Buffer.from(blank, "hex")));
+    assert.is(readFileSync(`${path}.b`).toString("hex"), blank + blankSum, "whole, and before all");
     await file.write(utf8("two"));
     assert.equal(Uint8Array.from(readFileSync(`${path}.b`)), copyOf(2, "two"));
     await file.write(utf8("three"));
@@ -200,16 +211,74 @@ for (const bytes of [12_000, 40_000])
       assert.is(toHex((await readTwoCopyFile(path)) ?? new Uint8Array()), "00".repeat(100));
     }));
 
-test("a file of one byte is a damaged one, an empty one is none", () =>
+test("a file that was made and not written is none; one byte or none at all is what is left of one", () =>
   inFolder(async (path) => {
-    lay(path, Uint8Array.of(7));
-    const damaged = await openTwoCopyFile(path);
-    assert.is(damaged.damaged, true);
-    await damaged.close();
-    lay(path, new Uint8Array(), new Uint8Array());
-    const empty = await openTwoCopyFile(path);
-    assert.is(empty.damaged, false);
-    await empty.close();
+    const made = await openTwoCopyFile(path);
+    await made.close();
+    assert.equal(readdirSync(join(path, "..")), ["record.a", "record.b"], "nothing is left over");
+    const again = await openTwoCopyFile(path);
+    assert.equal([again.content, again.damaged], [undefined, false]);
+    await again.close();
+    const rows: readonly (readonly [Uint8Array | undefined, Uint8Array | undefined])[] = [
+      [Uint8Array.of(7), undefined],
+      [new Uint8Array(), new Uint8Array()],
+      [new Uint8Array(), undefined],
+      [undefined, new Uint8Array()],
+      [copyOf(0, ""), new Uint8Array()],
+    ];
+    for (const [a, b] of rows) {
+      for (const suffix of [".a", ".b"]) rmSync(path + suffix);
+      lay(path, a, b);
+      const damaged = await openTwoCopyFile(path);
+      assert.equal([damaged.content, damaged.damaged], [undefined, true]);
+      await damaged.close();
+      const stays = await openTwoCopyFile(path);
+      assert.is(stays.damaged, true, "until it is written");
+      await stays.write(utf8("anew"));
+      await stays.close();
+      const mended = await openTwoCopyFile(path);
+      assert.equal([textOf(mended.content), mended.damaged], ["anew", false]);
+      await mended.close();
+    }
   }));
+
+test("a power cut between making the two leaves none, and no damage", () =>
+  inFolder(async (path) => {
+    lay(path, copyOf(0, ""));
+    writeFileSync(`${path}.b.new`, "half of");
+    const file = await openTwoCopyFile(path);
+    assert.equal([file.content, file.damaged], [undefined, false]);
+    await file.write(utf8("one"));
+    await file.close();
+    assert.is(textOf(await readTwoCopyFile(path)), "one");
+  }));
+
+needs("strace")("a disk that gives no copy leaves the rental unknown, not none", () =>
+  inFolder(async (path) => {
+    const record = await openCarRecord(path);
+    const rental = { value: "open", booking: "b-1", openedBy: "card", phase: "parked" } as const;
+    await record.keepRental(rental);
+    await record.keepRental({ ...rental, phase: "driving" });
+    await record.close();
+    const program = `
+      import { openCarRecord } from "@kerbside/immobiliser";
+      const record = await openCarRecord(${JSON.stringify(path)});
+      console.log(record.damaged, record.rental().value);
+    `;
+    const files = ["-P", `${path}.a`, "-P", `${path}.b`];
+    const fails = ["-e", "trace=read,pread64", "-e", "inject=read,pread64:error=EIO"];
+    const node = [process.execPath, "--input-type=module", "--eval", program];
+    const run = ["-f", "-qq", "-o", "/dev/null", ...files, ...fails, ...node];
+    const { stdout, stderr } = spawnSync("strace", run, { cwd: root, encoding: "utf8" });
+    assert.is(stdout, "true unknown\n", stderr);
+    const well = await openCarRecord(path);
+    assert.equal(
+      [well.damaged, well.rental().value],
+      [false, "open"],
+      "nothing was written over it",
+    );
+    await well.close();
+  }),
+);
 
 test.run();
