@@ -12,6 +12,7 @@ export { type FrontDoorLimits, guardServer, networkOf } from "./front-door.ts";
 export { IngestQuota, type IngestQuotaParts } from "./ingest-quota.ts";
 export { type AccountParts, accountsOf } from "./people.ts";
 export { TOKEN_AUDIENCE } from "./ports.ts";
+export { recently } from "./recent.ts";
 export { registerRenewal } from "./renewal-route.ts";
 export { watchRevocations } from "./revocations.ts";
 export { type Probe, registerStatus, type Status, watchStatus } from "./status.ts";

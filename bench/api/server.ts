@@ -1,5 +1,5 @@
 /** One of the two servers: the API over a real store, or a bare Fastify route that verifies the same token. */
-import { serviceVerifier } from "@kerbside/cloud";
+import { recently, serviceVerifier } from "@kerbside/cloud";
 import {
   ArtefactService,
   apiServer,
@@ -18,7 +18,8 @@ const clock = systemClock(() => performance.now());
 
 async function ours({ dir, masterKey, tls }: ServerConfig, verifyToken: TokenVerifier) {
   const registry = await openRegistry({ dir, masterKey: Buffer.from(masterKey, "hex") });
-  const { tenant } = registry;
+  // As the node does it.
+  const tenant = recently(registry.tenant, clock);
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   // Reads need neither signer nor cars: they are not there.
   const signer = connectSigner({ socket: `${dir}/no-signer.sock`, clock });
