@@ -26,7 +26,14 @@ import {
   openPlatformAuthority,
   tenantKeys,
 } from "@kerbside/identity";
-import { createIngest, type Openers, openersHere, threadOpeners } from "@kerbside/ingest";
+import {
+  createIngest,
+  INGEST_LIMITS,
+  type Openers,
+  openersHere,
+  Quarantine,
+  threadOpeners,
+} from "@kerbside/ingest";
 import {
   type BookingRecord,
   type Clock,
@@ -151,8 +158,9 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const services = servicesOf({ ...parts, ...wakeOf(options, clock, log) }, closing, traced);
   const { commands, levels } = services;
   const openers = closing.keep(openersFor(log));
+  const quarantine = new Quarantine({ limits: INGEST_LIMITS, clock, log });
   const ingest = closing.keep(
-    await createIngest({ tenant, downlink, clock, log, tracing, openers }),
+    await createIngest({ tenant, downlink, clock, log, tracing, openers, quarantine }),
   );
 
   const hooks = webhooksOf(options, registry, { clock, log });
@@ -189,7 +197,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
 
   const told = { ...parts, ...services, closing: closing.signal, keys: keysOf(tenant) };
   const announced = answerAnnouncements(told);
-  const carMessage = carMessageHandler({ tenant, commands, clock, log, announced });
+  const carMessage = carMessageHandler({ ...parts, commands, announced, putAside: quarantine.put });
   const quota = closing.keep(ingestQuotaOf(dir, registry, { clock, log }));
   await broker.source.start(traced.messages(router(ingest, carMessage, quota)));
   closing.add(() => broker.source.stop());

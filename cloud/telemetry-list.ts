@@ -36,6 +36,8 @@ export const TELEMETRY: Readonly<Record<string, Labels>> = {
   kerbside_ingest_forks_total: none,
   kerbside_ingest_unreadable_total: none,
   kerbside_ingest_quarantined_total: none,
+  kerbside_ingest_quarantine_evicted_total: none,
+  kerbside_ingest_quarantine_refused_total: none,
   kerbside_ingest_dropped_total: none,
   kerbside_ingest_depth: none,
   kerbside_ingest_held: none,

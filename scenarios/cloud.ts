@@ -17,7 +17,7 @@ import {
   type SignerClient,
 } from "@kerbside/commands";
 import { openPlatformAuthority } from "@kerbside/identity";
-import { createIngest } from "@kerbside/ingest";
+import { createIngest, INGEST_LIMITS, Quarantine } from "@kerbside/ingest";
 import {
   type Address,
   type Log,
@@ -119,7 +119,8 @@ export async function startCloud(options: CloudOptions): Promise<SimulatedCloud>
   const commands = new CommandService({ ...parts, random: systemRandom, wake: options.wake });
   const grants = new GrantService(parts);
   const artefacts = new ArtefactService(parts);
-  const ingest = await createIngest({ tenant, downlink: air, clock, log });
+  const quarantine = new Quarantine({ limits: INGEST_LIMITS, clock, log });
+  const ingest = await createIngest({ tenant, downlink: air, clock, log, quarantine });
   const bookings = new BookingService({
     ...{ tenant, signer, clock },
     changed: (id, booking) => grants.bookingChanged(id, booking),
@@ -131,7 +132,8 @@ export async function startCloud(options: CloudOptions): Promise<SimulatedCloud>
   const ends = new AbortController();
   const told = { ...parts, closing: ends.signal, grants, artefacts, keys: keysOf(tenant) };
   const announced = answerAnnouncements(told);
-  const carMessage = carMessageHandler({ tenant, commands, clock, log, announced });
+  const putAside = quarantine.put;
+  const carMessage = carMessageHandler({ tenant, commands, clock, log, announced, putAside });
   const isUp = (message: SourceMessage): boolean => message.topic.channel === "up";
   air.take = (message) => (isUp(message) ? ingest.handle(message) : carMessage(message));
   const home = await tenant(address.tenant);

@@ -1,4 +1,4 @@
-/** `quarantine list`, `show`, `redrive`: messages that did not verify or could not be read. */
+/** `quarantine list`, `show`, `redrive`, `discard`: messages that did not verify or could not be read. */
 import { type Redriven, redrive } from "@kerbside/ingest";
 import {
   decode,
@@ -45,6 +45,16 @@ export const QUARANTINE_COMMANDS: readonly Command[] = [
       id: { value: "ID", doc: "only this message; without it, all of them" },
     },
     run: redriveEntries,
+  },
+  {
+    name: "quarantine discard",
+    summary: "Takes one message out of quarantine for good, or all that name one car.",
+    options: {
+      ...MADE_TENANT_OPTIONS,
+      id: { value: "ID", doc: "this message" },
+      vehicle: { value: "ID", doc: "all that name this car" },
+    },
+    run: discardEntries,
   },
 ];
 
@@ -141,6 +151,23 @@ function redriveEntries(input: Input): Promise<number> {
       input.print({ id: entry.id, ...outcome }, wordsOf(entry, outcome));
     }
     return refused === 0 ? 0 : 1;
+  });
+}
+
+/** What a car was told to forget is gone then: nobody but a person decides that. */
+function discardEntries(input: Input): Promise<number> {
+  return withTenant(input, async ({ store }) => {
+    const [id, vehicle] = [input.optional("id"), input.optional("vehicle")];
+    if ((id === undefined) === (vehicle === undefined))
+      throw new UsageError("quarantine discard: expected either --id or --vehicle");
+    const entries = id === undefined ? entriesOf(store, 0) : [find({ store }, id)];
+    for await (const entry of entries) {
+      if (vehicle !== undefined && entry.vehicle !== vehicle) continue;
+      const audit = byOperator(input, "quarantine.discard", `quarantine:${entry.id}`, entry.reason);
+      store.takeFromQuarantine(entry.id, audit);
+      input.print({ id: entry.id, value: "discarded" }, `${entry.id} is discarded`);
+    }
+    return 0;
   });
 }
 

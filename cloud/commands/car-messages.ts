@@ -3,6 +3,7 @@
  * signed is verified under the key enrolled for that car; what does not verify is kept aside and changes nothing.
  */
 import {
+  type Address,
   type Clock,
   equalBytes,
   type Log,
@@ -10,6 +11,7 @@ import {
   openSession,
   ProtocolError,
   parseGone,
+  type QuarantineEntry,
   type SessionAnnouncement,
   type SessionRecord,
   type SourceMessage,
@@ -29,6 +31,12 @@ export type CarMessageParts = {
   readonly commands: CommandService;
   readonly clock: Clock;
   readonly log: Log;
+  /** Keeps what does not verify, within bounds of the car and of its tenant. */
+  readonly putAside: (
+    store: Pick<TenantStore, "quarantine">,
+    car: Address,
+    entry: QuarantineEntry,
+  ) => Promise<unknown>;
   /** What follows from a new announcement: time, keys, grants. Never rejects, and nobody waits for it. */
   readonly announced?: (tenant: TenantId, session: SessionRecord) => Promise<void>;
 };
@@ -60,14 +68,17 @@ async function handle(parts: Parts, message: SourceMessage): Promise<void> {
   const aside = async (reason: string): Promise<void> => {
     parts.log.warn("car.put_aside", { channel: topic.channel, reason });
     const name = topic.channel === "up" ? topic.channel : topicOf(topic, topic.channel);
-    await store.quarantine({ vehicle: topic.vehicle, reason, topic: name, payload });
+    const { tenant, vehicle } = topic;
+    await parts.putAside(store, { tenant, vehicle }, { reason, topic: name, payload });
   };
+  const vehicle = await store.vehicle(topic.vehicle);
+  // Not kept, as on `up`: it may be in a thief's hands.
+  if (vehicle === undefined || vehicle.revokedAtMs !== undefined) {
+    parts.log.warn("car.dropped", { channel: topic.channel });
+    return;
+  }
   const own = certificate === undefined || sameCar(certificate, topic);
   if (!own) return aside("the certificate is another car's");
-  const vehicle = await store.vehicle(topic.vehicle);
-  if (vehicle === undefined || vehicle.revokedAtMs !== undefined) {
-    return aside("no such vehicle is enrolled");
-  }
   try {
     switch (topic.channel) {
       case "session":

@@ -8,7 +8,8 @@
  * topic) goes to quarantine and is not acknowledged: whoever sent it, the car still holds what it signed. A segment that
  * is authentic and cannot be read (an event this version does not know, a row that does not open) would be sent forever:
  * it goes to quarantine whole, is then stored as a declared gap, and acknowledged. So it is lost nowhere in silence, and
- * handing the quarantined message in again, once it can be read, fills the gap.
+ * handing the quarantined message in again, once it can be read, fills the gap. Quarantine then holds the only copy, which
+ * gives way to nothing; where there is no room for it nothing is acknowledged, and the car keeps it.
  */
 export {
   createIngest,
@@ -23,6 +24,7 @@ export { ingestMetrics } from "./metrics.ts";
 export { type BodyOrder, type Openers, openersHere, openHere } from "./opener.ts";
 export { answerOrders, packOrders, unpackAnswers } from "./opener-messages.ts";
 export { type ThreadOpenersOptions, threadOpeners } from "./opener-threads.ts";
+export { Quarantine, type QuarantineCounts, type QuarantineOptions } from "./quarantine.ts";
 export { type Redriven, redrive } from "./redrive.ts";
 export {
   type AuthenticSegment,

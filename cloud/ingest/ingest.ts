@@ -9,6 +9,7 @@ import {
   ProtocolError,
   type SegmentHeader,
   type SourceMessage,
+  sha256,
   type TenantId,
   type TenantStore,
   type Tracing,
@@ -30,7 +31,7 @@ import { Lru } from "./lru.ts";
 import { ingestMetrics } from "./metrics.ts";
 import { type Openers, openersHere } from "./opener.ts";
 import { privately } from "./privacy.ts";
-import { QuarantineGate } from "./quarantine-gate.ts";
+import { Quarantine, type QuarantineCounts } from "./quarantine.ts";
 import { reasonOf } from "./reasons.ts";
 import {
   type AuthenticSegment,
@@ -63,17 +64,18 @@ export type IngestOptions = {
   /** Where bodies are opened; left out, on this thread. Closed by who made them, after this. */
   readonly openers?: Openers;
   readonly tracing?: Tracing | undefined;
+  /** Shared with whoever else puts messages of cars aside; without it one of its own. */
+  readonly quarantine?: Quarantine;
 };
 
 /** What became of messages since the start. */
-export type IngestCounts = {
+export type IngestCounts = QuarantineCounts & {
   readonly stored: number;
   readonly duplicates: number;
   readonly forks: number;
   /** Authentic and unreadable: in quarantine, and declared as gaps. */
   readonly unreadable: number;
-  readonly quarantined: number;
-  /** Of no tenant, of a revoked car, or above the bounds of quarantine and of waiting. */
+  /** Of no tenant, of a revoked car, or above the bound of waiting. */
   readonly dropped: number;
   /** Stored segments that declare a gap. */
   readonly gaps: number;
@@ -114,7 +116,8 @@ export async function createIngest(options: IngestOptions): Promise<Ingest> {
   };
 }
 
-type Counts = { -readonly [K in Exclude<keyof IngestCounts, "waiting" | "held">]: number };
+type Elsewhere = "waiting" | "held" | keyof QuarantineCounts;
+type Counts = { -readonly [K in Exclude<keyof IngestCounts, Elsewhere>]: number };
 /** A message with its tenant, and who sent it by the tenant's record. */
 type Received = {
   readonly message: SourceMessage;
@@ -142,7 +145,6 @@ class Worker {
     duplicates: 0,
     forks: 0,
     unreadable: 0,
-    quarantined: 0,
     dropped: 0,
     gaps: 0,
     events: 0,
@@ -156,7 +158,7 @@ class Worker {
   readonly #held: Held<SourceMessage>;
   readonly #logs: Lru<LogKeys>;
   readonly #verifyKeys: Lru<VerifyKey>;
-  readonly #quarantine: QuarantineGate;
+  readonly #quarantine: Quarantine;
   /** Hashes of headers whose segments are in quarantine: one that is sent again is kept once. */
   readonly #unreadable: Lru<true>;
   readonly #committers = new WeakMap<IngestTenant["store"], Committer>();
@@ -175,11 +177,12 @@ class Worker {
     this.#logs = new Lru(this.#limits.logsMax);
     this.#verifyKeys = new Lru(this.#limits.vehiclesMax);
     this.#unreadable = new Lru(this.#limits.logsMax);
-    this.#quarantine = new QuarantineGate(this.#limits, options.clock);
+    this.#quarantine = options.quarantine ?? new Quarantine({ ...options, limits: this.#limits });
   }
 
   countsNow(): IngestCounts {
-    return { ...this.counts, waiting: this.#pending.size, held: this.#held.size };
+    const now = { waiting: this.#pending.size, held: this.#held.size };
+    return { ...this.counts, ...this.#quarantine.counts(), ...now };
   }
 
   handle(message: SourceMessage): Promise<void> {
@@ -219,7 +222,7 @@ class Worker {
   /** Undefined where the message came to its end: put aside, held, or given up. */
   async #open(received: Received, judged: Judged): Promise<Opened | undefined> {
     if ("error" in judged) {
-      await this.#putAside(received, reasonOf(judged.error));
+      await this.#putAside(received, reasonOf(judged.error), sha256(received.message.payload));
       return undefined;
     }
     const { segment } = judged;
@@ -245,7 +248,7 @@ class Worker {
       const reason = reasonOf(error);
       const id = toHex(segment.headerHash);
       if (this.#unreadable.get(id) === undefined) {
-        if (!(await this.#putAside(received, reason))) return undefined;
+        if (!(await this.#putAside(received, reason, segment.headerHash, true))) return undefined;
         this.#unreadable.set(id, true);
         this.counts.unreadable += 1;
       }
@@ -269,11 +272,11 @@ class Worker {
     const id = logId(message, log);
     const known = this.#logs.get(id);
     if (segment.opening !== undefined) {
-      return this.#openLog(received, segment.opening, id, known);
+      return this.#openLog(received, segment, segment.opening, known);
     }
     if (known !== undefined) return known;
     const opening = await tenant.store.opening(vehicle, log);
-    if (opening !== undefined) return this.#openLog(received, opening, id, undefined);
+    if (opening !== undefined) return this.#openLog(received, segment, opening, undefined);
     // Another message may have opened the log while the store was asked.
     const meanwhile = this.#logs.get(id);
     if (meanwhile !== undefined) return meanwhile;
@@ -287,16 +290,17 @@ class Worker {
 
   async #openLog(
     received: Received,
+    { header, headerHash }: AuthenticSegment,
     opening: LogOpening,
-    id: string,
     known: LogKeys | undefined,
   ): Promise<LogKeys | undefined> {
     if (known?.opens(opening) === true) return known;
+    const id = logId(received.message, header.log);
     const { store, ingestKey } = received.tenant;
     const pair = await ingestKey(opening.ingestKeyVersion);
     if (pair === undefined) {
       const version = opening.ingestKeyVersion;
-      await this.#putAside(received, `opening: no ingest key of version ${version}`);
+      await this.#putAside(received, `opening: no ingest key of version ${version}`, headerHash);
       return undefined;
     }
     let keys: LogKeys;
@@ -306,7 +310,7 @@ class Worker {
       root.fill(0);
       await store.putOpening(opening);
     } catch (error) {
-      await this.#putAside(received, reasonOf(error));
+      await this.#putAside(received, reasonOf(error), headerHash);
       return undefined;
     }
     // Another message of this log may have opened it meanwhile, and its ratchets have gone on.
@@ -364,24 +368,16 @@ class Worker {
     return made;
   }
 
-  /** Puts a message into quarantine; false where this car has put too much there already. */
-  async #putAside({ message, tenant }: Received, reason: string): Promise<boolean> {
-    const address = addressOf(message);
-    const { lane } = message.topic;
-    if (lane === undefined) throw new ProtocolError("malformed", "ingest: expected a lane");
-    if (!this.#quarantine.admits(`${address.tenant}.${address.vehicle}`)) {
-      this.#drop(message, "quarantine_full");
-      return false;
-    }
-    this.#options.log.warn("ingest.quarantined", { ...address, reason });
-    await tenant.store.quarantine({
-      vehicle: address.vehicle,
-      reason,
-      topic: upTopicOf(address, lane),
-      payload: message.payload,
-    });
-    this.counts.quarantined += 1;
-    return true;
+  /** Puts a message into quarantine, once by its digest; false where it is not kept there. */
+  async #putAside(
+    { message: { topic, payload }, tenant: { store } }: Received,
+    reason: string,
+    digest: Uint8Array,
+    isOnlyCopy = false,
+  ): Promise<boolean> {
+    if (topic.lane === undefined) throw new ProtocolError("malformed", "ingest: expected a lane");
+    const entry = { reason, topic: upTopicOf(topic, topic.lane), payload, digest, isOnlyCopy };
+    return await this.#quarantine.put(store, topic, entry);
   }
 
   #drop(message: SourceMessage, reason: string): void {

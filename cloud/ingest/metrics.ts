@@ -12,6 +12,16 @@ const METRICS: Readonly<Record<keyof IngestCounts, Metric>> = {
   forks: { name: "forks_total", type: "counter", help: "numbers that came with two headers" },
   unreadable: { name: "unreadable_total", type: "counter", help: "authentic, and not readable" },
   quarantined: { name: "quarantined_total", type: "counter", help: "messages put aside" },
+  evicted: {
+    name: "quarantine_evicted_total",
+    type: "counter",
+    help: "messages put aside that gave way to later ones",
+  },
+  refused: {
+    name: "quarantine_refused_total",
+    type: "counter",
+    help: "messages not put aside: above what a car may, or without room",
+  },
   dropped: { name: "dropped_total", type: "counter", help: "messages refused for good" },
   waiting: { name: "depth", type: "gauge", help: "messages under way to the store" },
   held: { name: "held", type: "gauge", help: "messages that wait for the opening of their log" },

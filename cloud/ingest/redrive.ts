@@ -32,6 +32,7 @@ export async function redrive(
     ...tenant.store,
     quarantine: async (entry) => {
       reason = entry.reason;
+      return { isKept: true, gaveWay: 0 };
     },
   };
   const home = { ...tenant, store };

@@ -117,7 +117,11 @@ export function announce(sql: Sql, atMs: number, topic: FeedEntry["topic"], id: 
 export function raiseAlarm(
   sql: Sql,
   atMs: number,
-  alarm: { vehicle: VehicleId; kind: "fork" | "chain" | "successors" | "clone"; detail: string },
+  alarm: {
+    vehicle: VehicleId;
+    kind: "fork" | "chain" | "successors" | "clone" | "quarantine";
+    detail: string;
+  },
 ): void {
   sql.run(
     "INSERT INTO alarms (at_ms, vehicle, kind, detail) VALUES (?, ?, ?, ?)",

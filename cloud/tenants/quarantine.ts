@@ -1,5 +1,5 @@
 /**
- * Messages that did not verify, sealed under a key of the tenant, at most so many. That one came in is audited once an
+ * Messages that did not verify, or could not be read, sealed under a key of the tenant, at most so many. That one came in is audited once an
  * hour for a car and a reason: whoever sends rubbish fills the quarantine, which is bounded, and not the audit, which
  * is kept for good.
  */
@@ -9,17 +9,17 @@ import {
   deriveKey,
   ProtocolError,
   type QuarantineEntry,
+  type Quarantining,
   utf8,
   type VehicleId,
 } from "@kerbside/protocol";
 import type { Sql } from "./database.ts";
 import type { Engine } from "./engine.ts";
+import { hasRoom, makeRoom } from "./quarantine-room.ts";
 import { openWith, sealWith } from "./sealing.ts";
 import type { TransitKeys } from "./subject-keys.ts";
 import { readVersion, versionBytes } from "./transit.ts";
 
-/** The most messages kept in quarantine; the oldest give way. */
-export const QUARANTINE_MAX = 1000;
 const AUDITED_EVERY_MS = 3_600_000;
 
 export type Quarantined = QuarantineEntry & { readonly id: number; readonly atMs: number };
@@ -31,14 +31,30 @@ const quarantineKey = (transit: TransitKeys, version: number): Uint8Array => {
   return deriveKey(key, "kerbside/v1/quarantine");
 };
 
+type Put = { readonly value: Quarantining; readonly entry: AuditEntry | undefined };
+const KNOWN: Put = { value: { isKept: true, gaveWay: 0 }, entry: undefined };
+const NO_ROOM: Put = { value: { isKept: false, gaveWay: 0 }, entry: undefined };
+
 /** Within the caller's transaction. Answers what is to be entered in the audit with it, if anything. */
 export function putQuarantine(
   engine: Engine,
   sql: Sql,
   transit: TransitKeys,
-  { vehicle, reason, topic, payload: plain }: QuarantineEntry,
-): AuditEntry | undefined {
+  entry: QuarantineEntry,
+): Put {
+  const { vehicle, reason, topic, payload: plain, digest, isOnlyCopy = false } = entry;
   const nowMs = engine.nowMs();
+  if (digest !== undefined && vehicle !== undefined) {
+    const same = sql.get<{ id: number; isOnly: number }>(
+      "SELECT id, only_copy AS isOnly FROM quarantine WHERE vehicle = ? AND digest = ?",
+      ...[vehicle, digest],
+    );
+    if (same !== undefined && (same.isOnly === 1 || !isOnlyCopy)) return KNOWN;
+    if (isOnlyCopy && !hasRoom(sql, nowMs, vehicle)) return NO_ROOM;
+    if (same !== undefined) sql.run("DELETE FROM quarantine WHERE id = ?", same.id);
+  } else if (isOnlyCopy) {
+    throw new ProtocolError("malformed", "quarantine: an only copy needs its car and its digest");
+  }
   const version = Math.max(...transit.keys());
   const bound = utf8(`${engine.tenant}\n${reason}\n${topic}`);
   const sealed = sealWith(quarantineKey(transit, version), plain, bound);
@@ -49,16 +65,14 @@ export function putQuarantine(
     ...[vehicle ?? null, reason, nowMs - AUDITED_EVERY_MS],
   );
   sql.run(
-    "INSERT INTO quarantine (at_ms, vehicle, reason, topic, payload) VALUES (?, ?, ?, ?, ?)",
-    ...[nowMs, vehicle ?? null, reason, topic, payload],
+    "INSERT INTO quarantine (at_ms, vehicle, reason, topic, payload, only_copy, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    ...[nowMs, vehicle ?? null, reason, topic, payload, isOnlyCopy ? 1 : 0, digest ?? null],
   );
-  sql.run(
-    "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?",
-    QUARANTINE_MAX,
-  );
-  if (known !== undefined) return undefined;
+  const value = { isKept: true, gaveWay: makeRoom(sql) };
+  if (known !== undefined) return { value, entry: undefined };
   const subject = vehicle === undefined ? `tenant:${engine.tenant}` : `vehicle:${vehicle}`;
-  return { actor: "ingest", action: "message.quarantine", subject, outcome: "done", reason };
+  const audit = { actor: "ingest", action: "message.quarantine", subject, reason };
+  return { value, entry: { ...audit, outcome: "done" } };
 }
 
 export function readQuarantined(

@@ -235,13 +235,11 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
       }),
     putOpening: async (opening) => putOpening(engine, opening),
     commitSegments: async (segments) => commitSegments(engine, segments),
-    quarantine: async (entry) => {
-      const put = (sql: Sql) => putQuarantine(engine, sql, options.transit, entry);
+    quarantine: async (entry) =>
       auditedBy(
-        (sql) => ({ value: undefined, entry: put(sql) }),
+        (sql) => putQuarantine(engine, sql, options.transit, entry),
         (head) => late.anchor(head),
-      );
-    },
+      ),
     takeFromQuarantine: (id, audit) =>
       audited(audit, (sql) => sql.run("DELETE FROM quarantine WHERE id = ?", id) > 0),
     putSession: async (session) => store.write((sql) => putSession(sql, session, nowMs())),

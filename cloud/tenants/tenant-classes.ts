@@ -4,6 +4,7 @@ import { AUDIT_KEY_CLASSES } from "./audit-keys.ts";
 import { OWNED_FILE_CLASSES } from "./owned-files-schema.ts";
 import { FINDER_CLASSES, PEOPLE_CLASSES } from "./people-schema.ts";
 import { PRIVACY_CLASSES } from "./privacy.ts";
+import { QUARANTINE_ROOM_CLASSES } from "./quarantine-room.ts";
 import { RETENTION_TABLE_CLASSES } from "./retention.ts";
 import { ROW_SEAL_CLASSES } from "./row-seals.ts";
 import type { ColumnClasses } from "./schema-check.ts";
@@ -114,6 +115,7 @@ export const TENANT_CLASSES: ColumnClasses = {
     reason: internal,
     topic: internal,
     payload: report,
+    ...QUARANTINE_ROOM_CLASSES,
   },
   alarms: { id: internal, at_ms: internal, vehicle: internal, kind: internal, detail: internal },
   bookings: {

@@ -12,6 +12,7 @@ import { NEWEST_SQL } from "./newest.ts";
 import { OWNED_FILES_SQL } from "./owned-files-schema.ts";
 import { CAR_HOLDS_SQL, FINDERS_SQL, PEOPLE_SQL } from "./people-schema.ts";
 import { PRIVACY_SQL } from "./privacy.ts";
+import { QUARANTINE_ROOM_SQL } from "./quarantine-room.ts";
 import { RETENTION_SQL } from "./retention.ts";
 import { ROW_SEALS_SQL } from "./row-seals.ts";
 import type { ColumnClasses } from "./schema-check.ts";
@@ -288,6 +289,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
     name: "seals of commands",
     sql: "ALTER TABLE commands ADD COLUMN request_seal /* the signer's, over what was asked and its hash */ BLOB;",
   },
+  { name: "what gives way in quarantine", sql: QUARANTINE_ROOM_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

@@ -238,7 +238,13 @@ export type QuarantineEntry = {
   readonly reason: string;
   readonly topic: string;
   readonly payload: Uint8Array;
+  /** Of what it is: of one car the same is kept once. */
+  readonly digest?: Uint8Array;
+  /** The car will be told that it may forget this: it gives way to nothing, and is refused where there is no room. */
+  readonly isOnlyCopy?: boolean;
 };
+/** `isKept` too where the same was kept before. `gaveWay`: how many others are gone for it, of which cars have copies. */
+export type Quarantining = { readonly isKept: boolean; readonly gaveWay: number };
 
 /** Whose key encrypts a personal field (P-31). */
 export type Subject =
@@ -288,7 +294,7 @@ export type TenantStore = {
     segments: readonly OpenedSegment[],
   ) => Promise<readonly SegmentOutcome[]>;
   readonly marks: (vehicle: VehicleId, log: Uint8Array) => Promise<readonly LaneMark[]>;
-  readonly quarantine: (entry: QuarantineEntry) => Promise<void>;
+  readonly quarantine: (entry: QuarantineEntry) => Promise<Quarantining>;
 
   readonly events: (query: EventQuery) => Promise<Page<StoredEvent | DeclaredGap>>;
   /** The newest event of each kind of a vehicle. */

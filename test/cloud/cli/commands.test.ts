@@ -231,6 +231,13 @@ test("quarantine: what is no segment is shown as what it is, and stays when it i
   assert.match(show.out, /put aside: signature\nno header of a segment can be read in it\n$/);
   const again = await callCloud(["quarantine", "redrive", ...at, "--json"]);
   assert.equal([again.code, jsonLines(again.out).length], [1, 1], again.err);
+  const neither = await callCloud(["quarantine", "discard", ...at]);
+  assert.is(neither.code, 2);
+  const other = await callCloud(["quarantine", "discard", "--vehicle", "car-9", ...at]);
+  assert.is(other.out, "", "of another car nothing is taken");
+  const gone = await callCloud(["quarantine", "discard", "--id", id, ...at]);
+  assert.match(gone.out, /is discarded/);
+  assert.is((await callCloud(["quarantine", "show", id, ...at])).code, 1);
   const none = await callCloud(["quarantine", "show", "999", ...at]);
   assert.equal([none.code, none.out], [1, ""]);
   assert.match(none.err, /there is no message 999/);

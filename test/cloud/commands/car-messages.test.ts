@@ -1,5 +1,6 @@
 /** What is believed of what a car, or somebody in its place, says. */
 import { carMessageHandler } from "@kerbside/commands";
+import { INGEST_LIMITS } from "@kerbside/ingest";
 import {
   ProtocolError,
   randomBytes,
@@ -10,8 +11,9 @@ import {
 } from "@kerbside/protocol";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { AUDIT } from "../../conformance/car-log.ts";
 import { DEMO } from "./car.ts";
-import { CAR, clock, log, openRig, type Rig } from "./rig.ts";
+import { CAR, clock, log, openRig, type Rig, SILENT_CAR } from "./rig.ts";
 
 const it = suite<{ rig: Rig }>("car messages");
 
@@ -58,7 +60,7 @@ it("what no car may say is put aside, and a store that fails leaves the message 
     topic: { tenant: DEMO, vehicle: stranger, channel: "session" },
     payload: session,
   });
-  assert.is((await rig.store()).quarantined(0, 1000).length, before + 3);
+  assert.is((await rig.store()).quarantined(0, 1000).length, before + 2, "nothing of a stranger");
   const nowhere = tenantId("nowhere");
   await rig.fromCar({
     topic: { tenant: nowhere, vehicle: CAR, channel: "gone" },
@@ -67,12 +69,33 @@ it("what no car may say is put aside, and a store that fails leaves the message 
   const handle = carMessageHandler({
     tenant: () => Promise.reject(new ProtocolError("storage_failed", "disk: full")),
     commands: rig.commands(),
+    putAside: () => Promise.reject(new ProtocolError("storage_failed", "disk: full")),
     clock,
     log,
   });
   const topic = { tenant: DEMO, vehicle: CAR, channel: "session" } as const;
   const failed = await handle({ topic, payload: session }).catch((error: unknown) => error);
   assert.ok(failed instanceof ProtocolError && failed.code === "storage_failed");
+});
+
+it("one car cannot fill its tenant's quarantine, on whatever channel, and a revoked one puts nothing there", async ({
+  rig,
+}) => {
+  const store = await rig.store();
+  const before = store.quarantined(0, 1000).length;
+  for (let i = 0; i < 60; i += 1) {
+    const channel = (["result", "session", "gone"] as const)[i % 3] ?? "gone";
+    const topic = { tenant: DEMO, vehicle: CAR, channel };
+    await rig.fromCar({ topic, payload: Uint8Array.of(i) });
+  }
+  const kept = store.quarantined(0, 1000).length - before;
+  assert.ok(kept > 0 && kept <= INGEST_LIMITS.quarantineBurst, `${kept} kept`);
+  const record = await store.vehicle(SILENT_CAR);
+  if (record === undefined) throw new Error("the rig has two cars");
+  await store.putVehicle({ ...record, revokedAtMs: Date.now() }, AUDIT);
+  const topic = { tenant: DEMO, vehicle: SILENT_CAR, channel: "result" } as const;
+  await rig.fromCar({ topic, payload: Uint8Array.of(1) });
+  assert.is(store.quarantined(0, 1000).length, before + kept);
 });
 
 it.run();

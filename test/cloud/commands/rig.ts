@@ -24,6 +24,7 @@ import {
   provisionSigner,
   type SignerClient,
 } from "@kerbside/commands";
+import { INGEST_LIMITS, Quarantine } from "@kerbside/ingest";
 import {
   type Channel,
   type Clock,
@@ -341,7 +342,10 @@ async function startNode(
   return {
     commands,
     signer,
-    fromCar: carMessageHandler({ tenant, commands, clock, log, announced }),
+    fromCar: carMessageHandler({
+      ...{ tenant, commands, clock, log, announced },
+      putAside: new Quarantine({ limits: INGEST_LIMITS, clock, log }).put,
+    }),
     port: at.port,
     close: async () => {
       ends.abort();

@@ -56,9 +56,15 @@ import { openRegistry, type Registry, type SqliteTenantStore } from "@kerbside/t
 import { realClock, silentLog } from "../../support/runtime.ts";
 
 export const TENANT = tenantId("demo");
-const AUDIT: AuditEntry = { actor: "test", action: "test", subject: "test", outcome: "done" };
+export const AUDIT: AuditEntry = {
+  actor: "test",
+  action: "test",
+  subject: "test",
+  outcome: "done",
+};
 
 export type World = {
+  readonly dir: string;
   readonly store: SqliteTenantStore;
   readonly ingestKey: ReturnType<typeof sealKeyPair>;
   readonly acks: Ack[];
@@ -97,6 +103,7 @@ export async function makeWorld(withKey?: World["ingestKey"]): Promise<World> {
     },
   };
   const world: World = {
+    dir,
     store,
     ingestKey,
     acks,

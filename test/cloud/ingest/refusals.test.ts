@@ -13,9 +13,10 @@ import {
 } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { fillQuarantine } from "../../support/full-quarantine.ts";
 import { realClock } from "../../support/runtime.ts";
 import { seeded } from "../../support/seeded.ts";
-import { Car, type CarLog, enrol, makeWorld, note, type World, words } from "./harness.ts";
+import { AUDIT, Car, type CarLog, enrol, makeWorld, note, type World, words } from "./harness.ts";
 
 let world: World;
 let car: Car;
@@ -321,11 +322,43 @@ test("one car cannot fill the quarantine: what is above its bound is not kept, a
   await small.handle(log.segment("state", [], { rows: [unknownEvent()] }));
   await small.close();
   assert.is(quarantined().length, 3);
-  assert.is(small.counts().dropped, 8);
+  assert.is(small.counts().refused, 8);
   assert.equal(world.acks, []);
   const other = await world.car("car-2");
   await small.handle(other.message("state", Uint8Array.of(1)));
   assert.is(quarantined().length, 4);
+});
+
+test("what waits for a key that is missing here is kept once, however often the car sends it", async () => {
+  const odd = car.newLog();
+  Object.assign(odd.opening, { ingestKeyVersion: 9 });
+  const message = odd.segment("state", [note("x")]);
+  for (let i = 0; i < 10; i += 1) await ingest.handle(message);
+  const later = await world.worker();
+  await later.handle(message);
+  assert.equal(quarantined(), ["opening: no ingest key of version 9"]);
+  assert.equal(world.acks, []);
+});
+
+test("what cannot be read is acknowledged only where there is room to keep it", async () => {
+  const odd = log.segment("state", [], { rows: [unknownEvent()] });
+  const row = fillQuarantine(world.dir, { count: 10_000, isOnlyCopy: true });
+  await ingest.handle(odd);
+  await ingest.handle(log.segment("state", [note("after")]));
+  await ingest.close();
+  assert.equal(words(await world.events("car-1")), ["2 after"]);
+  assert.is(world.acks.at(-1)?.lanes[0]?.upTo, 0);
+  assert.is(ingest.counts().refused, 1);
+  assert.equal(
+    world.store.alarms(0, 10).map(({ kind, vehicle }) => `${kind} ${vehicle}`),
+    ["quarantine car-1"],
+  );
+  // Once there is room again it is taken, when the car sends it again.
+  assert.ok(world.store.takeFromQuarantine(row, AUDIT));
+  await ingest.handle(odd);
+  await ingest.close();
+  assert.equal(words(await world.events("car-1")), ["gap 1-1", "2 after"]);
+  assert.is(world.acks.at(-1)?.lanes[0]?.upTo, 2);
 });
 
 test("any byte of a message may change, and nothing but the message suffers", async () => {
