@@ -27,6 +27,8 @@ import {
 
 /** Of a car's page. */
 const MOVING = ["dd", ".sub"];
+/** Beside them on a desk: how long steps took decides how high the right column is. */
+const MOVING_ON_A_DESK = [...MOVING, ".map", ".plot", "[data-fact=position]", ".stack:last-child"];
 const CARD = "04a1b2c3d4e5f6";
 let world: World;
 let browser: Browser;
@@ -79,8 +81,16 @@ it("P-33 P-70 an operator signs in, books a car, opens and locks it, and sees ea
   }
   await page.getByRole("button", { name: "Show where it is" }).click();
   await page.locator("[data-fact=position]").waitFor();
+  await page.locator("[data-drawn]").waitFor();
   await shoot(page, "car");
   assert.equal(await axe(page), []);
+  await looksAsStored(page, "console-car", MOVING_ON_A_DESK);
+  await page.getByRole("button", { name: "Light or dark" }).click();
+  await looksAsStored(page, "console-car-dark", MOVING_ON_A_DESK);
+  assert.equal(await axe(page), []);
+  await page.getByRole("link", { name: "Fleet" }).click();
+  await page.locator("[data-drawn]").waitFor();
+  await looksAsStored(page, "console-fleet-dark", [".cars .sub", ".map"]);
 
   await go(page, "#/bookings", "Bookings");
   await page.getByRole("button", { name: "End", exact: true }).click();

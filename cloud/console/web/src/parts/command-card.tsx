@@ -53,6 +53,19 @@ export function CommandCard({ command }: { readonly command: Command }) {
   );
 }
 
+const SENSED: Readonly<Record<string, Word>> = {
+  locked: "locked",
+  immobilised: "immobilised",
+  doorsClosed: "doorsShut",
+};
+const SEEN: Readonly<Record<string, Word>> = { yes: "yes", no: "no", unknown: "unknown" };
+
+/** What a newer car names and this page does not know is shown as it is. */
+function sensedWords(name: string, seen: string, say: Speech["say"]): string {
+  const [what, how] = [SENSED[name], SEEN[seen]];
+  return `${what === undefined ? name : say(what)}: ${how === undefined ? seen : say(how)}`;
+}
+
 function Findings({ command }: { readonly command: Command }) {
   const { say } = useSpeech();
   const { result, error } = command;
@@ -80,7 +93,8 @@ function Findings({ command }: { readonly command: Command }) {
       {error?.mayHaveSucceeded === true && <p class="doubt">{say("mayHave")}</p>}
       {sensed.length > 0 && (
         <p class="hint">
-          {say("seenAfter")}: {sensed.map(([name, seen]) => `${name} ${seen}`).join(", ")}
+          {say("seenAfter")}:{" "}
+          {sensed.map(([name, seen]) => sensedWords(name, seen, say)).join(", ")}
         </p>
       )}
     </>

@@ -2,14 +2,18 @@
 import { useEffect, useRef } from "preact/hooks";
 import UPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { useSpeech } from "../words/words.ts";
 
 const HEIGHT = 140;
+/** Of one time on the axis with the room around it. */
+const TIME_PX = 90;
 
 export function SpeedPlot(props: {
   readonly speeds: readonly (readonly [atS: number, speedKmh: number])[];
   readonly label: string;
 }) {
   const { speeds, label } = props;
+  const { clock, language } = useSpeech();
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot>(undefined);
   useEffect(() => {
@@ -25,7 +29,13 @@ export function SpeedPlot(props: {
         legend: { show: false },
         cursor: { show: false },
         axes: [
-          { stroke: soft, grid: { show: false } },
+          {
+            stroke: soft,
+            grid: { show: false },
+            space: TIME_PX,
+            values: (_plot, splits) =>
+              splits.map((atS) => clock(new Date(atS * 1000).toISOString())),
+          },
           { stroke: soft, size: 44, grid: { width: 1 } },
         ],
         series: [{}, { stroke: color, width: 2, points: { show: false } }],
@@ -42,9 +52,9 @@ export function SpeedPlot(props: {
       follow.disconnect();
       made.destroy();
     };
-  }, []);
+  }, [language]);
   useEffect(() => {
     plot.current?.setData([speeds.map(([at]) => at), speeds.map(([, speed]) => speed)]);
-  }, [speeds]);
+  }, [speeds, language]);
   return <div ref={box} class="plot" role="img" aria-label={label} />;
 }

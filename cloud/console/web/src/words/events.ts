@@ -8,6 +8,8 @@ type Lines = Readonly<Record<string, Line>>;
 
 const text = (value: unknown): string =>
   Array.isArray(value) ? value.join(", ") : typeof value === "string" ? value : String(value ?? "");
+/** Names of the wire, as one says them. */
+const plain = (value: unknown): string => text(value).replaceAll("_", " ");
 const number = (value: unknown): number | undefined =>
   typeof value === "number" ? value : undefined;
 
@@ -54,22 +56,23 @@ const EN: Lines = {
   "agent.stopping": () => "Agent stopping",
   "lock.changed": (d) => `${d["locked"] === true ? "Locked" : "Unlocked"} (${text(d["cause"])})`,
   "immobiliser.changed": (d) => (d["inhibited"] === true ? "Start inhibited" : "Start allowed"),
-  "command.completed": (d) => `Command ${text(d["action"])}: ${text(d["status"])}`,
+  "command.completed": (d) => `Command ${plain(d["action"])}: ${plain(d["status"])}`,
   "fault.raised": (d) => `Fault ${text(d["code"])}`,
   "fault.cleared": (d) => `Fault ${text(d["code"])} is over`,
   "tamper.changed": (d) => `Tamper contact ${d["open"] === true ? "open" : "closed"}`,
-  "security.alarm": (d) => `Alarm: ${text(d["alarm"])}`,
+  "security.alarm": (d) => `Alarm: ${plain(d["alarm"])}`,
   "rental.started": (d) => `Rental began, by ${text(d["openedBy"])}`,
   "rental.ended": (d) => `Rental ${text(d["how"])}`,
-  "access.used": (d) => `A ${text(d["kind"])} was used: ${text(d["action"])}, ${text(d["status"])}`,
-  "access.refused": (d) => `A ${text(d["kind"])} was refused: ${text(d["reasons"])}`,
+  "access.used": (d) =>
+    `A ${text(d["kind"])} was used: ${plain(d["action"])}, ${plain(d["status"])}`,
+  "access.refused": (d) => `A ${text(d["kind"])} was refused: ${plain(d["reasons"])}`,
   "grants.applied": (d) => `Grant list ${text(d["version"])} in force`,
   "time.changed": (d) => `Time known by ${text(d["source"])}`,
   "door.changed": (d, s) =>
     `${doorName(text(d["door"]), s)} ${d["open"] === true ? "opened" : "closed"}`,
   "window.changed": (d, s) =>
     `window, ${doorName(text(d["door"]), s)} ${d["open"] === true ? "opened" : "closed"}`,
-  "ignition.changed": (d, s) => `Ignition ${ignitionName(text(d["state"]), s)}`,
+  "ignition.changed": (d, s) => `Ignition ${ignitionName(plain(d["state"]), s)}`,
   "trip.started": () => "Trip began",
   "trip.ended": (d, s) => `Trip ended after ${s.kilometres(number(d["distanceM"]))}`,
   "energy.changed": (d, s) => `Energy at ${energy(d, s)}`,
@@ -77,7 +80,7 @@ const EN: Lines = {
   "battery.low": (d, s) => `12 V battery at ${s.measured(number(d["voltageV"]), "V", 1)}`,
   "diagnostic.codes": (d) => `Trouble codes: ${text(d["codes"]) || "none"}`,
   "diagnostic.note": (d) => `Note: ${text(d["note"])}`,
-  "power.changed": (d) => `Module: ${text(d["state"])} (${text(d["reason"])})`,
+  "power.changed": (d) => `Module: ${plain(d["state"])} (${plain(d["reason"])})`,
   "braking.harsh": (d, s) =>
     `Harsh braking, ${s.measured(number(d["decelerationMps2"]), "m/s²", 1)}`,
   "flow.reported": (d) => `${text(d["flow"])}: ${text(d["event"])}`,
@@ -92,21 +95,21 @@ const DE: Lines = {
     `${d["locked"] === true ? "Verriegelt" : "Entriegelt"} (${text(d["cause"])})`,
   "immobiliser.changed": (d) =>
     d["inhibited"] === true ? "Anlassen gesperrt" : "Anlassen freigegeben",
-  "command.completed": (d) => `Befehl ${text(d["action"])}: ${text(d["status"])}`,
+  "command.completed": (d) => `Befehl ${plain(d["action"])}: ${plain(d["status"])}`,
   "fault.raised": (d) => `Störung ${text(d["code"])}`,
   "fault.cleared": (d) => `Störung ${text(d["code"])} vorbei`,
   "tamper.changed": (d) => `Sabotagekontakt ${d["open"] === true ? "offen" : "geschlossen"}`,
-  "security.alarm": (d) => `Alarm: ${text(d["alarm"])}`,
+  "security.alarm": (d) => `Alarm: ${plain(d["alarm"])}`,
   "rental.started": (d) => `Miete begann, durch ${text(d["openedBy"])}`,
   "rental.ended": (d) => `Miete ${text(d["how"])}`,
-  "access.used": (d) => `${text(d["kind"])} benutzt: ${text(d["action"])}, ${text(d["status"])}`,
-  "access.refused": (d) => `${text(d["kind"])} abgelehnt: ${text(d["reasons"])}`,
+  "access.used": (d) => `${text(d["kind"])} benutzt: ${plain(d["action"])}, ${plain(d["status"])}`,
+  "access.refused": (d) => `${text(d["kind"])} abgelehnt: ${plain(d["reasons"])}`,
   "grants.applied": (d) => `Rechteliste ${text(d["version"])} gilt`,
   "time.changed": (d) => `Zeit bekannt durch ${text(d["source"])}`,
   "door.changed": (d, s) => `${doorName(text(d["door"]), s)} ${d["open"] === true ? "auf" : "zu"}`,
   "window.changed": (d, s) =>
     `Fenster, ${doorName(text(d["door"]), s)} ${d["open"] === true ? "auf" : "zu"}`,
-  "ignition.changed": (d, s) => `Zündung ${ignitionName(text(d["state"]), s)}`,
+  "ignition.changed": (d, s) => `Zündung ${ignitionName(plain(d["state"]), s)}`,
   "trip.started": () => "Fahrt begann",
   "trip.ended": (d, s) => `Fahrt endete nach ${s.kilometres(number(d["distanceM"]))}`,
   "energy.changed": (d, s) => `Energie bei ${energy(d, s)}`,
@@ -114,7 +117,7 @@ const DE: Lines = {
   "battery.low": (d, s) => `12-V-Batterie bei ${s.measured(number(d["voltageV"]), "V", 1)}`,
   "diagnostic.codes": (d) => `Fehlercodes: ${text(d["codes"]) || "keine"}`,
   "diagnostic.note": (d) => `Notiz: ${text(d["note"])}`,
-  "power.changed": (d) => `Modul: ${text(d["state"])} (${text(d["reason"])})`,
+  "power.changed": (d) => `Modul: ${plain(d["state"])} (${plain(d["reason"])})`,
   "braking.harsh": (d, s) =>
     `Hart gebremst, ${s.measured(number(d["decelerationMps2"]), "m/s²", 1)}`,
   "flow.reported": (d) => `${text(d["flow"])}: ${text(d["event"])}`,
