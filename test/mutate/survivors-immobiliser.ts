@@ -339,13 +339,6 @@ export const IMMOBILISER: readonly Explained[] = [
   },
   {
     file: "device/immobiliser/two-copy-file.ts",
-    inLine:
-      "(best, copy) => (copy !== undefined && copy.sequence > (best?.sequence ?? 0) ? copy : best),",
-    change: "> → >=",
-    why: "No two copies have the same number, and none has 0.",
-  },
-  {
-    file: "device/immobiliser/two-copy-file.ts",
     inLine: "async function syncFolder(path: string): Promise<void> {",
     change: '{ const folder = await open(path, "r"); try { await folder.s… → {}',
     why: NAME_KEPT,
