@@ -14,7 +14,8 @@ import {
   toHex,
 } from "@kerbside/protocol";
 import type { Appended, Buffer, BufferOptions, BufferStatus } from "./contract.ts";
-import { DamagedError, type Engine, NO_SEGMENTS, openEngine, storageFailed } from "./engine.ts";
+import { DamagedError } from "./damaged.ts";
+import { type Engine, NO_SEGMENTS, openEngine, storageFailed } from "./engine.ts";
 import { eventTime } from "./event-time.ts";
 import { type FaultCode, type FaultReports, faultEvent, faultReports } from "./fault-reports.ts";
 import type { AckOutcome } from "./forget.ts";
@@ -23,6 +24,7 @@ import type { FirstEvent, IngestKey, LostNumbers } from "./log-start.ts";
 import type { NextOptions, OutgoingSegment } from "./outgoing.ts";
 import { type Packer, packer } from "./packer.ts";
 import { syncMade } from "./set-aside.ts";
+import { type UpkeepTimes, upkeepTimes } from "./upkeep-times.ts";
 import { lockForWriting, type WriterLock } from "./writer-lock.ts";
 
 const RETRY_MS_MIN = 50;
@@ -31,16 +33,14 @@ const TRACK_WINDOW_MS = 1000;
 /** What was acknowledged waits this long for a commit to go with; lost, it is only sent once more. */
 const FLUSH_DELAY_MS = 1000;
 const FAULTS_TOGETHER_MS = 200;
-/** How often it is seen whether the file is mostly empty, and what is too old; the latter goes on soon where there is more. */
-const COMPACT_MS = 60_000;
-const AGE_MS = 3_600_000;
-const AGE_MORE_MS = 50;
 
 type Waiting = {
   readonly lane: Lane;
   readonly plain: Uint8Array;
   readonly done: (appended: Appended) => void;
   readonly failed: (error: Error) => void;
+  /** It met a damaged database already, which was set aside. */
+  readonly again?: true;
 };
 type State =
   | { readonly kind: "working"; readonly engine: Engine }
@@ -76,9 +76,8 @@ class BufferShell implements Buffer {
   #microtask = false;
   #online = false;
   #lost = 0;
-  #upkeepMs: number | undefined;
-  #ageMs = 0;
   readonly #packer: Packer;
+  readonly #upkeep: UpkeepTimes;
   readonly #atExit = (): void => this.#finish();
 
   constructor(options: BufferOptions, limits: BufferLimits) {
@@ -91,6 +90,10 @@ class BufferShell implements Buffer {
       () => this.#tell(),
       (engine, error) => this.#fail(engine, error),
     );
+    this.#upkeep = upkeepTimes(options, {
+      old: (count) => this.#reportLost("buffer.old", count),
+      wake: (delayMs) => this.#wake(delayMs),
+    });
     this.#state = this.#open({}, undefined, RETRY_MS_MIN, undefined);
     if (this.#state.kind === "failed" && this.#state.error.code === "conflict") {
       throw this.#state.error;
@@ -233,48 +236,45 @@ class BufferShell implements Buffer {
       const openedAtMs = engine.openedAtMs(lane);
       return openedAtMs !== undefined && due(lane, openedAtMs);
     });
+    let done: ReturnType<Engine["commit"]> | undefined;
     try {
-      if (batch.length === 0 && !closable) {
-        engine.flush();
-        this.#upkeep(nowMs);
-        this.#later();
-        return;
-      }
-      const { placed, closed } = engine.commit(batch, due, nowMs);
-      for (const [i, waiting] of batch.entries()) this.#settle(engine, waiting, placed[i]);
+      if (batch.length > 0 || closable) done = engine.commit(batch, due, nowMs);
+      else engine.flush();
+    } catch (error) {
+      this.#notCommitted(engine, batch, error);
+      return;
+    }
+    for (const [i, waiting] of batch.entries()) this.#settle(engine, waiting, done?.placed[i]);
+    this.#after(engine, done?.closed ?? 0, nowMs);
+  }
+
+  /** What is damaged was set aside as a whole: what was to be written is written to the database that follows it. */
+  #notCommitted(engine: Engine, batch: readonly Waiting[], error: unknown): void {
+    this.#fail(engine, error);
+    const follows = error instanceof DamagedError && this.#state.kind === "working";
+    const again = batch.filter((one) => follows && one.again !== true);
+    this.#waiting = [...again.map((one) => ({ ...one, again: true as const })), ...this.#waiting];
+    if (again.length > 0) this.#soon();
+    const lost = batch.filter((one) => !again.includes(one));
+    this.#lost += lost.length;
+    this.#faults.count("buffer.storage", lost.length);
+    for (const { failed } of lost) failed(storageFailed(error));
+  }
+
+  /** What was committed stays so, whatever becomes of this. */
+  #after(engine: Engine, closed: number, nowMs: number): void {
+    try {
       const dropped = engine.takeDropped();
       if (dropped > 0) this.#reportLost("buffer.full", dropped);
       if (closed > 0) this.#tell();
       if (engine.segmentsInLane() >= this.#limits.logSegmentsMax) this.#nextLog(engine);
       this.#packer.soon();
-      this.#upkeep(nowMs);
+      if (this.#state.kind === "working") this.#upkeep(this.#state.engine, nowMs);
       this.#later();
     } catch (error) {
-      this.#lost += batch.length;
-      this.#faults.count("buffer.storage", batch.length);
-      this.#fail(engine, error);
-      for (const { failed } of batch) failed(storageFailed(error));
+      // Of the engine that works now: the log may have been followed by another meanwhile.
+      if (this.#state.kind === "working") this.#fail(this.#state.engine, error);
     }
-  }
-
-  /** After a commit, when it is time: nobody waits then. Throws what the disk throws. */
-  #upkeep(nowMs: number): void {
-    this.#upkeepMs ??= nowMs + COMPACT_MS;
-    if (nowMs < this.#upkeepMs || this.#state.kind !== "working") return;
-    this.#upkeepMs = nowMs + COMPACT_MS;
-    const { age, compact } = this.#state.engine.upkeep;
-    const { time, log } = this.#options;
-    if (time !== undefined && nowMs >= this.#ageMs) {
-      const { dropped, more } = age(time());
-      if (dropped > 0) this.#reportLost("buffer.old", dropped);
-      if (more) {
-        this.#upkeepMs = nowMs + AGE_MORE_MS;
-        this.#wake(AGE_MORE_MS);
-        return;
-      }
-      this.#ageMs = nowMs + AGE_MS;
-    }
-    if (compact()) log.info("buffer.compacted", {});
   }
 
   /** Ends the log under way in order and begins another. */

@@ -5,9 +5,9 @@
 import type { Handle } from "./database.ts";
 
 export type Commits = {
-  /** Runs it and makes it durable, with all that waited. Throws what it throws; then nothing of it is done. */
+  /** Runs it and makes it durable, with all that waited. Throws what it throws; then nothing of either is done. */
   readonly now: <T>(run: () => T) => T;
-  /** Runs it; seen at once by this handle, durable with the next `now` or `flush`. */
+  /** Runs it; seen at once by this handle, durable with the next `now` or `flush`. Throws as `now` does. */
   readonly later: <T>(run: () => T) => T;
   /** Makes durable what waits. Does nothing where nothing does. */
   readonly flush: () => void;
@@ -24,28 +24,33 @@ export function commits(db: Handle): Commits {
   const forget = (): void => {
     if (db.inTransaction) undo.run();
   };
-  const flush = (): void => {
-    if (db.inTransaction) end.run();
-  };
-  const later = <T>(run: () => T): T => {
-    if (!db.inTransaction) begin.run();
-    return within(run) as T;
-  };
-  const now = <T>(run: () => T): T => {
-    if (db.inTransaction) {
-      const result = within(run) as T;
-      end.run();
-      return result;
-    }
-    begin.run();
+  /** What throws leaves nothing open: an open transaction would keep everybody else from this file for good. */
+  const whole = <T>(run: () => T): T => {
     try {
-      const result = run();
-      end.run();
-      return result;
+      return run();
     } catch (error) {
-      forget();
+      try {
+        forget();
+      } catch {
+        // The disk that fails: SQLite has rolled it back, or does so as the file is opened again.
+      }
       throw error;
     }
   };
+  const flush = (): void => {
+    if (db.inTransaction) whole(() => end.run());
+  };
+  const later = <T>(run: () => T): T =>
+    whole(() => {
+      if (!db.inTransaction) begin.run();
+      return within(run) as T;
+    });
+  const now = <T>(run: () => T): T =>
+    whole(() => {
+      if (!db.inTransaction) begin.run();
+      const result = run();
+      end.run();
+      return result;
+    });
   return { now, later, flush, forget };
 }

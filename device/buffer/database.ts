@@ -18,6 +18,9 @@ const PAGE_BYTES = 4096;
 /** A WAL of this many pages is copied back into the database: 4 MiB at 4 KiB a page. */
 const CHECKPOINT_PAGES = 1000;
 
+/** Only one who looks into the file may be in the way, for a moment; the agent stands still meanwhile. */
+const BUSY_MS = 50;
+
 /** Each step takes a database from its place in the list to the next. Steps are only ever appended. */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE logs (
@@ -57,7 +60,7 @@ export function openDatabase(dir: string, made: (db: Handle) => void): Handle {
   const fresh = !existsSync(file);
   // Before SQLite opens it: the write-ahead log gets the mode of the file.
   forOwnerOnly(file);
-  const db = new Database(file);
+  const db = new Database(file, { timeout: BUSY_MS });
   made(db);
   if (fresh) db.pragma(`page_size = ${PAGE_BYTES}`);
   db.pragma("journal_mode = WAL");

@@ -15,6 +15,7 @@ import {
 import Database from "better-sqlite3";
 import { type Commits, commits } from "./commits.ts";
 import type { BufferStatus } from "./contract.ts";
+import { DamagedError } from "./damaged.ts";
 import { type Handle, openDatabase, strangeFile, walIsThere } from "./database.ts";
 import {
   type AckOutcome,
@@ -34,11 +35,6 @@ import { reported, setAside, unreported } from "./set-aside.ts";
 import { LOG_END, prepare, type Statements } from "./statements.ts";
 import { type Upkeep, upkeep } from "./upkeep.ts";
 import { walDamage } from "./wal-check.ts";
-
-/** The content of the database is not what was written. */
-export class DamagedError extends Error {
-  override readonly name = "DamagedError";
-}
 
 export type Entry = { readonly lane: Lane; readonly plain: Uint8Array };
 /** What became of an entry: its number, or `undefined` where the buffer is full of what may not give way. */

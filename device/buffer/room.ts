@@ -4,14 +4,17 @@
  */
 import {
   decode,
+  equalBytes,
   headerCodec,
   headerHash,
   LANES,
   type Lane,
   parseSign1,
+  type SegmentHeader,
   sha256,
   signHeader,
 } from "@kerbside/protocol";
+import { DamagedError } from "./damaged.ts";
 import type { BufferLimits } from "./limits.ts";
 import { laneRange, placeKey, placeOf } from "./place.ts";
 import type { Signer } from "./segment-writer.ts";
@@ -101,10 +104,13 @@ function openBytes(statements: Statements): number {
   return bytes;
 }
 
-/** Returns the bytes that are left of it. */
+/**
+ * Returns the bytes that are left of it. Throws DamagedError where its header is not what was written: nothing is signed
+ * that the disk has spoilt.
+ */
 export function dropSegment(statements: Statements, signer: Signer, victim: SegmentRecord): number {
   const { lane, slot } = placeOf(victim.place);
-  const before = decode(headerCodec, parseSign1(victim.header).payload);
+  const before = intact(victim);
   const header = signHeader(signer.signingKey, {
     ...before,
     codec: "gap",
@@ -122,4 +128,16 @@ export function dropSegment(statements: Statements, signer: Signer, victim: Segm
   const first = placeKey(lane, slot, victim.first);
   statements.deleteRows.run(first, first + victim.count - 1);
   return header.length;
+}
+
+function intact(victim: SegmentRecord): SegmentHeader {
+  const { lane, number } = placeOf(victim.place);
+  const damaged = new DamagedError(`the header of ${lane} ${number} is damaged`);
+  // Its hash was written beside it, and costs a hundredth of a look at its signature.
+  if (!equalBytes(headerHash(victim.header), victim.hash)) throw damaged;
+  const header = decode(headerCodec, parseSign1(victim.header).payload);
+  const { first, count } = victim;
+  if (header.number !== number || header.firstSeq !== first || header.count !== count)
+    throw damaged;
+  return header;
 }
