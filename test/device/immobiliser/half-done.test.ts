@@ -18,6 +18,7 @@ import {
   type Command,
   type LockAction,
   type LockSensed,
+  randomBytes,
 } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -85,6 +86,25 @@ test("a car that moves off while it is being locked is not kept from starting, a
       ["refused", "partly_done", true],
     );
     assert.equal(verdict.sensed, sensedState(LOCKED), "what the first pulse did is told");
+  }));
+
+test("after a sleep between two pulses all that is missing is told, the sleep first", () =>
+  withBench(async ({ rig, lock }) => {
+    lock.meanwhile = {
+      lock: () => {
+        rig.epoch = randomBytes(16);
+        rig.facts = DRIVING;
+      },
+    };
+    const { verdict } = await rig.ask(commandOf("lock_and_immobilise"));
+    const [first, ...rest] = verdict.unmet;
+    const words = "The car must not have slept since it was asked.";
+    assert.equal(first, { condition: "same_session", words });
+    assert.equal(unmetOf({ unmet: rest }), [
+      "standstill",
+      "ignition_off",
+      "ignition_off_after_standstill",
+    ]);
   }));
 
 test("an armed command that fires as the car moves off again ends half done, and is armed no more", () =>
