@@ -36,7 +36,8 @@ export async function openBroker(
     return { ...own, answers: async () => own.listening() };
   }
   const { host, port, node, tls } = readOutsideBroker(file);
-  const outside = await connectOutsideBroker({ host, port, node, tls, log: embedded.log });
+  const { clock, log } = embedded;
+  const outside = await connectOutsideBroker({ host, port, node, tls, clock, log });
   return {
     ...outside,
     host,
@@ -51,7 +52,7 @@ export async function openBroker(
 type Outside = Parameters<typeof connectOutsideBroker>[0];
 
 /** Throws ProtocolError `malformed` naming the file and what was expected. */
-function readOutsideBroker(file: string): Omit<Outside, "log"> {
+function readOutsideBroker(file: string): Omit<Outside, "clock" | "log"> {
   const wrong = (why: string): ProtocolError => new ProtocolError("malformed", `${file}: ${why}`);
   const content: unknown = JSON.parse(readFileSync(file, "utf8"));
   const { host, port, node, ca, cert, key, ...more } =

@@ -2,25 +2,27 @@
  * A broker that is not ours: any that speaks MQTT 5 with shared subscriptions (§ 4.8.2) and asks for certificates. Cars
  * connect to it and are told apart by it (see `carRules`); the cloud is one of its clients. What it says of who sent a
  * message is not believed: each carries the car's own signature. A message is acknowledged to the broker once the handler
- * has taken it over; the broker acknowledges to the car by itself, which proves nothing, here as anywhere.
+ * has taken it over, one of `up` in any case: the car keeps it until it has our word. The broker acknowledges to the car by
+ * itself, which proves nothing, here as anywhere.
  */
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import {
   type Address,
   CHANNELS,
   type Channel,
+  type Clock,
   type Downlink,
   type Log,
   ProtocolError,
-  parseTopic,
   type Source,
   type SourceHandler,
-  type Topic,
   topicOf,
 } from "@kerbside/protocol";
 import { type IClientOptions, MqttClient } from "mqtt";
+import { Taker } from "./taker.ts";
+import { Untaken } from "./untaken.ts";
 
-/** A connection hands over one message at a time, the next after it was taken; so there are several. */
+/** A connection hands over one message at a time, the next after it was taken; so there are several, and one to send by. */
 const CONNECTIONS = 4;
 const GROUP = "kerbside";
 /** Messages that the broker may have under way to one connection: they wait in memory. */
@@ -41,6 +43,7 @@ export type OutsideBrokerOptions = {
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
   /** Names this node to the broker, the same at each start and another for each node. */
   readonly node: string;
+  readonly clock: Clock;
   readonly log: Log;
 };
 export type OutsideBroker = {
@@ -54,23 +57,26 @@ export type OutsideBroker = {
 /** Rejects with ProtocolError `unavailable` where the broker cannot be reached, or refuses; later losses are made up for. */
 export async function connectOutsideBroker(options: OutsideBrokerOptions): Promise<OutsideBroker> {
   const handler = Promise.withResolvers<SourceHandler>();
-  const pending = new Set<Promise<void>>();
+  const { clock, log, node } = options;
+  const untaken = new Untaken({ handler: handler.promise, clock, log });
+  const takers: Taker[] = [];
   const clients: MqttClient[] = [];
   const close = async (): Promise<void> => {
-    await Promise.all(clients.map((client) => client.endAsync(true)));
+    untaken.close();
+    await Promise.all([...clients, sender].map((client) => client?.endAsync(true)));
   };
+  const takenBy = (client: MqttClient): void => {
+    takers.push(new Taker(client, { handler: handler.promise, untaken, clock, log }));
+  };
+  let sender: MqttClient | undefined;
   try {
     for (let i = 0; i < CONNECTIONS; i += 1)
-      clients.push(
-        await connected(options, `${options.node}-${i}`, (client) =>
-          take(client, handler.promise, pending, options.log),
-        ),
-      );
+      clients.push(await connected(options, receiving(`${node}-${i}`), takenBy));
+    sender = await connected(options, sending(`${node}-send`));
   } catch (error) {
     await close();
     throw error;
   }
-  const [sender] = clients;
   return {
     source: {
       start: async (found) => {
@@ -79,7 +85,7 @@ export async function connectOutsideBroker(options: OutsideBrokerOptions): Promi
       },
       stop: async () => {
         await Promise.all(clients.map((client) => client.unsubscribeAsync(sharedTopics())));
-        await Promise.all(pending);
+        await Promise.all(takers.map((taker) => taker.settled()));
       },
     },
     downlink: { send: (to, channel, payload) => send(sender, to, channel, payload) },
@@ -117,8 +123,8 @@ function sharedTopics(): string[] {
 /** `prepare` comes before the connection does: what waited at the broker follows right upon it. */
 async function connected(
   options: OutsideBrokerOptions,
-  clientId: string,
-  prepare: (client: MqttClient) => void,
+  asked: IClientOptions,
+  prepare: (client: MqttClient) => void = () => undefined,
 ): Promise<MqttClient> {
   const { host, port, tls, log } = options;
   const shown: ConnectionOptions = { host, port, ...tls, servername: host, minVersion: "TLSv1.3" };
@@ -128,7 +134,7 @@ async function connected(
     socket.setNoDelay(true);
     return socket;
   };
-  const client = new MqttClient(open, clientOptions(clientId));
+  const client = new MqttClient(open, asked);
   prepare(client);
   const first = Promise.withResolvers<void>();
   client.once("connect", () => first.resolve());
@@ -146,11 +152,9 @@ async function connected(
   }
 }
 
-function clientOptions(clientId: string): IClientOptions {
+function receiving(clientId: string): IClientOptions {
   return {
-    clientId,
-    protocolId: "MQTT",
-    protocolVersion: 5,
+    ...sending(clientId),
     // What came while this node was away waits for it.
     clean: false,
     properties: {
@@ -158,59 +162,23 @@ function clientOptions(clientId: string): IClientOptions {
       receiveMaximum: RECEIVE_MAX,
       maximumPacketSize: PACKET_BYTES_MAX,
     },
+    resubscribe: true,
+  };
+}
+
+/** Nothing that goes to cars waits for what comes from them, and no failure of the one way breaks the other. */
+function sending(clientId: string): IClientOptions {
+  return {
+    clientId,
+    protocolId: "MQTT",
+    protocolVersion: 5,
+    clean: true,
     keepalive: KEEPALIVE_S,
     reconnectPeriod: RECONNECT_MS,
     connectTimeout: CONNECT_MS_MAX,
     // A command goes out now or never.
     queueQoSZero: false,
-    resubscribe: true,
   };
-}
-
-/** Hands over what comes, and acknowledges it then. */
-function take(
-  client: MqttClient,
-  handler: Promise<SourceHandler>,
-  pending: Set<Promise<void>>,
-  log: Log,
-): void {
-  client.handleMessage = (packet, acknowledge) => {
-    const topic = topicIn(packet.topic);
-    const payload = Buffer.from(packet.payload);
-    if (topic === undefined || payload.length > CHANNELS[topic.channel].bytesMax) {
-      log.warn("broker.put_aside", { bytes: payload.length });
-      acknowledge();
-      return;
-    }
-    const taken = handler
-      .then((handle) => handle({ topic, payload: new Uint8Array(payload) }))
-      .then(
-        () => acknowledge(),
-        (error: unknown) => {
-          // Above its tenant's quota. The car keeps what no mark of ours covers; handed over again and again, it would
-          // break the connections that all tenants share.
-          if (topic.channel === "up" && isOverQuota(error)) return acknowledge();
-          // Not acknowledged: on the next connection the broker hands it over again.
-          log.warn("broker.not_taken", { channel: topic.channel });
-          client.stream.destroy();
-        },
-      )
-      .finally(() => pending.delete(taken));
-    pending.add(taken);
-  };
-}
-
-function isOverQuota(error: unknown): boolean {
-  return error instanceof ProtocolError && error.code === "limit_reached";
-}
-
-function topicIn(text: string): Topic | undefined {
-  try {
-    return parseTopic(text);
-  } catch (error) {
-    if (error instanceof ProtocolError) return undefined;
-    throw error;
-  }
 }
 
 async function subscribe(client: MqttClient): Promise<void> {

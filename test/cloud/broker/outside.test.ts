@@ -27,8 +27,10 @@ const got: SourceMessage[] = [];
 let refuse = 0;
 let isOverQuota = false;
 let overQuota = 0;
+let fails: string | undefined;
 let pki: Pki;
 let cars: readonly [TestCar, TestCar];
+let foreign: TestCar;
 let broker: Mosquitto;
 let cloud: OutsideBroker;
 
@@ -36,7 +38,14 @@ function optionsOf(): Parameters<typeof connectOutsideBroker>[0] {
   const file = (name: string): string => readFileSync(join(dir, name), "utf8");
 
   const tls = { ca: file("server-ca.pem"), cert: file("node.pem"), key: file("node.key") };
-  return { host: "localhost", port: broker.port, node: "test", tls, log: silentLog };
+  return {
+    host: "localhost",
+    port: broker.port,
+    node: "test",
+    tls,
+    clock: realClock,
+    log: silentLog,
+  };
 }
 
 /** A car as the agent connects, which may say that it is another one. */
@@ -58,8 +67,9 @@ test.before(async () => {
   if (missingPackages("mosquitto").length > 0) return;
   pki = await makePki();
   cars = [await pki.car("demo", "car-1"), await pki.car("demo", "car-2")];
+  foreign = await pki.car("other", "car-1");
   const server = { ...pki.server, ca: pki.platform.rootCertificate };
-  broker = await Mosquitto.start({ dir, server, cars });
+  broker = await Mosquitto.start({ dir, server, cars: [...cars, foreign] });
   cloud = await connectOutsideBroker(optionsOf());
   await cloud.source.start(handle);
 });
@@ -69,6 +79,7 @@ async function handle(message: SourceMessage): Promise<void> {
     overQuota += 1;
     throw new ProtocolError("limit_reached", "quota ingestBytesPerDay: expected at most 0");
   }
+  if (message.topic.tenant === fails) throw new ProtocolError("storage_failed", "disk full");
   if (refuse > 0) {
     refuse -= 1;
     throw new ProtocolError("storage_failed", "the disk is full");
@@ -103,6 +114,38 @@ it("what was not taken over is handed over again", async () => {
   await until("it was taken at last", () => got.length > 0);
   assert.equal([...(got[0]?.payload ?? [])], [9]);
   await car.close();
+});
+
+it("one tenant's failing store holds up nobody else, whatever its cars say, and loses nothing", async () => {
+  const car = await joined(cars[0]);
+  const heard: number[] = [];
+  const other = await joined(foreign, (_channel, payload) => heard.push(payload[0] ?? 0));
+  fails = "demo";
+  // More than all connections may have unanswered.
+  const SAID = 100;
+  for (let i = 0; i < SAID; i += 1)
+    await car.publish(topicOf(cars[0], i % 2 === 0 ? "result" : "session"), Uint8Array.of(i));
+  await car.publish(upTopicOf(cars[0], "state"), Uint8Array.of(1));
+  await other.publish(topicOf(foreign, "result"), Uint8Array.of(7));
+  await other.publish(upTopicOf(foreign, "critical"), Uint8Array.of(8));
+  await until("the other car is heard", () => got.length >= 2);
+  assert.ok(got.every(({ topic }) => topic.tenant === "other"));
+  await cloud.downlink.send(foreign, "command", Uint8Array.of(9));
+  await until("and commanded", () => heard.length > 0);
+  got.length = 0;
+  fails = undefined;
+  await until("all that was said", () => got.length >= SAID);
+  // What was answered late is asked for again by the broker, and not handed over twice.
+  await new Promise((done) => setTimeout(done, 3000));
+  const said = got.map(({ payload }) => payload[0] ?? -1).toSorted((a, b) => a - b);
+  assert.equal(
+    said,
+    Array.from({ length: SAID }, (_, i) => i),
+  );
+  await cloud.downlink.send(foreign, "command", Uint8Array.of(10));
+  await until("and commanded again", () => heard.length > 1);
+  await car.close();
+  await other.close();
 });
 
 it("a tenant above its quota holds up nobody: what is not taken is not handed over again", async () => {
