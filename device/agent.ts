@@ -113,16 +113,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   // As it was last seen: of a bus that has fallen silent nothing is fresh.
   const ignitionOn = (): boolean => car.store.read("Vehicle.LowVoltageSystemState").value === "ON";
   const onBusEvent = busFaults(clock, ignitionOn, emit);
-  const { profile } = shelves.profile;
   const car = startCar({
-    ...{ config, profile, clock, random, log, onBusEvent, ...wired },
+    ...{ config, profile: shelves.profile.profile, clock, random, log, onBusEvent, ...wired },
     onGnssTime: (time) => entry.hintTime(time),
   });
   const session = createSession(clock, random);
   const epochs = openEpochNumbers(join(config.dataDir, "epoch"), clock);
   const policy = await openPolicyStore(join(config.dataDir, "policy", "rental"), config);
   const onRental = (open: boolean): void => {
-    if (!open) entry.rentalEnded();
+    entry.rentalChanged();
     power.take({ type: "rental", open });
     power.look();
   };
@@ -130,12 +129,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ...{ config, clock, random, log, car, policy, session, emit, onRental, ...wired },
   });
   const { make, certificate } = lineOf(options, identity, entry);
+  let line: Uplink | undefined;
   const { power, transport, stop } = startPower(options, {
     ...{ emit, car, locks, entry, identity, session, make },
-    uplink: () => uplink,
+    uplink: () => line,
   });
   const { collector, trips, rules } = await collect({ ...options, car, locks, shelves, emit });
-  const { name, version } = car.profile.profile;
   const changed = (): void => {
     buffer.renew(identity.keys.ingestKey());
     uplink.announce();
@@ -166,8 +165,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     random,
     log,
     agentVersion: AGENT_VERSION,
-    profile: `${name}/${version}`,
+    profile: nameOf(car),
   });
+  line = uplink;
   entry.start(locks, emit, changed, () => power.take({ type: "wake", source: "card" }));
   locks.onLate((answer) => uplink.report(answer));
   const settled = locks.interrupted.then((answers) => {
@@ -181,6 +181,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
   return { close: () => closeAll(parts) };
 }
+
+const nameOf = ({ profile: { profile } }: Car): string => `${profile.name}/${profile.version}`;
 
 /** The first event of this run, which says how the one before ended. */
 function tellStarted({ previousEndedCleanly }: EventBuffer, emit: Emit, log: Log): void {

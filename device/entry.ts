@@ -211,9 +211,9 @@ export class Entry {
     void this.#grants.apply(push.sealed).then((applied) => this.#applied(applied));
   }
 
-  /** No rental is open any more: nobody is in it. */
-  rentalEnded(): void {
-    void this.#started?.desk?.rentalEnded();
+  /** A rental has ended or begun: nobody is in another one. */
+  rentalChanged(): void {
+    void this.#started?.desk?.rentalChanged();
   }
 
   /** Begins to serve the reader, where one is configured. `changed`: something that announcements say has. */
@@ -238,6 +238,7 @@ export class Entry {
     const { path, baudRate, pairingKeyFile } = config.reader;
     let isFault = false;
     let wasUp = false;
+    let there: number | undefined;
     const reader = new ReaderDriver({
       line: (this.#options.wires?.line ?? serialLink)(path, baudRate),
       pairingKey: readPairingKey(pairingKeyFile),
@@ -248,7 +249,15 @@ export class Entry {
       events: {
         presented: (presentation) => {
           activity();
-          desk.present(presentation);
+          there = presentation.id;
+          // What a crash cut off may be a rental: who is in it is known only after that.
+          void locks.interrupted.then(() => {
+            if (there === presentation.id) desk.present(presentation);
+          });
+        },
+        gone: (presentation) => {
+          if (there === presentation) there = undefined;
+          desk.gone(presentation);
         },
         link: (state) => {
           wasUp ||= state === "up";
@@ -277,6 +286,7 @@ export class Entry {
       log,
     });
     this.#started = { emit, changed, stopNtp, desk, reader };
+    void locks.interrupted.then(() => desk.rentalChanged());
     reader.start();
   }
 

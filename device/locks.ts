@@ -75,7 +75,7 @@ export type Locks = {
   readonly bolts: () => { readonly driver: Seen; readonly all: Seen };
   /** The rental on the car: for access without coverage, which opens rentals too, and for power care. */
   readonly rental: RentalDesk;
-  /** What a crash left open, answered as unknown with what is sensed. Resolves once, before the first command runs. */
+  /** What a crash left open, as unknown with what is sensed, and results not taken over. Once, before all commands. */
   readonly interrupted: Promise<readonly Answer[]>;
   /** Tells of the end of each command that was answered `armed`. One listener. */
   readonly onLate: (listener: (answer: Answer) => void) => void;
@@ -146,9 +146,10 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
   const wait = clock.after(FIRST_REPORT_MS_MAX, contacts.giveUp);
   // A lock by CAN has no report to wait for.
   if (config.lock.driver === "can") contacts.giveUp();
-  const interrupted = contacts.reported.then(() => {
+  const interrupted = contacts.reported.then(async () => {
     wait.cancel();
-    return executor.settleInterrupted();
+    const untaken = executor.untaken();
+    return [...untaken, ...(await executor.settleInterrupted())];
   });
   const ready = (): Promise<unknown> => interrupted.then(() => driver.awake());
   return {
@@ -173,7 +174,7 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
       const answer = executor.allow(order, evidenceOf(order, asked), asked, askedMs);
       return moving.during(order, answer, "access");
     },
-    commands: commandsOf({ executor, ready, moving, late, emit, log }),
+    commands: commandsOf({ executor, journal, ready, moving, late, emit, log }),
     stop: async () => {
       driver.stop();
       rental.stop();
@@ -185,6 +186,7 @@ export async function startLocks(options: LocksOptions): Promise<Locks> {
 
 function commandsOf({
   executor,
+  journal,
   ready,
   moving,
   late,
@@ -192,6 +194,7 @@ function commandsOf({
   log,
 }: {
   readonly executor: Executor;
+  readonly journal: Journal;
   readonly ready: () => Promise<unknown>;
   readonly moving: Movement;
   readonly late: Late;
@@ -200,6 +203,7 @@ function commandsOf({
 }): CommandExecutor {
   return {
     recorded: (command, requestHash) => executor.recorded(command, requestHash),
+    taken: ({ id, verdict }) => void journal.recordTaken(id, verdict.status),
     execute: async (command, requestHash) => {
       await ready();
       const answer = await moving.during(command, executor.execute(command, requestHash));

@@ -37,8 +37,11 @@ export type PowerParts = {
   readonly identity: Identity;
   readonly session: Session;
   readonly make: (keepAliveS: number) => Transport;
-  /** Asked for only after a sleep. */
-  readonly uplink: () => Uplink;
+  /**
+   * Asked for after a sleep. It begins only after files were read, and the module may have slept by then: undefined
+   * until it does, and its first session begins after that sleep.
+   */
+  readonly uplink: () => Uplink | undefined;
 };
 export type StartedPower = {
   readonly power: PowerCare;
@@ -65,7 +68,7 @@ export function startPower(options: PowerOptions, parts: PowerParts): StartedPow
       void transport.enter(entered.row).then(() => tellPlatform(entered, clock.bootMs()));
     },
     onResumed: () => {
-      uplink().resumed();
+      uplink()?.resumed();
       void locks.resumed();
     },
     onSuspended: () => entry.resumed(),

@@ -7,6 +7,7 @@ import {
   type Clock,
   cardIdOf,
   type EventData,
+  equalBytes,
   type Grant,
   type GrantAction,
   type Log,
@@ -80,7 +81,9 @@ export class AccessDesk {
   readonly #options: AccessDeskOptions;
   readonly #limits: TryLimits;
   #failed: FailedTap | undefined;
-  #busy = false;
+  #serving: Presentation | undefined;
+  /** Who is shown to wait, and is served after that if they are there still. */
+  #next: Presentation | undefined;
   #idle: Promise<void> = Promise.resolve();
 
   constructor(options: AccessDeskOptions) {
@@ -91,31 +94,45 @@ export class AccessDesk {
     this.#limits = new TryLimits(record.tries(), clock.bootMs(), agedMs);
   }
 
-  /** Takes what is held to the reader. While one is being served another is shown to wait. Never rejects. */
+  /** Takes what is held to the reader. While one is being served the next is shown to wait. Never rejects. */
   present(presentation: Presentation): void {
     const { reader, log } = this.#options;
-    if (this.#busy) {
+    if (this.#serving !== undefined) {
       reader.show(presentation.id, "wait");
+      // A card that flickers in the field is one tap: it is not to undo what it is being served.
+      this.#next = isSameCard(this.#serving, presentation) ? undefined : presentation;
       return;
     }
-    this.#busy = true;
+    this.#serving = presentation;
     this.#idle = this.#serve(presentation)
       .catch((error: unknown) => {
         log.error("access.bug", { what: error instanceof Error ? error.message : String(error) });
         reader.show(presentation.id, "failed");
       })
       .finally(() => {
-        this.#busy = false;
+        const next = this.#next;
+        this.#serving = undefined;
+        this.#next = undefined;
+        if (next !== undefined) this.present(next);
       });
   }
 
-  /** Resolves when whoever is being served has been answered. */
-  settled(): Promise<void> {
-    return this.#idle;
+  /** It was taken away: whoever waited there waits no more. */
+  gone(presentation: number): void {
+    if (this.#next?.id === presentation) this.#next = undefined;
   }
 
-  /** A rental has ended, whoever ended it: nobody is in it any more. */
-  async rentalEnded(): Promise<void> {
+  /** Resolves when whoever is being served, or waits for that, has been answered. */
+  async settled(): Promise<void> {
+    do await this.#idle;
+    while (this.#serving !== undefined);
+  }
+
+  /**
+   * To be called when a rental has ended or begun, whoever did it, and at a start, once it is settled what the car is
+   * in: who was in another one is in none any more. A cut between an end and this would leave them for ever.
+   */
+  async rentalChanged(): Promise<void> {
     const rental = this.#options.rental();
     // Where the car's own record is lost there may be one still.
     if (rental.value === "unknown") return;
@@ -262,7 +279,10 @@ export class AccessDesk {
     const { kind } = presentation;
     // Before the bolts move: whoever gets in must be able to get in again, whatever happens to list and clock.
     const holder: Holder = { grant, ...(cardIdKey === undefined ? {} : { cardIdKey }) };
-    if (opensRental(action) && from !== "held") await record.hold(holder);
+    if (opensRental(action) && from !== "held") {
+      await this.rentalChanged();
+      await record.hold(holder);
+    }
     const order: AccessOrder = { action, booking: grant.booking, by: kind, credential: name };
     const { status, unmet } = await perform(order);
     if (kind === "card") this.#failed = this.#failedTap(order, { status, unmet });
@@ -307,6 +327,10 @@ export class AccessDesk {
     });
     reader.show(id, "refused");
   }
+}
+
+function isSameCard(a: Presentation, b: Presentation): boolean {
+  return a.kind === "card" && b.kind === "card" && equalBytes(a.uid, b.uid);
 }
 
 /** How long it is certainly since a moment of which the latest that it can have been is known. */

@@ -34,6 +34,8 @@ export type Presentation =
 
 export type ReaderEvents = {
   readonly presented: (presentation: Presentation) => void;
+  /** It was taken away. */
+  readonly gone: (presentation: number) => void;
   readonly link: (state: LineState) => void;
   readonly tamper: (opened: boolean) => void;
 };
@@ -153,6 +155,7 @@ export class ReaderDriver {
 
   #stateChanged(state: LineState): void {
     // Who was there is to be presented anew.
+    if (this.#presentation !== undefined) this.#options.events.gone(this.#presentation);
     this.#presentation = undefined;
     this.#giveUp();
     this.#options.events.link(state);
@@ -169,6 +172,7 @@ export class ReaderDriver {
         break;
       case "gone":
         if (this.#waiting?.presentation === message.presentation) this.#giveUp();
+        this.#options.events.gone(message.presentation);
         break;
       case "exchanged":
         this.#exchanged(message);

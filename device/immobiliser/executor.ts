@@ -137,6 +137,13 @@ export class Executor {
     return seen === undefined ? undefined : this.#replay(seen, requestHash);
   }
 
+  /** Results on record that the cloud has not taken over, such as before a restart: to be told again. */
+  untaken(): readonly Answer[] {
+    return this.#options.journal.owed().map(({ id, requestHash, verdict }) => {
+      return { id, requestHash, verdict, replayed: true, durable: true };
+    });
+  }
+
   /** The command that waits for the car to stand, if one does. */
   armed(): Command | undefined {
     return this.#armed.held()?.command;
@@ -303,7 +310,8 @@ export class Executor {
     late: () => Verdict | undefined,
   ): Promise<OrderInput> {
     const { journal, driver, policy, log } = this.#options;
-    const durable = await journal.recordIntent(command, requestHash);
+    const by = this.#openers.has(command) ? "car" : "cloud";
+    const durable = await journal.recordIntent(command, requestHash, by);
     if (!durable) log.error("command.journal_failed", {});
     // Read after the write, as late as can be before the pulse.
     return {

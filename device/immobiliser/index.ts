@@ -50,7 +50,13 @@ export {
   type InterlockVerdict,
   judgeAction,
 } from "./interlocks.ts";
-export { type Journal, type JournalOrder, ORDERS_MAX, openJournal } from "./journal.ts";
+export {
+  type FinishedOrder,
+  type Journal,
+  type JournalOrder,
+  ORDERS_MAX,
+  openJournal,
+} from "./journal.ts";
 export {
   ACTUATION_MS_MAX,
   LOCK_WAKE_MS_MAX,

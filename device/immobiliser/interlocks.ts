@@ -48,7 +48,7 @@ const doorsNotKnownOpen = {
 const nobodyElses = {
   condition: "no_other_rental",
   unknown: "allow",
-  why: "a booking opens no car that somebody else is renting; a lost record strands nobody",
+  why: "a booking works no car that somebody else is renting; a lost record strands nobody",
 } as const;
 const ignitionNotKnownOn = {
   condition: "ignition_off",
@@ -88,9 +88,9 @@ const immobilise: Row["conditions"] = [
 /** Actions that a version cannot do have no row, and are refused. */
 export const INTERLOCKS: Readonly<Partial<Record<Action, Row>>> = {
   unlock: { pulses: ["unlock"], conditions: [notKnownToMove, nobodyElses] },
-  lock: { pulses: ["lock"], conditions: [notKnownToMove, doorsNotKnownOpen] },
+  lock: { pulses: ["lock"], conditions: [notKnownToMove, doorsNotKnownOpen, nobodyElses] },
   trunk: { pulses: ["trunk"], conditions: [notKnownToMove, nobodyElses] },
-  find: { pulses: ["horn_lights"], conditions: [notKnownToMove] },
+  find: { pulses: ["horn_lights"], conditions: [notKnownToMove, nobodyElses] },
   // Always allowed: whatever is broken, a car must be able to start again.
   release: { pulses: ["allow_start"], conditions: [], disarms: true },
   unlock_and_release: {

@@ -63,12 +63,17 @@ const orderCodec = struct("a command the car has taken", {
     tag: "SPI",
     doc: "for which booking",
   }),
+  owed: optional(6, bool, {
+    ...internal,
+    doc: "the cloud has not taken its result over; otherwise it has, or never asked, or an older agent wrote this",
+  }),
 });
 const journalCodec = struct("command journal", {
   counter: field(0, uint(), { ...internal, doc: "highest counter taken" }),
   orders: field(1, list(orderCodec, ORDERS_MAX), { ...internal, doc: "the latest, oldest first" }),
 });
 export type JournalOrder = TypeOf<typeof orderCodec>;
+export type FinishedOrder = JournalOrder & { readonly verdict: Verdict };
 type JournalContent = TypeOf<typeof journalCodec>;
 
 export type Journal = {
@@ -76,15 +81,26 @@ export type Journal = {
   readonly find: (id: Uint8Array) => JournalOrder | undefined;
   /** Commands with an intent and no result: after a start, those that a crash cut off. */
   readonly unfinished: () => readonly JournalOrder[];
+  /** Commands with a result that the cloud has not taken over, as far as the disk knows. */
+  readonly owed: () => readonly FinishedOrder[];
   /**
-   * Advances the counter and writes the intent in one durable write. Says whether it reached the disk: it did not where
+   * Advances the counter and writes the intent in one durable write. `by`: who waits for the result. Says whether it reached the disk: it did not where
    * every place is taken by a command without a result. Known ids are written anew.
    */
-  readonly recordIntent: (command: Command, requestHash: Uint8Array) => Promise<boolean>;
+  readonly recordIntent: (
+    command: Command,
+    requestHash: Uint8Array,
+    by?: "cloud" | "car",
+  ) => Promise<boolean>;
   /** Notes that the command waits; after a crash it is known to have done nothing. */
   readonly recordArmed: (id: Uint8Array) => Promise<boolean>;
   /** False, as by `recordArmed`, where there is no intent of that id to write it to. */
   readonly recordResult: (id: Uint8Array, verdict: Verdict) => Promise<boolean>;
+  /**
+   * Notes that the cloud has taken over a result of that status. One that was told before the end (`armed`, or what is
+   * said of a command that comes again meanwhile) is not the one that is owed. Where the disk fails it is told again.
+   */
+  readonly recordTaken: (id: Uint8Array, status: string) => Promise<boolean>;
   /** Whether the last write reached the disk. */
   readonly works: () => boolean;
   /** The file was there and could not be read: counters known only from now on. */
@@ -114,10 +130,13 @@ function writeContent({ counter, orders }: JournalContent): Uint8Array {
   return concatBytes(empty.subarray(0, -1), Uint8Array.from(head), ...orders.map(written));
 }
 
-/** Makes room for one more: the oldest that is finished goes. Undefined where none is. */
+const isFinished = (order: JournalOrder): order is FinishedOrder => order.verdict !== undefined;
+
+/** Makes room for one more: the oldest that is finished goes, first of those that were told. Undefined where none is. */
 function withRoom(orders: readonly JournalOrder[]): readonly JournalOrder[] | undefined {
   if (orders.length < ORDERS_MAX) return orders;
-  const oldest = orders.findIndex(({ verdict }) => verdict !== undefined);
+  const told = orders.findIndex((order) => isFinished(order) && order.owed !== true);
+  const oldest = told === -1 ? orders.findIndex(isFinished) : told;
   return oldest === -1 ? undefined : orders.toSpliced(oldest, 1);
 }
 
@@ -147,7 +166,7 @@ export async function openJournal(path: string): Promise<Journal> {
   const find: Journal["find"] = (id) => content.orders.find((order) => equalBytes(order.id, id));
   const change = (
     id: Uint8Array,
-    what: Pick<JournalOrder, "armed" | "verdict">,
+    what: Pick<JournalOrder, "armed" | "verdict" | "owed">,
   ): Promise<boolean> => {
     if (find(id) === undefined) return Promise.resolve(false);
     const orders = content.orders.map((order) =>
@@ -160,10 +179,14 @@ export async function openJournal(path: string): Promise<Journal> {
     counter: () => content.counter,
     find,
     unfinished: () => content.orders.filter(({ verdict }) => verdict === undefined),
+    owed: () => content.orders.filter(isFinished).filter(({ owed }) => owed === true),
     works: () => works,
-    recordIntent: async ({ id, action, counter, booking }, requestHash) => {
-      const intent: JournalOrder =
-        booking === undefined ? { id, requestHash, action } : { id, requestHash, action, booking };
+    recordIntent: async ({ id, action, counter, booking }, requestHash, by = "cloud") => {
+      const intent: JournalOrder = {
+        ...{ id, requestHash, action },
+        ...(booking === undefined ? {} : { booking }),
+        ...(by === "cloud" ? { owed: true } : {}),
+      };
       const others = withRoom(content.orders.filter((order) => !equalBytes(order.id, id)));
       const orders = others === undefined ? content.orders : [...others, intent];
       const onDisk = await write({ counter: Math.max(content.counter, counter), orders });
@@ -171,6 +194,11 @@ export async function openJournal(path: string): Promise<Journal> {
     },
     recordArmed: (id) => change(id, { armed: true }),
     recordResult: (id, verdict) => change(id, { verdict }),
+    recordTaken: async (id, status) => {
+      const order = find(id);
+      if (order?.owed !== true || order.verdict?.status !== status) return works;
+      return change(id, { owed: false });
+    },
     close: file.close,
   };
 }

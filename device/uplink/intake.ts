@@ -38,6 +38,8 @@ export type CommandExecutor = {
   readonly execute: (command: Command, requestHash: Uint8Array) => Promise<CommandAnswer>;
   /** The recorded answer to a command that was seen before, for one that may not be run any more. */
   readonly recorded?: (command: Command, requestHash: Uint8Array) => CommandAnswer | undefined;
+  /** The other side has taken an answer over: it need not be told again, also not after a restart. */
+  readonly taken?: (answer: CommandAnswer) => void;
 };
 
 export type IntakeOptions = {
@@ -47,8 +49,8 @@ export type IntakeOptions = {
   readonly session: Session;
   readonly commands: CommandExecutor;
   readonly log: Log;
-  /** Hands over a signed result to be sent until it is taken. */
-  readonly send: (result: Uint8Array) => void;
+  /** Hands over a signed result to be sent until it is taken, which is then said. */
+  readonly send: (result: Uint8Array, taken: () => void) => void;
 };
 
 export type Intake = {
@@ -62,7 +64,7 @@ export function createIntake(options: IntakeOptions): Intake {
   const { address, session, log } = options;
   const report = (answer: CommandAnswer): void => {
     const { verdict, ...rest } = answer;
-    sign(options, { ...rest, ...verdict });
+    sign(options, { ...rest, ...verdict }, () => options.commands.taken?.(answer));
   };
   return {
     report,
@@ -100,8 +102,12 @@ export function createIntake(options: IntakeOptions): Intake {
 
 type Unsigned = Omit<CommandResult, "tenant" | "vehicle" | "sessionMs">;
 
-function sign({ address, session, signingKey, send }: IntakeOptions, result: Unsigned): void {
-  send(signResult(signingKey, { ...address, ...result, sessionMs: session.sessionMs() }));
+function sign(
+  { address, session, signingKey, send }: IntakeOptions,
+  result: Unsigned,
+  taken: () => void = () => undefined,
+): void {
+  send(signResult(signingKey, { ...address, ...result, sessionMs: session.sessionMs() }), taken);
 }
 
 function received({ id }: Command, requestHash: Uint8Array): Unsigned {

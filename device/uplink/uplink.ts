@@ -67,8 +67,8 @@ class UplinkShell implements Uplink {
     this.#flight = createFlight(this.#limits);
     this.#budget = options.budget ?? FREE;
     this.#outbox = createOutbox(this.#limits.resultsMax, options.log);
-    const send = (result: Uint8Array): void => {
-      this.#outbox.add(result);
+    const send = (result: Uint8Array, taken: () => void): void => {
+      this.#outbox.add(result, taken);
       this.#sendResults();
     };
     this.#intake = createIntake({ ...options, send });

@@ -7,6 +7,8 @@ export type TcpProxy = {
   readonly cut: () => void;
   /** From now on everything is swallowed in both directions, and new connections are accepted into silence. */
   readonly silence: (on: boolean) => void;
+  /** What goes up is swallowed, what goes down arrives. */
+  readonly mute: (on: boolean) => void;
   /** New connections are refused by a reset. */
   readonly refuse: (on: boolean) => void;
   /** Each chunk is held for so long, in milliseconds. */
@@ -22,17 +24,18 @@ export type TcpProxy = {
 export async function tcpProxy(target: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let silent = false;
+  let muted = false;
   let refusing = false;
   let delayMs = 0;
   let corruption = 0;
   let count = 0;
   let onUp: ((bytes: number) => void) | undefined;
-  const pipe = (from: Socket, to: Socket, seen: (bytes: number) => void): void => {
+  const pipe = (from: Socket, to: Socket, up: boolean): void => {
     let total = 0;
     from.on("data", (chunk: Buffer) => {
-      if (silent) return;
+      if (silent || (muted && up)) return;
       total += chunk.length;
-      seen(total);
+      if (up) onUp?.(total);
       if (corruption > 0 && Math.random() < corruption) {
         const at = Math.floor(Math.random() * chunk.length);
         chunk[at] = (chunk[at] ?? 0) ^ 1;
@@ -56,8 +59,8 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
     const pair = [near, far] as const;
     pairs.add(pair);
     near.on("close", () => pairs.delete(pair));
-    pipe(near, far, (bytes) => onUp?.(bytes));
-    pipe(far, near, () => undefined);
+    pipe(near, far, true);
+    pipe(far, near, false);
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const address = server.address();
@@ -73,6 +76,9 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
     cut,
     silence: (on) => {
       silent = on;
+    },
+    mute: (on) => {
+      muted = on;
     },
     refuse: (on) => {
       refusing = on;

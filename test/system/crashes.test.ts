@@ -1,4 +1,6 @@
 /** Real processes killed and cut off in the middle of a drive: nothing lost, nothing doubled, nothing done twice. */
+import { join } from "node:path";
+import { openJournal } from "@kerbside/immobiliser";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isJson } from "../../scripts/demo/api.ts";
@@ -101,6 +103,29 @@ test("network cut in the middle of a drive: all of it arrives afterwards, and co
   await world.online(true);
   await settled(world, 1);
   assert.is((await world.command("lock", held))["state"], "executed");
+
+  // Done, and cut off before anybody heard of it: known once the agent runs again.
+  const before = await world.pulses();
+  proxy.mute(true);
+  const asked = world.command("unlock", held);
+  await world.until("the car to have written down what it did", async () => {
+    const journal = await openJournal(
+      join(world.paths.data, "agent", "state", "commands", "journal"),
+    );
+    await journal.close();
+    const isDone = journal.owed().some(({ action }) => action === "unlock");
+    return isDone && (await world.pulses()) === before + 1;
+  });
+  await world.agent.kill();
+  proxy.mute(false);
+  assert.is((await asked)["state"], "unknown");
+  await world.startAgent({ ...world.ports, broker: proxy.port });
+  const path = `/commands/${String((await asked)["id"])}`;
+  await world.until("the result of before to be told", async () => {
+    const { body } = await world.backend.ask(path);
+    return isJson(body) && body["state"] === "executed";
+  });
+  assert.is(await world.pulses(), before + 1);
   await proxy.close();
 });
 

@@ -4,7 +4,6 @@ import {
   cardIdOf,
   cryptoReady,
   type Grant,
-  type NewEvent,
   randomBytes,
   signCarriedGrant,
   toHex,
@@ -274,6 +273,41 @@ test("one at a time: who comes meanwhile is told to wait, and after that served"
   assert.is(rig.shown.at(-1), "5 granted");
 });
 
+test("who waits is served after that where they are there still; a card that flickers is one tap", async () => {
+  const rows = [
+    { why: "a phone", next: { ...TAPPED, id: 4 }, orders: 2 },
+    { why: "a phone that was taken away", next: { ...TAPPED, id: 4 }, gone: 4, orders: 1 },
+    {
+      why: "a phone; something else was taken away",
+      next: { ...TAPPED, id: 4 },
+      gone: 3,
+      orders: 2,
+    },
+    { why: "the same card", next: { ...CARD, id: 4 }, orders: 1 },
+  ] as const;
+  for (const { why, next, orders, ...row } of rows) {
+    const rig = new Rig();
+    await rig.apply(1, [cardGrant(7), phoneGrant(8)]);
+    rig.desk.present(CARD);
+    rig.desk.present(next);
+    if ("gone" in row) rig.desk.gone(row.gone);
+    await rig.desk.settled();
+    assert.is(rig.orders.length, orders, why);
+    assert.is(rig.shown[0], "4 wait");
+  }
+  const twice = new Rig();
+  await twice.apply(1, [cardGrant(7), phoneGrant(8)]);
+  twice.desk.present(CARD);
+  twice.desk.present({ ...TAPPED, id: 4 });
+  twice.desk.present({ ...TAPPED, id: 5 });
+  await twice.desk.settled();
+  assert.equal(
+    twice.shown,
+    ["4 wait", "5 wait", "3 granted", "5 granted"],
+    "the last one is there",
+  );
+});
+
 test("a bug is logged and shown as a failure, and the next one is served", async () => {
   const rig = new Rig();
   await rig.apply(1, [cardGrant(7)]);
@@ -300,13 +334,13 @@ test("as a rental ends all others are let go; where the record is lost, nobody i
   await rig.record.hold({ grant: phoneGrant(1) });
   await rig.record.hold({ grant: phoneGrant(2, { booking: "b-2" }) });
   rig.rental = { value: "unknown" };
-  await rig.desk.rentalEnded();
+  await rig.desk.rentalChanged();
   assert.equal(rig.held, ["b-1 1", "b-2 2"]);
   rig.rental = { value: "open", booking: "b-2" };
-  await rig.desk.rentalEnded();
+  await rig.desk.rentalChanged();
   assert.equal(rig.held, ["b-2 2"]);
   rig.rental = { value: "none" };
-  await rig.desk.rentalEnded();
+  await rig.desk.rentalChanged();
   assert.equal(rig.held, []);
 });
 
@@ -320,46 +354,6 @@ test("with a new list, wrong PINs of grants that it does not name are forgotten,
   await rig.apply(2, [cardGrant(7)]);
   assert.is(rig.keptTries, 1, "nothing to forget, nothing to write");
 });
-
-test("wrong PINs of who is in the open rental count on over every new list, and are forgotten after it", async () => {
-  const named = `pin:${"07".repeat(16)}`;
-  const rig = new Rig(new Map([[named, 9]]));
-  await rig.record.hold({ grant: cardGrant(7), cardIdKey: ID_KEY });
-  rig.rental = { value: "open", booking: "b-1" };
-  await rig.apply(1, []);
-  await rig.apply(2, []);
-  assert.equal(rig.record.tries(), new Map([[named, 9]]));
-  rig.rental = { value: "none" };
-  await rig.desk.rentalEnded();
-  await rig.apply(3, []);
-  assert.is(rig.record.tries().size, 0);
-});
-
-test("strangers' numbers slow no driver, and after a restart only for what is left of their delay", async () => {
-  const grant = cardGrant(7, {
-    card: { cardId: cardIdOf(ID_KEY, UID), proof: "uid", uidRule: "alone" },
-  });
-  const bare = { id: 3, kind: "card", uid: UID, keyed: false } as const;
-  const rig = new Rig();
-  await rig.apply(1, [grant]);
-  for (let tap = 0; tap < 10; tap += 1) {
-    await rig.present({ ...bare, uid: UID.map((byte) => byte + 1) });
-    rig.clock.pass(900_000);
-  }
-  assert.is(rig.record.tries().get("uid"), 10);
-  const next = rig.restarted();
-  await next.apply(1, [grant]);
-  assert.equal(reasonsOf(await next.present(bare)), ["try_later"]);
-  next.time = { value: "known", wallMs: NOW + 900_000 + 20, doubtMs: 10 };
-  assert.equal(reasonsOf(await next.present(bare)), [], "what it waited before the restart counts");
-  const driver = rig.restarted();
-  driver.rental = { value: "open", booking: "b-1" };
-  await driver.record.hold({ grant, cardIdKey: ID_KEY });
-  assert.equal(reasonsOf(await driver.present(bare)), [], "a driver is not slowed at all");
-});
-
-const reasonsOf = (event: NewEvent | undefined): readonly string[] =>
-  event?.kind === "access.refused" ? event.data.reasons : [];
 
 test("before there is a list no PIN of one is known", async () => {
   const rig = new Rig(new Map([["pin:ff", 5]]));

@@ -137,6 +137,7 @@ async function withRig(folder: string, work: (rig: Rig) => Promise<void>): Promi
     log: silentLog,
     events: {
       presented: (one) => desk.present(one),
+      gone: (one) => desk.gone(one),
       link: () => undefined,
       tamper: () => undefined,
     },
@@ -232,7 +233,7 @@ test("who is in a rental stays in it: revoked, with unknown time, after a restar
       assert.is(await tap(phone("lock")), "granted");
       assert.is(await tap(CARD), "granted");
       facts.rental = { value: "none" };
-      await desk.rentalEnded();
+      await desk.rentalChanged();
       assert.is(await tap(phone("unlock")), "refused");
       assert.equal(reasons(), ["not_listed"]);
       assert.is(await tap(CARD), "refused");

@@ -160,6 +160,7 @@ async function withBench(work: (bench: Bench) => Promise<void>): Promise<void> {
     log: silentLog,
     events: {
       presented: (one) => desk.present(one),
+      gone: (one) => desk.gone(one),
       link: (state) => states.push(state),
       tamper: () => undefined,
     },

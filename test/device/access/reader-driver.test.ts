@@ -21,6 +21,7 @@ type Received = Exclude<ReaderMessage, { type: "readerReport" }>;
 class Bench {
   readonly clock: ManualClock = manualClock();
   readonly presented: Presentation[] = [];
+  readonly gone: number[] = [];
   readonly states: LineState[] = [];
   readonly tampers: boolean[] = [];
   /** What the reader was told, but for acknowledgements. */
@@ -55,6 +56,7 @@ class Bench {
     log: silentLog,
     events: {
       presented: (one) => this.presented.push(one),
+      gone: (one) => this.gone.push(one),
       link: (state) => this.states.push(state),
       tamper: (opened) => this.tampers.push(opened),
     },
@@ -136,6 +138,7 @@ test("what is over leaves no clock behind: taken away, or a PIN that came", asyn
   bench.hold(7);
   const first = bench.driver.exchange(7, Uint8Array.of(1));
   bench.say({ type: "gone", presentation: 7 });
+  assert.equal(bench.gone, [6, 7]);
   assert.is(await now(first), undefined);
   await bench.pass(2000);
   bench.hold(8);

@@ -114,9 +114,9 @@ const IMMOBILISE =
 /** `?`: not knowing counts as holding. */
 const ROWS: Readonly<Record<(typeof ACTIONS)[number], string>> = {
   unlock: "unlock if not_moving?, no_other_rental?",
-  lock: "lock if not_moving?, doors_closed?",
+  lock: "lock if not_moving?, doors_closed?, no_other_rental?",
   trunk: "trunk if not_moving?, no_other_rental?",
-  find: "horn_lights if not_moving?",
+  find: "horn_lights if not_moving?, no_other_rental?",
   release: "allow_start if ; disarms",
   unlock_and_release: "allow_start+unlock if not_moving?, no_other_rental?; disarms; open_rental",
   immobilise: `inhibit_start if ${IMMOBILISE}; mayWait`,

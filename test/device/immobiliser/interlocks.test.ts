@@ -94,8 +94,8 @@ const closes = (f: CarFacts): boolean =>
 const EXPECTED: Readonly<Record<Action, (facts: CarFacts) => boolean>> = {
   unlock: (f) => !moves(f) && !theirs(f),
   trunk: (f) => !moves(f) && !theirs(f),
-  find: (f) => !moves(f),
-  lock: (f) => !moves(f) && !isGood(f.doorsClosed, (closed) => !closed),
+  find: (f) => !moves(f) && !theirs(f),
+  lock: (f) => !moves(f) && !theirs(f) && !isGood(f.doorsClosed, (closed) => !closed),
   release: () => true,
   unlock_and_release: (f) => !moves(f) && !theirs(f),
   immobilise: stands,

@@ -204,7 +204,12 @@ test("a result is kept with its own command, every status of it, and nothing els
   const statuses = ["executed", "refused", "expired", "stale_session", "unknown", "armed"] as const;
   for (const [i] of statuses.entries())
     await journal.recordIntent(command(i + 1), new Uint8Array(32));
-  const untouched = { id: command(1).id, requestHash: new Uint8Array(32), action: "lock" };
+  const untouched = {
+    id: command(1).id,
+    requestHash: new Uint8Array(32),
+    action: "lock",
+    owed: true,
+  };
   assert.equal(journal.find(command(1).id), untouched);
   for (const [i, status] of statuses.entries())
     assert.ok(await journal.recordResult(command(i + 1).id, { ...verdict, status }), status);
@@ -218,6 +223,46 @@ test("a result is kept with its own command, every status of it, and nothing els
     });
   assert.is(ORDERS_MAX, 64);
   await again.close();
+});
+
+test("a result is owed until it was taken over, also over a restart; what a tap asked for is owed to nobody", async () => {
+  const path = join(await folder(), "journal");
+  let journal = await openJournal(path);
+  const owed = (): readonly (number | undefined)[] => journal.owed().map(({ id }) => id[0]);
+  const restart = async (): Promise<void> => {
+    await journal.close();
+    journal = await openJournal(path);
+  };
+  await journal.recordIntent(command(1), new Uint8Array(32));
+  await journal.recordIntent(command(2), new Uint8Array(32), "car");
+  assert.equal(owed(), [], "there is no result");
+  await journal.recordArmed(command(1).id);
+  await journal.recordTaken(command(1).id, "armed");
+  await journal.recordResult(command(1).id, verdict);
+  await journal.recordResult(command(2).id, verdict);
+  await restart();
+  assert.equal(owed(), [1]);
+  await journal.recordTaken(command(1).id, "unknown");
+  assert.equal(owed(), [1], "something else was taken over, told before the end");
+  assert.is(await journal.recordTaken(command(1).id, "executed"), true);
+  assert.is(await journal.recordTaken(command(9).id, "executed"), true, "none such");
+  assert.equal(owed(), []);
+  await restart();
+  assert.equal(owed(), []);
+  assert.equal(journal.find(command(1).id)?.verdict, verdict, "it is answered still");
+  await journal.close();
+});
+
+test("what is owed gives way after everything that was told", async () => {
+  const journal = await openJournal(join(await folder(), "journal"));
+  await journal.recordIntent(command(1), new Uint8Array(32));
+  await journal.recordResult(command(1).id, verdict);
+  for (let i = 2; i <= ORDERS_MAX + 9; i += 1) {
+    await journal.recordIntent(command(i), new Uint8Array(32), "car");
+    await journal.recordResult(command(i).id, verdict);
+  }
+  assert.is(journal.owed().length, 1, "taps push no result out that the cloud waits for");
+  await journal.close();
 });
 
 test("both copies gone is damaged; none ever written is not", async () => {

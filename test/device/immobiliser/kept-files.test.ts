@@ -12,6 +12,7 @@ import {
   type Command,
   DEFAULT_RENTAL_POLICY,
   encode,
+  fromHex,
   rentalPolicyCodec,
   sha256,
   signArtefact,
@@ -47,6 +48,9 @@ const COMMAND: Command = {
 };
 const SENSED = { locked: "no", immobilised: "yes", doorsClosed: "unknown" } as const;
 
+const ORDER =
+  "0050010101010101010101010101010101010158200303030303030303030303030303030303030303030303030303030303030303020103a500010181a200616301617702a300010100020203617204f504f50563622d31";
+
 test("the journal of commands", async () => {
   const journal = await openJournal(join(folder, "journal"));
   await journal.recordIntent(COMMAND, new Uint8Array(32).fill(3));
@@ -59,10 +63,18 @@ test("the journal of commands", async () => {
     mayHaveSucceeded: true,
   });
   await journal.close();
-  assert.is(
-    await contentOf("journal"),
-    "a200070181a60050010101010101010101010101010101010158200303030303030303030303030303030303030303030303030303030303030303020103a500010181a200616301617702a300010100020203617204f504f50563622d31",
-  );
+  assert.is(await contentOf("journal"), `a200070181a7${ORDER}06f5`);
+});
+
+test("a journal of an agent that kept no mark of what was taken over: it owes nothing", async () => {
+  const file = await openTwoCopyFile(join(folder, "older"));
+  await file.write(fromHex(`a200070181a6${ORDER}`));
+  await file.close();
+  const journal = await openJournal(join(folder, "older"));
+  assert.is(journal.damaged, false);
+  assert.is(journal.find(COMMAND.id)?.verdict?.reason, "r");
+  assert.equal(journal.owed(), []);
+  await journal.close();
 });
 
 test("the car's record of itself", async () => {

@@ -197,8 +197,10 @@ test("unlock-and-release opens it, lock and unlock within it do not end it, and 
     openedBy: "command",
     phase: "parked",
   });
-  const other = await rig.ask(commandOf("unlock", { booking: "b-2" }));
-  assert.is(other.verdict.unmet[0]?.condition, "no_other_rental");
+  for (const action of ["unlock", "lock", "trunk", "find"] as const) {
+    const other = await rig.ask(commandOf(action, { booking: "b-2" }));
+    assert.is(other.verdict.unmet[0]?.condition, "no_other_rental", action);
+  }
   const inhibit = await rig.ask(commandOf("immobilise"));
   assert.is(inhibit.verdict.unmet[0]?.condition, "no_open_rental");
   assert.is((await ask("end_rental")).verdict.status, "executed");

@@ -1,4 +1,7 @@
 /** Which commands are handed on: a table over the pure check, then the whole way over a real broker. */
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   COMMAND_LIFE_MS_MAX,
@@ -18,6 +21,8 @@ import { type CommandAnswer, type CommandVerdict, verifyCommand } from "@kerbsid
 import { suite, test } from "uvu";
 import * as assert from "uvu/assert";
 import { ADDRESS } from "../../support/car-cloud.ts";
+import { InstantLock, lockRig } from "../../support/lock-rig.ts";
+import { realClock } from "../../support/runtime.ts";
 import { until } from "../../support/wait.ts";
 import { type Line, line } from "./harness.ts";
 
@@ -183,6 +188,33 @@ whole("signed by another key is neither run nor answered", async () => {
   await l.broker.downlink.send(ADDRESS, "command", signCommand(l.commandKey, fresh()));
   await until("the good one's answers", () => results().length === 2);
   assert.is(ran.length, 1);
+});
+
+whole("a result that a restart kept from being sent is sent at the next start, once", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "kerbside-untaken-"));
+  const asked = { ...fresh(), epoch: new Uint8Array(16) };
+  const hash = requestHashOf(signCommand(l.commandKey, asked));
+  const before = await lockRig(dir, new InstantLock(), realClock);
+  assert.is((await before.executor.execute(asked, hash)).verdict.status, "executed");
+  await before.stop();
+  const buffer = await l.openBuffer();
+  const rig = await lockRig(dir, new InstantLock(), realClock);
+  const uplink = l.start(buffer, {
+    commands: {
+      execute: rig.executor.execute.bind(rig.executor),
+      taken: ({ id, verdict }) => void rig.journal.recordTaken(id, verdict.status),
+    },
+  });
+  for (const answer of rig.executor.untaken()) uplink.report(answer);
+  await until("the result", () => results().length === 1);
+  const [told] = results();
+  assert.equal([told?.status, told?.replayed, told?.durable], ["executed", true, true]);
+  assert.is(toHex(told?.requestHash ?? new Uint8Array()), toHex(hash));
+  await until("that it was taken is on the disk", () => rig.journal.owed().length === 0);
+  await rig.stop();
+  const after = await lockRig(dir, new InstantLock(), realClock);
+  assert.equal(after.executor.untaken(), []);
+  await after.stop();
 });
 
 whole("the answer outlives the connection it was asked on", async () => {

@@ -29,6 +29,8 @@ class Car {
   readonly sent: CommandResult[] = [];
   readonly logged: string[] = [];
   readonly ran: Command[] = [];
+  /** What the other side took over. */
+  readonly taken: CommandAnswer[] = [];
   /** What the record says of a command that may not be run any more. */
   recorded: CommandAnswer | undefined;
   /** How long a command takes, in turns of the event loop. */
@@ -43,7 +45,10 @@ class Car {
       ...silentLog,
       warn: (event, fields) => this.logged.push(`${event} ${JSON.stringify(fields)}`),
     },
-    send: (result) => this.sent.push(openResult(verifyKey(CAR_KEY.publicKey), result)),
+    send: (result, taken) => {
+      this.sent.push(openResult(verifyKey(CAR_KEY.publicKey), result));
+      taken();
+    },
   });
 
   #executor() {
@@ -55,6 +60,7 @@ class Car {
         return this.answer(command, requestHash);
       },
       recorded: () => this.recorded,
+      taken: (answer: CommandAnswer) => void this.taken.push(answer),
     };
   }
 
@@ -247,6 +253,22 @@ test("a bug of ours is not taken for a forged command", () => {
   assert.throws(
     () => verifyCommand(context, signCommand(COMMAND_KEY, car.command())),
     (error: unknown) => error === bug,
+  );
+});
+
+test("an answer that was taken over is said to be, whether asked for or not; that it was received is none", async () => {
+  const car = new Car();
+  car.turns = 2;
+  await car.take();
+  assert.equal(
+    car.sent.map(({ status }) => status),
+    ["received", "executed"],
+  );
+  const late = car.answer({ id: new Uint8Array(16).fill(5) }, new Uint8Array(32));
+  car.intake.report(late);
+  assert.equal(
+    car.taken.map(({ id }) => id[0]),
+    [4, 5],
   );
 });
 
