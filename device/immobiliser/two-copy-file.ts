@@ -59,14 +59,16 @@ type Found =
   | { readonly value: "whole"; readonly copy: Copy };
 
 async function find(path: string, bytesMax: number): Promise<Found> {
+  let bytes: Uint8Array;
   try {
-    const copy = unframe(await readFile(path), bytesMax);
-    return copy === undefined ? { value: "spoilt" } : { value: "whole", copy };
+    bytes = await readFile(path);
   } catch (error) {
     // A disk that gives an error has a file there all the same, and nobody knows what it says.
     const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
     return { value: isMissing ? "missing" : "spoilt" };
   }
+  const copy = unframe(bytes, bytesMax);
+  return copy === undefined ? { value: "spoilt" } : { value: "whole", copy };
 }
 
 const findBoth = (path: string, bytesMax: number): Promise<readonly Found[]> =>

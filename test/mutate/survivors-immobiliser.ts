@@ -12,6 +12,10 @@ const CHUNK = "How much is read at once: what is longer comes in pieces, which i
 const LISTENED =
   "While a read waits it listens for errors itself: this is for the moment between two.";
 const EITHER_WAY = "Written at once or by another thread, the same bytes are on the disk.";
+const HAS_CODE = "What the file system throws is an Error with a code.";
+const IN_A_PROGRAM =
+  "Seen in a program of its own, on a disk that fails: its files are not changed there.";
+const BOTH_FOUND = "Two files are looked for and two are found; the types do not know that.";
 const NAME_KEPT = "That a new file outlives a power cut shows only where the power is cut.";
 
 export const IMMOBILISER: readonly Explained[] = [
@@ -360,6 +364,69 @@ export const IMMOBILISER: readonly Explained[] = [
     inLine: "await folder.close();",
     change: "await folder.close(); → ;",
     why: "A handle that is left is closed as it is collected; it is opened once a start.",
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine:
+      'const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";',
+    change: "error instanceof Error → true",
+    why: HAS_CODE,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine:
+      'const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";',
+    change: "&& → ||",
+    why: HAS_CODE,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine:
+      'const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";',
+    change: '"code" in error → true',
+    why: HAS_CODE,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: 'return { value: isMissing ? "missing" : "spoilt" };',
+    change: '"spoilt" → ""',
+    why: IN_A_PROGRAM,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: "await handle.sync();",
+    change: "await handle.sync(); → ;",
+    why: NAME_KEPT,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: "await handle.close();",
+    change: "await handle.close(); → ;",
+    why: "A handle that is left is closed as it is collected; it is opened once in a car's life.",
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: '.flatMap((found) => (found.value === "whole" ? [found.copy] : []))',
+    change: '[] → ["mutant"]',
+    why: "What has no number is above none.",
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: 'if (both[at]?.value === "missing") await make(path + suffix);',
+    change: "?. → .",
+    why: BOTH_FOUND,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: 'let turn: 0 | 1 = first?.value === "whole" && first.copy === newest ? 1 : 0;',
+    change: "?. → .",
+    why: BOTH_FOUND,
+  },
+  {
+    file: "device/immobiliser/two-copy-file.ts",
+    inLine: "if (written !== bytes.length)",
+    change: "written !== bytes.length → false",
+    why: IN_A_PROGRAM,
   },
   {
     file: "device/immobiliser/zones.ts",

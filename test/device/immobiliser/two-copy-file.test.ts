@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -158,6 +159,34 @@ test("many at once are written one after the other, and the last one counts", ()
     await file.close();
     assert.equal(Uint8Array.from(readFileSync(`${path}.b`)), copyOf(20, "19").slice(0, 54));
     assert.is(textOf(await readTwoCopyFile(path)), "19");
+  }));
+
+test("long ones at once are written one after the other too, and closing waits for all of them", () =>
+  inFolder(async (path) => {
+    const file = await openTwoCopyFile(path);
+    const contents = ["x", "y", "z"].map((letter) => letter.repeat(40_000));
+    const written = Promise.all(contents.map((content) => file.write(utf8(content))));
+    await file.close();
+    await written;
+    assert.is(textOf(await readTwoCopyFile(path)), contents[2]);
+    rmSync(`${path}.a`);
+    assert.is(textOf(await readTwoCopyFile(path)), contents[1]);
+  }));
+
+test("a file that is there and cannot be opened is an error, never a fresh one", () =>
+  inFolder(async (path) => {
+    const made = await openTwoCopyFile(path);
+    await made.close();
+    for (const suffix of [".a", ".b"]) {
+      rmSync(path + suffix);
+      // It leads to itself: whoever opens it is told ELOOP.
+      symlinkSync(path + suffix, path + suffix);
+    }
+    const told = await openTwoCopyFile(path).then(
+      () => "opened",
+      (error: unknown) => String(error),
+    );
+    assert.match(told, /ELOOP/);
   }));
 
 test("closing waits for what is being written, and after it nothing can be", () =>
