@@ -85,6 +85,8 @@ import { registerConsole, registerEnrolment } from "./web-routes.ts";
 
 /** Beside the one that stores: it cannot keep more of them busy. They are started when there is something to open. */
 const OPENER_THREADS_MAX = 2;
+/** For a tenant's file that another process has locked, while all other tenants wait too. A usual transaction takes less. */
+const LOCK_WAIT_MS = 250;
 /** In the data directory; see block-list.ts. */
 const BLOCK_LIST = "blocked-addresses";
 
@@ -138,7 +140,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   const { dir, masterKey, host, issuer } = options;
   const clock = serviceClock();
   const log = serviceLog("node");
-  const registry = await openRegistry({ dir, masterKey, regions: options.regions });
+  const registry = await nodesRegistry(options);
   closing.add(() => registry.close());
   closing.add(enterEnds(dir, registry.platform.audit, { clock, log }));
   const platform = await openPlatformAuthority(registry.platform.vault, Date.now);
@@ -207,6 +209,10 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
   closing.add(watchKeys({ ...registry, homes: tenant, downlink, clock, log }));
   log.info("node.up", { https: options.httpsPort, broker: broker.port });
   return broker.port;
+}
+
+function nodesRegistry({ dir, masterKey, regions }: NodeOptions): Promise<Registry> {
+  return openRegistry({ dir, masterKey, regions, lockWaitMs: LOCK_WAIT_MS });
 }
 
 /** On one processor threads would only take turns with the one that stores. */

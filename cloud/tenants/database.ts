@@ -16,6 +16,7 @@ import { basename } from "node:path";
 import { ProtocolError } from "@kerbside/protocol";
 import BetterSqlite3 from "better-sqlite3";
 
+import { LockPatience } from "./lock-patience.ts";
 import { handleClosed, handleUsed, type OpenHandle } from "./open-handles.ts";
 
 /** How long a writer waits for another process's transaction before it gives up, in milliseconds. */
@@ -66,6 +67,8 @@ export type DatabaseOptions = {
   readonly create: boolean;
   /** Overwrites deleted content with zeros. */
   readonly secureDelete?: boolean;
+  /** How long a writer waits for another process's transaction, in milliseconds, once: see LockPatience. Else 5 s each time. */
+  readonly lockWaitMs?: number | undefined;
   readonly nowMs: () => number;
 };
 
@@ -82,6 +85,10 @@ export function openDatabase(options: DatabaseOptions): Database {
   /** The disk failed since the last handle that was opened in order. */
   let doubted = false;
   let users = 0;
+  const { lockWaitMs } = options;
+  const patience =
+    lockWaitMs === undefined ? undefined : new LockPatience(options.file, lockWaitMs);
+  let setMs = lockWaitMs;
   const shut = (): void => {
     handle?.db.close();
     handle = undefined;
@@ -120,12 +127,26 @@ export function openDatabase(options: DatabaseOptions): Database {
       });
       return answer();
     });
+  const write = <T>(run: (sql: Sql) => T): T => {
+    if (patience === undefined) return use("immediate", run);
+    const waitMs = patience.waitMs(performance.now());
+    if (waitMs !== setMs) guarded(({ db }) => void db.pragma(`busy_timeout = ${waitMs}`));
+    setMs = waitMs;
+    try {
+      const answer = use("immediate", run);
+      patience.free();
+      return answer;
+    } catch (error) {
+      if (isLocked(error)) patience.locked(performance.now());
+      throw error;
+    }
+  };
   return {
     file: options.file,
     read: (run) => use("deferred", run),
     one: <Row>(text: string, ...values: readonly SqlValue[]) =>
       guarded(({ sql }) => sql.get<Row>(text, ...values)),
-    write: (run) => use("immediate", run),
+    write,
     scrub: () => guarded(({ db }) => void db.pragma("wal_checkpoint(TRUNCATE)")),
     close: () => {
       closed = true;
@@ -144,7 +165,7 @@ function openHandle(options: DatabaseOptions, occasion: Occasion = "first"): Han
     throw new ProtocolError("not_found", `${file}: there is no such file`);
   let db: BetterSqlite3.Database | undefined;
   try {
-    db = new BetterSqlite3(file, { timeout: BUSY_MS_MAX });
+    db = new BetterSqlite3(file, { timeout: options.lockWaitMs ?? BUSY_MS_MAX });
     const sql = statements(db);
     configure(db, options, occasion === "first");
     if (occasion === "after failure") writeLogAgain(db, file);
@@ -291,6 +312,12 @@ export function storageError(file: string, error: unknown): unknown {
   return new ProtocolError("storage_failed", `${file}: ${detail}`, { cause: error });
 }
 
+/** Another process was writing for longer than was waited for. */
+function isLocked(error: unknown): boolean {
+  const cause = error instanceof ProtocolError ? error.cause : error;
+  return cause instanceof BetterSqlite3.SqliteError && cause.code.startsWith("SQLITE_BUSY");
+}
+
 /** The row's own fault: the transaction goes on without it, where it was run within a savepoint. */
 export function isConstraint(error: unknown): boolean {
   return error instanceof BetterSqlite3.SqliteError && error.code.startsWith("SQLITE_CONSTRAINT");
@@ -302,5 +329,5 @@ const WORDS: Readonly<Record<string, string>> = {
   SQLITE_READONLY_DIRECTORY: "cannot be written; expected a writable directory",
   SQLITE_READONLY_DBMOVED: "was moved or removed while it was open",
   SQLITE_FULL: "the disk is full",
-  SQLITE_BUSY: `another process held it for more than ${BUSY_MS_MAX} ms`,
+  SQLITE_BUSY: "another process holds it, and for longer than is waited for",
 };

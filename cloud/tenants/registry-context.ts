@@ -14,6 +14,8 @@ export type Context = PlatformFiles & {
   /** Seals the vaults of this service. */
   readonly key: Uint8Array;
   readonly vaultFile: string;
+  /** How long one try waits for a tenant's file that another process has locked, in milliseconds; else 5 s. */
+  readonly lockWaitMs?: number | undefined;
   /** Only tenants of these regions are there for this service; all where nothing is said. */
   readonly regions?: ReadonlySet<string> | undefined;
 };

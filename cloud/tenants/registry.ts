@@ -130,6 +130,7 @@ export type RegistryOptions = {
   readonly platformVault?: "read" | "write";
   readonly nowMs?: () => number;
   readonly regions?: ReadonlySet<string>;
+  readonly lockWaitMs?: Context["lockWaitMs"];
 };
 
 /** Throws ProtocolError `not_found`, `storage_failed` or `unauthenticated` (another master key). */
@@ -150,8 +151,9 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     files.close();
     throw error;
   }
-  const { regions } = options;
-  const context: Context = { dir, nowMs, ...files, key: masterKey, vaultFile: NODE_VAULT, regions };
+  const { regions, lockWaitMs } = options;
+  const own = { key: masterKey, vaultFile: NODE_VAULT, regions, lockWaitMs };
+  const context: Context = { dir, nowMs, ...files, ...own };
   const auditKey = signingKey(deriveKey(masterKey, "kerbside/v1/platform-audit"));
   const audited = platformAudit(context, auditKey);
   const platform = platformTables(files.platform, nowMs, audited);
@@ -333,6 +335,7 @@ async function openStore(context: Context, place: StorePlace): Promise<SqliteTen
     auditKeys: auditKeys(place.id, (version) => place.vault.now(`audit/${version}`)),
     anchor: anchorOf(context.anchors, place.owner),
     nowMs: context.nowMs,
+    lockWaitMs: context.lockWaitMs,
     quotas: () => readTerms(context.platform, place.id)?.quotas ?? TERMS_DEFAULT.quotas,
     payments: () => {
       const secret = place.vault.now(PAYMENTS_SECRET);

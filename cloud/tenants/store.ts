@@ -86,6 +86,7 @@ export type TenantStoreOptions = {
   readonly nowMs: () => number;
   readonly quotas: () => Quotas;
   readonly payments?: Engine["payments"];
+  readonly lockWaitMs?: number | undefined;
 };
 
 /** What an operator's tools need of this engine, beyond what the cloud's parts do. */
@@ -108,8 +109,9 @@ export type SqliteTenantStore = TenantStore &
 /** Throws ProtocolError `not_found` or `storage_failed`. */
 export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore {
   const { tenant, directory, create, nowMs, quotas, payments = () => undefined } = options;
+  const { lockWaitMs } = options;
   const store = openDatabase({
-    ...{ create, nowMs },
+    ...{ create, nowMs, lockWaitMs },
     file: join(directory, "store.sqlite"),
     migrations: TENANT_MIGRATIONS,
   });
@@ -117,7 +119,7 @@ export function openTenantStore(options: TenantStoreOptions): SqliteTenantStore 
   try {
     claim(store, tenant, create);
     subjects = openDatabase({
-      ...{ create, nowMs },
+      ...{ create, nowMs, lockWaitMs },
       file: join(directory, "subjects.sqlite"),
       migrations: SUBJECT_MIGRATIONS,
       secureDelete: true,

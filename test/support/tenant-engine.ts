@@ -19,12 +19,15 @@ export type TestRegistry = {
   readonly close: () => Promise<void>;
 };
 
-export async function testRegistry(nowMs: () => number = Date.now): Promise<TestRegistry> {
+export async function testRegistry(
+  nowMs: () => number = Date.now,
+  lockWaitMs?: number,
+): Promise<TestRegistry> {
   const dir = mkdtempSync(join(tmpdir(), "kerbside-tenants-"));
   const [masterKey, signerKey] = [randomBytes(32), randomBytes(32)];
   const opened: { readonly close: () => Promise<void> }[] = [];
   const open = async (create: boolean): Promise<Registry> => {
-    const registry = await openRegistry({ dir, masterKey, create, nowMs });
+    const registry = await openRegistry({ dir, masterKey, create, nowMs, lockWaitMs });
     opened.push(registry);
     return registry;
   };
