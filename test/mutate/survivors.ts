@@ -7,6 +7,7 @@ import { type Explained, NO_BOOKING, NOT_UP } from "./explained.ts";
 import type { Mutant } from "./mutants.ts";
 import { described } from "./mutants.ts";
 import { IMMOBILISER } from "./survivors-immobiliser.ts";
+import { TWO_COPIES } from "./survivors-two-copies.ts";
 
 const NOT_HELD = "All that is asked of it later is whether it is held.";
 const TOP_BYTE = "A safe integer has 53 bits: the first of eight bytes is 0, as it was.";
@@ -16,6 +17,7 @@ const NOT_ONE_BYTE = "No envelope is one byte long, and what is none is refused 
 
 export const EXPLAINED: readonly Explained[] = [
   ...IMMOBILISER,
+  ...TWO_COPIES,
   {
     file: "device/access/desk.ts",
     inLine: "const listed = grantsOfPhone(grants.list()?.grants ?? [], publicKey);",
