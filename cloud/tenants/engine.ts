@@ -119,7 +119,7 @@ export function raiseAlarm(
   atMs: number,
   alarm: {
     vehicle: VehicleId;
-    kind: "fork" | "chain" | "successors" | "clone" | "quarantine";
+    kind: "fork" | "chain" | "successors" | "clone" | "quarantine" | "logs";
     detail: string;
   },
 ): void {

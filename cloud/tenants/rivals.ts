@@ -3,7 +3,7 @@
  * first falls silent; a copy of the disk in another module makes one too, and both keep talking. So it is a restored
  * disk until they have been heard of in turns. Either is for a person to look at: no car is revoked by this.
  */
-import { equalBytes, type LogOpening, toHex, type VehicleId } from "@kerbside/protocol";
+import { type LogOpening, toHex, type VehicleId } from "@kerbside/protocol";
 import type { Sql } from "./database.ts";
 import { raiseAlarm } from "./engine.ts";
 
@@ -12,10 +12,12 @@ import { raiseAlarm } from "./engine.ts";
  * car's own going on after it.
  */
 const CLONE_TURNS = 3;
-/** Boots back to where the branches part; beyond it nothing is said. */
-const BRANCH_LOGS_MAX = 1000;
+/** Boots back to where the branches part; beyond it nothing is said. 3 µs each, for each log that is heard of. */
+const BRANCH_LOGS_MAX = 200;
+/** Of one car: a person looks at it by then, and a thief who makes more of them is told nothing new. */
+export const RIVALS_OF_CAR_MAX = 8;
 
-/** A log was opened: says so where its predecessor has another follower. */
+/** A log was opened: says so, once for each predecessor, where that has another follower. */
 export function openedBeside(
   sql: Sql,
   nowMs: number,
@@ -28,12 +30,14 @@ export function openedBeside(
     ...[vehicle, previousLog, id],
   );
   if (other === undefined) return;
+  const made = sql.run(
+    "INSERT INTO rivals (vehicle, log, last_branch, turns) SELECT ?, ?, ?, 0 " +
+      "WHERE (SELECT count(*) FROM rivals WHERE vehicle = ?) < ? ON CONFLICT DO NOTHING",
+    ...[vehicle, previousLog, id, vehicle, RIVALS_OF_CAR_MAX],
+  );
+  if (made === 0) return;
   const detail = `logs ${toHex(other.log)} and ${toHex(log)} both follow ${toHex(previousLog)}: a disk that was put back, unless both keep talking`;
   raiseAlarm(sql, nowMs, { vehicle, kind: "successors", detail });
-  sql.run(
-    "INSERT INTO rivals (vehicle, log, last_branch, turns) VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING",
-    ...[vehicle, previousLog, id],
-  );
 }
 
 type Rivals = { readonly log: Uint8Array; readonly last: number; readonly turns: number };
@@ -44,8 +48,9 @@ export function heardOf(sql: Sql, nowMs: number, vehicle: VehicleId, id: number)
     "SELECT log, last_branch AS last, turns FROM rivals WHERE vehicle = ?",
     vehicle,
   );
+  const branches = rivals.length === 0 ? NO_BRANCHES : branchesOf(sql, vehicle, id, rivals);
   for (const { log, last, turns } of rivals) {
-    const branch = branchOf(sql, vehicle, id, log);
+    const branch = branches.get(toHex(log));
     if (branch === undefined || branch === last) continue;
     sql.run(
       "UPDATE rivals SET last_branch = ?, turns = turns + 1 WHERE vehicle = ? AND log = ?",
@@ -58,22 +63,28 @@ export function heardOf(sql: Sql, nowMs: number, vehicle: VehicleId, id: number)
   return rivals.length > 0;
 }
 
-/** The follower of `parent` that this log is or comes from. */
-function branchOf(
+const NO_BRANCHES: ReadonlyMap<string, number> = new Map();
+
+/** By each of these logs that this one comes from, which of its followers it is or comes from: one way back for all. */
+function branchesOf(
   sql: Sql,
   vehicle: VehicleId,
   id: number,
-  parent: Uint8Array,
-): number | undefined {
+  rivals: readonly Rivals[],
+): ReadonlyMap<string, number> {
   type Row = { readonly id: number; readonly previous: Uint8Array | null };
+  const parents = new Set(rivals.map(({ log }) => toHex(log)));
+  const found = new Map<string, number>();
   let at = sql.get<Row>("SELECT id, previous_log AS previous FROM logs WHERE id = ?", id);
-  for (let steps = 0; steps < BRANCH_LOGS_MAX; steps += 1) {
-    if (at === undefined || at.previous === null) return undefined;
-    if (equalBytes(at.previous, parent)) return at.id;
+  for (let steps = 0; steps < BRANCH_LOGS_MAX && found.size < parents.size; steps += 1) {
+    if (at === undefined || at.previous === null) break;
+    const previous = toHex(at.previous);
+    // The nearest: a cycle, which only a hostile car makes, is gone round in vain.
+    if (parents.has(previous) && !found.has(previous)) found.set(previous, at.id);
     at = sql.get<Row>(
       "SELECT id, previous_log AS previous FROM logs WHERE vehicle = ? AND log = ?",
       ...[vehicle, at.previous],
     );
   }
-  return undefined;
+  return found;
 }

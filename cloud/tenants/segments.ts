@@ -18,6 +18,7 @@ import { Batch, logId } from "./batch.ts";
 import type { Sql } from "./database.ts";
 import { type Engine, raiseAlarm } from "./engine.ts";
 import { advance, readMarks, rejoin } from "./marks.ts";
+import { mayOpen } from "./new-logs.ts";
 import { tellNewest } from "./newest.ts";
 import { pruneLatest } from "./prune-latest.ts";
 import { hasContent, putEvents } from "./put-events.ts";
@@ -27,26 +28,28 @@ import type { SubjectKey } from "./subject-keys.ts";
 export function putOpening({ store, nowMs }: Engine, opening: LogOpening): void {
   const encoded = encode(openingCodec, opening);
   const { vehicle, log, previousLog } = opening;
-  store.write((sql) => {
-    const id = logId(sql, vehicle, log);
+  const isTaken = store.write((sql) => {
     const known = sql.get<{ opening: Uint8Array | null }>(
-      "SELECT opening FROM logs WHERE id = ?",
-      id,
+      "SELECT opening FROM logs WHERE vehicle = ? AND log = ?",
+      ...[vehicle, log],
     );
     if (known?.opening) {
-      if (equalBytes(known.opening, encoded)) return;
+      if (equalBytes(known.opening, encoded)) return true;
       throw new ProtocolError("conflict", `opening of log ${toHex(log)}: another one is stored`);
     }
+    if (!mayOpen(sql, nowMs(), vehicle)) return false;
+    const id = logId(sql, vehicle, log);
     sql.run(
-      "UPDATE logs SET opening = ?, previous_log = ? WHERE id = ?",
-      encoded,
-      previousLog ?? null,
-      id,
+      "UPDATE logs SET opening = ?, previous_log = ?, opened_at_ms = ? WHERE id = ?",
+      ...[encoded, previousLog ?? null, nowMs(), id],
     );
     pruneLatest(sql, vehicle);
     tellNewest(sql, vehicle);
     openedBeside(sql, nowMs(), opening, id);
+    return true;
   });
+  if (!isTaken)
+    throw new ProtocolError("limit_reached", "opening: too many logs of this car within an hour");
 }
 
 export function readOpening(

@@ -52,6 +52,7 @@ export const TENANT_CLASSES: ColumnClasses = {
     opening: internal,
     first_at_ms: spi,
     last_at_ms: spi,
+    opened_at_ms: spi,
   },
   segments: {
     id: internal,

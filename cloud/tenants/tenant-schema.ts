@@ -8,6 +8,7 @@ import { ARTEFACTS_SQL } from "./artefacts.ts";
 import { AUDIT_KEYS_SQL } from "./audit-keys.ts";
 import type { Migration } from "./database.ts";
 import { DERIVED_SQL } from "./derived.ts";
+import { NEW_LOGS_SQL } from "./new-logs.ts";
 import { NEWEST_SQL } from "./newest.ts";
 import { OWNED_FILES_SQL } from "./owned-files-schema.ts";
 import { CAR_HOLDS_SQL, FINDERS_SQL, PEOPLE_SQL } from "./people-schema.ts";
@@ -290,6 +291,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
     sql: "ALTER TABLE commands ADD COLUMN request_seal /* the signer's, over what was asked and its hash */ BLOB;",
   },
   { name: "what gives way in quarantine", sql: QUARANTINE_ROOM_SQL },
+  { name: "when logs were opened", sql: NEW_LOGS_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

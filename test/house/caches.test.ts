@@ -46,6 +46,7 @@ const OF_ONE_CALL: ReadonlySet<string> = new Set([
   "tenants/marks.ts tips",
   "tenants/newest.ts best",
   "tenants/retention.ts due",
+  "tenants/rivals.ts found",
   "tenants/row-seals.ts opened",
   "tenants/row-seals.ts rows",
   "watching.ts usage",

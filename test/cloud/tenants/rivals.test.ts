@@ -45,4 +45,45 @@ for (const { why, says, alarms } of ROWS) {
   });
 }
 
+test("however many logs of a car follow one, it is told of once, and of a few only", async ({
+  files,
+}) => {
+  const store = (await files.registry.tenant("demo"))?.store;
+  if (store === undefined) throw new ProtocolError("not_found", "demo");
+  let last = new CarLog();
+  // Three followers each, of one log behind the other.
+  for (let i = 0; i < 30; i += 1) {
+    const next = new CarLog();
+    for (const log of [next, new CarLog(), new CarLog()]) await store.putOpening(log.opening(last));
+    last = next;
+  }
+  await store.commitSegments([last.next("state", [last.note(0, "x")])]);
+  assert.equal(
+    store.alarms(0, 100).map(({ kind }) => kind),
+    Array.from({ length: 8 }, () => "successors"),
+  );
+});
+
+test("a car that opens one log after the other is held up, and a person is told once", async () => {
+  let nowMs = 1_790_000_000_000;
+  const files = await testRegistry(() => nowMs);
+  await files.create("demo");
+  const store = (await files.registry.tenant("demo"))?.store;
+  if (store === undefined) throw new ProtocolError("not_found", "demo");
+  const open = (): Promise<string> =>
+    store.putOpening(new CarLog().opening()).then(
+      () => "opened",
+      (error: unknown) => (error instanceof ProtocolError ? error.code : String(error)),
+    );
+  for (let i = 0; i < 500; i += 1) assert.is(await open(), "opened");
+  for (let i = 0; i < 3; i += 1) assert.is(await open(), "limit_reached");
+  assert.equal(
+    store.alarms(0, 10).map(({ kind }) => kind),
+    ["logs"],
+  );
+  nowMs += 3_600_001;
+  assert.is(await open(), "opened");
+  await files.close();
+});
+
 test.run();
