@@ -127,6 +127,8 @@ export class Gates {
     const certificate = { tenant, vehicle, serial };
     const handed = this.#options.sessions.handOver({ topic, payload, certificate });
     const done = handed.catch((error: unknown) => leaveToCar(topic, error));
+    // It may fail while one before it is still under way, and nobody looks at it yet.
+    done.catch(() => undefined);
     const before = session.answered;
     session.answered = before.then(() => done);
     session.answered.catch(() => undefined);
