@@ -87,24 +87,30 @@ class SocketPort {
   readonly drain: () => Promise<never> = canceled;
 }
 
-const socketBinding = {
+/**
+ * The stream hears of an end by a `read` that fails while its port is open. Where a hang-up comes between two reads the
+ * port is closed already, which the stream takes for its own doing: it would stand over a dead socket for ever.
+ */
+const socketBinding = (gone: () => void) => ({
   list: canceled,
   open: async (options: PortOptions): Promise<SocketPort> => {
     const socket = connect(options.path);
     await once(socket, "connect");
     // An error destroys the socket; `read` and `write` report it.
     socket.on("error", () => undefined);
+    socket.on("close", gone);
     return new SocketPort(options, socket);
   },
-};
+});
 
 /** The link at `path`: a character device is opened at `baudRate`, anything else is taken for a Unix socket. */
 export function serialLink(path: string, baudRate: number): SerialLink {
   return async (events) => {
     const isTty = statSync(path, { throwIfNoEntry: false })?.isCharacterDevice() === true;
     // Loaded where there is a tty, and not before the agent's first event is kept: it is native code with much around it.
-    const binding = isTty ? (await import("@serialport/bindings-cpp")).autoDetect() : socketBinding;
+    const tty = isTty ? (await import("@serialport/bindings-cpp")).autoDetect() : undefined;
     return new Promise((resolve, reject) => {
+      const binding = tty ?? socketBinding(() => end("closed"));
       const stream = new SerialPortStream({
         binding,
         path,
@@ -136,6 +142,7 @@ export function serialLink(path: string, baudRate: number): SerialLink {
           },
           close: () => {
             if (stream.isOpen) stream.close();
+            else end("closed");
           },
         });
       });

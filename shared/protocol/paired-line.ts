@@ -21,7 +21,8 @@ export type LineEvents = {
 export type Line = (events: LineEvents) => Promise<LineConnection>;
 
 const REOPEN_MS_MIN = 200;
-const REOPEN_MS_MAX = 5000;
+/** Somebody may stand at the door when the plug is put back. A try that fails takes some 1 ms of CPU. */
+export const LINE_REOPEN_MS_MAX = 2000;
 /**
  * An open line on which no session comes about for this long is closed and opened anew. A tty that was hung up may read
  * as empty for ever (Linux, pty and USB adapters): only writing to it, or this, ends it.
@@ -115,7 +116,7 @@ export class PairedLine<M extends { readonly type: string }> {
       (error: unknown) => {
         if (!isMine()) return;
         const what = error instanceof Error ? error.message : String(error);
-        log.warn(`${name}.open_failed`, { what });
+        if (this.#isNews) log.warn(`${name}.open_failed`, { what });
         this.#reopenLater();
       },
     );
@@ -126,13 +127,18 @@ export class PairedLine<M extends { readonly type: string }> {
     this.#connection = undefined;
     session.close();
     this.#noteState();
-    log.warn(`${name}.link_closed`, { reason });
+    if (this.#isNews) log.warn(`${name}.link_closed`, { reason });
     this.#reopenLater();
+  }
+
+  /** A line that stays dead is tried for ever, and not written about for ever: that is what the fault is for. */
+  get #isNews(): boolean {
+    return this.#reopenMs < LINE_REOPEN_MS_MAX;
   }
 
   #reopenLater(): void {
     this.#later(this.#reopenMs, () => this.#open());
-    this.#reopenMs = Math.min(2 * this.#reopenMs, REOPEN_MS_MAX);
+    this.#reopenMs = Math.min(2 * this.#reopenMs, LINE_REOPEN_MS_MAX);
   }
 
   #beat(): void {

@@ -22,14 +22,15 @@ type Peer = {
   readonly got: Buffer[];
 };
 
-async function withPeer(work: (peer: Peer) => Promise<void>): Promise<void> {
+/** `deaf`: the other side leaves what is written to it in the wire. */
+async function withPeer(work: (peer: Peer) => Promise<void>, deaf = false): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-serial-"));
   const path = join(folder, "lock.sock");
   const got: Buffer[] = [];
   let socket: Socket | undefined;
-  const server: Server = createServer((one) => {
+  const server: Server = createServer({ pauseOnConnect: deaf }, (one) => {
     socket = one;
-    one.on("data", (bytes: Buffer) => got.push(bytes));
+    if (!deaf) one.on("data", (bytes: Buffer) => got.push(bytes));
     one.on("error", () => undefined);
   });
   await new Promise<void>((resolve) => server.listen(path, resolve));
@@ -99,6 +100,18 @@ test("where the other side breaks in the middle of writing, it is told once", ()
     for (let turn = 0; turn < 3; turn += 1) await new Promise((done) => setImmediate(done));
     assert.is(ends.length, 1);
   }));
+
+test("a line that is cut with bytes on their way is told to be closed, without a further write", () =>
+  withPeer(async ({ line, ends, socket }) => {
+    assert.is(line.write(new Uint8Array(40)), true);
+    await new Promise((resolve) => setImmediate(resolve));
+    // The kernel answers unread bytes with a reset, which leaves no turn between the last read and the end.
+    socket().destroy();
+    await until("the end", () => ends.length > 0);
+    assert.is(line.write(Uint8Array.of(9)), false);
+    for (let turn = 0; turn < 3; turn += 1) await new Promise((done) => setImmediate(done));
+    assert.is(ends.length, 1);
+  }, true));
 
 const openTtys = (): number =>
   readdirSync("/proc/self/fd").filter((fd) => {
