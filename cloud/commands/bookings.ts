@@ -19,6 +19,7 @@ import {
   checkNewEnd,
 } from "./booking-rules.ts";
 import type { CloudTenant } from "./cloud-tenant.ts";
+import { rentalsOf } from "./rentals.ts";
 import type { SignerClient } from "./signer/client.ts";
 import type { Asker } from "./signer/request-signature.ts";
 
@@ -82,7 +83,7 @@ export class BookingService {
     return this.#move(caller, booking, "ended", from);
   }
 
-  /** Only a booking that nobody has opened can be cancelled. Idempotent. Throws as `end` does. */
+  /** Only a booking that nobody has opened, by a command or at the car, can be cancelled. Idempotent. Throws as `end` does. */
   cancel(caller: Asker, booking: string, from?: string): Promise<BookingRecord> {
     return this.#move(caller, booking, "cancelled", from);
   }
@@ -117,6 +118,7 @@ export class BookingService {
     if (!CALLER_MOVES.some((row) => row.from === current.state && row.to === to)) {
       throw new ProtocolError("conflict", `booking: is ${current.state}, cannot be ${to}`);
     }
+    if (to === "cancelled") await checkUnopened(store, current);
     const { mac: _, ...fields } = current;
     const nowMs = this.#parts.clock.wallMs();
     if (to === "ended" && nowMs < current.fromMs) {
@@ -162,6 +164,17 @@ export class BookingService {
     if (tenant === undefined) throw new ProtocolError("not_found", "tenant: there is none such");
     return tenant.store;
   }
+}
+
+/** Throws ProtocolError `conflict` where the car has said that this rental is under way. */
+async function checkUnopened(store: TenantStore, record: BookingRecord): Promise<void> {
+  const rental = (await rentalsOf(store, [record])).get(record.booking);
+  if (rental?.state !== "open") return;
+  const how = rental.by === undefined ? "" : `, by ${rental.by}`;
+  throw new ProtocolError(
+    "conflict",
+    `booking: its rental was opened at the car${how}; end or terminate it instead`,
+  );
 }
 
 function isConflict(error: unknown): boolean {

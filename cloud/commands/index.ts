@@ -34,6 +34,7 @@ export { type GrantParts, GrantService, grantState } from "./grants.ts";
 export { CommandLevels } from "./levels.ts";
 export { isFinal, type Life, type LifeEvent, type LifeStep, lifeOf, next } from "./life-cycle.ts";
 export { listenPrivately, refuseSecond } from "./private-socket.ts";
+export { type BookingRental, rentalsIn } from "./rentals.ts";
 export { type CommandParts, CommandService } from "./service.ts";
 export { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "./session-clock.ts";
 export { connectSigner, type SignerClient } from "./signer/client.ts";

@@ -18,6 +18,7 @@ import { putChunk } from "./chunks.ts";
 import type { Sql } from "./database.ts";
 import { type Engine, eventBinder, isPersonal, SEALING } from "./engine.ts";
 import { EventRows } from "./event-rows.ts";
+import { rentalNews } from "./rental-news.ts";
 import { RowSeal } from "./row-seals.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 import { isOfTrip, putTripEvent } from "./trips.ts";
@@ -52,11 +53,17 @@ export function putEvents(batch: Batch, placed: Placed): void {
   const { vehicle, log: bytes, firstSeq } = segment.header;
   const columns = columnsOf(segment);
   const bind = eventBinder(engine.tenant, { vehicle, log: bytes, lane });
-  const trip = putsTrips(sql, placed, bind);
-  if (lane !== CHUNKED) putAsRows(engine, sql, placed, columns, trip);
+  const putTrip = putsTrips(sql, placed, bind);
+  const tell = rentalNews(sql, vehicle, engine.nowMs());
+  const look: Look = (seq, row) => {
+    if (!current) return;
+    putTrip(seq, row);
+    tell(row.kind, row.data);
+  };
+  if (lane !== CHUNKED) putAsRows(engine, sql, placed, columns, look);
   else {
     putAsChunk(engine, sql, placed, columns);
-    if (columns.kinds.some(isOfTrip)) eachRow(columns, firstSeq, trip);
+    if (columns.kinds.some(isOfTrip)) eachRow(columns, firstSeq, look);
   }
   batch.spans(vehicle, log, columns);
   if (!current) return;
@@ -98,7 +105,7 @@ function putAsRows(
   sql: Sql,
   placed: Placed,
   columns: CheckedColumns,
-  trip: Look,
+  look: Look,
 ): void {
   const { log, lane, id, key, segment } = placed;
   const { vehicle, log: bytes, firstSeq } = segment.header;
@@ -111,18 +118,18 @@ function putAsRows(
       rows.add(atMs, kind, sealing, NOTHING);
       personal.add(seq, kind, data);
     } else rows.add(atMs, kind, SEALING.plain, data);
-    trip(seq, row);
+    look(seq, row);
   });
   rows.end();
   if (key === undefined) return;
   personal.end(sql, tenant, { log: { id: log, vehicle, bytes }, lane, segment: id }, key);
 }
 
-/** Keeps what begins or ends a trip; nothing of a fork. */
-function putsTrips(sql: Sql, { segment, log, lane, key, current }: Placed, bind: Bind): Look {
+/** Keeps what begins or ends a trip. */
+function putsTrips(sql: Sql, { segment, log, lane, key }: Placed, bind: Bind): Look {
   const { vehicle } = segment.header;
   return (seq, { atMs, kind, data }) => {
-    if (!current || !isOfTrip(kind)) return;
+    if (!isOfTrip(kind)) return;
     const sealed = sealRow(key, kind, data, () => bind(seq, kind));
     putTripEvent(sql, { vehicle, log, lane, seq, kind, atMs, ...sealed });
   };

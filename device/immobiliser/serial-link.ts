@@ -142,7 +142,6 @@ export function serialLink(path: string, baudRate: number): SerialLink {
           },
           close: () => {
             if (stream.isOpen) stream.close();
-            else end("closed");
           },
         });
       });

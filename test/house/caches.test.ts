@@ -28,6 +28,8 @@ const PART = new RegExp(`\\b(\\w+): ${KEPT}(?:<[^\\n]*>)?\\(\\)`, "g");
 /** Those that end with the call, the transaction or the command that made them. */
 const OF_ONE_CALL: ReadonlySet<string> = new Set([
   "cli/command.ts said",
+  "commands/rentals.ts found",
+  "commands/rentals.ts told",
   "provisioning.ts found",
   "telemetry-list.ts refused",
   "telemetry-list.ts seen",
@@ -45,6 +47,7 @@ const OF_ONE_CALL: ReadonlySet<string> = new Set([
   "tenants/log-order.ts seen",
   "tenants/marks.ts tips",
   "tenants/newest.ts best",
+  "tenants/rental-news.ts told",
   "tenants/retention.ts due",
   "tenants/rivals.ts found",
   "tenants/row-seals.ts opened",

@@ -118,9 +118,14 @@ it("a booking is made on the console, driven in the cockpit, and told on the con
   await page.locator("body.live .leaf.driver[aria-label*=', locked']").waitFor();
   await hold(page, "Card", { Number: CARD, "Card’s key": card.key });
   await page.locator(".leaf.driver[aria-label*='unlocked']").waitFor();
+  // No command had to do with it: the car's own word is told of the booking, which is ended and not cancelled now.
+  await booked.getByText("under way, opened by card").waitFor();
+  await booked.getByRole("button", { name: "End", exact: true }).waitFor();
+  assert.is(await booked.getByRole("button", { name: "Cancel" }).count(), 0);
   await driveAndPark(page);
   await hold(page, "Phone", { "Phone’s seed": seed.toString("hex"), Wants: "end_rental" });
   await page.locator(".leaf.driver[aria-label*=', locked']").waitFor();
+  await booked.getByText("returned").waitFor();
 
   await go(operator.page, `#/car/${VEHICLE}`, VEHICLE);
   for (const words of [
@@ -290,7 +295,6 @@ it("switches of network, power, clock and disk are felt by the agent, and a thie
       return done["state"] === "executed" && detailOf(done, "durable") === false;
     });
   });
-  // Last before the module starts anew: it looks for a lost controller less and less often.
   const unpluggedAt = new Date();
   await during(["Link unplugged"], async () => {
     await told(unpluggedAt, "fault.raised", { code: "lock.silent" });

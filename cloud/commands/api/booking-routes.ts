@@ -6,6 +6,7 @@ import {
   type VehicleId,
   vehicleId,
 } from "@kerbside/protocol";
+import { type BookingRental, rentalsOf } from "../rentals.ts";
 import { type Answer, type Call, limitOf, type Route, timeOf } from "./route.ts";
 import {
   type BookingBody,
@@ -28,9 +29,14 @@ function bookingParam(call: Call): string {
 }
 
 /** P-40: a program of the operator's has made the booking and knows its holder; people who look at it do not need to. */
-function shown({ caller }: Call, record: BookingRecord): BookingView {
-  const { holder: _holder, ...masked } = bookingView(record);
-  return caller.role === undefined ? bookingView(record) : masked;
+function masked({ caller }: Call, record: BookingRecord, rental?: BookingRental): BookingView {
+  const view = bookingView(record, rental);
+  const { holder: _holder, ...others } = view;
+  return caller.role === undefined ? view : others;
+}
+
+async function shown(call: Call, record: BookingRecord): Promise<BookingView> {
+  return masked(call, record, (await rentalsOf(call.store, [record])).get(record.booking));
 }
 
 const at = (call: Call, booking: string): string =>
@@ -48,7 +54,7 @@ async function create(call: Call): Promise<Answer> {
     from: call.from,
   });
   const location = at(call, record.booking);
-  return { status: created ? 201 : 200, body: shown(call, record), location };
+  return { status: created ? 201 : 200, body: await shown(call, record), location };
 }
 
 /** Newest first by start; the id decides between equals, so that pages never overlap. */
@@ -67,14 +73,15 @@ async function list(call: Call): Promise<Answer> {
   }
   const page = all.slice(from, from + limit);
   const next = from + limit < all.length ? page.at(-1)?.booking : undefined;
-  const items = page.map((record) => shown(call, record));
+  const rentals = await rentalsOf(call.store, page);
+  const items = page.map((record) => masked(call, record, rentals.get(record.booking)));
   return { status: 200, body: { items, ...(next === undefined ? {} : { next }) } };
 }
 
 async function show(call: Call): Promise<Answer> {
   const record = await call.store.booking(bookingParam(call));
   if (record === undefined) throw new ProtocolError("not_found", "booking: there is none such");
-  return { status: 200, body: shown(call, record) };
+  return { status: 200, body: await shown(call, record) };
 }
 
 async function reschedule(call: Call): Promise<Answer> {
@@ -83,17 +90,17 @@ async function reschedule(call: Call): Promise<Answer> {
   const toMs = timeOf("to", to);
   const booking = bookingParam(call);
   const record = await call.parts.bookings.reschedule(call.caller, booking, toMs, call.from);
-  return { status: 200, body: shown(call, record) };
+  return { status: 200, body: await shown(call, record) };
 }
 
 async function end(call: Call): Promise<Answer> {
   const record = await call.parts.bookings.end(call.caller, bookingParam(call), call.from);
-  return { status: 200, body: shown(call, record) };
+  return { status: 200, body: await shown(call, record) };
 }
 
 async function cancel(call: Call): Promise<Answer> {
   const record = await call.parts.bookings.cancel(call.caller, bookingParam(call), call.from);
-  return { status: 200, body: shown(call, record) };
+  return { status: 200, body: await shown(call, record) };
 }
 
 const REVEALED = ["name", "phone", "email"] as const;
@@ -188,7 +195,7 @@ export const BOOKING_ROUTES: readonly Route[] = [
     method: "POST",
     path: "/bookings/:booking/cancel",
     operation: "cancelBooking",
-    summary: "Cancel a booking that was not opened",
+    summary: "Cancel a booking that was not opened, by a command or at the car",
     scopes: ["bookings:write"],
     answers: { 200: BookingSchema },
     handle: cancel,

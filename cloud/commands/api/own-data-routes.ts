@@ -66,7 +66,7 @@ async function all(call: Call, record: PersonRecord) {
     person: personView(record),
     consents: (await people.consents(person)).map(consentView),
     credentials: (await people.credentials(person)).map(credentialView),
-    bookings: (await bookingsOf(call, person)).map(bookingView),
+    bookings: (await bookingsOf(call, person)).map((record) => bookingView(record)),
     cars: await privacy.carsOf(person),
     files: (await files.files(`person:${person}`)).map(
       ({ file, kind, type, bytes, addedAtMs }) => ({
@@ -111,7 +111,8 @@ function noBooking(): ProtocolError {
 
 async function ownBookings(call: Call): Promise<Answer> {
   const { person } = await oneself(call);
-  const items = (await bookingsOf(call, person)).slice(0, limitOf(call.query)).map(bookingView);
+  const own = (await bookingsOf(call, person)).slice(0, limitOf(call.query));
+  const items = own.map((record) => bookingView(record));
   return { status: 200, body: { items } };
 }
 

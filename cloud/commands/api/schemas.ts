@@ -5,6 +5,7 @@ import {
   ARMED_MS_MAX,
   COMMAND_STATES,
   FEED_TOPICS,
+  RENTAL_OPENERS,
 } from "@kerbside/protocol";
 import { type TSchema, type TUnsafe, Type } from "typebox";
 import { HOLDER_PATTERN } from "../booking-rules.ts";
@@ -188,6 +189,20 @@ export const BookingSchema: TSchema = Type.Object(
       "open once a first unlocking was done",
     ),
     version: Type.Integer({ description: "rises with each change" }),
+    rental: Type.Optional(
+      Type.Object(
+        {
+          state: oneOf(["open", "ended"], "where it stands on the car"),
+          by: Type.Optional(oneOf(RENTAL_OPENERS, "what opened it")),
+          since: time("since when it stands so"),
+        },
+        {
+          ...strict,
+          description:
+            "by the car's own newest word, whether or not a command had to do with it; left out where it has said none",
+        },
+      ),
+    ),
   },
   strict,
 );

@@ -11,6 +11,7 @@ import {
   type VehicleRecord,
 } from "@kerbside/protocol";
 import { isFinal } from "../life-cycle.ts";
+import type { BookingRental } from "../rentals.ts";
 import { isErrorCode } from "../signer/wire.ts";
 
 /** The largest time a Date can hold (ECMA-262 § 21.4.1.1). */
@@ -76,11 +77,15 @@ export type BookingView = {
   readonly to: string;
   readonly state: BookingRecord["state"];
   readonly version: number;
+  readonly rental?: { readonly state: string; readonly by?: string; readonly since: string };
 };
 
-export function bookingView(record: BookingRecord): BookingView {
+export function bookingView(record: BookingRecord, rental?: BookingRental): BookingView {
   const { booking, vehicle, holder, fromMs, toMs, state, version } = record;
-  return { booking, vehicle, holder, from: iso(fromMs), to: iso(toMs), state, version };
+  const view = { booking, vehicle, holder, from: iso(fromMs), to: iso(toMs), state, version };
+  if (rental === undefined) return view;
+  const { sinceMs, ...what } = rental;
+  return { ...view, rental: { ...what, since: iso(sinceMs) } };
 }
 
 export type CommandView = {

@@ -9,6 +9,11 @@ export type Booking = {
   /** to; of an ended booking, when it ended (ISO 8601 with an offset) */ readonly to: string;
   /** open once a first unlocking was done */ readonly state: "reserved" | "open" | "ended" | "cancelled";
   /** rises with each change */ readonly version: number;
+  /** by the car's own newest word, whether or not a command had to do with it; left out where it has said none */ readonly rental?: {
+    /** where it stands on the car */ readonly state: "open" | "ended";
+    /** what opened it */ readonly by?: "command" | "card" | "phone";
+    /** since when it stands so (ISO 8601 with an offset) */ readonly since: string;
+  };
 };
 
 export type CarryGrantAnswer = {
@@ -61,7 +66,7 @@ export type RevealHolderBody = {
 };
 
 export type BookingsOperations = {
-  /** Cancel a booking that was not opened. */
+  /** Cancel a booking that was not opened, by a command or at the car. */
   readonly cancelBooking: {
     readonly ask: {
       readonly path: { readonly booking: string; };

@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import { ledOn } from "../../../cloud/console/web/outlines.ts";
 import { inTrouble, markerOf, matches } from "../../../cloud/console/web/src/finding.ts";
 import { distinct, fold } from "../../../cloud/console/web/src/fold.ts";
+import { standing } from "../../../cloud/console/web/src/standing.ts";
 import type { Booking, CarEvent, FleetCar } from "../../../cloud/console/web/src/types.ts";
 import { usable } from "../../../cloud/console/web/src/usable.ts";
 import { de } from "../../../cloud/console/web/src/words/de.ts";
@@ -123,6 +124,31 @@ test("bookings that a command can be for: open ones first, ended ones for a quar
     now,
   ).map(({ booking: name }) => name);
   assert.equal(names, ["overdue", "now", "just ended"]);
+});
+
+test("a booking that a card opened is the likeliest, and is said to be under way", () => {
+  const since = new Date(Date.UTC(2026, 0, 1)).toISOString();
+  const booking = (name: string, rental?: Booking["rental"]): Booking => ({
+    ...{ booking: name, vehicle: "car-1", state: "reserved", version: 1 },
+    ...{ from: since, to: new Date(Date.UTC(2026, 0, 2)).toISOString() },
+    ...(rental === undefined ? {} : { rental }),
+  });
+  const driven = booking("driven", { state: "open", by: "card", since });
+  const names = usable([booking("next"), driven], Date.UTC(2026, 0, 1, 1));
+  assert.equal(
+    names.map((one) => one.booking),
+    ["driven", "next"],
+  );
+  for (const [state, rental, words] of [
+    ["reserved", undefined, ["reserved"]],
+    ["reserved", { state: "open", by: "card", since }, ["underWay", "openedByCard"]],
+    ["reserved", { state: "open", since }, ["underWay"]],
+    ["reserved", { state: "ended", by: "phone", since }, ["returned"]],
+    ["open", { state: "open", by: "command", since }, ["opened"]],
+    ["ended", { state: "open", by: "phone", since }, ["ended", "underWay", "openedByPhone"]],
+    ["ended", { state: "ended", since }, ["ended"]],
+  ] as const)
+    assert.equal(standing({ state, rental }), words);
 });
 
 test("an outline that leaps across the 180th meridian is led on beyond it, and comes back", () => {

@@ -1,4 +1,5 @@
 /** Which bookings a command to a car could be for. Pure. */
+import { isUnderWay } from "./standing.ts";
 import type { Booking } from "./types.ts";
 
 /** A rental that ended can be locked for this long; the server decides. */
@@ -6,7 +7,8 @@ const LOCK_AFTER_END_MS = 15 * 60_000;
 
 /** Those that a command could be for now, the likeliest first. */
 export function usable(bookings: readonly Booking[], nowMs: number): readonly Booking[] {
-  const rank = ["open", "reserved", "ended"];
+  const rank = ["reserved", "ended", "cancelled"];
+  const rankOf = (one: Booking): number => (isUnderWay(one) ? -1 : rank.indexOf(one.state));
   return bookings
     .filter(({ state, from, to }) => {
       const untilMs = Date.parse(to);
@@ -14,5 +16,5 @@ export function usable(bookings: readonly Booking[], nowMs: number): readonly Bo
       if (state === "reserved") return Date.parse(from) <= nowMs && nowMs < untilMs;
       return state === "ended" && nowMs < untilMs + LOCK_AFTER_END_MS;
     })
-    .sort((a, b) => rank.indexOf(a.state) - rank.indexOf(b.state));
+    .sort((a, b) => rankOf(a) - rankOf(b));
 }

@@ -8,20 +8,14 @@ import { Failed } from "../parts/failed.tsx";
 import { Table } from "../parts/table.tsx";
 import { useDeed } from "../parts/use-deed.ts";
 import { useLoaded } from "../parts/use-loaded.ts";
-import type { Booking, Holder } from "../types.ts";
-import type { Word } from "../words/en.ts";
+import { standing } from "../standing.ts";
+import type { Holder } from "../types.ts";
 import { useSpeech } from "../words/words.ts";
 
 const SHOWN = 200;
 const HOUR_MS = 3_600_000;
 /** The server's clock may be a little behind this one. */
 const HEAD_START_MS = 60_000;
-const STATES: Readonly<Record<Booking["state"], Word>> = {
-  reserved: "reserved",
-  open: "opened",
-  ended: "ended",
-  cancelled: "cancelled",
-};
 
 export function BookingsPage({ fleet }: { readonly fleet: Fleet }) {
   const { api } = fleet;
@@ -65,7 +59,7 @@ export function BookingsPage({ fleet }: { readonly fleet: Fleet }) {
         columns={["booking", "car", "holder", "from", "to", "status"]}
         deeds={writes}
       >
-        {page.value?.items.map(({ booking, vehicle, from, to, state }) => (
+        {page.value?.items.map(({ booking, vehicle, from, to, state, rental }) => (
           <tr key={booking} data-booking={booking}>
             <th scope="row">{booking}</th>
             <td>
@@ -76,15 +70,19 @@ export function BookingsPage({ fleet }: { readonly fleet: Fleet }) {
             </td>
             <td>{dayAndTime(from)}</td>
             <td>{dayAndTime(to)}</td>
-            <td>{say(STATES[state])}</td>
+            <td>
+              {standing({ state, rental })
+                .map((word) => say(word))
+                .join(", ")}
+            </td>
             {writes && (
               <td>
-                {state === "open" && (
+                {(state === "open" || (state === "reserved" && rental !== undefined)) && (
                   <button type="button" onClick={() => change(booking, "end")}>
                     {say("end")}
                   </button>
                 )}
-                {state === "reserved" && (
+                {state === "reserved" && rental === undefined && (
                   <button type="button" onClick={() => change(booking, "cancel")}>
                     {say("cancel")}
                   </button>

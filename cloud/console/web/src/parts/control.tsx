@@ -2,6 +2,7 @@
 import { Problem } from "@kerbside/client";
 import { useEffect, useState } from "preact/hooks";
 import type { Api } from "../api.ts";
+import { standing } from "../standing.ts";
 import type { Booking, Command } from "../types.ts";
 import { usable } from "../usable.ts";
 import { useSpeech } from "../words/words.ts";
@@ -73,9 +74,12 @@ export function Control({ api, vehicle, online, turn }: Props) {
         disabled={target === undefined || busy}
         onChange={(event) => setChosen(event.currentTarget.value)}
       >
-        {bookings.map(({ booking, state, to }) => (
+        {bookings.map(({ booking, state, rental, to }) => (
           <option key={booking} value={booking}>
-            {say(state === "open" ? "opened" : state)}, – {dayAndTime(to)}: {booking}
+            {standing({ state, rental })
+              .map((word) => say(word))
+              .join(", ")}
+            , – {dayAndTime(to)}: {booking}
           </option>
         ))}
         {staff && <option value={STAFF}>{say("asStaff")}</option>}
