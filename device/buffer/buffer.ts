@@ -19,7 +19,7 @@ import { type Engine, NO_SEGMENTS, openEngine, storageFailed } from "./engine.ts
 import { eventTime } from "./event-time.ts";
 import { type FaultCode, type FaultReports, faultEvent, faultReports } from "./fault-reports.ts";
 import type { AckOutcome } from "./forget.ts";
-import { BUFFER_LIMITS, type BufferLimits, commitDelayMs } from "./limits.ts";
+import { BUFFER_LIMITS, type BufferLimits, commitDelayMs, growsMs } from "./limits.ts";
 import type { FirstEvent, IngestKey, LostNumbers } from "./log-start.ts";
 import type { NextOptions, OutgoingSegment } from "./outgoing.ts";
 import { type Packer, packer } from "./packer.ts";
@@ -229,9 +229,8 @@ class BufferShell implements Buffer {
     for (const fault of this.#faults.take()) this.#waiting.push(this.#own(fault));
     const batch = this.#waiting;
     this.#waiting = [];
-    const { closeAfterMs, openMsMax } = this.#limits;
     const due = (lane: Lane, openedAtMs: number): boolean =>
-      also(lane) || nowMs - openedAtMs >= (this.#online ? closeAfterMs[lane] : openMsMax);
+      also(lane) || nowMs - openedAtMs >= growsMs(this.#limits, lane, this.#online);
     const closable = LANES.some((lane) => {
       const openedAtMs = engine.openedAtMs(lane);
       return openedAtMs !== undefined && due(lane, openedAtMs);
@@ -321,12 +320,12 @@ class BufferShell implements Buffer {
   /** Sets the alarm for the next segment that comes of age. */
   #later(): void {
     if (this.#state.kind === "failed") this.#wake(this.#state.retryMs);
-    if (this.#state.kind !== "working" || !this.#online) return;
+    if (this.#state.kind !== "working") return;
     const nowMs = this.#options.clock.bootMs();
     for (const lane of LANES) {
       const openedAtMs = this.#state.engine.openedAtMs(lane);
       if (openedAtMs === undefined) continue;
-      this.#wake(Math.max(1, openedAtMs + this.#limits.closeAfterMs[lane] - nowMs));
+      this.#wake(Math.max(1, openedAtMs + growsMs(this.#limits, lane, this.#online) - nowMs));
     }
   }
 

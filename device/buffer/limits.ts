@@ -47,3 +47,12 @@ export function commitDelayMs(lane: Lane, trackWindowMs: number): number {
   const window = lane === "track" ? Math.min(max, Math.max(min, trackWindowMs)) : max;
   return Math.max(0, window - COMMIT_TAKES_MS);
 }
+
+/** How long an open segment of this lane may grow, in milliseconds: long while nobody sends, for few, well-packed segments. */
+export function growsMs(
+  { closeAfterMs, openMsMax }: Pick<BufferLimits, "closeAfterMs" | "openMsMax">,
+  lane: Lane,
+  online: boolean,
+): number {
+  return online ? Math.min(closeAfterMs[lane], openMsMax) : openMsMax;
+}

@@ -1,4 +1,7 @@
-/** When the buffer's upkeep is done: after a commit, when it is time, as nobody waits then. */
+/**
+ * When the buffer's upkeep is done: after a commit, when it is time, as nobody waits then; ages by an alarm of their own
+ * too, as a car that stands still commits nothing.
+ */
 import type { BufferOptions } from "./contract.ts";
 import type { Engine } from "./engine.ts";
 
@@ -21,20 +24,26 @@ export function upkeepTimes(
 ): UpkeepTimes {
   let dueMs: number | undefined;
   let ageMs = 0;
-  return ({ upkeep: { age, compact } }, nowMs) => {
-    dueMs ??= nowMs + COMPACT_MS;
-    if (nowMs < dueMs) return;
+  const run: UpkeepTimes = ({ upkeep: { age, compact } }, nowMs) => {
+    if (dueMs === undefined || nowMs < dueMs) {
+      dueMs ??= nowMs + COMPACT_MS;
+      return;
+    }
     dueMs = nowMs + COMPACT_MS;
     if (time !== undefined && nowMs >= ageMs) {
       const { dropped, more } = age(time());
       if (dropped > 0) told.old(dropped);
       if (more) {
         dueMs = nowMs + AGE_MORE_MS;
-        told.wake(AGE_MORE_MS);
         return;
       }
       ageMs = nowMs + AGE_MS;
     }
     if (compact()) log.info("buffer.compacted", {});
+  };
+  return (engine, nowMs) => {
+    run(engine, nowMs);
+    if (time === undefined || dueMs === undefined) return;
+    told.wake(Math.max(1, dueMs - nowMs, ageMs - nowMs));
   };
 }
