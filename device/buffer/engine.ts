@@ -175,7 +175,7 @@ function engineOf(db: Handle, statements: Statements, settings: LogSettings, log
   const space = room(statements, settings, settings.limits);
   const shared = commits(db);
   const sent = new Set<number>();
-  let dropped = 0;
+  let dropped = log.gaveWay;
   const lanes = LANES.map((lane) => [lane, log.lanes[lane]] as const);
   const packsNow = (): LaneWriter | undefined =>
     lanes.find(([, writer]) => writer.packs() !== undefined)?.[1];

@@ -7,6 +7,7 @@ import {
   type Address,
   equalBytes,
   LANES,
+  type Lane,
   type LaneMark,
   ProtocolError,
   parseAck,
@@ -115,21 +116,48 @@ export function forget(statements: Statements, places: readonly number[]): numbe
   return freed;
 }
 
-/** Deletes logs of the past of which nothing is held. Inside the caller's transaction. */
-export function forgetEmptyLogs(statements: Statements, currentSlot: number): void {
+/**
+ * Deletes logs of the past of which nothing is held; without a current one all are of the past. Inside the caller's
+ * transaction.
+ */
+export function forgetEmptyLogs(statements: Statements, currentSlot?: number): void {
   for (const { slot } of statements.logs.all()) {
     if (slot === currentSlot) continue;
-    const lanes = LANES.every((lane) => {
-      const range = [placeKey(lane, slot, 0), placeKey(lane, slot, NUMBER_MAX)] as const;
+    const empty = LANES.every((lane) => {
+      const range = rangeOf(lane, slot);
+      // The first that is held answers it for nearly every log; the rest is counted only where there is none.
       return (
+        statements.heldPlaces.get(...range) === undefined &&
         statements.segmentSizes.get(...range)?.count === 0 &&
         statements.rowSizes.get(...range)?.count === 0
       );
     });
-    if (!lanes) continue;
-    for (const lane of LANES)
-      statements.deleteMarks.run(placeKey(lane, slot, 0), placeKey(lane, slot, NUMBER_MAX));
-    statements.deleteLanes.run(slot);
-    statements.deleteLog.run(slot);
+    if (empty) deleteLog(statements, slot);
   }
+}
+
+/**
+ * Gives up a whole log of the past, where there are more logs than slots. Inside the caller's transaction. Returns how
+ * many events go with it.
+ */
+export function giveUpLog(statements: Statements, slot: number): number {
+  let events = 0;
+  for (const lane of LANES) {
+    const range = rangeOf(lane, slot);
+    events += statements.wholeEvents.get(...range)?.events ?? 0;
+    statements.deleteRows.run(...range);
+    statements.deleteSegments.run(...range);
+  }
+  deleteLog(statements, slot);
+  return events;
+}
+
+function deleteLog(statements: Statements, slot: number): void {
+  for (const lane of LANES) statements.deleteMarks.run(...rangeOf(lane, slot));
+  statements.deleteLanes.run(slot);
+  statements.deleteLog.run(slot);
+}
+
+function rangeOf(lane: Lane, slot: number): readonly [first: number, last: number] {
+  return [placeKey(lane, slot, 0), placeKey(lane, slot, NUMBER_MAX)];
 }

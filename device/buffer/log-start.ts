@@ -15,6 +15,7 @@ import {
   ZERO_HASH,
 } from "@kerbside/protocol";
 import type { Handle } from "./database.ts";
+import { forgetEmptyLogs, giveUpLog } from "./forget.ts";
 import { laneKeys } from "./lane-keys.ts";
 import { type LaneWriter, laneWriter } from "./lane-writer.ts";
 import type { BufferLimits } from "./limits.ts";
@@ -53,6 +54,8 @@ export type OpenLog = LogPlace & {
   readonly lanes: Readonly<Record<Lane, LaneWriter>>;
   /** Of the log before this one on this disk; true where there was none. */
   readonly previousEndedCleanly: boolean;
+  /** Events that were given up for its slot. */
+  readonly gaveWay: number;
 };
 
 /**
@@ -73,12 +76,15 @@ export function startLog(
         const before = statements.logs.all();
         const previous = before.at(-1);
         for (const old of before) wrap(statements, settings, old, old === previous ? lost : {});
-        const slot = freeSlot(before);
         const previousEndedCleanly = previous === undefined || previous.clean === LOG_END.clean;
+        const signed = opening(statements, settings, log, root, previous);
+        // After the opening, which says how the log before it ended; nobody else needs one that holds nothing.
+        forgetEmptyLogs(statements);
+        const { slot, gaveWay } = freeSlot(statements);
         statements.putLog.run({
           slot,
           log,
-          opening: opening(statements, settings, log, root, previous),
+          opening: signed,
           ack_key: ackKeyOf(root, { ...settings.address, log }),
           opening_known: 0,
           clean: LOG_END.open,
@@ -103,7 +109,7 @@ export function startLog(
           track: writer("track"),
         };
         for (const { lane, plain, atMs } of first) lanes[lane].add(plain, atMs);
-        return { slot, log, lanes, previousEndedCleanly };
+        return { slot, log, lanes, previousEndedCleanly, gaveWay };
       })
       .immediate();
   } finally {
@@ -111,12 +117,15 @@ export function startLog(
   }
 }
 
-function freeSlot(held: readonly LogRecord[]): number {
+/** Where all are taken, the oldest log gives way as a whole: no slot is left that could declare its numbers as gone. */
+function freeSlot(statements: Statements): { readonly slot: number; readonly gaveWay: number } {
+  const held = statements.logs.all();
   const taken = new Set(held.map(({ slot }) => slot));
-  const next = Math.max(0, ...taken) + 1;
-  if (next <= SLOT_MAX) return next;
-  for (let slot = 1; slot <= SLOT_MAX; slot += 1) if (!taken.has(slot)) return slot;
-  throw new RangeError(`buffer: more than ${SLOT_MAX} logs are held`);
+  const next = held.reduce((most, { slot }) => Math.max(most, slot), 0) + 1;
+  if (next <= SLOT_MAX) return { slot: next, gaveWay: 0 };
+  for (let slot = 1; slot <= SLOT_MAX; slot += 1) if (!taken.has(slot)) return { slot, gaveWay: 0 };
+  const slot = held[0]?.slot ?? 1;
+  return { slot, gaveWay: giveUpLog(statements, slot) };
 }
 
 function opening(

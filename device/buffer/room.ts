@@ -16,7 +16,7 @@ import {
 } from "@kerbside/protocol";
 import { DamagedError } from "./damaged.ts";
 import type { BufferLimits } from "./limits.ts";
-import { laneRange, placeKey, placeOf } from "./place.ts";
+import { laneRange, NUMBER_MAX, placeKey, placeOf } from "./place.ts";
 import type { Signer } from "./segment-writer.ts";
 import type { SegmentRecord, Statements } from "./statements.ts";
 
@@ -97,7 +97,7 @@ function openBytes(statements: Statements): number {
     for (const lane of LANES) {
       const end = statements.lane.get(slot, LANES.indexOf(lane))?.seq ?? 0;
       const from = placeKey(lane, slot, end + 1);
-      const to = placeKey(lane, slot + 1, 0) - 1;
+      const to = placeKey(lane, slot, NUMBER_MAX);
       bytes += statements.rowSizes.get(from, to)?.bytes ?? 0;
     }
   }

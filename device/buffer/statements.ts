@@ -63,6 +63,8 @@ export type Statements = {
     [{ place: number; header: Uint8Array; hash: Uint8Array; replaced: Uint8Array; bytes: number }]
   >;
   readonly oldestWhole: Statement<Range, SegmentRecord>;
+  /** Events that are held in whole segments. */
+  readonly wholeEvents: Statement<Range, { readonly events: number }>;
   readonly firstMark: Statement<Range, { readonly at_ms: number }>;
   readonly lastMark: Statement<Range, { readonly place: number }>;
   /** The last one that is as old as `atMs`. */
@@ -124,6 +126,10 @@ export function prepare(db: Handle): Statements {
     oldestWhole: db.prepare(
       `SELECT * FROM segments WHERE place BETWEEN ? AND ? AND state = ${SEGMENT_STATE.held} AND replaced IS NULL
        ORDER BY place LIMIT 1`,
+    ),
+    wholeEvents: db.prepare(
+      `SELECT coalesce(sum(count), 0) AS events FROM segments
+       WHERE place BETWEEN ? AND ? AND state = ${SEGMENT_STATE.held} AND replaced IS NULL`,
     ),
     firstMark: db.prepare(
       "SELECT at_ms FROM marks WHERE place BETWEEN ? AND ? ORDER BY place LIMIT 1",

@@ -1,6 +1,9 @@
 /** A buffer that is full: track gives way first, then state; critical has a reserve; nothing is lost in silence. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import type { Buffer } from "@kerbside/buffer";
 import { type Lane, ProtocolError, randomBytes } from "@kerbside/protocol";
+import Database from "better-sqlite3";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Bench, bench, drain, note } from "./harness.ts";
@@ -112,6 +115,60 @@ test("a dropped segment that the store has already is no loss and no fork of the
   for (const name of b.cloud.logs()) buffer.acknowledge(b.cloud.ackOf(name));
   assert.is(buffer.status().segments.track, 0);
   assert.ok(log !== undefined);
+});
+
+/** Works on the file itself, with nobody else in it. */
+function inFile<T>(work: (db: InstanceType<typeof Database>) => T): T {
+  const db = new Database(join(b.dir, "agent.sqlite"));
+  try {
+    return work(db);
+  } finally {
+    db.close();
+  }
+}
+const logsHeld = (): unknown =>
+  inFile((db) => db.prepare("SELECT count(*) FROM logs").pluck().get());
+const asides = (): string[] => readdirSync(b.dir).filter((name) => name.startsWith("set-aside-"));
+
+test("logs that hold nothing do not add up over restarts of a car that is not connected", async () => {
+  await buffer.append(note("held"), "critical");
+  for (let start = 0; start < 12; start += 1) {
+    await buffer.close();
+    assert.is(logsHeld(), start === 0 ? 1 : 2, "the one that holds an event, and the newest");
+    buffer = await b.open({ limits: LIMITS });
+  }
+  assert.ok(buffer.previousEndedCleanly);
+  drain(buffer, b.cloud);
+  assert.equal(arrived("critical"), { events: 1, gone: 0 });
+});
+
+test("with more logs than there are slots the oldest gives way, all others are still held, and it is said", async () => {
+  await Promise.all([1, 2, 3].map((n) => buffer.append(note("x", n), "critical")));
+  await buffer.close();
+  const slots = 2 ** 15 - 1;
+  inFile((db) => {
+    const copies = "WITH RECURSIVE n(s) AS (SELECT 2 UNION ALL SELECT s + 1 FROM n WHERE s < ?)";
+    db.prepare(
+      `INSERT INTO logs ${copies} SELECT s, randomblob(16), opening, ack_key, 1, clean, started + s
+       FROM n, logs WHERE slot = 1`,
+    ).run(slots);
+    db.prepare(
+      `INSERT INTO lanes ${copies} SELECT s, lane, number, seq, hash FROM n, lanes WHERE slot = 1`,
+    ).run(slots);
+    db.prepare(
+      `INSERT INTO segments ${copies} SELECT place + (s - 1) * ${2 ** 36}, first, count, bytes, state, hash,
+       replaced, header, body FROM n, segments WHERE place < ${2 ** 37}`,
+    ).run(slots);
+  });
+  buffer = await b.open();
+  await buffer.append(note("new"), "critical");
+  assert.is(buffer.status().state, "working");
+  assert.is(buffer.status().lost, 3);
+  assert.equal(asides(), [], "a lack of slots is not damage");
+  // The segment of the newest stays open while nobody sends.
+  assert.is(buffer.status().segments.critical, slots - 1);
+  await buffer.close();
+  assert.is(logsHeld(), slots);
 });
 
 test.run();
