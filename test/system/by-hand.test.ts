@@ -18,6 +18,8 @@ import { axe, enterAs, FLAGS, go, shoot, type Visitor, visit } from "./visitor.t
 const CARD = "04a1b2c3d4e5f6";
 /** Weak coverage takes each packet at least so long, there and back (sim/network). */
 const WEAK_ROUND_MS = 300;
+/** From the plug to the first lock that moves: looked for every 2 s; the rest is for a machine that is busy. */
+const LOCK_FOUND_MS_MAX = 10_000;
 let world: World;
 let browser: Browser;
 let cockpit: Visitor;
@@ -300,6 +302,12 @@ it("switches of network, power, clock and disk are felt by the agent, and a thie
     await told(unpluggedAt, "fault.raised", { code: "lock.silent" });
     assert.match(JSON.stringify(unmetOf(await world.command("lock", booking))), "lock_controller");
   });
+  const pluggedAtMs = Date.now();
+  await world.until("the lock to be found again", async () => {
+    return (await world.command("unlock", booking))["state"] === "executed";
+  });
+  const foundMs = Date.now() - pluggedAtMs;
+  assert.ok(foundMs < LOCK_FOUND_MS_MAX, `${foundMs} ms`);
   const cutAt = new Date();
   await during(["Power cut"], async () => {
     await page.locator("#module-figures").getByText("off", { exact: true }).waitFor();
