@@ -1,10 +1,10 @@
 /** A CAN bus of one process: frames reach the agent in the batches in which the car's turns make them. */
 import type {
+  BusFrame,
   BusListener,
   BusState,
   BusStats,
   CanBus,
-  CanFrame,
   OutgoingFrame,
   SendOutcome,
 } from "@kerbside/can";
@@ -16,11 +16,13 @@ export class WiredBus implements CanBus {
   readonly name = "wired";
   /** What the agent sends reaches the car. */
   onSend: (frame: OutgoingFrame) => void = () => undefined;
+  readonly #clock: Clock;
   readonly #feed: BusFeed;
-  #waiting: CanFrame[] = [];
+  #waiting: OutgoingFrame[] = [];
   #plugged = true;
 
   constructor(clock: Clock) {
+    this.#clock = clock;
     this.#feed = new BusFeed(clock);
   }
 
@@ -51,8 +53,7 @@ export class WiredBus implements CanBus {
 
   /** The car's: waits for `flush`. */
   take(frame: OutgoingFrame): void {
-    const { id, ext, data, kind = "data", fd = false } = frame;
-    this.#waiting.push({ timeUs: null, bus: "sim", id, ext, kind, fd, data });
+    this.#waiting.push(frame);
   }
 
   /** Everything since the last time, with this moment. */
@@ -60,7 +61,11 @@ export class WiredBus implements CanBus {
     if (this.#waiting.length === 0) return;
     const frames = this.#waiting;
     this.#waiting = [];
-    void this.#feed.deliver(frames);
+    const bootMs = this.#clock.bootMs();
+    const stamped = frames.map(({ id, ext, data, kind = "data", fd = false }): BusFrame => {
+      return { timeUs: null, bus: "sim", id, ext, kind, fd, data, bootMs };
+    });
+    void this.#feed.deliverStamped(stamped);
   }
 
   pretend(state: Exclude<BusState, "stopped">, reason: string): void {

@@ -13,6 +13,7 @@ import {
   type Peer,
   type Reader,
   Simulation,
+  STEP_MS_MAX,
   type Surroundings,
   serveLock,
   serveReader,
@@ -74,6 +75,7 @@ export async function startCar(options: {
     world: newWorld(newCar(seed)),
     ...{ around, units, clock },
     turnMs: TURN_MS,
+    stepMs: STEP_MS_MAX,
     busAwakeMs: BUS_AWAKE_MS,
     sendFrame: (frame) => {
       frames += 1;

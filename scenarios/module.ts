@@ -135,7 +135,7 @@ export class Module {
   async stop(): Promise<void> {
     const boot = this.#boot;
     if (boot === undefined) return;
-    await this.#options.time.during(boot.agent.close());
+    await this.#options.time.answered(boot.agent.close());
     this.#down(boot);
   }
 

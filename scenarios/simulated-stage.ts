@@ -120,7 +120,7 @@ class World implements SimulatedStage {
       },
       asOperator ? "operator" : "backend",
     );
-    const { status, body: answer } = await this.#time.during(asked);
+    const { status, body: answer } = await this.#time.answered(asked);
     return { status, body: isJson(answer) ? answer : {} };
   }
 
@@ -153,7 +153,7 @@ class World implements SimulatedStage {
       this.#air.setBroker(false);
       const cloud = this.#cloud;
       this.#cloud = undefined;
-      if (cloud !== undefined) await this.#time.during(cloud.close());
+      if (cloud !== undefined) await this.#time.answered(cloud.close());
       return;
     }
     if (this.#cloud === undefined) await this.#startCloud();
@@ -213,7 +213,7 @@ class World implements SimulatedStage {
     await this.#clone?.stop();
     await this.#module?.stop();
     await this.#car?.close();
-    if (this.#cloud !== undefined) await this.#time.during(this.#cloud.close());
+    if (this.#cloud !== undefined) await this.#time.answered(this.#cloud.close());
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
@@ -233,7 +233,7 @@ class World implements SimulatedStage {
 
   /** An agent waits for its lock controller as it starts: time has to pass. */
   async #boot(module: Module): Promise<void> {
-    await this.#time.during(module.start());
+    await this.#time.answered(module.start());
   }
 
   #theCar(): SimulatedCar {

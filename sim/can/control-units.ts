@@ -31,8 +31,8 @@ type Unit = Spoken & {
   readonly phaseMs: number;
   /** Signals that decide which others are there. */
   readonly selectors: readonly string[];
-  /** The last values for each set of names, and what they were made into, before counter and checksum. */
-  readonly said: Map<string, Said>;
+  /** The last values of each set of names, and what they were made into, before counter and checksum. */
+  readonly said: Said[];
 };
 
 export type ReadSignal = {
@@ -62,12 +62,16 @@ export function createControlUnits(route: Route, name: string = PROFILE_NAME): C
       ...one,
       phaseMs: (index * 3) % one.periodMs,
       selectors: selectorsOf(one),
-      said: new Map(),
+      said: [],
     }),
   );
   return {
     powertrain: profile.profile.powertrain,
-    due: (car, fromMs, toMs) => units.flatMap((unit) => dueOf(unit, car, route, fromMs, toMs)),
+    due: (car, fromMs, toMs) => {
+      const frames: SpokenFrame[] = [];
+      for (const unit of units) addDue(frames, unit, car, route, fromMs, toMs);
+      return frames;
+    },
     read: (frame) => readFrame(profile, frame),
   };
 }
@@ -91,45 +95,57 @@ function selectorsOf({ message }: Spoken): readonly string[] {
   return [...new Set(parents)].filter((name) => name !== "");
 }
 
-function dueOf(
+function addDue(
+  frames: SpokenFrame[],
   unit: Unit,
   car: Car,
   route: Route,
   fromMs: number,
   toMs: number,
-): readonly SpokenFrame[] {
+): void {
   const { periodMs, phaseMs, message } = unit;
-  const first = Math.floor((fromMs - phaseMs) / periodMs) + 1;
   const last = Math.floor((toMs - phaseMs) / periodMs);
-  const frames: SpokenFrame[] = [];
+  const first = Math.floor((fromMs - phaseMs) / periodMs) + 1;
   for (let count = Math.max(0, first); count <= last; count += 1) {
     const { name, id, ext } = message.compiled.message;
-    const { data, page } = encoded(unit, unit.say(car, route, count));
+    const said = saidOf(unit, unit.say(car, route, count));
+    const data = said.data.slice();
     stampE2e(message, data, count);
-    frames.push({ message: name, id, ext, page, data });
+    frames.push({ message: name, id, ext, page: said.page, data });
   }
-  return frames;
 }
 
-/** A fresh frame; most say what the one before said (of multiplexed messages, what it said on this page). */
-function encoded(
-  { message, selectors, said }: Unit,
-  values: EncodeValues,
-): Pick<SpokenFrame, "data" | "page"> {
-  const names = Object.keys(values).join();
-  let now = said.get(names);
-  if (now === undefined || !isSame(now.values, values)) {
-    const data = message.compiled.encode(values);
-    const raws = selectors.length === 0 ? {} : message.compiled.decodeRaw(data);
-    now = { values, data, page: selectors.map((name) => String(raws?.[name])).join() };
-    said.set(names, now);
+/**
+ * The bytes of values, before counter and checksum. Most frames say what the one before said (of multiplexed messages,
+ * what it said on this page), and are not made anew.
+ */
+function saidOf({ message, selectors, said }: Unit, values: EncodeValues): Said {
+  let at = 0;
+  for (const before of said) {
+    const likeness = compare(before.values, values);
+    if (likeness === "same") return before;
+    if (likeness === "other values") break;
+    at += 1;
   }
-  return { data: now.data.slice(), page: now.page };
+  const data = message.compiled.encode(values);
+  const raws = selectors.length === 0 ? {} : message.compiled.decodeRaw(data);
+  const now: Said = { values, data, page: selectors.map((name) => String(raws?.[name])).join() };
+  said[at] = now;
+  return now;
 }
 
-function isSame(one: EncodeValues, other: EncodeValues): boolean {
-  for (const name in one) if (one[name] !== other[name]) return false;
-  return true;
+function compare(one: EncodeValues, other: EncodeValues): "same" | "other values" | "other names" {
+  let names = 0;
+  let differ = 0;
+  for (const name in one) {
+    const value = other[name];
+    if (value === undefined) return "other names";
+    if (value !== one[name]) differ += 1;
+    names += 1;
+  }
+  for (const _ in other) names -= 1;
+  if (names !== 0) return "other names";
+  return differ === 0 ? "same" : "other values";
 }
 
 function readFrame(

@@ -91,9 +91,8 @@ export function makeRoute(corners: readonly Corner[] = ROUND): Route {
   return { lengthM: alongM, points };
 }
 
-/** `distanceM` may be any number; the round is gone again and again. */
-export function placeOn(route: Route, distanceM: number): Place {
-  const { points, lengthM } = route;
+/** Which stretch, from one point to the next, `distanceM` is on: any number, the round is gone again and again. */
+export function stretchAt({ points, lengthM }: Route, distanceM: number): number {
   const at = ((distanceM % lengthM) + lengthM) % lengthM;
   let low = 0;
   let high = points.length - 1;
@@ -102,6 +101,14 @@ export function placeOn(route: Route, distanceM: number): Place {
     if ((points[middle]?.alongM ?? 0) <= at) low = middle;
     else high = middle - 1;
   }
+  return low;
+}
+
+/** `distanceM` may be any number. */
+export function placeOn(route: Route, distanceM: number): Place {
+  const { points, lengthM } = route;
+  const at = ((distanceM % lengthM) + lengthM) % lengthM;
+  const low = stretchAt(route, distanceM);
   const here = points[low];
   const start = points[0];
   if (here === undefined || start === undefined) throw new RangeError("a route has points");

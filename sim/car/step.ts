@@ -54,7 +54,8 @@ function shortStep(car: Car, dtMs: number, inputs: StepInputs, route: Route): Ca
   const fuelL = Math.max(0, car.fuelL - burntL);
   const timeMs = car.timeMs + dtMs;
   const chargeKwh = nextCharge(car, drawnKwh, dtMs);
-  const engine = nextEngine({ ...car, timeMs, fuelL, chargeKwh }, inputs);
+  const hasEnergy = (car.drive === "electric" ? chargeKwh : fuelL) > 0;
+  const engine = nextEngine(car, timeMs, hasEnergy, inputs);
   const currentA = current(car, inputs);
   const batteryAh = clamp(car.batteryAh + (currentA * dtS) / 3600, MODEL.batteryAh);
   return {
@@ -90,28 +91,24 @@ function nextCharge(car: Car, drawnKwh: number, dtMs: number): number {
   return clamp(car.chargeKwh - drawnKwh + inKwh, batteryKwh);
 }
 
-function hasEnergy(car: Car): boolean {
-  return car.drive === "electric" ? car.chargeKwh > 0 : car.fuelL > 0;
-}
-
 function clamp(value: number, max = 1): number {
   return Math.min(max, Math.max(0, value));
 }
 
 /** An inhibited start never cranks; an engine that runs is not stopped by it. */
-function nextEngine(car: Car, inputs: StepInputs): Engine {
+function nextEngine(car: Car, timeMs: number, hasEnergy: boolean, inputs: StepInputs): Engine {
   const { engine } = car;
   if (!isOn(car)) return { value: "off" };
   switch (engine.value) {
     case "off":
       return car.ignition === "START" && !inputs.startInhibited && car.batteryV > 8
-        ? { value: "cranking", sinceMs: car.timeMs }
+        ? { value: "cranking", sinceMs: timeMs }
         : engine;
     case "cranking":
-      if (car.timeMs - engine.sinceMs < modelOf(car).crankMs) return engine;
-      return hasEnergy(car) ? { value: "running" } : { value: "off" };
+      if (timeMs - engine.sinceMs < modelOf(car).crankMs) return engine;
+      return hasEnergy ? { value: "running" } : { value: "off" };
     case "running":
-      return hasEnergy(car) ? engine : { value: "off" };
+      return hasEnergy ? engine : { value: "off" };
   }
 }
 

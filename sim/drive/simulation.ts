@@ -40,6 +40,8 @@ export type SimulationOptions = {
   readonly busAwakeMs?: number;
   /** How often the car is moved on, ms: under a simulated clock seldom is cheaper (STEP_MS). */
   readonly turnMs?: number;
+  /** How far each step moves it on, ms, at most STEP_MS_MAX (STEP_MS): longer ones cost less and tell less of it. */
+  readonly stepMs?: number;
 };
 
 /** `count`: how many of its message have been sent, whatever their page. */
@@ -66,6 +68,7 @@ const RELEASED = { accelerator: 0, brake: 0 } as const;
 
 export class Simulation {
   readonly #options: SimulationOptions;
+  readonly #stepMs: number;
   #world: World;
   #speed = 1;
   #realMs: number;
@@ -83,6 +86,7 @@ export class Simulation {
 
   constructor(options: SimulationOptions) {
     this.#options = options;
+    this.#stepMs = options.stepMs ?? STEP_MS;
     this.#world = options.world;
     this.#realMs = options.clock.bootMs();
     this.#savedAtMs = this.#realMs;
@@ -180,18 +184,19 @@ export class Simulation {
     const nowMs = this.#options.clock.bootMs();
     this.#owedMs += (nowMs - this.#realMs) * this.#speed;
     this.#realMs = nowMs;
-    const most = STEPS_A_TURN_MAX * STEP_MS;
+    const stepMs = this.#stepMs;
+    const most = STEPS_A_TURN_MAX * stepMs;
     if (this.#owedMs > most) {
       this.#lostMs += this.#owedMs - most;
       this.#owedMs = most;
     }
-    while (this.#owedMs >= STEP_MS) {
+    while (this.#owedMs >= stepMs) {
       if (this.#sleeps()) {
         this.#rest(this.#owedMs);
         this.#owedMs = 0;
         break;
       }
-      this.#owedMs -= STEP_MS;
+      this.#owedMs -= stepMs;
       this.#step(nowMs);
     }
     if (nowMs - this.#savedAtMs >= SAVE_EVERY_MS) this.#save();
@@ -238,7 +243,7 @@ export class Simulation {
     else if (nowMs - this.#pedalsAtMs > PEDALS_MS_MAX)
       this.#world = { ...this.#world, pedals: RELEASED };
     const fromMs = this.#world.car.timeMs;
-    this.#apply(stepWorld(this.#world, STEP_MS, this.#options.around));
+    this.#apply(stepWorld(this.#world, this.#stepMs, this.#options.around));
     this.#options.onStep(this.#world);
     const { car } = this.#world;
     if (!isAtRest(car) || this.#stirred(car)) this.#stirredAtMs = car.timeMs;

@@ -1,7 +1,7 @@
 /** What the wires between body and lock controller carry. */
 import type { LockSensed } from "@kerbside/protocol";
 import { supplyV } from "../can/signals.ts";
-import { type Bolt, boltContact, type Car, contactOpen, type Leaf } from "../car/state.ts";
+import { boltContact, type Car, contactOpen, type Leaf } from "../car/state.ts";
 
 /** The controller's inputs. */
 export type Contacts = Omit<LockSensed, "immobiliser"> & {
@@ -9,22 +9,28 @@ export type Contacts = Omit<LockSensed, "immobiliser"> & {
   readonly motorAnswers: boolean;
 };
 
-const PASSENGER_BOLTS: readonly Bolt[] = ["passenger", "rearDriver", "rearPassenger"];
+/** One wire for three bolts: it says something only when they agree. */
+function passengersOf(car: Car): Contacts["boltPassengers"] {
+  const contact = boltContact(car, "passenger");
+  const agree =
+    boltContact(car, "rearDriver") === contact && boltContact(car, "rearPassenger") === contact;
+  return agree ? contact : "unknown";
+}
+
+function leafOf(car: Car, leaf: Leaf): "open" | "closed" {
+  return contactOpen(car, leaf) ? "open" : "closed";
+}
 
 export function contactsOf(car: Car): Contacts {
-  const leaf = (name: Leaf): "open" | "closed" => (contactOpen(car, name) ? "open" : "closed");
-  const passengers = PASSENGER_BOLTS.map((bolt) => boltContact(car, bolt));
-  const first = passengers[0] ?? "unknown";
   return {
     boltDriver: boltContact(car, "driver"),
-    // One wire for three bolts: it says something only when they agree.
-    boltPassengers: passengers.every((contact) => contact === first) ? first : "unknown",
+    boltPassengers: passengersOf(car),
     boltTrunk: boltContact(car, "trunk"),
-    doorFrontLeft: leaf("driver"),
-    doorFrontRight: leaf("passenger"),
-    doorRearLeft: leaf("rearDriver"),
-    doorRearRight: leaf("rearPassenger"),
-    trunk: leaf("trunk"),
+    doorFrontLeft: leafOf(car, "driver"),
+    doorFrontRight: leafOf(car, "passenger"),
+    doorRearLeft: leafOf(car, "rearDriver"),
+    doorRearRight: leafOf(car, "rearPassenger"),
+    trunk: leafOf(car, "trunk"),
     supplyMv: Math.round(supplyV(car) * 1000),
     tamper: car.faults.tamper ? "opened" : "intact",
     motorAnswers: !car.faults.lockDead,

@@ -150,24 +150,29 @@ export function outputsOf(
   return rest;
 }
 
-function sensed(contacts: Contacts, memory: ControllerMemory): LockSensed {
-  const { motorAnswers: _not, ...rest } = contacts;
-  return { ...rest, immobiliser: memory.inhibited ? "inhibited" : "free" };
+function immobiliserOf({ inhibited }: ControllerMemory): LockSensed["immobiliser"] {
+  return inhibited ? "inhibited" : "free";
 }
 
-function report(
-  controller: Controller,
-  { contacts }: ControllerContext,
-): LockMessageOf<"statusReport"> {
-  const { memory, phase, selfTest } = controller;
-  const { lastId, recent } = memory.actuations;
+function sensed(contacts: Contacts, memory: ControllerMemory): LockSensed {
+  const { motorAnswers: _not, ...rest } = contacts;
+  return { ...rest, immobiliser: immobiliserOf(memory) };
+}
+
+function lastOutcomeOf({ actuations }: ControllerMemory): Report["lastOutcome"] {
+  const { lastId, recent } = actuations;
   const last = recent.find(({ id }) => id === lastId);
+  return last?.value === "ended" ? last.outcome : "none";
+}
+
+function report(controller: Controller, { contacts }: ControllerContext): Report {
+  const { memory, phase, selfTest } = controller;
   return {
     type: "statusReport",
     ...sensed(contacts, memory),
     selfTest,
-    lastActuationId: lastId,
-    lastOutcome: last?.value === "ended" ? last.outcome : "none",
+    lastActuationId: memory.actuations.lastId,
+    lastOutcome: lastOutcomeOf(memory),
     resetCount: memory.resetCount,
     midPulse: phase.value === "pulse",
   };
@@ -175,11 +180,34 @@ function report(
 
 type Report = LockMessageOf<"statusReport">;
 
-function isSame(now: Report, before: Report | undefined): boolean {
-  if (before === undefined) return false;
-  for (const name of Object.keys(now) as (keyof Report)[])
-    if (name !== "supplyMv" && now[name] !== before[name]) return false;
-  return true;
+/** What the wires say in a report; the supply is told with the rest, and is no news of its own. */
+const WIRES = [
+  "boltDriver",
+  "boltPassengers",
+  "boltTrunk",
+  "doorFrontLeft",
+  "doorFrontRight",
+  "doorRearLeft",
+  "doorRearRight",
+  "trunk",
+  "tamper",
+] as const satisfies readonly (keyof Contacts & keyof Report)[];
+
+/** Whether anything but the supply differs from what was reported: asked at each step, so nothing is made for it. */
+function isReported(
+  { memory, phase, selfTest, reported }: Controller,
+  contacts: Contacts,
+): boolean {
+  if (reported === undefined) return false;
+  for (const wire of WIRES) if (contacts[wire] !== reported[wire]) return false;
+  return (
+    reported.immobiliser === immobiliserOf(memory) &&
+    reported.selfTest === selfTest &&
+    reported.lastActuationId === memory.actuations.lastId &&
+    reported.lastOutcome === lastOutcomeOf(memory) &&
+    reported.resetCount === memory.resetCount &&
+    reported.midPulse === (phase.value === "pulse")
+  );
 }
 
 /** Adds a report if anything in it but the supply has changed. */
@@ -188,8 +216,8 @@ function reporting(
   send: readonly LockLinkSendable[],
   context: ControllerContext,
 ): ControllerStep {
+  if (isReported(controller, context.contacts)) return { controller, send };
   const whole = report(controller, context);
-  if (isSame(whole, controller.reported)) return { controller, send };
   return { controller: { ...controller, reported: whole }, send: [...send, whole] };
 }
 

@@ -7,6 +7,7 @@ import {
   newCar,
   parseAction,
   placeOn,
+  STEP_MS_MAX,
   toWgs84,
 } from "@kerbside/sim";
 import { test } from "uvu";
@@ -18,26 +19,34 @@ const seed = Math.floor(Math.random() * 2 ** 31);
 process.stdout.write(`# car.test.ts: seed ${seed}\n`);
 
 /** Feet of somebody who has never driven: new pedals every half second. */
-function wildDrive(world: HandWorld, seconds: number, watch: (car: Car) => void): void {
+function wildDrive(
+  world: HandWorld,
+  seconds: number,
+  watch: (car: Car) => void,
+  stepMs?: number,
+): void {
   const random = seeded(seed);
   for (let half = 0; half < 2 * seconds; half += 1) {
     const brakes = random() < 0.3;
     world.pedals(brakes ? 0 : random(), brakes ? random() : 0);
-    world.pass(500, ({ car }) => watch(car));
+    world.pass(500, ({ car }) => watch(car), stepMs);
   }
 }
 
-test("the odometer is the integral of the speed within 0.1 %", () => {
-  const world = readyToDrive(seed);
-  const before = world.world.car.motion.odometerM;
-  let integralM = 0;
-  wildDrive(world, 300, (car) => {
-    integralM += car.motion.speedMps * 0.01;
+for (const stepMs of [10, STEP_MS_MAX]) {
+  test(`in steps of ${stepMs} ms the odometer is the integral of the speed within 0.1 %`, () => {
+    const world = readyToDrive(seed);
+    const before = world.world.car.motion.odometerM;
+    let integralM = 0;
+    const add = (car: Car): void => {
+      integralM += (car.motion.speedMps * stepMs) / 1000;
+    };
+    wildDrive(world, 300, add, stepMs);
+    const gone = world.world.car.motion.odometerM - before;
+    assert.ok(gone > 300, `went ${gone} m`);
+    assert.ok(Math.abs(gone - integralM) / gone < 0.001, `odometer ${gone}, by speed ${integralM}`);
   });
-  const gone = world.world.car.motion.odometerM - before;
-  assert.ok(gone > 300, `went ${gone} m`);
-  assert.ok(Math.abs(gone - integralM) / gone < 0.001, `odometer ${gone}, integral ${integralM}`);
-});
+}
 
 test("whatever the pedals do, acceleration, speed, fuel and revolutions stay within the model", () => {
   const world = readyToDrive(seed);

@@ -35,9 +35,9 @@ export class HandWorld {
     this.said.length = 0;
   }
 
-  pass(ms: number, watch: (world: World) => void = () => undefined): void {
-    for (let passed = 0; passed < ms; passed += STEP_MS) {
-      const { world, send } = stepWorld(this.world, STEP_MS, this.#around);
+  pass(ms: number, watch: (world: World) => void = () => undefined, stepMs = STEP_MS): void {
+    for (let passed = 0; passed < ms; passed += stepMs) {
+      const { world, send } = stepWorld(this.world, stepMs, this.#around);
       this.world = world;
       this.said.push(...send);
       watch(world);

@@ -1,5 +1,11 @@
 /** Compiled messages and databases: what turns frames into values, and finds the message of a frame. */
-import { EncodeError, type EncodeOptions, type EncodeValues, encodeMessage } from "./encode.ts";
+import {
+  EncodeError,
+  type EncodeOptions,
+  type EncodeValues,
+  encodeMessage,
+  write,
+} from "./encode.ts";
 import { extractRaw, type RawValue } from "./extract.ts";
 import {
   DECODED_ALL,
@@ -106,6 +112,19 @@ export class CompiledMessage {
   /** Throws EncodeError, naming signal and reason. */
   encode(values: EncodeValues, options?: EncodeOptions): Uint8Array {
     return encodeMessage(this.message, this.plan, values, options);
+  }
+
+  /**
+   * Writes one raw value into a frame, in place: what `encode` with `raw` and a base gives, without a new frame. Throws
+   * EncodeError, naming signal and reason.
+   */
+  put(slot: number, data: Uint8Array, raw: RawValue): void {
+    const name = this.message.signals[slot]?.name;
+    if (name === undefined) return;
+    // Whether it is there at all hangs on what else the frame says.
+    if ((this.plan.parents[slot] ?? -1) >= 0)
+      data.set(this.encode({ [name]: raw }, { raw: true, base: data }));
+    else write(this.message, this.plan, data, slot, raw);
   }
 
   private generate(): DecodeInto {

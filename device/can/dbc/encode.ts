@@ -38,51 +38,58 @@ export function encodeMessage(
 ): Uint8Array {
   const data = options.base?.slice() ?? new Uint8Array(message.length);
   const raws = rawValues(message, values, options.raw === true);
-  inferSelectors(message, plan, raws, options.base !== undefined);
-  for (const [i, raw] of raws) write(message, plan, data, i, raw);
+  if (plan.multiplexed) inferSelectors(message, plan, raws, options.base !== undefined);
+  for (let i = 0; i < raws.length; i += 1) {
+    const raw = raws[i];
+    if (raw !== undefined) write(message, plan, data, i, raw);
+  }
   if (!plan.multiplexed) return data;
   const { present, unknown } = presenceIn(message, plan, data);
   if (unknown >= 0) {
     const name = message.signals[unknown]?.name ?? "";
     throw new EncodeError(message.name, name, "the selector's value stands for nothing");
   }
-  for (const [i] of raws) {
-    const signal = message.signals[i];
-    if (present[i] === true || signal === undefined) continue;
+  for (const [i, signal] of message.signals.entries()) {
+    if (present[i] === true || raws[i] === undefined) continue;
     const why = `it is only there for other values of ${signal.mux?.parent ?? "its selector"}`;
     throw new EncodeError(message.name, signal.name, why);
   }
   return data;
 }
 
-/** By index. A name that occurs twice in a message sets every signal of that name. */
-function rawValues(
-  message: DbcMessage,
-  values: EncodeValues,
-  alreadyRaw: boolean,
-): Map<number, RawValue> {
-  const raws = new Map<number, RawValue>();
-  for (const [i, signal] of message.signals.entries()) {
-    const value = Object.hasOwn(values, signal.name) ? values[signal.name] : undefined;
-    if (value === undefined) continue;
-    raws.set(i, rawOf(message, signal, value, alreadyRaw));
-  }
+/** By index; undefined: not named. */
+type Raws = (RawValue | undefined)[];
+
+/** A name that occurs twice in a message sets every signal of that name. */
+function rawValues(message: DbcMessage, values: EncodeValues, alreadyRaw: boolean): Raws {
+  const indices = indicesOf(message);
+  const raws: Raws = new Array(message.signals.length).fill(undefined);
   for (const name of Object.keys(values)) {
-    if (values[name] === undefined || !namesOf(message).has(name))
+    const value = values[name];
+    const named = indices.get(name);
+    if (value === undefined || named === undefined)
       throw new EncodeError(message.name, name, "there is no such signal");
+    for (const i of named) {
+      const signal = message.signals[i];
+      if (signal !== undefined) raws[i] = rawOf(message, signal, value, alreadyRaw);
+    }
   }
   return raws;
 }
 
-const NAMES = new WeakMap<DbcMessage, ReadonlySet<string>>();
+const INDICES = new WeakMap<DbcMessage, ReadonlyMap<string, readonly number[]>>();
 
-function namesOf(message: DbcMessage): ReadonlySet<string> {
-  let names = NAMES.get(message);
-  if (names === undefined) {
-    names = new Set(message.signals.map(({ name }) => name));
-    NAMES.set(message, names);
+function indicesOf(message: DbcMessage): ReadonlyMap<string, readonly number[]> {
+  const known = INDICES.get(message);
+  if (known !== undefined) return known;
+  const indices = new Map<string, number[]>();
+  for (const [i, { name }] of message.signals.entries()) {
+    const named = indices.get(name);
+    if (named === undefined) indices.set(name, [i]);
+    else named.push(i);
   }
-  return names;
+  INDICES.set(message, indices);
+  return indices;
 }
 
 function rawOf(
@@ -107,31 +114,27 @@ function rawOf(
 function nearestRaw(signal: DbcSignal, value: number): number {
   if (signal.scale === 0) return 0;
   const near = Math.round((value - signal.offset) / signal.scale);
-  for (const raw of [near, near - 1, near + 1]) {
-    if (raw * signal.scale + signal.offset === value) return raw;
-  }
-  return near;
+  if (near * signal.scale + signal.offset === value) return near;
+  if ((near - 1) * signal.scale + signal.offset === value) return near - 1;
+  return (near + 1) * signal.scale + signal.offset === value ? near + 1 : near;
 }
 
-function inferSelectors(
-  message: DbcMessage,
-  plan: MuxPlan,
-  raws: Map<number, RawValue>,
-  hasBase: boolean,
-): void {
+function inferSelectors(message: DbcMessage, plan: MuxPlan, raws: Raws, hasBase: boolean): void {
   if (hasBase) return;
-  for (const named of [...raws.keys()]) {
+  for (const [named, given] of [...raws].entries()) {
+    if (given === undefined) continue;
     let child = named;
     for (let up = plan.parents[child] ?? -1; up >= 0; up = plan.parents[child] ?? -1) {
-      if (raws.has(up)) break;
+      if (raws[up] !== undefined) break;
       const from = (message.signals[child]?.mux?.ranges ?? []).map((range) => range.from);
-      raws.set(up, Math.min(...from));
+      raws[up] = Math.min(...from);
       child = up;
     }
   }
 }
 
-function write(
+/** Signal `i` alone, in place. Throws EncodeError if it does not fit; whether it is there is the caller's to know. */
+export function write(
   message: DbcMessage,
   plan: MuxPlan,
   data: Uint8Array,
@@ -155,11 +158,8 @@ function unfit(field: Field, raw: RawValue): string | null {
   if (typeof raw === "number" && !Number.isInteger(raw)) {
     return `${raw} is no whole number of steps`;
   }
-  if (typeof raw === "number" && field.length < NUMBER_BITS_MAX) {
-    const half = 2 ** (field.length - 1);
-    const [low, high] = field.signed ? [-half, half - 1] : [0, 2 * half - 1];
-    if (raw >= low && raw <= high) return null;
-  }
+  const isExact = typeof raw === "number" && field.length < NUMBER_BITS_MAX;
+  if (isExact && raw >= field.low && raw <= field.high) return null;
   const { min, max } = rawLimits(field);
   return raw < min || raw > max ? `the raw value ${raw} is not within ${min} to ${max}` : null;
 }

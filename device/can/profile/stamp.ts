@@ -8,10 +8,7 @@ export function stampE2e(message: BoundMessage, data: Uint8Array, counter: numbe
   const { compiled, e2e } = message;
   if (e2e?.counter !== undefined) {
     const { slot, modulus } = e2e.counter;
-    const name = compiled.message.signals[slot]?.name;
-    if (name !== undefined) {
-      data.set(compiled.encode({ [name]: counter % modulus }, { raw: true, base: data }));
-    }
+    compiled.put(slot, data, counter % modulus);
   }
   if (e2e?.checksum !== undefined) {
     const { byte, algorithm, dataId } = e2e.checksum;

@@ -301,6 +301,11 @@ test("encoding the raw values of a frame gives the frame back, in every bit that
       const again = compiled.encode(raw, { raw: true, base: data });
       assert.equal(again, data);
       assert.equal({ ...compiled.decodeRaw(back) }, { ...raw });
+      for (const [name, value] of Object.entries(raw)) {
+        const put = back.slice();
+        compiled.put(compiled.slotOf(name), put, value);
+        assert.equal(put, back, `${name} alone, in place`);
+      }
       frames++;
     }
   }
