@@ -166,5 +166,7 @@ export class SimulatedTime {
 
 /** Files are written by threads; the event loop knows of each that it waits for. */
 function isFileWorkUnderWay(): boolean {
-  return process.getActiveResourcesInfo().some((name) => name.startsWith("FSReq"));
+  return process
+    .getActiveResourcesInfo()
+    .some((name) => name.startsWith("FSReq") || name === "CloseReq");
 }
