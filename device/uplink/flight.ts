@@ -4,6 +4,7 @@
  * which the other side cannot store does not stand in the way of all others.
  */
 import type { UplinkLimits } from "./limits.ts";
+import { createPace, type PaceLimits } from "./pace.ts";
 
 type Trip =
   | { readonly kind: "under_way"; readonly dueMs: number; readonly attempts: number }
@@ -28,9 +29,8 @@ export type Flight = {
 /** Segments that rest; beyond it the one that has rested longest is tried again. */
 const RESTING_MAX = 1024;
 
-export function createFlight(
-  limits: Pick<UplinkLimits, "windowSegments" | "ackTimeoutMs" | "resendMsMax">,
-): Flight {
+export function createFlight(limits: PaceLimits & Pick<UplinkLimits, "resendMsMax">): Flight {
+  const pace = createPace(limits);
   const trips = new Map<number, Trip>();
   const keys = new Set<number>();
   const attempts = new Map<number, number>();
@@ -58,7 +58,7 @@ export function createFlight(
   };
   return {
     skip: () => keys,
-    room: (beyond = 0) => underWay < limits.windowSegments + beyond,
+    room: (beyond = 0) => underWay < pace.window(beyond),
     sent: (key, nowMs) => {
       remove(key);
       underWay += 1;
@@ -71,14 +71,17 @@ export function createFlight(
         remove(key);
         attempts.delete(key);
       }
+      if (done.length > 0) pace.acknowledged();
     },
     expire: (nowMs) => {
-      let overdue = 0;
-      for (const [key, trip] of [...trips]) if (expireOne(key, trip, nowMs)) overdue += 1;
-      return overdue;
+      const overdue: number[] = [];
+      for (const [key, trip] of [...trips]) if (expireOne(key, trip, nowMs)) overdue.push(key);
+      pace.overdue(overdue, nowMs);
+      pace.pass(nowMs);
+      return overdue.length;
     },
     nextMs: () => {
-      let next: number | undefined;
+      let next = pace.nextMs();
       for (const trip of trips.values()) {
         const at = trip.kind === "resting" ? trip.untilMs : trip.dueMs;
         if (next === undefined || at < next) next = at;
@@ -86,6 +89,7 @@ export function createFlight(
       return next;
     },
     restart: () => {
+      pace.restart();
       for (const [key, trip] of [...trips]) if (trip.kind === "under_way") remove(key);
     },
     underWay: () => underWay,

@@ -8,6 +8,11 @@ export type UplinkLimits = {
   readonly ackTimeoutMs: number;
   /** A segment that stays without acknowledgement waits twice as long each time, up to this, in milliseconds. */
   readonly resendMsMax: number;
+  /**
+   * Where a whole window stays without acknowledgement, one segment at a time asks whether the store is back, after a rest
+   * that doubles from `ackTimeoutMs` up to this, in milliseconds.
+   */
+  readonly probeMsMax: number;
   /** How long the broker may take to answer a message, in milliseconds. The connection is then given up. */
   readonly publishTimeoutMs: number;
   /** The first and the longest pause before connecting again, in milliseconds; the actual one is random below it. */
@@ -26,6 +31,7 @@ export const UPLINK_LIMITS: UplinkLimits = {
   windowCriticalSegments: 4,
   ackTimeoutMs: 20_000,
   resendMsMax: 600_000,
+  probeMsMax: 60_000,
   publishTimeoutMs: 30_000,
   backoffMsMin: 500,
   backoffMsMax: 60_000,

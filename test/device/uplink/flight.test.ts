@@ -3,7 +3,7 @@ import { createFlight } from "@kerbside/uplink";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 
-const LIMITS = { windowSegments: 2, ackTimeoutMs: 100, resendMsMax: 350 };
+const LIMITS = { windowSegments: 2, ackTimeoutMs: 100, resendMsMax: 350, probeMsMax: 350 };
 
 test("the window is full until something is acknowledged or overdue", () => {
   const flight = createFlight(LIMITS);
@@ -65,6 +65,54 @@ test("an acknowledgement wipes what was held against it", () => {
   flight.acknowledged([1]);
   assert.equal([...flight.skip()], []);
   assert.is(flight.nextMs(), undefined);
+});
+
+/** Sends whatever there is room for, of a backlog without end, for so long; returns how many. */
+function outage(flight: ReturnType<typeof createFlight>, fromMs: number, ms: number): number {
+  let sent = 0;
+  for (let now = fromMs; now < fromMs + ms; now += 10) {
+    flight.expire(now);
+    for (let key = 1; flight.room() && key < 1000; key += 1) {
+      if (flight.skip().has(key)) continue;
+      flight.sent(key, now);
+      sent += 1;
+    }
+  }
+  return sent;
+}
+
+test("a store that is down behind a broker that works is asked by one segment at a time, ever more seldom", () => {
+  const flight = createFlight({ ...LIMITS, windowSegments: 16 });
+  // One window, then probes of 100 ms after rests of 100, 200 and 350.
+  assert.is(outage(flight, 0, 450 * 20 + 600), 16 + 2 + 20);
+});
+
+test("an acknowledgement opens the window again, late ones too", () => {
+  for (const late of [false, true]) {
+    const flight = createFlight(LIMITS);
+    outage(flight, 0, 1000);
+    assert.not(flight.room());
+    const [underWay] = [...flight.skip()];
+    flight.acknowledged(late ? [2] : [underWay ?? 0]);
+    assert.ok(flight.room());
+    flight.sent(50, 1000);
+    assert.ok(late || flight.room(), "more than one");
+  }
+});
+
+test("while a store is down one segment of critical is tried beyond what rests, and a new connection is asked at once", () => {
+  const flight = createFlight(LIMITS);
+  for (const key of [1, 2]) flight.sent(key, 0);
+  flight.expire(100);
+  assert.is(flight.underWay(), 0);
+  assert.not(flight.room());
+  assert.ok(flight.room(4));
+  flight.sent(3, 100);
+  assert.not(flight.room(4));
+  flight.restart();
+  assert.ok(flight.room());
+  flight.sent(4, 110);
+  assert.not(flight.room());
 });
 
 test.run();
