@@ -19,12 +19,14 @@ import { type Engine, NO_SEGMENTS, openEngine, storageFailed } from "./engine.ts
 import { eventTime } from "./event-time.ts";
 import { type FaultCode, type FaultReports, faultEvent, faultReports } from "./fault-reports.ts";
 import type { AckOutcome } from "./forget.ts";
-import { BUFFER_LIMITS, type BufferLimits, commitDelayMs, growsMs } from "./limits.ts";
+import { type Hearing, hearing } from "./hearing.ts";
+import { BUFFER_LIMITS, type BufferLimits, commitDelayMs } from "./limits.ts";
 import type { FirstEvent, IngestKey, LostNumbers } from "./log-start.ts";
 import type { NextOptions, OutgoingSegment } from "./outgoing.ts";
 import { type Packer, packer } from "./packer.ts";
 import { syncMade } from "./set-aside.ts";
 import { type UpkeepTimes, upkeepTimes } from "./upkeep-times.ts";
+import { ownEvent, type Waiting } from "./waiting.ts";
 import { lockForWriting, type WriterLock } from "./writer-lock.ts";
 
 const RETRY_MS_MIN = 50;
@@ -34,14 +36,6 @@ const TRACK_WINDOW_MS = 1000;
 const FLUSH_DELAY_MS = 1000;
 const FAULTS_TOGETHER_MS = 200;
 
-type Waiting = {
-  readonly lane: Lane;
-  readonly plain: Uint8Array;
-  readonly done: (appended: Appended) => void;
-  readonly failed: (error: Error) => void;
-  /** It met a damaged database already, which was set aside. */
-  readonly again?: true;
-};
 type State =
   | { readonly kind: "working"; readonly engine: Engine }
   /** `old` keeps the file open, unused, so that SQLite does not tidy up behind a disk that fails. */
@@ -74,7 +68,7 @@ class BufferShell implements Buffer {
   #waiting: Waiting[] = [];
   #timer: (Timer & { readonly dueMs: number }) | undefined;
   #microtask = false;
-  #online = false;
+  readonly #hearing: Hearing;
   #lost = 0;
   readonly #packer: Packer;
   readonly #upkeep: UpkeepTimes;
@@ -83,6 +77,7 @@ class BufferShell implements Buffer {
   constructor(options: BufferOptions, limits: BufferLimits) {
     this.#options = options;
     this.#limits = limits;
+    this.#hearing = hearing(limits);
     this.#faults = faultReports(options.clock);
     this.#packer = packer(
       options.clock,
@@ -141,8 +136,12 @@ class BufferShell implements Buffer {
   acknowledge(message: Uint8Array): AckOutcome {
     if (this.#state.kind !== "working") return { kind: "ignored", reason: "closed" };
     try {
-      const outcome = this.#state.engine.acknowledge(message);
-      if (outcome.kind === "taken") this.#wake(FLUSH_DELAY_MS);
+      const { engine } = this.#state;
+      const outcome = engine.acknowledge(message);
+      if (outcome.kind === "taken") {
+        this.#hearing.acknowledged(this.#options.clock.bootMs(), engine.sent.size > 0);
+        this.#wake(FLUSH_DELAY_MS);
+      }
       return outcome;
     } catch (error) {
       this.#fail(this.#state.engine, error);
@@ -151,9 +150,8 @@ class BufferShell implements Buffer {
   }
 
   online(is: boolean): void {
-    const came = is && !this.#online;
-    this.#online = is;
-    if (came) this.#commit((lane) => lane !== "track");
+    const begins = this.#hearing.online(is, this.#options.clock.bootMs());
+    if (begins) this.#commit((lane) => lane !== "track");
   }
 
   watch(listener: () => void): () => void {
@@ -226,11 +224,11 @@ class BufferShell implements Buffer {
     if (this.#state.kind !== "working") return;
     const { engine } = this.#state;
     const nowMs = this.#options.clock.bootMs();
-    for (const fault of this.#faults.take()) this.#waiting.push(this.#own(fault));
+    for (const fault of this.#faults.take()) this.#waiting.push(ownEvent(this.#options, fault));
     const batch = this.#waiting;
     this.#waiting = [];
     const due = (lane: Lane, openedAtMs: number): boolean =>
-      also(lane) || nowMs - openedAtMs >= growsMs(this.#limits, lane, this.#online);
+      also(lane) || nowMs - openedAtMs >= this.#hearing.growsMs(lane, nowMs);
     const closable = LANES.some((lane) => {
       const openedAtMs = engine.openedAtMs(lane);
       return openedAtMs !== undefined && due(lane, openedAtMs);
@@ -265,7 +263,10 @@ class BufferShell implements Buffer {
     try {
       const dropped = engine.takeDropped();
       if (dropped > 0) this.#reportLost("buffer.full", dropped);
-      if (closed > 0) this.#tell();
+      if (closed > 0) {
+        this.#hearing.closed(nowMs);
+        this.#tell();
+      }
       if (engine.segmentsInLane() >= this.#limits.logSegmentsMax) this.#nextLog(engine);
       this.#packer.soon();
       if (this.#state.kind === "working") this.#upkeep(this.#state.engine, nowMs);
@@ -303,13 +304,6 @@ class BufferShell implements Buffer {
     failed(new ProtocolError("limit_reached", `buffer: full, no room for ${lane}`));
   }
 
-  /** An event of the buffer's own, that nobody waits for. */
-  #own(event: NewEvent): Waiting {
-    const nothing = (): void => undefined;
-    const plain = encodeEvent({ ...eventTime(this.#options), ...event });
-    return { lane: laneOf(event.kind), plain, done: nothing, failed: nothing };
-  }
-
   #reportLost(code: FaultCode, count: number): void {
     this.#lost += count;
     this.#faults.count(code, count);
@@ -325,7 +319,7 @@ class BufferShell implements Buffer {
     for (const lane of LANES) {
       const openedAtMs = this.#state.engine.openedAtMs(lane);
       if (openedAtMs === undefined) continue;
-      this.#wake(Math.max(1, openedAtMs + growsMs(this.#limits, lane, this.#online) - nowMs));
+      this.#wake(Math.max(1, openedAtMs + this.#hearing.growsMs(lane, nowMs) - nowMs));
     }
   }
 
@@ -358,7 +352,7 @@ class BufferShell implements Buffer {
       if (made !== undefined) syncMade(dir, made);
       this.#lock ??= lockForWriting(dir);
       const setAsideEvent = (detail: string): FirstEvent => {
-        const { lane, plain } = this.#own(faultEvent("buffer.set_aside", 1, detail));
+        const { lane, plain } = ownEvent(this.#options, faultEvent("buffer.set_aside", 1, detail));
         return { lane, plain, atMs: this.#options.clock.bootMs() };
       };
       const settings = { ...this.#options, limits: this.#limits, setAsideEvent };

@@ -171,4 +171,30 @@ test("with more logs than there are slots the oldest gives way, all others are s
   assert.is(logsHeld(), slots);
 });
 
+test("a store that stays silent for hours leaves few headers behind, and what is new is taken still", async () => {
+  buffer.online(true);
+  const refused: unknown[] = [];
+  for (let n = 0; n < 1200; n += 1) {
+    const appended = buffer.append(note("a position", n), "track").catch((e) => refused.push(e));
+    b.clock.pass(11_000);
+    await appended;
+  }
+  assert.equal(refused, []);
+  const { segments, bytes } = buffer.status();
+  assert.ok(segments.track < 200, `${segments.track} segments`);
+  assert.ok(bytes <= LIMITS.bytesMax);
+  // Once the store answers again segments close as they did, so that nothing waits.
+  drain(buffer, b.cloud);
+  drain(buffer, b.cloud);
+  const now = buffer.append(note("now"), "track");
+  b.clock.pass(1000);
+  await now;
+  // It is made columns of after it was closed, a moment at a time.
+  for (let turn = 0; turn < 130; turn += 1) {
+    b.clock.pass(100);
+    await new Promise((done) => setImmediate(done));
+  }
+  assert.ok(drain(buffer, b.cloud) > 0, "within some ten seconds");
+});
+
 test.run();
