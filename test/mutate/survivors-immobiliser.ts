@@ -27,6 +27,19 @@ export const IMMOBILISER: readonly Explained[] = [
     why: "Only a command that says how long it may wait is ever armed; the types do not know that.",
   },
   {
+    file: "device/immobiliser/executor.ts",
+    inLine: 'const by = this.#openers.has(command) ? "car" : "cloud";',
+    change: '"car" → ""',
+    why: "All that is asked of it is whether it is the cloud.",
+  },
+  {
+    file: "device/immobiliser/interlocks.ts",
+    inLine:
+      'armed !== undefined && INTERLOCKS[armed.action]?.pulses.includes("inhibit_start") === true;',
+    change: "?. → .",
+    why: "What is armed was judged by its row, so it has one: the types do not know that.",
+  },
+  {
     file: "device/immobiliser/interlocks.ts",
     inLine:
       'return { pulses: rest, senses: "unlock", lacks: !rest.every((one) => abilities.has(one)) };',
@@ -193,6 +206,12 @@ export const IMMOBILISER: readonly Explained[] = [
     inLine: "lock: true,",
     change: "true → false",
     why: "Whoever runs as root opens a locked port all the same.",
+  },
+  {
+    file: "device/immobiliser/serial-link.ts",
+    inLine: 'parity: "none",',
+    change: '"none" → ""',
+    why: "A parity that the library does not know is none to it.",
   },
   {
     file: "device/immobiliser/serial-link.ts",

@@ -14,6 +14,10 @@ const TOP_BYTE = "A safe integer has 53 bits: the first of eight bytes is 0, as 
 const WIPED = "What is wiped from memory nobody can look for.";
 const NO_MATCH = "Where it does not match, it is refused before anything stands in for its parts.";
 const NOT_ONE_BYTE = "No envelope is one byte long, and what is none is refused as it is opened.";
+const UNSAID = "A field that is undefined and one that is not there are written and read alike.";
+const NOT_A_LOCK = "All that is asked of it is whether it is a lock.";
+const MS_OF_BOOT =
+  "Within a millisecond of the start nobody is served, and later the time since then is longer.";
 
 export const EXPLAINED: readonly Explained[] = [
   ...IMMOBILISER,
@@ -79,6 +83,74 @@ export const EXPLAINED: readonly Explained[] = [
     inLine: 'if (state === "up") this.#send({ type: "readerStatusRequest" });',
     change: 'state === "up" → true',
     why: NOT_UP,
+  },
+  {
+    file: "device/access/desk.ts",
+    inLine: 'if (atMs === undefined || time.value === "unknown") return 0;',
+    change: "0 → 1",
+    why: MS_OF_BOOT,
+  },
+  {
+    file: "device/access/desk.ts",
+    inLine: "return Math.max(0, time.wallMs - time.doubtMs - atMs);",
+    change: "0 → 1",
+    why: MS_OF_BOOT,
+  },
+  {
+    file: "device/access/evaluate.ts",
+    inLine: 'if (from !== "held" || rental.value === "none") return false;',
+    change: 'rental.value === "none" → false',
+    why: NO_BOOKING,
+  },
+  {
+    file: "device/access/evaluate.ts",
+    inLine: 'if (from !== "held" || rental.value === "none") return false;',
+    change: '"none" → ""',
+    why: NO_BOOKING,
+  },
+  {
+    file: "device/access/phone-proof.ts",
+    inLine:
+      "const isIts = grant.phone !== undefined && equalBytes(grant.phone.publicKey, publicKey);",
+    change: "grant.phone !== undefined → true",
+    why: "A carried grant that is no phone's is refused as it is opened: the types do not know that.",
+  },
+  {
+    file: "device/access/record.ts",
+    inLine: "const at = triedAtMs === undefined ? {} : { triedAtMs };",
+    change: "triedAtMs === undefined → false",
+    why: UNSAID,
+  },
+  {
+    file: "device/access/tap.ts",
+    inLine: 'const booking = rental.value === "open" ? rental.booking : undefined;',
+    change: 'rental.value === "open" → true',
+    why: NO_BOOKING,
+  },
+  {
+    file: "device/access/tap.ts",
+    inLine:
+      "const isIn = booking !== undefined && offered.some(({ grant }) => grant.booking === booking);",
+    change: "booking !== undefined → true",
+    why: "Every grant has a booking: none is equal to none.",
+  },
+  {
+    file: "device/access/tap.ts",
+    inLine: 'if (failed === "lock") return "unlock";',
+    change: '"unlock" → ""',
+    why: NOT_A_LOCK,
+  },
+  {
+    file: "device/access/tap.ts",
+    inLine: 'if (failed === "unlock" && driver === "yes" && all === "no") return "lock";',
+    change: 'driver === "yes" → true',
+    why: "Where the driver's bolt is not seen locked and one is open, what is seen asks for a lock as well.",
+  },
+  {
+    file: "device/access/tap.ts",
+    inLine: 'return seen === "no" ? "lock" : "unlock";',
+    change: '"unlock" → ""',
+    why: NOT_A_LOCK,
   },
   {
     file: "shared/protocol/bytes.ts",
@@ -152,6 +224,36 @@ export const EXPLAINED: readonly Explained[] = [
     inLine: "certificates: field(4, list(bytes(1, 512), CERTIFIED_PURPOSES.length), {",
     change: "512 → 513",
     why: "No certificate that is trusted is as long as that.",
+  },
+  {
+    file: "device/uplink/key-ring.ts",
+    inLine: "const spare = spareKey === undefined ? {} : { spareKey };",
+    change: "spareKey === undefined → false",
+    why: UNSAID,
+  },
+  {
+    file: "device/uplink/key-ring.ts",
+    inLine: "...(spareKey === undefined ? {} : { spareKey }),",
+    change: "spareKey === undefined → false",
+    why: UNSAID,
+  },
+  {
+    file: "shared/protocol/ids.ts",
+    inLine: "export const bookingCodec: Codec<string> = text(40, ID_PATTERN);",
+    change: "40 → 41",
+    why: "The pattern itself ends after 40.",
+  },
+  {
+    file: "shared/protocol/schema.ts",
+    inLine: 'const entry = typeof key === "number" ? byKey.get(key) : undefined;',
+    change: 'typeof key === "number" → true',
+    why: "No field has a text for its key, so a text finds none.",
+  },
+  {
+    file: "cloud/ingest/log-keys.ts",
+    inLine: "this.#last = { index: 0, ratchet: start };",
+    change: "{ index: 0, ratchet: start } → {}",
+    why: "Where it was nowhere yet the nearest place is the start as well.",
   },
   {
     file: "cloud/ingest/log-keys.ts",

@@ -47,7 +47,7 @@ export const TARGETS: readonly Target[] = [
     ],
     tests: [
       "test/shared/protocol/{bytes,commands,contracts,crypto,grants,ids,key-push,pushed-vectors,schema,vectors}.test.ts",
-      "test/device/uplink/{intake,key-ring}.test.ts",
+      "test/device/uplink/{intake,intake-edges,key-ring}.test.ts",
     ],
     plant: {
       file: "shared/protocol/cose.ts",
