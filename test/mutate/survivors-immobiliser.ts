@@ -9,6 +9,7 @@ const NOBODY_READS = "A socket that is closed here has no reader any more that w
 const LEFT_OVER = "Listeners that are left are of a socket that goes with them.";
 const NOT_SO_LONG = "The longest policy that its own schema lets through is shorter.";
 const CHUNK = "How much is read at once: what is longer comes in pieces, which is tested.";
+const CLOSE_TELLS = "The socket is destroyed by it, and its close tells the same end.";
 const LISTENED =
   "While a read waits it listens for errors itself: this is for the moment between two.";
 
@@ -83,12 +84,6 @@ export const IMMOBILISER: readonly Explained[] = [
     why: "No timer is shorter than 1 ms, and the pauses that are left make up for the part of one.",
   },
   {
-    file: "device/immobiliser/car-record.ts",
-    inLine: 'credential: optional(2, text(64), { ...personal, doc: "which card or phone" }),',
-    change: "64 → 65",
-    why: "A credential is a hash of 64 digits: none is longer.",
-  },
-  {
     file: "device/immobiliser/executor.ts",
     inLine: 'let input: OrderInput = { type: "nothing" };',
     change: '{ type: "nothing" } → {}',
@@ -109,28 +104,9 @@ export const IMMOBILISER: readonly Explained[] = [
   },
   {
     file: "device/immobiliser/journal.ts",
-    inLine:
-      'unmet: field(1, list(unmetCodec, 32), { ...internal, doc: "conditions that were not met" }),',
-    change: "32 → 33",
-    why: "There are fewer conditions than that.",
-  },
-  {
-    file: "device/immobiliser/journal.ts",
-    inLine: 'reason: optional(3, text(64), { ...internal, doc: "why it failed" }),',
-    change: "64 → 65",
-    why: "No reason is as long as that.",
-  },
-  {
-    file: "device/immobiliser/journal.ts",
     inLine: "WRITTEN.set(order, bytes);",
     change: "WRITTEN.set(order, bytes); → ;",
     why: "Nothing but time is lost where what was written is encoded once more.",
-  },
-  {
-    file: "device/immobiliser/lock-driver.ts",
-    inLine: "timer.cancel();",
-    change: "timer.cancel(); → ;",
-    why: "A promise that is resolved takes no second end.",
   },
   {
     file: "device/immobiliser/lock-driver.ts",
@@ -242,6 +218,18 @@ export const IMMOBILISER: readonly Explained[] = [
     inLine: "if (this.#socket.destroyed) return canceled();",
     change: "this.#socket.destroyed → false",
     why: "A read of what is closed then waits for ever, and nobody for it.",
+  },
+  {
+    file: "device/immobiliser/serial-link.ts",
+    inLine: 'if (this.#socket.readableEnded) throw new Error("the other side closed the socket");',
+    change: "this.#socket.readableEnded → false",
+    why: CLOSE_TELLS,
+  },
+  {
+    file: "device/immobiliser/serial-link.ts",
+    inLine: "this.#socket.write(buffer, (error) => (error ? reject(error) : resolve()));",
+    change: "error → false",
+    why: CLOSE_TELLS,
   },
   {
     file: "device/immobiliser/serial-link.ts",

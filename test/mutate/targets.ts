@@ -76,7 +76,7 @@ export const TARGETS: readonly Target[] = [
     ],
     tests: [
       "test/shared/protocol/{contracts,segment-message,segment-vectors,segments,vectors}.test.ts",
-      "test/cloud/ingest/{log-keys,segment}.test.ts",
+      "test/cloud/ingest/{log-keys,segment,segment-edges}.test.ts",
     ],
     plant: {
       file: "cloud/ingest/segment.ts",
