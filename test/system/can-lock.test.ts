@@ -52,7 +52,7 @@ test("commands become frames of the list; what is seen is what is answered; noth
 
     for (const action of ["immobilise", "release", "trunk", "find"]) {
       const refused = await ask(world, { action });
-      assert.is(refused["state"], "refused", action);
+      assert.is(refused["state"], "refused", `${action}: ${JSON.stringify(refused)}`);
       assert.match(reasons(refused), "not_available");
     }
     await act(world, door(true));
