@@ -1,6 +1,5 @@
 /** Records that the signer once sealed and a car once signed, put back into the store by somebody who can write it. */
 import { join } from "node:path";
-import type { BookingFields } from "@kerbside/commands";
 import { BUCKET_MS_MAX } from "@kerbside/commands";
 import {
   type BookingRecord,
@@ -11,12 +10,12 @@ import {
   verifyKey,
 } from "@kerbside/protocol";
 import { openRateFile } from "@kerbside/tenants";
-import Database from "better-sqlite3";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DEMO } from "./car.ts";
-import { type Order, record } from "./recorded.ts";
+import type { Order } from "./recorded.ts";
 import { CAR } from "./rig.ts";
+import { book, HOUR, order, sign, tamper } from "./signer-books.ts";
 import {
   announce,
   audit,
@@ -27,7 +26,6 @@ import {
   startSigner,
 } from "./signer-rig.ts";
 
-const HOUR = 3_600_000;
 type Fixture = {
   place: SignerPlace;
   token: string;
@@ -67,46 +65,11 @@ it.after(async (f) => {
   await f.place.close();
 });
 
-let bookings = 0;
-async function book(f: Fixture): Promise<BookingRecord> {
-  bookings += 1;
-  const fields: BookingFields = {
-    booking: `b-${bookings}`,
-    vehicle: CAR,
-    holder: "person-1",
-    fromMs: Date.now() - 1000,
-    toMs: Date.now() + HOUR,
-    state: "reserved",
-    version: 1,
-  };
-  const made = { ...fields, mac: await f.client.sealBooking(f.token, fields) };
-  await f.store.putBooking(made, audit);
-  return made;
-}
-const order = (booking: string, action: Order["action"] = "unlock"): Order => ({
-  id: randomBytes(16),
-  vehicle: CAR,
-  action,
-  booking,
-});
-async function sign(f: Fixture, asked: Order, by: Pick<StartedSigner, "client"> = f) {
-  await record(f.store, asked);
-  return by.client.signCommand(f.token, asked);
-}
-/** With the database alone. */
-function write(f: Fixture, sql: string, ...values: readonly unknown[]): void {
-  const name = new Database(join(f.dir, "platform.sqlite"), { readonly: true });
-  const row = name.prepare("SELECT directory FROM tenants WHERE tenant = ?").get(DEMO);
-  name.close();
-  const { directory } = row as { directory: string };
-  const db = new Database(join(f.dir, "tenants", directory, "store.sqlite"));
-  const { changes } = db.prepare(sql).run(...values);
-  db.close();
-  assert.is(changes, 1, "the attack itself failed");
-}
+const asks = (f: Fixture, asked: Order, by: Pick<StartedSigner, "client"> = f) =>
+  sign(f, f.token, asked, by.client);
 function putBack(f: Fixture, { booking, state, version, toMs, mac }: BookingRecord): void {
   const sql = "UPDATE bookings SET state = ?, version = ?, to_ms = ?, mac = ? WHERE booking = ?";
-  write(f, sql, state, version, toMs, mac, booking);
+  tamper(f, sql, state, version, toMs, mac, booking);
 }
 
 it("a cancelled booking put back opens nothing, nor gives a grant, though the signer began anew", async (f) => {
@@ -117,7 +80,7 @@ it("a cancelled booking put back opens nothing, nor gives a grant, though the si
   await f.store.putBooking({ ...cancelled, mac }, audit);
   putBack(f, first);
   const later = await f.restarted();
-  assert.is(await codeOf(sign(f, order(first.booking), later)), "unauthenticated");
+  assert.is(await codeOf(asks(f, order(first.booking), later)), "unauthenticated");
   const grant = { id: randomBytes(16), booking: first.booking, revoke: false } as const;
   const asked = { ...grant, actions: ["unlock"] as const, phone: randomBytes(32) };
   assert.is(await codeOf(later.client.sealGrant(f.token, asked)), "unauthenticated");
@@ -135,9 +98,9 @@ it("an older version put back is noticed by a signer that began anew", async (f)
   const shorter = { ...fields, toMs: first.toMs - HOUR / 2, version: 2 };
   const mac = await f.client.sealBooking(f.token, shorter);
   await f.store.putBooking({ ...shorter, mac }, audit);
-  assert.is(await codeOf(sign(f, order(first.booking))), "ok");
+  assert.is(await codeOf(asks(f, order(first.booking))), "ok");
   putBack(f, first);
-  assert.is(await codeOf(sign(f, order(first.booking), await f.restarted())), "unauthenticated");
+  assert.is(await codeOf(asks(f, order(first.booking), await f.restarted())), "unauthenticated");
 });
 
 it("a revoked grant put back is in no list and is not carried", async (f) => {
@@ -158,7 +121,7 @@ it("a revoked grant put back is in no list and is not carried", async (f) => {
   const revoked = await f.client.sealGrant(f.token, { id, booking, revoke: true, actions: [] });
   await f.store.putGrant(revoked, audit);
   const back = "UPDATE grants SET state = ?, version = ?, mac = ? WHERE id = ?";
-  write(f, back, made.state, made.version, made.mac, made.grant);
+  tamper(f, back, made.state, made.version, made.mac, made.grant);
   const later = await f.restarted();
   assert.not.ok((await listed(later)).includes(toHex(id)));
   assert.is(await codeOf(later.client.carryGrant(f.token, id)), "forbidden");
@@ -168,7 +131,7 @@ it("the result of one command moves no booking but that which it was signed for"
   const mine = await book(f);
   const theirs = await book(f);
   const asked = order(mine.booking);
-  const { requestHash } = await sign(f, asked);
+  const { requestHash } = await asks(f, asked);
   const result = signResult(f.car, {
     tenant: DEMO,
     vehicle: CAR,
@@ -187,10 +150,10 @@ it("the result of one command moves no booking but that which it was signed for"
     ["end_rental", theirs.booking],
     ["end_rental", mine.booking],
   ]) {
-    write(f, retell, action, booking, toHex(asked.id));
+    tamper(f, retell, action, booking, toHex(asked.id));
     assert.is(await codeOf(f.client.movedBooking(DEMO, result)), "unauthenticated");
   }
-  write(f, retell, "unlock", mine.booking, toHex(asked.id));
+  tamper(f, retell, "unlock", mine.booking, toHex(asked.id));
   assert.is((await f.client.movedBooking(DEMO, result))?.booking, mine.booking);
 });
 
@@ -198,11 +161,11 @@ it("a command lives from now on, whatever the store says of when the car announc
   const { booking } = await book(f);
   const numbered = { epoch: randomBytes(16), epochNumber: 7, sessionMs: 5000 };
   const life = async (by: Pick<StartedSigner, "client"> = f): Promise<number> => {
-    const { envelope } = await sign(f, order(booking), by);
+    const { envelope } = await asks(f, order(booking), by);
     return openCommand(verifyKey(f.commandKey), envelope).expiresAtMs - numbered.sessionMs;
   };
   const arrived = (ms: number): void =>
-    write(f, "UPDATE sessions SET received_at_ms = ? WHERE vehicle = ?", ms, CAR);
+    tamper(f, "UPDATE sessions SET received_at_ms = ? WHERE vehicle = ?", ms, CAR);
   await announce(f, numbered);
   const session = await f.store.session(CAR);
   if (session === undefined) throw new Error("the session is missing");
@@ -218,11 +181,11 @@ it("a command lives from now on, whatever the store says of when the car announc
   assert.ok((await life()) < 60_000 + 20_000, "one that was never shown: a minute at most");
 
   await announce(f, numbered);
-  assert.is(await codeOf(sign(f, order(booking))), "unauthenticated", "an older one put back");
+  assert.is(await codeOf(asks(f, order(booking))), "unauthenticated", "an older one put back");
   await announce(f, { ...numbered, epoch: randomBytes(16), epochNumber: 6 });
-  assert.is(await codeOf(sign(f, order(booking))), "unauthenticated", "one of an epoch before");
+  assert.is(await codeOf(asks(f, order(booking))), "unauthenticated", "one of an epoch before");
   await announce(f, { ...numbered, epoch: randomBytes(16), epochNumber: 8 });
-  assert.is(await codeOf(sign(f, order(booking))), "ok");
+  assert.is(await codeOf(asks(f, order(booking))), "ok");
 });
 
 it.run();

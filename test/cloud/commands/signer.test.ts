@@ -1,7 +1,5 @@
-import { join } from "node:path";
 import { type BookingFields, expiryOnSessionClock } from "@kerbside/commands";
 import {
-  type BookingRecord,
   type ErrorCode,
   openCommand,
   randomBytes,
@@ -13,12 +11,12 @@ import {
   vehicleId,
   verifyKey,
 } from "@kerbside/protocol";
-import Database from "better-sqlite3";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DEMO } from "./car.ts";
 import { type Order, record } from "./recorded.ts";
 import { CAR, OTHER } from "./rig.ts";
+import { book, order, sign as signBy, tamper } from "./signer-books.ts";
 import {
   announce,
   audit,
@@ -30,40 +28,10 @@ import {
 } from "./signer-rig.ts";
 import { issuer } from "./tokens.ts";
 
-const HOUR = 3_600_000;
 type Fixture = { place: SignerPlace; token: string } & SignerPlace & StartedSigner;
 const it = suite<Fixture>("signer");
 
-let bookings = 0;
-async function book(f: Fixture, more: Partial<BookingFields> = {}): Promise<BookingRecord> {
-  bookings += 1;
-  const fields: BookingFields = {
-    booking: `b-${bookings}`,
-    vehicle: CAR,
-    holder: "person-1",
-    fromMs: Date.now() - 1000,
-    toMs: Date.now() + HOUR,
-    state: "reserved",
-    version: 1,
-    ...more,
-  };
-  const record = { ...fields, mac: await f.client.sealBooking(f.token, fields) };
-  await f.store.putBooking(record, audit);
-  return record;
-}
-
-const order = (booking?: string, action: "lock" | "unlock" | "immobilise" = "unlock") => ({
-  id: randomBytes(16),
-  vehicle: CAR,
-  action,
-  ...(booking === undefined ? {} : { booking }),
-});
-
-/** Asks for a signature of a command that is recorded as asked, as the API does. */
-async function sign(f: Fixture, token: string, asked: Order) {
-  await record(f.store, asked);
-  return f.client.signCommand(token, asked);
-}
+const sign = (f: Fixture, token: string, asked: Order) => signBy(f, token, asked, f.client);
 
 it.before(async (f) => {
   const plenty = { perS: 1000, burst: 1000 };
@@ -143,16 +111,6 @@ const TAMPERINGS: readonly { readonly why: string; readonly sql: string }[] = [
   { why: "its version set", sql: "UPDATE bookings SET version = 9 WHERE booking = ?" },
   { why: "its MAC zeroed", sql: "UPDATE bookings SET mac = zeroblob(32) WHERE booking = ?" },
 ];
-function tamper(f: Fixture, sql: string, booking: string): void {
-  const name = new Database(join(f.dir, "platform.sqlite"), { readonly: true });
-  const row = name.prepare("SELECT directory FROM tenants WHERE tenant = ?").get(DEMO);
-  name.close();
-  const { directory } = row as { directory: string };
-  const db = new Database(join(f.dir, "tenants", directory, "store.sqlite"));
-  const { changes } = db.prepare(sql).run(booking);
-  db.close();
-  assert.is(changes, 1, "the attack itself failed");
-}
 for (const { why, sql } of TAMPERINGS) {
   it(`a booking in the database with ${why} opens nothing`, async (f) => {
     const { booking } = await book(f);
