@@ -16,6 +16,16 @@ const GETTING_IN = [
   { type: "driver", where: "inside" },
   { type: "ignition", position: "ON" },
 ] as const;
+/** A question is given 100 ms, which a machine full of other tests may not have: asked again up to 20 times. */
+async function answered(client: DiagnosisClient, request: Uint8Array): Promise<Uint8Array> {
+  for (let left = 20; left > 0; left -= 1) {
+    const reply = await client.ask(request);
+    if (reply.kind === "positive") return reply.data;
+    assert.is(reply.kind, "silence", JSON.stringify(reply));
+  }
+  throw new Error("asked 20 times, not answered once");
+}
+
 const pem = await makeCertificate();
 
 test("the simulated car answers diagnosis over its bus while the ignition is on", async () => {
@@ -32,25 +42,25 @@ test("the simulated car answers diagnosis over its bus while the ignition is on"
       },
       event: () => undefined,
     });
-    await until("the bus is up", () => bus.state() === "up");
-    assert.is((await client.ask(SERVICES.vin.request)).kind, "silence", "the ignition is off");
     const lock = moduleOf(dataDir);
-    await lock.until(() => lock.isReady);
-    lock.send({ type: "actuate", actuationId: 1, action: "unlock" });
-    await lock.until(() => lock.outcomes(1).length > 0);
-    for (const action of GETTING_IN)
-      assert.is(drive.simulation.act(action).done, true, action.type);
-    lock.close();
-    const { car } = drive.simulation.world;
-    const vin = await client.ask(SERVICES.vin.request);
-    if (vin.kind !== "positive") return assert.unreachable(JSON.stringify(vin));
-    assert.match(String(SERVICES.vin.read(vin.data)), /^[A-HJ-NPR-Z0-9]{17}$/);
-    const odometer = await client.ask(SERVICES.odometer.request);
-    if (odometer.kind !== "positive") return assert.unreachable(JSON.stringify(odometer));
-    const told = Number(SERVICES.odometer.read(odometer.data));
-    assert.ok(Math.abs(told - car.motion.odometerM) <= 100, `${told}`);
-    client.close();
-    await bus.stop();
+    try {
+      await until("the bus is up", () => bus.state() === "up");
+      assert.is((await client.ask(SERVICES.vin.request)).kind, "silence", "the ignition is off");
+      await lock.actuate("unlock", 1);
+      for (const action of GETTING_IN)
+        assert.is(drive.simulation.act(action).done, true, action.type);
+      const { car } = drive.simulation.world;
+      const vin = await answered(client, SERVICES.vin.request);
+      assert.match(String(SERVICES.vin.read(vin)), /^[A-HJ-NPR-Z0-9]{17}$/);
+      const told = Number(
+        SERVICES.odometer.read(await answered(client, SERVICES.odometer.request)),
+      );
+      assert.ok(Math.abs(told - car.motion.odometerM) <= 100, `${told}`);
+    } finally {
+      lock.close();
+      client.close();
+      await bus.stop();
+    }
   });
 });
 

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import {
   type Clock,
   fromHex,
+  type LockAction,
   type LockLinkSendable,
   LockLinkSession,
   type LockMessage,
@@ -114,6 +115,8 @@ function callOver(
   });
 }
 
+const WAIT_MS_MAX = 30_000;
+
 /** The module's end of the lock link. */
 export class TestModule {
   readonly heard: LockMessage[] = [];
@@ -154,10 +157,38 @@ export class TestModule {
     this.#socket.write(sent.bytesOut);
   }
 
-  /** Resolves once it holds; looked at after everything that comes. */
-  until(found: () => boolean): Promise<void> {
+  /** Resolves once it holds; looked at after everything that comes. Rejects with what came, when that takes too long. */
+  until(found: () => boolean, withinMs: number = WAIT_MS_MAX): Promise<void> {
     if (found()) return Promise.resolve();
-    return new Promise((done) => this.#waiting.push({ found, done }));
+    return new Promise((resolve, reject) => {
+      const limit = setTimeout(() => {
+        const heard = this.heard.slice(-20).map((message) => JSON.stringify(message));
+        reject(new Error(`${withinMs} ms in vain; ready: ${this.isReady}; ${heard.join(" ")}`));
+      }, withinMs);
+      const done = (): void => {
+        clearTimeout(limit);
+        resolve();
+      };
+      this.#waiting.push({ found, done });
+    });
+  }
+
+  /**
+   * Has it done, and resolves with the number under which it was. A line drops what a stalled machine holds back for
+   * too long (`LOCK_LATE_MS_MAX`), and nothing repeats it: it is asked for anew, under the next number, up to 5 times.
+   */
+  async actuate(action: LockAction, firstId: number): Promise<number> {
+    for (let id = firstId; id < firstId + 5; id += 1) {
+      await this.until(() => this.isReady);
+      this.send({ type: "actuate", actuationId: id, action });
+      try {
+        await this.until(() => this.outcomes(id).length > 0, 4000);
+        return id;
+      } catch {
+        // Lost on the way: the next number.
+      }
+    }
+    throw new Error(`${action}: the lock never told how it ended`);
   }
 
   outcomes(id: number): readonly string[] {
