@@ -18,7 +18,7 @@ import { RETENTION_SQL } from "./retention.ts";
 import { ROW_SEALS_SQL } from "./row-seals.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import { TRIPS_SQL } from "./trips.ts";
-import { WEBHOOKS_SQL } from "./webhook-schema.ts";
+import { WEBHOOK_BATCH_TOPICS_SQL, WEBHOOKS_SQL } from "./webhook-schema.ts";
 
 const APPEND_ONLY = (table: string): string => `
 CREATE TRIGGER ${table}_no_update BEFORE UPDATE ON ${table}
@@ -292,6 +292,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   },
   { name: "what gives way in quarantine", sql: QUARANTINE_ROOM_SQL },
   { name: "when logs were opened", sql: NEW_LOGS_SQL },
+  { name: "what batches of webhooks were gathered for", sql: WEBHOOK_BATCH_TOPICS_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */

@@ -31,6 +31,9 @@ CREATE TABLE webhook_batches /* what was not taken yet, or by nobody */ (
 CREATE INDEX webhook_batches_due ON webhook_batches (webhook, due_at_ms);
 `;
 
+export const WEBHOOK_BATCH_TOPICS_SQL =
+  "ALTER TABLE webhook_batches ADD COLUMN topics /* it was gathered for, as of webhooks; null: before this was kept */ TEXT;";
+
 const internal = ["Internal"] as const;
 /** An address may carry what only its owner is to know. */
 const confidential = ["Confidential"] as const;
@@ -60,5 +63,6 @@ export const WEBHOOK_CLASSES: ColumnClasses = {
     why: internal,
     holder: internal,
     held_until_ms: internal,
+    topics: internal,
   },
 };

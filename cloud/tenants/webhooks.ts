@@ -45,6 +45,8 @@ type Row = {
   readonly cursor: number;
 };
 type BatchRow = Omit<WebhookBatch, "why"> & { readonly why: string | null };
+/** With the topics that it was gathered for: its bytes stay the same when the webhook's topics change. */
+type DueRow = BatchRow & { readonly topics: string | null };
 const BATCH = "id, first, last, attempts, why";
 
 type Parts = {
@@ -248,18 +250,24 @@ function claim(
   const row = sql.get<Row>("SELECT * FROM webhooks WHERE id = ?", id);
   if (row === undefined || row.off !== null) return undefined;
   if (!isBusy(sql, id)) gather(sql, of(row), now);
-  const due = sql.get<BatchRow>(`SELECT ${BATCH} FROM webhook_batches WHERE ${DUE}`, id, now, now);
-  if (due === undefined) return undefined;
+  const found = sql.get<DueRow>(
+    `SELECT ${BATCH}, topics FROM webhook_batches WHERE ${DUE}`,
+    ...[id, now, now],
+  );
+  if (found === undefined) return undefined;
+  const { topics, ...due } = found;
+  // Counted before it is sent: whoever dies over it has sent it, or may have.
+  const attempts = due.attempts + 1;
   sql.run(
-    "UPDATE webhook_batches SET holder = ?, held_until_ms = ? WHERE id = ?",
-    ...[holder, untilMs, due.id],
+    "UPDATE webhook_batches SET holder = ?, held_until_ms = ?, attempts = ? WHERE id = ?",
+    ...[holder, untilMs, attempts, due.id],
   );
   const webhook = of(row);
   const overlap = row.transit_before !== null && (row.overlap_until_ms ?? 0) > now;
   return {
     webhook,
-    batch: batchOf(due),
-    entries: wanted(sql, webhook, due.first, due.last),
+    batch: batchOf({ ...due, attempts }),
+    entries: wanted(sql, topicsOf(topics ?? row.topics), due),
     secrets: [
       secretOf(parts, id, row.secret_version, row.transit),
       ...(overlap ? [secretOf(parts, id, row.secret_version - 1, row.transit_before)] : []),
@@ -274,30 +282,34 @@ function gather(sql: Sql, webhook: WebhookRecord, now: number): void {
     "SELECT cursor, topic FROM feed WHERE cursor > ? ORDER BY cursor LIMIT ?",
     ...[cursor, LOOK_MAX],
   );
-  const chosen = entries
-    .filter(({ topic }) => topics.length === 0 || topics.includes(topic))
-    .slice(0, WEBHOOK_BATCH_MAX);
+  const chosen = chosenOf(topics, entries);
   const [first] = chosen;
   const last = chosen.length === WEBHOOK_BATCH_MAX ? chosen.at(-1) : entries.at(-1);
   if (last === undefined) return;
   sql.run("UPDATE webhooks SET cursor = ? WHERE id = ?", last.cursor, id);
   if (first === undefined) return;
   sql.run(
-    "INSERT INTO webhook_batches (webhook, first, last, attempts, due_at_ms, redriven) VALUES (?, ?, ?, 0, ?, 0)",
-    ...[id, first.cursor, last.cursor, now],
+    "INSERT INTO webhook_batches (webhook, first, last, attempts, due_at_ms, redriven, topics) VALUES (?, ?, ?, 0, ?, 0, ?)",
+    ...[id, first.cursor, last.cursor, now, topics.join(",")],
   );
 }
 
 function wanted(
   sql: Sql,
-  { topics }: WebhookRecord,
-  first: number,
-  last: number,
+  topics: readonly FeedTopic[],
+  { first, last }: Pick<WebhookBatch, "first" | "last">,
 ): readonly FeedEntry[] {
   const entries = sql.all<FeedEntry>(
     "SELECT cursor, at_ms AS atMs, topic, id FROM feed WHERE cursor >= ? AND cursor <= ? ORDER BY cursor LIMIT ?",
     ...[first, last, LOOK_MAX],
   );
+  return chosenOf(topics, entries);
+}
+
+function chosenOf<T extends Pick<FeedEntry, "topic">>(
+  topics: readonly FeedTopic[],
+  entries: readonly T[],
+): readonly T[] {
   return entries
     .filter(({ topic }) => topics.length === 0 || topics.includes(topic))
     .slice(0, WEBHOOK_BATCH_MAX);
@@ -320,7 +332,7 @@ function settle(
   }
   const due = settlement.at === "again" ? settlement.dueMs : settlement.at === "dead" ? null : now;
   const done = sql.run(
-    `UPDATE webhook_batches SET attempts = attempts + 1, due_at_ms = ?, why = ?, holder = NULL, held_until_ms = NULL WHERE ${mine}`,
+    `UPDATE webhook_batches SET due_at_ms = ?, why = ?, holder = NULL, held_until_ms = NULL WHERE ${mine}`,
     ...[due, settlement.why.slice(0, WHY_CHARS_MAX), batch, webhook, holder],
   );
   if (done === 0) return undefined;
@@ -344,16 +356,20 @@ function of(row: Row): WebhookRecord {
     id,
     url,
     cursor,
-    topics: row.topics.split(",").flatMap((name): readonly FeedTopic[] => {
-      const topic = FEED_TOPICS.find((each) => each === name);
-      return topic === undefined ? [] : [topic];
-    }),
+    topics: topicsOf(row.topics),
     state: off === null ? { at: "on" } : { at: "off", why: off, sinceMs: off_since_ms ?? 0 },
     madeAtMs: row.made_at_ms,
     secretVersion: row.secret_version,
     ...(overlap_until_ms === null ? {} : { overlapUntilMs: overlap_until_ms }),
     ...(failing_since_ms === null ? {} : { failingSinceMs: failing_since_ms }),
   };
+}
+
+function topicsOf(text: string): readonly FeedTopic[] {
+  return text.split(",").flatMap((name): readonly FeedTopic[] => {
+    const topic = FEED_TOPICS.find((each) => each === name);
+    return topic === undefined ? [] : [topic];
+  });
 }
 
 function batchOf({ why, ...batch }: BatchRow): WebhookBatch {

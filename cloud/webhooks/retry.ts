@@ -22,6 +22,7 @@ const JITTER = 0.2;
 export function nextStep(
   limits: RetryLimits,
   at: {
+    /** Before this one. */
     readonly attempts: number;
     readonly failingSinceMs: number | undefined;
     readonly nowMs: number;

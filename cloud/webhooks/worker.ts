@@ -161,7 +161,7 @@ export class WebhookWorker {
     const step = nextStep(
       this.#limits,
       {
-        attempts: batch.attempts,
+        attempts: batch.attempts - 1,
         failingSinceMs: webhook.failingSinceMs,
         nowMs: clock.wallMs(),
         fraction: random.fraction(),

@@ -50,6 +50,7 @@ export type WebhookBatch = {
   readonly id: number;
   readonly first: number;
   readonly last: number;
+  /** How often it was begun to be sent, also by a process that died over it: never less than was sent. */
   readonly attempts: number;
   /** Why it was not taken, so far: a status or a code. */
   readonly why?: string;
@@ -85,7 +86,7 @@ export type WebhookStore = {
   readonly removeWebhook: (id: string, audit: AuditEntry) => Promise<void>;
   /**
    * What is to be sent now, for nobody else within `leaseMs`; undefined where there is nothing, or it is off. The batch
-   * is durable before this resolves.
+   * is durable, and the try counted, before this resolves.
    */
   readonly claimDelivery: (
     id: string,

@@ -62,7 +62,7 @@ const BatchSchema = Type.Object(
     delivery: Type.Integer({ description: "its id" }),
     first: Type.Integer({ description: "cursor of the feed" }),
     last: Type.Integer({ description: "cursor of the feed" }),
-    attempts: Type.Integer({ description: "how often it was sent" }),
+    attempts: Type.Integer({ description: "how often it was sent, or begun to be" }),
     why: Type.Optional(said("why it was not taken", "status 500")),
   },
   strict,

@@ -31,7 +31,7 @@ export type DeadDeliveriesItem = {
   /** its id */ readonly delivery: number;
   /** cursor of the feed */ readonly first: number;
   /** cursor of the feed */ readonly last: number;
-  /** how often it was sent */ readonly attempts: number;
+  /** how often it was sent, or begun to be */ readonly attempts: number;
   /** why it was not taken */ readonly why?: string;
 };
 

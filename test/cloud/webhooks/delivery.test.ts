@@ -1,106 +1,20 @@
-/** From the feed to a real receiver over HTTPS: what is lost when it fails, when the sender dies, when it is away. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+/** From the feed to a real receiver over HTTPS: what is lost when it fails, and when it is away. */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import {
-  type FeedTopic,
-  randomBytes,
-  signingKey,
-  vehicleId,
   WEBHOOK_BATCH_MAX,
   WEBHOOK_DEAD_MAX,
   WEBHOOKS_MAX,
   webhookSecretText,
 } from "@kerbside/protocol";
-import type { SqliteTenantStore } from "@kerbside/tenants";
-import { addressRule, sender, type WebhookLimits, WebhookWorker } from "@kerbside/webhooks";
 import BetterSqlite3 from "better-sqlite3";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AUDIT, refuses } from "../../conformance/car-log.ts";
-import { realClock, realRandom, silentLog } from "../../support/runtime.ts";
-import { type TestRegistry, tenantDirectories, testRegistry } from "../../support/tenant-engine.ts";
+import { AUDIT, booking, refuses } from "../../conformance/car-log.ts";
+import { tenantDirectories } from "../../support/tenant-engine.ts";
 import { until } from "../../support/wait.ts";
-import { openReceiver, type Receiver } from "./receiver.ts";
+import { openReceiver } from "./receiver.ts";
+import { add, enrol, idsOf, webhookSuite, work } from "./rig.ts";
 
-const FAST: Partial<WebhookLimits> = {
-  lookMs: 5,
-  sweepMs: 5,
-  pauseMsFirst: 10,
-  pauseMsMax: 20,
-  leaseMs: 5000,
-};
-type Context = {
-  files: TestRegistry;
-  store: SqliteTenantStore;
-  receiver: Receiver;
-  now: { ms: number };
-  id: string;
-};
-const test = suite<Context>("webhook deliveries");
-let cars = 0;
-
-test.before(async (context) => {
-  context.now = { ms: 0 };
-  context.files = await testRegistry(() => Date.now() + context.now.ms);
-  await context.files.create("demo");
-  const tenant = await context.files.registry.tenant("demo");
-  if (tenant === undefined) throw new Error("it was made");
-  context.store = tenant.store;
-});
-test.after(({ files }) => files.close());
-test.before.each(async (context) => {
-  context.receiver = await openReceiver();
-  context.id = await add(context);
-});
-test.after.each(async ({ store, id, receiver }) => {
-  await store.webhooks.removeWebhook(id, AUDIT);
-  await receiver.close();
-});
-
-async function add(
-  { store, receiver }: Context,
-  topics: readonly FeedTopic[] = [],
-): Promise<string> {
-  const id = crypto.randomUUID();
-  const secret = await store.webhooks.addWebhook({ id, url: receiver.url, topics }, AUDIT);
-  receiver.secret = webhookSecretText(secret);
-  return id;
-}
-
-/** Each is a change that the feed tells of. */
-async function enrol(store: SqliteTenantStore, count = 1): Promise<readonly string[]> {
-  const names: string[] = [];
-  for (let i = 0; i < count; i += 1) {
-    cars += 1;
-    const vehicle = vehicleId(`car-${cars}`);
-    names.push(vehicle);
-    await store.putVehicle(
-      {
-        ...{ vehicle, profile: "p", certificateSerial: "01", enrolledAtMs: 1 },
-        signingKey: signingKey(randomBytes(32)).publicKey,
-      },
-      AUDIT,
-    );
-  }
-  return names;
-}
-
-function work({ files, receiver }: Context, limits: Partial<WebhookLimits> = {}): WebhookWorker {
-  return new WebhookWorker({
-    tenants: files.registry.list,
-    store: async (id) => (await files.registry.tenant(id))?.store,
-    send: sender({ rule: addressRule(() => true), answerMsMax: 5000, ca: receiver.ca }),
-    clock: realClock,
-    random: realRandom,
-    log: silentLog,
-    limits: { ...FAST, ...limits },
-  });
-}
-
-const idsOf = ({ heard }: Receiver): readonly string[] => heard.flatMap(({ ids }) => ids);
+const test = webhookSuite("webhook deliveries");
 
 test("P-33 what changes is told as ids, signed, in batches, each once and in order", async (context) => {
   const { store, receiver } = context;
@@ -288,33 +202,20 @@ test("bounds: webhooks of a tenant, and dead letters, which turn it off", async 
   assert.is(dead.length, WEBHOOK_DEAD_MAX);
 });
 
-test("killed in the middle of a delivery: what was not taken is sent again, and nothing is lost", async (context) => {
-  const { store, files, receiver } = context;
-  const caFile = join(files.dir, "receiver.pem");
-  writeFileSync(caFile, receiver.ca);
-  const script = fileURLToPath(new URL("./worker-process.ts", import.meta.url));
-  const key = Buffer.from(files.masterKey).toString("hex");
-  const start = (): ChildProcess =>
-    spawn(process.execPath, [script, files.dir, key, caFile], { stdio: "ignore" });
-  receiver.answer = "never";
-  const names = [...(await enrol(store, 5))];
-  const first = start();
-  await until("it is under way", () => receiver.heard.length === 1);
-  const dead = once(first, "exit");
-  first.kill("SIGKILL");
-  await dead;
-  receiver.answer = 204;
-  names.push(...(await enrol(store, 5)));
-  const second = start();
-  await until("all of it", () => names.every((name) => idsOf(receiver).includes(name)));
-  const ended = once(second, "exit");
-  second.kill("SIGKILL");
-  await ended;
-  const [cut, again] = receiver.heard;
-  assert.is(again?.id, cut?.id, "the same message, which receivers know by its id");
-  assert.is(again?.body, cut?.body);
-  const unique = new Map(receiver.heard.map(({ id, ids }) => [id, ids]));
-  assert.equal([...unique.values()].flat(), names);
+test("a batch under way keeps what it was gathered for when the webhook's topics change", async (context) => {
+  const { store, id, now } = context;
+  await store.webhooks.changeWebhook(id, { topics: ["booking"] }, AUDIT);
+  const bookings = ["first", "last"].map((name) => `${name}-${id}`);
+  for (const name of bookings) {
+    await store.putBooking(booking(name, 1), AUDIT);
+    await enrol(store, WEBHOOK_BATCH_MAX);
+  }
+  const ids = async () =>
+    (await store.webhooks.claimDelivery(id, "me", 1))?.entries.map((entry) => entry.id);
+  assert.equal(await ids(), bookings);
+  await store.webhooks.changeWebhook(id, { topics: [] }, AUDIT);
+  now.ms += 1000;
+  assert.equal(await ids(), bookings);
 });
 
 test.run();
