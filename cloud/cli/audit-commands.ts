@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { type TenantId, tenantId } from "@kerbside/protocol";
 import { type AuditReport, type HeadCopy, type Registry, readHeads } from "@kerbside/tenants";
 import { readSecret } from "../config.ts";
-import { type Command, type Input, MADE_DATA_OPTIONS, TENANT_OPTION } from "./command.ts";
+import { type Command, type Input, MADE_DATA_OPTIONS, UsageError } from "./command.ts";
 import { asked, byOperator, withRegistry } from "./open.ts";
 
 const EVERY_MS_MAX = 600_000;
@@ -32,8 +32,12 @@ export const AUDIT_COMMANDS: readonly Command[] = [
   },
   {
     name: "audit rotate",
-    summary: "Makes a new key that signs the heads of a tenant's trail, while the cloud runs.",
-    options: { ...MADE_DATA_OPTIONS, tenant: TENANT_OPTION },
+    summary: "Makes a new key that signs the heads of a trail, while the cloud runs.",
+    options: {
+      ...MADE_DATA_OPTIONS,
+      tenant: { value: "TENANT", doc: "of this tenant's trail" },
+      platform: { doc: "of the platform's own" },
+    },
     run: rotate,
   },
 ];
@@ -103,17 +107,24 @@ function pause(ms: number, stop: AbortSignal): Promise<void> {
 }
 
 function rotate(input: Input): Promise<number> {
-  const id = asked(() => tenantId(input.text("tenant")));
+  const name = input.optional("tenant");
+  if ((name === undefined) !== input.flag("platform"))
+    throw new UsageError("audit rotate: expected --tenant or --platform");
+  const entry = byOperator(input, "audit.rotate", "key:audit");
+  const told = (trail: string, version: number): number => {
+    const of = name === undefined ? { trail } : { tenant: trail };
+    input.print({ ...of, version }, `audit key ${version} signs from here on`);
+    return 0;
+  };
+  if (name === undefined)
+    return withRegistry(input, async ({ platform }) =>
+      told("platform", await platform.rotateAudit(entry)),
+    );
+  const id = asked(() => tenantId(name));
   return withRegistry(input, async (registry: Registry, dir) => {
     const secret = (name: "signer-key" | "issuer-key") =>
       readSecret(name, { dir, dev: false, env: input.env });
     const keys = { signerKey: secret("signer-key"), issuerKey: secret("issuer-key") };
-    const version = await registry.rotateAudit(
-      id,
-      keys,
-      byOperator(input, "audit.rotate", "key:audit"),
-    );
-    input.print({ tenant: id, version }, `audit key ${version} signs from here on`);
-    return 0;
+    return told(id, await registry.rotateAudit(id, keys, entry));
   });
 }

@@ -61,6 +61,24 @@ export function keyVersionOf(sql: Pick<Sql, "get">, seq: number): number {
   return row?.version ?? 1;
 }
 
+/** What certificates are signed by: the key that is in force as one is made. */
+export function newestKey(sql: Pick<Sql, "get">, keys: AuditKeys): SigningKey {
+  const key = (): SigningKey => keys(keyVersionOf(sql, Number.MAX_SAFE_INTEGER));
+  return {
+    get publicKey() {
+      return key().publicKey;
+    },
+    sign: (bytes) => key().sign(bytes),
+  };
+}
+
+/** `at` is the entry that announces it, of the same transaction. Throws `conflict` where a later one is announced. */
+export function enterKey(sql: Sql, version: number, at: { readonly seq: number }): void {
+  if (version <= keyVersionOf(sql, at.seq))
+    throw new ProtocolError("conflict", `audit key ${version}: a later one is in force already`);
+  sql.run("INSERT INTO audit_keys (version, from_seq) VALUES (?, ?)", version, at.seq);
+}
+
 export function announcement(entry: AuditEntry, version: number, key: SigningKey): AuditEntry {
   const reason = `public key ${toHex(key.publicKey)}`;
   return { ...entry, action: AUDIT_KEY_ACTION, subject: `audit-key:${version}`, reason };

@@ -1,4 +1,5 @@
 /** The schema of the platform's own store (P-12), and of the file that anchors the tenants' audit trails (P-51). */
+import { AUDIT_KEY_CLASSES, AUDIT_KEYS_SQL } from "./audit-keys.ts";
 import { AVAILABILITY_CLASSES, AVAILABILITY_SQL } from "./availability.ts";
 import type { Migration } from "./database.ts";
 import { INCIDENT_CLASSES, INCIDENTS_SQL } from "./incidents.ts";
@@ -64,6 +65,7 @@ CREATE TABLE unsettled /* directories of tenants that are being made or taken aw
   actor /* who asked, as the audit says */ TEXT NOT NULL
 ) STRICT;`,
   },
+  { name: "keys of the audit trail", sql: AUDIT_KEYS_SQL },
 ];
 
 export const PLATFORM_CLASSES: ColumnClasses = {
@@ -108,6 +110,7 @@ export const PLATFORM_CLASSES: ColumnClasses = {
     actor: ["Internal"],
   },
   audit: AUDIT_CLASSES,
+  ...AUDIT_KEY_CLASSES,
   ...INCIDENT_CLASSES,
   ...TERMS_CLASSES,
   ...AVAILABILITY_CLASSES,

@@ -1,6 +1,6 @@
 /** What changes a tenant that is there: new keys, and the token issuer let in. */
 import { join } from "node:path";
-import { type AuditEntry, ProtocolError, type TenantId, type Vault } from "@kerbside/protocol";
+import { type AuditEntry, ProtocolError, type TenantId } from "@kerbside/protocol";
 import type { PlatformAudited } from "./anchors.ts";
 import {
   type Context,
@@ -10,12 +10,12 @@ import {
   ownerOf,
   SIGNER_VAULT,
 } from "./registry-context.ts";
-import { openVault } from "./vault.ts";
+import { type FileVault, openVault } from "./vault.ts";
 
 /** What every service that writes to a tenant's store needs of its vault. */
 const SHARED = /^(?:transit|audit)\/\d{1,3}$/;
 /** Both vaults of a tenant, open for writing. */
-export type TenantVaults = { readonly vault: Vault; readonly signerVault: Vault };
+export type TenantVaults = { readonly vault: FileVault; readonly signerVault: FileVault };
 type Change = { readonly id: TenantId; readonly signerKey: Uint8Array; readonly audit: AuditEntry };
 
 export async function admitIssuer(

@@ -7,22 +7,20 @@ import { join } from "node:path";
 import {
   type AuditEntry,
   cryptoReady,
-  deriveKey,
   KEY_BYTES,
   type PlatformDesk,
   ProtocolError,
   quotasOf,
   REGION_DEFAULT,
   randomBytes,
-  signingKey,
   type TenantId,
   type TenantTerms,
   tenantId,
   type Vault,
 } from "@kerbside/protocol";
 import { type AnchorCopies, anchorCopies, type HeadCopy } from "./anchor-copies.ts";
-import { anchorOf, PLATFORM, type PlatformAudited, platformAudit } from "./anchors.ts";
-import { type AuditReport, verifyAudit } from "./audit-chain.ts";
+import { anchorOf, PLATFORM, type PlatformAudited } from "./anchors.ts";
+import type { AuditReport } from "./audit-chain.ts";
 import { auditKeys } from "./audit-keys.ts";
 import { benchmarkDesk } from "./benchmark.ts";
 import type { ErasureCertificate } from "./erasure.ts";
@@ -32,6 +30,7 @@ import { PAYMENTS_SECRET, paymentProvider } from "./payment-provider.ts";
 import { type Platform, platformTables } from "./platform.ts";
 import { openFiles } from "./platform-files.ts";
 import { ANCHOR_CLASSES, PLATFORM_CLASSES } from "./platform-schema.ts";
+import { platformTrail } from "./platform-trail.ts";
 import { admitIssuer, rotateKeys, type TenantVaults } from "./registry-changes.ts";
 import {
   type Context,
@@ -80,6 +79,8 @@ export type Registry = Tenants & {
     readonly incidents: Incidents;
     readonly audit: (entry: AuditEntry) => void;
     readonly verifyAudit: (elsewhere?: readonly HeadCopy[]) => AuditReport;
+    /** A new key for the heads of the platform's own trail. Returns its version. */
+    readonly rotateAudit: (audit: AuditEntry) => Promise<number>;
     readonly schemaProblems: () => readonly string[];
     readonly desk: Orders & PlatformDesk;
     readonly usage: IngestUsage;
@@ -154,8 +155,8 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const { regions, lockWaitMs } = options;
   const own = { key: masterKey, vaultFile: NODE_VAULT, regions, lockWaitMs };
   const context: Context = { dir, nowMs, ...files, ...own };
-  const auditKey = signingKey(deriveKey(masterKey, "kerbside/v1/platform-audit"));
-  const audited = platformAudit(context, auditKey);
+  const trail = platformTrail(context, vault);
+  const { audited, key: auditKey } = trail;
   const platform = platformTables(files.platform, nowMs, audited);
   const tenants = tenantsOf(context);
   const remove: Registry["remove"] = async (id, audit) => {
@@ -169,10 +170,8 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       vault,
       incidents: incidentTable(context.platform, audited, nowMs),
       audit: (entry) => audited(entry, () => undefined),
-      verifyAudit: (elsewhere = []) => {
-        const kept = [...anchorOf(files.anchors, PLATFORM).kept(), ...elsewhere];
-        return files.platform.read((sql) => verifyAudit(sql, PLATFORM, kept, auditKey.publicKey));
-      },
+      verifyAudit: trail.verify,
+      rotateAudit: trail.rotate,
       desk: {
         ...orderDesk(files.platform, audited, nowMs),
         remove,
@@ -192,7 +191,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     admitIssuer: (id, issuerKey) => admitIssuer(context, id, issuerKey),
     rotateTransit: async (id, { signerKey, issuerKey }, audit) => {
       const version = await rotateKeys(context, audited, { id, signerKey, audit }, (vaults) =>
-        addVersion("transit", Object.values(vaults)),
+        addVersion("transit", [vaults.vault, vaults.signerVault]),
       );
       await admitIssuer(context, id, issuerKey);
       const tenant = await tenants.tenant(id);
@@ -201,7 +200,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     },
     rotateAudit: async (id, { signerKey, issuerKey }, audit) => {
       const version = await rotateKeys(context, audited, { id, signerKey, audit }, (vaults) =>
-        addVersion("audit", Object.values(vaults)),
+        addVersion("audit", [vaults.vault, vaults.signerVault]),
       );
       await admitIssuer(context, id, issuerKey);
       const tenant = await tenants.tenant(id);

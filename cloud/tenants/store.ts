@@ -28,7 +28,14 @@ import {
   readAudit,
   verifyAudit,
 } from "./audit-chain.ts";
-import { AUDIT_KEY_ACTION, type AuditKeys, announcement, keyVersionOf } from "./audit-keys.ts";
+import {
+  AUDIT_KEY_ACTION,
+  type AuditKeys,
+  announcement,
+  enterKey,
+  keyVersionOf,
+  newestKey,
+} from "./audit-keys.ts";
 import { holderWish, indexHolders, putBooking, readBooking, readBookings } from "./bookings.ts";
 import {
   commandsWithin,
@@ -223,8 +230,11 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
   };
   const audited: Audited = (entry, change) => auditedBy((sql) => ({ value: change(sql), entry }));
   const group = commitGroup(engine, record, { now: anchored, soon: (head) => late.anchor(head) });
-  const people = peopleStore(engine, audited, newestKey(engine, options), (booking) =>
-    readBooking(engine, booking),
+  const people = peopleStore(
+    engine,
+    audited,
+    newestKey({ get: store.one }, options.auditKeys),
+    (booking) => readBooking(engine, booking),
   );
   return {
     settle: group.settle,
@@ -286,7 +296,7 @@ function announceKey(
 ): HeadToSign {
   return store.write((sql) => {
     const head = appendHead(sql, tenant, nowMs(), announcement(audit, version, key));
-    sql.run("INSERT INTO audit_keys (version, from_seq) VALUES (?, ?)", version, head.seq);
+    enterKey(sql, version, head);
     return head;
   });
 }
@@ -302,18 +312,6 @@ function keepHead(
 ): void {
   const signature = auditKeys(keyVersion).sign(headBytes(tenant, { seq, hash }));
   anchor.keep({ seq, hash }, signature);
-}
-
-/** What certificates are signed by: the key that is in force as one is made. */
-function newestKey({ store }: Engine, { auditKeys }: TenantStoreOptions): SigningKey {
-  const key = (): SigningKey =>
-    auditKeys(keyVersionOf({ get: store.one }, Number.MAX_SAFE_INTEGER));
-  return {
-    get publicKey() {
-      return key().publicKey;
-    },
-    sign: (bytes) => key().sign(bytes),
-  };
 }
 
 /** How what is written is entered, and its heads kept. */

@@ -72,13 +72,21 @@ async function versionsOf(
   return found.flatMap((match) => (match?.[1] === what ? [Number(match[2])] : []));
 }
 
-/** A new key, the same in each vault. Returns its version. Throws ProtocolError `limit_reached`. */
-export async function addVersion(what: Versioned, vaults: readonly Vault[]): Promise<number> {
+/**
+ * A new key, the same in each vault. Returns its version, above those that are there and the first. Throws ProtocolError
+ * `limit_reached`, or `conflict` where somebody else has just made that version.
+ */
+export async function addVersion(
+  what: Versioned,
+  vaults: readonly [FileVault, ...Vault[]],
+): Promise<number> {
   const versions = await Promise.all(vaults.map((vault) => versionsOf(vault, what)));
-  const version = Math.max(...versions.flat()) + 1;
+  const version = Math.max(1, ...versions.flat()) + 1;
   if (version > VERSION_MAX)
     throw new ProtocolError("limit_reached", `${what} keys: expected at most ${VERSION_MAX}`);
   const secret = randomBytes(KEY_BYTES);
-  for (const vault of vaults) await vault.put(`${what}/${version}`, secret);
+  const [first, ...others] = vaults;
+  await first.add(`${what}/${version}`, secret);
+  for (const vault of others) await vault.put(`${what}/${version}`, secret);
   return version;
 }

@@ -56,6 +56,8 @@ export type VaultMode = "read" | "write";
 export type FileVault = Vault & {
   /** As `get`, without waiting. The library of ciphers must be ready. */
   readonly now: (name: string) => Uint8Array | undefined;
+  /** As `put`, of a name that is not there yet. Rejects with `conflict`. */
+  readonly add: Vault["put"];
 };
 
 /**
@@ -89,6 +91,27 @@ export function openVault(
     const entry = load().find((candidate) => candidate.name === name);
     return entry && openWith(secretKey, entry.sealed, bound(name, entry.version));
   };
+  const write = async (name: string, secret: Uint8Array, isNew: boolean): Promise<void> => {
+    if (mode === "read")
+      throw new ProtocolError("forbidden", `vault of ${owner}: is open for reading only`);
+    if (!NAME.test(name) || secret.length > SECRET_BYTES_MAX)
+      throw new ProtocolError(
+        "malformed",
+        `vault of ${owner}: expected a path of a–z, 0–9 and hyphens, and at most ${SECRET_BYTES_MAX} bytes`,
+      );
+    await cryptoReady();
+    await locked(`${file}.lock`, () => {
+      const entries = load();
+      const before = entries.find((entry) => entry.name === name);
+      if (isNew && before !== undefined)
+        throw new ProtocolError("conflict", `vault of ${owner}: ${name} is there already`);
+      const version = (before?.version ?? 0) + 1;
+      const sealed = sealWith(secretKey, secret, bound(name, version));
+      const others = entries.filter((entry) => entry.name !== name);
+      const next = [...others, { name, version, sealed }];
+      replaceFile(file, encode(fileCodec, { format: 1, mac: macOf(next), entries: next }));
+    });
+  };
   return {
     now,
     get: async (name) => {
@@ -96,24 +119,8 @@ export function openVault(
       return now(name);
     },
     names: async () => load().map((entry) => entry.name),
-    put: async (name, secret) => {
-      if (mode === "read")
-        throw new ProtocolError("forbidden", `vault of ${owner}: is open for reading only`);
-      if (!NAME.test(name) || secret.length > SECRET_BYTES_MAX)
-        throw new ProtocolError(
-          "malformed",
-          `vault of ${owner}: expected a path of a–z, 0–9 and hyphens, and at most ${SECRET_BYTES_MAX} bytes`,
-        );
-      await cryptoReady();
-      await locked(`${file}.lock`, () => {
-        const entries = load();
-        const version = (entries.find((entry) => entry.name === name)?.version ?? 0) + 1;
-        const sealed = sealWith(secretKey, secret, bound(name, version));
-        const others = entries.filter((entry) => entry.name !== name);
-        const next = [...others, { name, version, sealed }];
-        replaceFile(file, encode(fileCodec, { format: 1, mac: macOf(next), entries: next }));
-      });
-    },
+    put: (name, secret) => write(name, secret, false),
+    add: (name, secret) => write(name, secret, true),
   };
 }
 

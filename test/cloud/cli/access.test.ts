@@ -53,7 +53,8 @@ async function run(
     KERBSIDE_PASSWORD: password,
     ...(code === undefined ? {} : { KERBSIDE_CODE: code }),
   };
-  const args = [...words, "--data", dir, "--tenant", "demo", "--json", ...who];
+  const whose = words.includes("--platform") ? [] : ["--tenant", "demo"];
+  const args = [...words, "--data", dir, ...whose, "--json", ...who];
   let [out, err] = ["", ""];
   const status = await runCli(COMMANDS, args, {
     out: (text) => {
@@ -176,10 +177,16 @@ test("P-51 the key of the audit's heads is replaced while the cloud serves, and 
   const rotated = await run(undefined, ["audit", "rotate"]);
   assert.is(rotated.line["version"], 2, rotated.err);
   assert.is((await run(undefined, ["vault", "rotate"])).line["version"], 3);
+  const own = await run(undefined, ["audit", "rotate", "--platform"]);
+  assert.equal([own.line["trail"], own.line["version"]], ["platform", 2], own.err);
+  const both = await run(undefined, ["audit", "rotate", "--platform", "--tenant", "demo"]);
+  assert.is(both.code, 2, "one of them is to be named");
   assert.ok(Number((await cli(copy)).line["heads"]) > 0);
   const verify = ["audit", "verify", "--heads", heads];
   const verified = await run(undefined, verify);
   assert.equal([verified.code, verified.line["ok"]], [0, true], JSON.stringify(verified));
+  const all = await cli(verify);
+  assert.equal([all.code, all.line["trail"], all.line["ok"]], [0, "platform", true], all.err);
   const file = join(heads, "audit-heads.jsonl");
   const lines = readFileSync(file, "utf8").split("\n");
   // The trail as it is here is not the one whose heads are there.

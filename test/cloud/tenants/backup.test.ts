@@ -64,6 +64,7 @@ test("P-90 what was backed up comes back whole into an empty directory, and its 
   await world.store.commitSegments([log.next("state", [log.position(1), log.note(2, CANARY)])]);
   const record = person();
   await world.store.people.putPerson(record, AUDIT);
+  await world.files.registry.platform.rotateAudit(AUDIT);
   const told: number[] = [];
   const made = await backup(world, { told: ({ bytes }) => told.push(bytes) });
   assert.is(told.at(-1), made.bytes, "progress ends at what was copied");
@@ -83,6 +84,8 @@ test("P-90 what was backed up comes back whole into an empty directory, and its 
   assert.equal(await store.people.person(record.person), record);
   await store.audit({ ...AUDIT, action: "it goes on" });
   assert.equal(store.verifyAudit().problems, []);
+  registry.platform.audit({ ...AUDIT, action: "it goes on" });
+  assert.equal(registry.platform.verifyAudit().problems, [], "by the platform's new key");
   await registry.close();
 });
 

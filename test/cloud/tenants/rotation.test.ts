@@ -1,11 +1,13 @@
 /** P-31, P-51: the transit key and the audit's key are replaced under running services, and nobody notices but the vault. */
 import { join } from "node:path";
 import {
+  deriveKey,
   type FileLink,
   ProtocolError,
   randomBytes,
   signingKey,
   tenantId,
+  toHex,
 } from "@kerbside/protocol";
 import { type HeadCopy, openIssuerTenants, type SqliteTenantStore } from "@kerbside/tenants";
 import BetterSqlite3 from "better-sqlite3";
@@ -123,6 +125,56 @@ test("P-51 heads are signed by the key in force, the old key vouches for the new
   ]);
   db.close();
   await issuer.close();
+});
+
+test("P-51 the platform's own trail changes its key too, in all processes, one change at a time, and certifies by it", async ({
+  files,
+}) => {
+  const { registry } = files;
+  const other = await files.again();
+  const entries = (): void => {
+    for (const { platform } of [registry, other]) platform.audit(AUDIT);
+  };
+  entries();
+  assert.is(await registry.platform.rotateAudit(AUDIT), 2);
+  entries();
+  const both = [registry, other].map(({ platform }) => platform.rotateAudit(AUDIT));
+  const ends = await Promise.allSettled(both);
+  assert.equal(ends.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+  entries();
+  // One that was put into the vault and never announced, as by a crash in between, is passed over.
+  await registry.platform.vault.put("audit/4", randomBytes(32));
+  assert.is(await other.platform.rotateAudit(AUDIT), 5);
+  entries();
+  const { platform } = await files.again();
+  for (const each of [registry.platform, other.platform, platform])
+    assert.equal(each.verifyAudit(), { entries: 19, unanchored: 0, problems: [] });
+  assert.throws(
+    () =>
+      platform.audit({ ...AUDIT, action: "audit.key", reason: `public key ${"00".repeat(32)}` }),
+    (error: unknown) => error instanceof ProtocolError && error.code === "malformed",
+  );
+  const db = new BetterSqlite3(join(files.dir, "anchors.sqlite"), { readonly: true });
+  const row = "SELECT seq, hash FROM anchors WHERE seq = ? AND owner = 'platform'";
+  const forged = (seed: Uint8Array | undefined, seq: number): readonly string[] => {
+    const found = db.prepare<[number], AuditHead>(row).get(seq) ?? NO_HEAD;
+    const hash = new Uint8Array(found.hash);
+    const signature = signingKey(seed ?? NONE).sign(headBytes("platform", { seq, hash }));
+    return platform.verifyAudit([{ seq, hash, signature }]).problems;
+  };
+  const first = deriveKey(files.masterKey, "kerbside/v1/platform-audit");
+  const second = await platform.vault.get("audit/2");
+  const bad = (seq: number) => [`anchor of entry ${seq}: its signature does not verify`];
+  assert.equal(forged(first, 5), [], "the announcement of the second, by the first");
+  assert.equal(forged(first, 6), bad(6), "the first signs nothing after it");
+  assert.equal(forged(second, 8), [], "the second, until the third is announced");
+  assert.equal(forged(second, 19), bad(19));
+  assert.equal(forged(await platform.vault.get("audit/4"), 19), bad(19), "it was never announced");
+  db.close();
+  const newest = signingKey((await platform.vault.get("audit/5")) ?? NONE);
+  const certificate = await registry.remove(DEMO, AUDIT);
+  assert.is(certificate.publicKey, toHex(newest.publicKey));
+  assert.equal(platform.verifyAudit().problems, []);
 });
 
 test("P-31 what was sealed by the 256th transit key and later ones is opened by them, up to the last there can be", async ({
