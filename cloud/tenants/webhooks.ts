@@ -19,6 +19,7 @@ import {
   type WebhookOff,
   type WebhookRecord,
   type WebhookSettlement,
+  type WebhookStanding,
   type WebhookStore,
 } from "@kerbside/protocol";
 import type { Database, Sql } from "./database.ts";
@@ -68,6 +69,7 @@ export function webhookStore(parts: Parts): WebhookStore {
       const row = store.one<Row>("SELECT * FROM webhooks WHERE id = ?", id);
       return row === undefined ? undefined : of(row);
     },
+    webhookStanding: async (id) => store.read((sql) => standing(sql, id)),
     addWebhook: async ({ id, url, topics }, audit) => {
       const transit = newest();
       audited(audit, (sql) => {
@@ -340,14 +342,30 @@ function settle(
     "UPDATE webhooks SET failing_since_ms = coalesce(failing_since_ms, ?) WHERE id = ?",
     ...[now, webhook],
   );
-  const off = settlement.at === "off" ? settlement.off : isFull(sql, webhook) ? "full" : undefined;
+  const off =
+    settlement.at === "off"
+      ? settlement.off
+      : deadOf(sql, webhook) >= WEBHOOK_DEAD_MAX
+        ? "full"
+        : undefined;
   if (off !== undefined) turnOff(sql, webhook, off, now);
   return off;
 }
 
-function isFull(sql: Sql, id: string): boolean {
+function deadOf(sql: Sql, id: string): number {
   const dead = "SELECT count(*) AS n FROM webhook_batches WHERE webhook = ? AND due_at_ms IS NULL";
-  return (sql.get<{ n: number }>(dead, id)?.n ?? 0) >= WEBHOOK_DEAD_MAX;
+  return sql.get<{ n: number }>(dead, id)?.n ?? 0;
+}
+
+function standing(sql: Sql, id: string): WebhookStanding {
+  const first =
+    "SELECT attempts, why, due_at_ms FROM webhook_batches WHERE webhook = ? AND due_at_ms IS NOT NULL ORDER BY id LIMIT 1";
+  type Waiting = Pick<BatchRow, "attempts" | "why"> & { readonly due_at_ms: number };
+  const row = sql.get<Waiting>(first, id);
+  const dead = deadOf(sql, id);
+  if (row === undefined) return { dead };
+  const { attempts, why, due_at_ms: dueMs } = row;
+  return { dead, waiting: { attempts, dueMs, ...(why === null ? {} : { why }) } };
 }
 
 function of(row: Row): WebhookRecord {

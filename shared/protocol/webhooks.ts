@@ -55,6 +55,16 @@ export type WebhookBatch = {
   /** Why it was not taken, so far: a status or a code. */
   readonly why?: string;
 };
+/** How deliveries of a webhook go. */
+export type WebhookStanding = {
+  /** Batches that nobody took. */
+  readonly dead: number;
+  /** Of those that are still to be taken, the first in the feed's order. */
+  readonly waiting?: Pick<WebhookBatch, "attempts" | "why"> & {
+    /** Unix time of the next try. */
+    readonly dueMs: number;
+  };
+};
 export type WebhookDelivery = {
   readonly webhook: WebhookRecord;
   readonly batch: WebhookBatch;
@@ -72,6 +82,7 @@ export type WebhookSettlement =
 export type WebhookStore = {
   readonly webhooks: () => Promise<readonly WebhookRecord[]>;
   readonly webhook: (id: string) => Promise<WebhookRecord | undefined>;
+  readonly webhookStanding: (id: string) => Promise<WebhookStanding>;
   /** Told from now on. Rejects with `limit_reached`. Returns its first secret, which is never stored. */
   readonly addWebhook: (webhook: NewWebhook, audit: AuditEntry) => Promise<Uint8Array>;
   /** Rejects with `not_found`. */

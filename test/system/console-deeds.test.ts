@@ -1,9 +1,12 @@
 /**
  * What is done on the console without a car near: a map with streets from a server that the operator chose, a hold on a
- * car, the certificate of an erasure, and a message that was put aside and is stored once what stood against it is mended.
+ * car, the certificate of an erasure, a message that was put aside and is stored once what stood against it is mended, and
+ * an address that is told what changes, refuses it, and is sent it again.
  */
 import { randomBytes, randomUUID } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:https";
+import { join } from "node:path";
 import {
   cryptoReady,
   fromHex,
@@ -20,6 +23,7 @@ import { type Browser, chromium } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { TENANT } from "../../scripts/demo/parts.ts";
+import { openReceiver } from "../cloud/webhooks/receiver.ts";
 import { makeCertificate } from "../sim/rig.ts";
 import { needs } from "../support/debian.ts";
 import { realRandom } from "../support/runtime.ts";
@@ -57,20 +61,26 @@ async function tileServer(): Promise<{
   return { port: typeof address === "object" && address !== null ? address.port : 0, asked, close };
 }
 
-const [chosen, other] = [await tileServer(), await tileServer()];
+const [chosen, other, receiver] = [await tileServer(), await tileServer(), await openReceiver()];
 const it = needs("chromium");
 test.after(async () => {
   await browser?.close();
   await world?.[Symbol.asyncDispose]();
+  await receiver.close();
   chosen.close();
   other.close();
 });
 
 it("streets come from the chosen server and from no other, with whose they are", async () => {
-  world = await World.cloudOnly([
-    ...["--tiles", `https://localhost:${chosen.port}/s/{z}/{x}/{y}.png`],
-    ...["--tiles-credit", "Streets of <b>nobody</b>"],
-  ]);
+  world = await World.cloudOnly(async ({ data }) => {
+    const ca = join(data, "receiver.pem");
+    writeFileSync(ca, receiver.ca);
+    return [
+      ...["--tiles", `https://localhost:${chosen.port}/s/{z}/{x}/{y}.png`],
+      ...["--tiles-credit", "Streets of <b>nobody</b>"],
+      ...["--webhook-networks", "127.0.0.0/8,::1/128", "--webhook-ca", ca],
+    ];
+  });
   browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: [...FLAGS] });
   const visitor = await visit(browser);
   const { page, complaints, hosts } = visitor;
@@ -224,6 +234,8 @@ it("a message of a car that was not known is stored when it is handed in again a
   const visitor = await visit(browser);
   const { page, complaints } = visitor;
   await enterAs(world, visitor, "operator");
+  const offered = await page.locator("nav a").allTextContents();
+  assert.not(offered.includes("Webhooks"), "a manager's");
   await go(page, "#/quarantine", "Quarantine");
   const row = page.locator("tr[data-message]", { hasText: vehicle });
   await row.getByRole("button", { name: "Hand in again" }).click();
@@ -232,6 +244,87 @@ it("a message of a car that was not known is stored when it is handed in again a
   const stored = await world.backend.all(`/events?vehicle=${vehicle}&limit=10`);
   assert.is(stored.length, 1);
   assert.equal(await axe(page), []);
+  assert.equal(complaints, []);
+  await visitor.leave();
+});
+
+/** As enrolment does: the feed tells of it. */
+const enrol = (vehicle: string): Promise<void> =>
+  withTenant(world, ({ store }) =>
+    store.putVehicle(
+      {
+        ...{ vehicle: vehicleId(vehicle), profile: "kerbside-sim", certificateSerial: "03" },
+        ...{ enrolledAtMs: 1, signingKey: randomBytes(32) },
+      },
+      { actor: "test", action: "vehicle.enrol", subject: `vehicle:${vehicle}`, outcome: "done" },
+    ),
+  );
+
+/** What waits is refused for the last time, as if hours had gone by: whoever has it now has it no more. */
+const giveUp = (webhook: string): Promise<void> =>
+  withTenant(
+    world,
+    async ({ store: { webhooks } }) => {
+      const claimed = await webhooks.claimDelivery(webhook, "test", 1000);
+      if (claimed === undefined) throw new Error("something waits");
+      const dead = { at: "dead", why: "status 500" } as const;
+      await webhooks.settleDelivery(webhook, claimed.batch.id, "test", dead);
+    },
+    () => Date.now() + 3 * 3_600_000,
+  );
+
+it("P-23 an address is told what changes: its secret is shown once, what it refuses is seen and sent again", async () => {
+  const visitor = await visit(browser, { viewport: { width: 360, height: 740 } });
+  const { page, complaints } = visitor;
+  await enterAs(world, visitor, "manager");
+  await go(page, "#/webhooks", "Webhooks");
+  const address = page.getByLabel("Address (public, HTTPS)");
+  const add = page.getByRole("button", { name: "Add" });
+  await address.fill("https://10.1.2.3/hook");
+  await add.click();
+  await page.getByRole("alert").getByText("expected a public address", { exact: false }).waitFor();
+  // The browser itself says that the answer had status 400.
+  complaints.length = 0;
+  await address.fill(receiver.url);
+  await page.getByLabel("cars", { exact: true }).check();
+  await add.click();
+  receiver.secret = (await page.locator("[data-secret]").textContent()) ?? "";
+  await page.locator("[data-webhook]").getByText("On: what changes is sent.").waitFor();
+  assert.equal(await axe(page), []);
+  assert.ok((await overflow(page)) <= 0, "it overflows");
+  await shoot(page, "phone-webhook-secret");
+  await page.getByRole("button", { name: "I have kept it" }).click();
+  assert.not.match(await page.content(), /whsec_/);
+
+  receiver.answer = 500;
+  await enrol("car-11");
+  const hook = page.locator("[data-webhook]");
+  await hook.getByText("Not taken so far: status 500", { exact: false }).waitFor();
+  await hook.getByText(/^Nothing was taken since/).waitFor();
+  await giveUp((await hook.getAttribute("data-webhook")) ?? "");
+  await hook.locator("[data-delivery]", { hasText: "status 500 tries: " }).waitFor();
+  await shoot(page, "phone-webhook-dead");
+  await page.getByRole("button", { name: "Deutsch" }).click();
+  await hook.getByText("Aufgegeben: 1").waitFor();
+  assert.equal(await axe(page), []);
+  assert.ok((await overflow(page)) <= 0, "it overflows in German");
+  await shoot(page, "phone-webhook-german");
+  receiver.answer = 204;
+  await hook.getByRole("button", { name: "Noch einmal senden" }).click();
+  await hook.getByText("An: was sich ändert, wird gesendet.").waitFor();
+  await hook.getByText("Aufgegeben: 1").waitFor({ state: "detached" });
+  await world.until("it is sent again", async () => receiver.heard.at(-1)?.verified === true);
+  assert.is(new Set(receiver.heard.map(({ id }) => id)).size, 1, "one message, however often");
+  assert.equal(receiver.heard.at(-1)?.ids, ["car-11"]);
+
+  await page.getByRole("button", { name: "English" }).click();
+  await hook.getByRole("button", { name: "Turn off" }).click();
+  await hook.getByText("somebody turned it off", { exact: false }).waitFor();
+  await hook.getByRole("button", { name: "Remove" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("The feed has all of it still", { exact: false }).waitFor();
+  await dialog.getByRole("button", { name: "Remove" }).click();
+  await page.getByText("No address is told yet.").waitFor();
   assert.equal(complaints, []);
   await visitor.leave();
 });

@@ -35,6 +35,7 @@ const BY_NAME: Readonly<Record<string, readonly unknown[]>> = {
   credentials: [{ credential: "card" }],
   cursor: [17],
   data: [{ locked: true }],
+  dead: [1],
   decidedBy: [`person:${UUID}`],
   deliveries: [5],
   delivery: [5],

@@ -8,6 +8,7 @@ import {
   WEBHOOK_URL_CHARS_MAX,
   type WebhookBatch,
   type WebhookRecord,
+  type WebhookStanding,
   webhookSecretText,
   webhookUrl,
 } from "@kerbside/protocol";
@@ -54,6 +55,17 @@ const WEBHOOK = {
   secretVersion: Type.Integer({ description: "rises with each new secret" }),
   overlapUntil: Type.Optional(said("until then the secret before is signed with too")),
   next: said("what the feed has up to here was taken or is under way"),
+  dead: Type.Integer({ description: "how many batches nobody took; `…/dead` has them" }),
+  waiting: Type.Optional(
+    Type.Object(
+      {
+        attempts: Type.Integer({ description: "how often it was sent, or begun to be" }),
+        why: Type.Optional(said("why it was not taken so far: a status or a code", "status 500")),
+        dueAt: said("when it is tried next"),
+      },
+      { ...strict, description: "what is sent next or again, where there is anything" },
+    ),
+  ),
 };
 const WebhookSchema = Type.Object(WEBHOOK, strict);
 const WithSecretSchema = Type.Object({ ...WEBHOOK, secret: SECRET }, strict);
@@ -93,16 +105,26 @@ const RedriveSchema = Type.Object(
 );
 const NOTHING = Type.Object({}, strict);
 
-function view(record: WebhookRecord): Readonly<Record<string, unknown>> {
+async function view(
+  { store }: Call,
+  record: WebhookRecord,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { dead, waiting } = await store.webhooks.webhookStanding(record.id);
   const { id, url, topics, state, overlapUntilMs, failingSinceMs, secretVersion } = record;
   return {
     ...{ webhook: id, url, topics, on: state.at === "on", secretVersion },
     ...(state.at === "on" ? {} : { off: state.why, offSince: iso(state.sinceMs) }),
     madeAt: iso(record.madeAtMs),
     next: String(record.cursor),
+    dead,
+    ...(waiting === undefined ? {} : { waiting: waitingView(waiting) }),
     ...(failingSinceMs === undefined ? {} : { failingSince: iso(failingSinceMs) }),
     ...(overlapUntilMs === undefined ? {} : { overlapUntil: iso(overlapUntilMs) }),
   };
+}
+
+function waitingView({ dueMs, ...waiting }: NonNullable<WebhookStanding["waiting"]>) {
+  return { ...waiting, dueAt: iso(dueMs) };
 }
 
 function batchView({ id, ...batch }: WebhookBatch): Readonly<Record<string, unknown>> {
@@ -137,7 +159,10 @@ async function add(call: Call): Promise<Answer> {
   const webhook = { id: randomUUID(), url: addressed(call, url), topics };
   const secret = await call.store.webhooks.addWebhook(webhook, audit(call, "add", webhook.id));
   const record = await one({ ...call, params: { ...call.params, webhook: webhook.id } });
-  return { status: 201, body: { ...view(record), secret: webhookSecretText(secret) } };
+  return {
+    status: 201,
+    body: { ...(await view(call, record)), secret: webhookSecretText(secret) },
+  };
 }
 
 async function change(call: Call): Promise<Answer> {
@@ -146,13 +171,14 @@ async function change(call: Call): Promise<Answer> {
   const { url, ...rest } = call.body as ChangeBody;
   const wanted = { ...rest, ...(url === undefined ? {} : { url: addressed(call, url) }) };
   const record = await call.store.webhooks.changeWebhook(id, wanted, audit(call, "change", id));
-  return { status: 200, body: view(record) };
+  return { status: 200, body: await view(call, record) };
 }
 
 async function rotate(call: Call): Promise<Answer> {
   const { id } = await one(call);
   const secret = await call.store.webhooks.rotateWebhook(id, audit(call, "rotate", id));
-  return { status: 200, body: { ...view(await one(call)), secret: webhookSecretText(secret) } };
+  const shown = await view(call, await one(call));
+  return { status: 200, body: { ...shown, secret: webhookSecretText(secret) } };
 }
 
 async function remove(call: Call): Promise<Answer> {
@@ -189,7 +215,8 @@ export const WEBHOOK_ROUTES: readonly Route[] = [
     ...READ,
     answers: { 200: pageOf(WebhookSchema) },
     handle: async (call) => {
-      const items = (await call.store.webhooks.webhooks()).map(view);
+      const records = await call.store.webhooks.webhooks();
+      const items = await Promise.all(records.map((record) => view(call, record)));
       return { status: 200, body: { items } };
     },
   },
@@ -206,7 +233,7 @@ export const WEBHOOK_ROUTES: readonly Route[] = [
     summary: "One webhook",
     ...READ,
     answers: { 200: WebhookSchema },
-    handle: async (call) => ({ status: 200, body: view(await one(call)) }),
+    handle: async (call) => ({ status: 200, body: await view(call, await one(call)) }),
   },
   {
     ...{ method: "PATCH", path: "/webhooks/:webhook", operation: "changeWebhook" },

@@ -13,6 +13,12 @@ export type AddWebhookAnswer = {
   /** rises with each new secret */ readonly secretVersion: number;
   /** until then the secret before is signed with too */ readonly overlapUntil?: string;
   /** what the feed has up to here was taken or is under way */ readonly next: string;
+  /** how many batches nobody took; `…/dead` has them */ readonly dead: number;
+  /** what is sent next or again, where there is anything */ readonly waiting?: {
+    /** how often it was sent, or begun to be */ readonly attempts: number;
+    /** why it was not taken so far: a status or a code */ readonly why?: string;
+    /** when it is tried next */ readonly dueAt: string;
+  };
   /** signs what is sent; shown this once */ readonly secret: string;
 };
 
@@ -55,6 +61,12 @@ export type Webhook = {
   /** rises with each new secret */ readonly secretVersion: number;
   /** until then the secret before is signed with too */ readonly overlapUntil?: string;
   /** what the feed has up to here was taken or is under way */ readonly next: string;
+  /** how many batches nobody took; `…/dead` has them */ readonly dead: number;
+  /** what is sent next or again, where there is anything */ readonly waiting?: {
+    /** how often it was sent, or begun to be */ readonly attempts: number;
+    /** why it was not taken so far: a status or a code */ readonly why?: string;
+    /** when it is tried next */ readonly dueAt: string;
+  };
 };
 
 export type WebhooksOperations = {

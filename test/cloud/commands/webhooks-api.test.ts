@@ -61,6 +61,7 @@ test("P-50 it is turned off and on, changed and removed, and each is on record",
   assert.equal([on.on, on.off, on.topics], [true, undefined, ["vehicle", "events"]]);
   assert.equal(await client.call("listDeadDeliveries", { path }), { items: [] });
   assert.equal(await client.call("redriveDeliveries", { path }), { count: 0 });
+  assert.equal([on.dead, on.waiting], [0, undefined]);
   await client.call("removeWebhook", { path });
   const gone = await Promise.all([
     refusal(client.call("getWebhook", { path })),

@@ -13,6 +13,7 @@ import { FleetPage } from "./pages/fleet.tsx";
 import { QuarantinePage } from "./pages/quarantine.tsx";
 import { SignInPage } from "./pages/sign-in.tsx";
 import { SupportPage } from "./pages/support.tsx";
+import { WebhooksPage } from "./pages/webhooks.tsx";
 import { goToSignOut } from "./session.ts";
 import type { Word } from "./words/en.ts";
 import { firstLanguage, keepLanguage, SpeechContext, speechOf, useSpeech } from "./words/words.ts";
@@ -65,6 +66,7 @@ const LINKS: readonly Link[] = [
     word: "navSupport",
     scopes: ["support:ticket", "support:request", "support:approve"],
   },
+  { page: "webhooks", word: "navWebhooks", scopes: ["webhooks:read"] },
   { page: "erasure", word: "navErasure", scopes: ["people:erase"] },
   { page: "audit", word: "navAudit", scopes: ["audit:read"] },
 ];
@@ -171,6 +173,8 @@ function Content({ fleet, dark }: { readonly fleet: Fleet; readonly dark: boolea
       return <QuarantinePage api={api} />;
     case "support":
       return <SupportPage api={api} />;
+    case "webhooks":
+      return <WebhooksPage api={api} />;
     case "erasure":
       return <ErasurePage api={api} />;
     case "audit":

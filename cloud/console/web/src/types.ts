@@ -14,6 +14,7 @@ export type HandedIn = Answer<"redriveQuarantined">;
 export type Ticket = Item<"listTickets">;
 export type Access = Item<"listAccess">;
 export type DueErasure = Item<"listErasures">;
+export type Webhook = Item<"listWebhooks">;
 export type Hold = Item<"listHolds">;
 export type Certificate = Answer<"certifyErasure">;
 /** Of a list of events: one of them, or numbers that are declared as gone. */
