@@ -29,6 +29,8 @@ import { type Program, runProgram } from "../../scripts/demo/processes.ts";
 
 const POLL_MS = 50;
 const WAIT_MS_MAX = 60_000;
+/** A car that was away for a while tries again after up to a minute (the uplink's longest back-off), and may fail once. */
+export const BACK_MS_MAX = 130_000;
 
 export type Row = Json & { readonly log: string; readonly lane: string };
 
@@ -152,18 +154,24 @@ export class World implements AsyncDisposable {
 
   /** Waits until the API says that the car is there, or away. */
   async online(is: boolean): Promise<void> {
-    await this.until(`car ${is ? "online" : "offline"}`, async () => {
+    const what = `car ${is ? "online" : "offline"}`;
+    const holds = async (): Promise<boolean> => {
       const { status, body } = await this.backend.ask(`/vehicles/${VEHICLE}`);
       return status === 200 && isJson(body) && body["online"] === is;
-    });
+    };
+    await this.until(what, holds, BACK_MS_MAX);
   }
 
   /** Polls until it holds; fails with what was waited for, and what the agent last logged. */
-  async until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    const deadline = Date.now() + WAIT_MS_MAX;
+  async until(
+    what: string,
+    holds: () => Promise<boolean>,
+    withinMs: number = WAIT_MS_MAX,
+  ): Promise<void> {
+    const deadline = Date.now() + withinMs;
     while (!(await holds())) {
       if (Date.now() > deadline)
-        throw new Error(`waited ${WAIT_MS_MAX} ms in vain: ${what} (${this.paths.data})`);
+        throw new Error(`waited ${withinMs} ms in vain: ${what} (${this.paths.data})`);
       await delay(POLL_MS);
     }
   }

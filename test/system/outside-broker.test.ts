@@ -21,6 +21,11 @@ needs("mosquitto")("a car and its cloud work through mosquitto", async () => {
   const broker = made;
   assert.is(world.ports.broker, broker.port, "the ready line names where cars connect to");
   await world.join();
+  const completed = (count: number): Promise<void> =>
+    world.until(`${count} commands are in the store`, async () => {
+      const done = (await world.rows()).filter(({ kind }) => kind === "command.completed");
+      return done.length >= count;
+    });
   const held = await world.booking();
   assert.is((await world.command("unlock", held))["state"], "executed");
 
@@ -41,15 +46,15 @@ needs("mosquitto")("a car and its cloud work through mosquitto", async () => {
     return (await world.command("unlock", held))["state"] === "executed";
   });
 
+  // Written down on the car after its answer: whoever kills it sooner may take the event with it (not the result).
+  await completed(3);
+
   // The car vanishes without a word: the broker says it for it.
   await world.agent.kill();
   await world.online(false);
   await world.startAgent();
   assert.is((await world.command("lock", held))["state"], "executed");
-  await world.until("all commands are in the store", async () => {
-    const done = (await world.rows()).filter(({ kind }) => kind === "command.completed");
-    return done.length >= 4;
-  });
+  await completed(4);
   assert.equal(holesAndDoubles(await world.rows()), []);
 });
 
