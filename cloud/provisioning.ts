@@ -52,7 +52,13 @@ const SUCCESSION = /^authority\/succession-([1-9][0-9]{0,8})$/;
 /** A server certificate with less life left is made anew at a start. */
 const SERVER_SPARE_MS = 30 * DAY_MS;
 /** What the operator's own staff may do beyond a backend. */
-const STAFF_SCOPES = ["commands:operate", "artefacts:read", "artefacts:write"] as const;
+const STAFF_SCOPES = [
+  "commands:operate",
+  "artefacts:read",
+  "artefacts:write",
+  "request-keys:read",
+  "request-keys:revoke",
+] as const;
 /** Always in the certificate, besides the names that it is asked for. */
 const LOCAL_NAMES = ["localhost", "127.0.0.1", "::1"] as const;
 

@@ -94,6 +94,8 @@ function held(signer: SignerClient, time: SimulatedTime): SignerClient {
     grantList: (...asked) => time.hold(() => signer.grantList(...asked)),
     signArtefact: (...asked) => time.hold(() => signer.signArtefact(...asked)),
     artefactFor: (...asked) => time.hold(() => signer.artefactFor(...asked)),
+    requestKeys: (...asked) => time.hold(() => signer.requestKeys(...asked)),
+    revokeRequestKey: (...asked) => time.hold(() => signer.revokeRequestKey(...asked)),
     close: () => signer.close(),
   };
 }
@@ -127,6 +129,7 @@ export async function startCloud(options: CloudOptions): Promise<SimulatedCloud>
   });
   const app = await apiServer({
     ...{ tls, tenant, connected, commands, grants, artefacts, bookings, verifyToken, clock, log },
+    signer,
   });
   await app.ready();
   const ends = new AbortController();

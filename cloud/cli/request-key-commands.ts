@@ -4,7 +4,7 @@
  */
 import { createPublicKey } from "node:crypto";
 import { ProtocolError, tenantId, toHex } from "@kerbside/protocol";
-import { openSignerTenants, readIfThere } from "@kerbside/tenants";
+import { openSignerTenants, readIfThere, type SignersTenant } from "@kerbside/tenants";
 import { dataDirectory, readSecret } from "../config.ts";
 import { type Command, type Input, TENANT_OPTIONS, UsageError } from "./command.ts";
 import { asked, byOperator, withRegistry } from "./open.ts";
@@ -37,7 +37,7 @@ export const REQUEST_KEY_COMMANDS: readonly Command[] = [
   },
   {
     name: "request-key revoke",
-    summary: "Takes a client's public key back; within 5 s the signer believes it no more.",
+    summary: "Takes a client's public key back; the signer believes it no more.",
     options: OF_KEY,
     run: revoke,
   },
@@ -49,9 +49,13 @@ export const REQUEST_KEY_COMMANDS: readonly Command[] = [
   },
 ];
 
-function add(input: Input): Promise<number> {
+async function add(input: Input): Promise<number> {
   const [client, keyId] = [input.text("client"), input.text("key-id")];
   const { spki, pem } = publicKeyIn(input.text("public-key"));
+  await asSigner(input, async ({ revoked }, { wasTakenBack }) => {
+    if (!(await wasTakenBack(revoked, { subject: client, keyId }, spki))) return;
+    throw new ProtocolError("conflict", `${keyId}: this key was taken back; expected another one`);
+  });
   // The audit keeps the key itself: what it signed can be shown after it was taken back.
   const audit = byOperator(input, "request_key.add", `client:${client}`, `${keyId} ${pem}`);
   return changed(input, audit, { client, keyId }, (commands, vault) =>
@@ -59,24 +63,37 @@ function add(input: Input): Promise<number> {
   );
 }
 
-/** As the signer has them: its vault is opened as the signer opens it, and nothing is changed. */
-async function list(input: Input): Promise<number> {
+function list(input: Input): Promise<number> {
+  const id = input.text("tenant");
+  return asSigner(input, async ({ vault, revoked }, commands) => {
+    for (const key of await commands.requestKeys(vault, revoked)) {
+      const { subject, keyId, sha256 } = key;
+      const what = {
+        ...(key.revoked ? { revoked: true } : {}),
+        ...(sha256 === undefined ? {} : { sha256: toHex(sha256) }),
+      };
+      const words = [subject, keyId, ...(key.revoked ? ["revoked"] : []), what.sha256 ?? ""];
+      input.print({ tenant: id, client: subject, keyId, ...what }, words.join("  ").trimEnd());
+    }
+    const signed = await commands.asksForSignedRequests(vault);
+    input.print({ tenant: id, signed }, `signatures are ${signed ? "demanded" : "not demanded"}`);
+    return 0;
+  });
+}
+
+/** A tenant opened as the signer opens it. */
+async function asSigner<T>(
+  input: Input,
+  use: (tenant: SignersTenant, commands: Commands) => Promise<T>,
+): Promise<T> {
   const id = asked(() => tenantId(input.text("tenant")));
   const dir = dataDirectory(input.text("data"));
   const signerKey = readSecret("signer-key", { dir, dev: false, env: input.env });
   const tenants = await openSignerTenants({ dir, signerKey });
   try {
-    const vault = (await tenants.tenant(id))?.vault;
-    if (vault === undefined) throw new ProtocolError("not_found", `tenant ${id}: is not there`);
-    const { asksForSignedRequests, requestKeys } = await import("@kerbside/commands");
-    for (const { subject, keyId, sha256 } of await requestKeys(vault)) {
-      const what = sha256 === undefined ? { revoked: true } : { sha256: toHex(sha256) };
-      const words = `${subject}  ${keyId}  ${what.sha256 ?? "revoked"}`;
-      input.print({ tenant: id, client: subject, keyId, ...what }, words);
-    }
-    const signed = await asksForSignedRequests(vault);
-    input.print({ tenant: id, signed }, `signatures are ${signed ? "demanded" : "not demanded"}`);
-    return 0;
+    const tenant = await tenants.tenant(id);
+    if (tenant === undefined) throw new ProtocolError("not_found", `tenant ${id}: is not there`);
+    return await use(tenant, await import("@kerbside/commands"));
   } finally {
     await tenants.close();
   }

@@ -41,6 +41,15 @@ export { connectSigner, type SignerClient } from "./signer/client.ts";
 export type { SignerTenant } from "./signer/core.ts";
 export { BUCKET_MS_MAX, type RateLedger } from "./signer/rate.ts";
 export {
+  askForSignedRequests,
+  asksForSignedRequests,
+  putRequestKey,
+  type RequestKeyListed,
+  requestKeys,
+  takeBack,
+  wasTakenBack,
+} from "./signer/request-keys.ts";
+export {
   asker,
   checkCovered,
   isSignedBy,
@@ -51,12 +60,7 @@ export {
   signatureBase,
 } from "./signer/request-signature.ts";
 export {
-  askForSignedRequests,
-  asksForSignedRequests,
   provisionSigner,
-  putRequestKey,
-  type RequestKeyListed,
-  requestKeys,
   rotateSigner,
   SIGNER_PURPOSES,
   type SignerPublicKey,

@@ -11,7 +11,7 @@ import {
   totalsOf,
 } from "@kerbside/protocol";
 import type { PlatformAudited } from "./anchors.ts";
-import type { Tenants } from "./registry.ts";
+import type { Tenants } from "./tenants.ts";
 
 export function benchmarkDesk(
   tenants: Pick<Tenants, "list" | "tenant" | "terms">,

@@ -22,6 +22,7 @@ const TENANT: readonly DataFile[] = [
   { path: "store.sqlite", kind: "store" },
   { path: "vault.sealed", kind: "sealed" },
   { path: "signer-vault.sealed", kind: "sealed" },
+  { path: "signer-revoked.sealed", kind: "sealed" },
   { path: "issuer-vault.sealed", kind: "sealed" },
   { path: "subjects.sqlite", kind: "keys" },
 ];

@@ -48,12 +48,8 @@ export type { Quarantined } from "./quarantine.ts";
 export { openRateFile, RATE_CLASSES, type RateFile } from "./rate-file.ts";
 export {
   type NewTenant,
-  openIssuerTenants,
   openRegistry,
-  openSignerTenants,
   type Registry,
-  type Tenant,
-  type Tenants,
 } from "./registry.ts";
 export { keepReplica, openReplica, type Replica, type ReplicaRound } from "./replica.ts";
 export { encodeFrame, FrameReader } from "./replica-frames.ts";
@@ -72,6 +68,13 @@ export {
   openTenantStore,
   type SqliteTenantStore,
 } from "./store.ts";
+export {
+  openIssuerTenants,
+  openSignerTenants,
+  type SignersTenant,
+  type Tenant,
+  type Tenants,
+} from "./tenants.ts";
 export type { IngestUsage, Order, Orders } from "./terms.ts";
 export type { TenantUsage } from "./usage.ts";
 export { openVault } from "./vault.ts";

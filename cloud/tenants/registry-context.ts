@@ -8,6 +8,8 @@ import type { PlatformFiles } from "./platform-files.ts";
 export const NODE_VAULT = "vault.sealed";
 export const SIGNER_VAULT = "signer-vault.sealed";
 export const ISSUER_VAULT = "issuer-vault.sealed";
+/** Written by the signer itself. */
+export const SIGNER_REVOKED = "signer-revoked.sealed";
 export type Context = PlatformFiles & {
   readonly dir: string;
   readonly nowMs: () => number;

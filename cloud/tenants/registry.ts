@@ -10,23 +10,18 @@ import {
   KEY_BYTES,
   type PlatformDesk,
   ProtocolError,
-  quotasOf,
-  REGION_DEFAULT,
   randomBytes,
   type TenantId,
   type TenantTerms,
-  tenantId,
   type Vault,
 } from "@kerbside/protocol";
 import { type AnchorCopies, anchorCopies, type HeadCopy } from "./anchor-copies.ts";
-import { anchorOf, PLATFORM, type PlatformAudited } from "./anchors.ts";
+import { PLATFORM, type PlatformAudited } from "./anchors.ts";
 import type { AuditReport } from "./audit-chain.ts";
-import { auditKeys } from "./audit-keys.ts";
 import { benchmarkDesk } from "./benchmark.ts";
 import type { ErasureCertificate } from "./erasure.ts";
 import { makeDirectory, syncDirectory } from "./files.ts";
 import { type Incidents, incidentTable } from "./incidents.ts";
-import { PAYMENTS_SECRET, paymentProvider } from "./payment-provider.ts";
 import { type Platform, platformTables } from "./platform.ts";
 import { openFiles } from "./platform-files.ts";
 import { ANCHOR_CLASSES, PLATFORM_CLASSES } from "./platform-schema.ts";
@@ -36,42 +31,22 @@ import {
   type Context,
   directoryOf,
   hasKeys,
-  ISSUER_VAULT,
   NODE_VAULT,
   ownerOf,
   SIGNER_VAULT,
   trailOf,
 } from "./registry-context.ts";
 import { schemaProblems } from "./schema-check.ts";
-import { openTenantStore, type SqliteTenantStore } from "./store.ts";
-import {
-  type IngestUsage,
-  ingestUsage,
-  type Orders,
-  orderDesk,
-  putTerms,
-  readTerms,
-} from "./terms.ts";
-import { addVersion, transitKeys } from "./transit.ts";
+import { openStore, TERMS_DEFAULT, type Tenant, type Tenants, tenantsOf } from "./tenants.ts";
+import { type IngestUsage, ingestUsage, type Orders, orderDesk, putTerms } from "./terms.ts";
+import { addVersion } from "./transit.ts";
 import { noteMaking, removeTenant, settleAll, settled, takeAway } from "./unsettled.ts";
-import { type FileVault, openVault } from "./vault.ts";
+import { openVault } from "./vault.ts";
 
 export const TENANTS_MAX = 1000;
 
-export type Tenant = { readonly store: SqliteTenantStore; readonly vault: Vault };
 /** A tenant while it is being made: both vaults are open for writing. */
 export type NewTenant = Tenant & { readonly signerVault: Vault };
-
-/** The tenants as one service sees them: each with the vault that is this service's, open for reading. */
-export type Tenants = {
-  /** Those that there are now. Closes the stores of those that are no more. */
-  readonly list: () => readonly TenantId[];
-  /** The same objects on each call; undefined if there is no such tenant, or another region is its home (P-14). */
-  readonly tenant: (id: string) => Promise<Tenant | undefined>;
-  /** What is agreed with it, as of now. */
-  readonly terms: (id: string) => TenantTerms | undefined;
-  readonly close: () => Promise<void>;
-};
 
 export type Registry = Tenants & {
   readonly platform: Platform & {
@@ -158,7 +133,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const trail = platformTrail(context, vault);
   const { audited, key: auditKey } = trail;
   const platform = platformTables(files.platform, nowMs, audited);
-  const tenants = tenantsOf(context);
+  const tenants = tenantsOf(context, (tenant) => tenant);
   const remove: Registry["remove"] = async (id, audit) => {
     await refuseWhereHeld(context, tenants, id);
     return removeTenant({ context, audited, key: auditKey }, { id, audit });
@@ -228,121 +203,6 @@ async function refuseWhereHeld(
     throw new ProtocolError("conflict", `tenant ${id}: legal holds are open; release them first`);
 }
 
-/** As the signer sees the tenants: with its own vaults, sealed by its own key, and without the platform's tables. */
-export async function openSignerTenants(options: {
-  readonly dir: string;
-  readonly signerKey: Uint8Array;
-  readonly nowMs?: () => number;
-  readonly regions?: ReadonlySet<string>;
-}): Promise<Tenants> {
-  await cryptoReady();
-  const { dir, signerKey, nowMs = Date.now, regions } = options;
-  const files = openFiles(dir, false, nowMs);
-  return tenantsOf({ dir, nowMs, ...files, key: signerKey, vaultFile: SIGNER_VAULT, regions });
-}
-
-/** As the token issuer sees them, likewise: those that it was admitted to. */
-export async function openIssuerTenants(options: {
-  readonly dir: string;
-  readonly issuerKey: Uint8Array;
-  readonly nowMs?: () => number;
-  readonly regions?: ReadonlySet<string>;
-}): Promise<Tenants> {
-  await cryptoReady();
-  const { dir, issuerKey, nowMs = Date.now, regions } = options;
-  const files = openFiles(dir, false, nowMs);
-  return tenantsOf({ dir, nowMs, ...files, key: issuerKey, vaultFile: ISSUER_VAULT, regions });
-}
-
-const isServed = ({ regions }: Context, region: string): boolean => regions?.has(region) !== false;
-
-function tenantsOf(context: Context): Tenants {
-  const open = new Map<string, Promise<Tenant>>();
-  const closeStore = async (tenant: Promise<Tenant>): Promise<void> => {
-    const [settled] = await Promise.allSettled([tenant]);
-    if (settled.status === "fulfilled") await settled.value.store.close();
-  };
-  /** What another process removed is closed here: its files are gone, and a handle would still read them. */
-  const closeRemoved = (there: ReadonlySet<string>): void => {
-    for (const [directory, tenant] of open)
-      if (!there.has(directory)) {
-        open.delete(directory);
-        void closeStore(tenant);
-      }
-  };
-  return {
-    list: () => {
-      const rows = context.platform
-        .read((sql) =>
-          sql.all<{ tenant: string; directory: string; region: string }>(
-            "SELECT tenant, directory, region FROM tenants ORDER BY tenant",
-          ),
-        )
-        .filter(({ region }) => isServed(context, region));
-      closeRemoved(new Set(rows.map(({ directory }) => directory)));
-      return rows.map(({ tenant }) => tenantId(tenant));
-    },
-    tenant: async (id) => {
-      const row = context.platform.one<{ directory: string; region: string }>(
-        "SELECT directory, region FROM tenants WHERE tenant = ?",
-        id,
-      );
-      if (row === undefined || !isServed(context, row.region)) return undefined;
-      const { directory } = row;
-      let opened = open.get(directory);
-      if (opened === undefined) {
-        opened = openTenant(context, tenantId(id), directory);
-        open.set(directory, opened);
-        // What failed to open is tried again on the next call.
-        opened.catch(() => open.delete(directory));
-      }
-      return await opened;
-    },
-    terms: (id) => readTerms(context.platform, id),
-    close: async () => {
-      await Promise.all([...open.values()].map(closeStore));
-      open.clear();
-      context.close();
-    },
-  };
-}
-
-async function openTenant(context: Context, id: TenantId, directory: string): Promise<Tenant> {
-  const path = join(context.dir, "tenants", directory);
-  const owner = ownerOf(id, directory);
-  const vault = openVault(join(path, context.vaultFile), context.key, owner, "read");
-  const store = await openStore(context, { id, path, owner, vault, create: false });
-  return { store, vault };
-}
-
-type StorePlace = {
-  readonly id: TenantId;
-  readonly path: string;
-  readonly owner: string;
-  readonly vault: FileVault;
-  readonly create: boolean;
-};
-
-async function openStore(context: Context, place: StorePlace): Promise<SqliteTenantStore> {
-  if ((await place.vault.get("audit/1")) === undefined)
-    throw new ProtocolError("storage_failed", `vault of ${place.id}: has no audit key`);
-  return openTenantStore({
-    tenant: place.id,
-    directory: place.path,
-    create: place.create,
-    transit: await transitKeys(place.vault),
-    auditKeys: auditKeys(place.id, (version) => place.vault.now(`audit/${version}`)),
-    anchor: anchorOf(context.anchors, place.owner),
-    nowMs: context.nowMs,
-    lockWaitMs: context.lockWaitMs,
-    quotas: () => readTerms(context.platform, place.id)?.quotas ?? TERMS_DEFAULT.quotas,
-    payments: () => {
-      const secret = place.vault.now(PAYMENTS_SECRET);
-      return secret && paymentProvider(secret);
-    },
-  });
-}
-
 type Creation = {
   readonly id: TenantId;
   readonly signerKey: Uint8Array;
@@ -350,7 +210,6 @@ type Creation = {
   readonly provision: (tenant: NewTenant) => Promise<void>;
   readonly terms: TenantTerms;
 };
-const TERMS_DEFAULT: TenantTerms = { region: REGION_DEFAULT, quotas: quotasOf({}) };
 
 async function createTenant(
   context: Context,

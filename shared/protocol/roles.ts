@@ -74,6 +74,8 @@ export const ROLES = {
       "accounts:write",
       "webhooks:read",
       "webhooks:write",
+      "request-keys:read",
+      "request-keys:revoke",
       "support:ticket",
       "support:approve",
       "audit:read",
@@ -81,7 +83,11 @@ export const ROLES = {
       "analytics:read",
     ],
   },
-  auditor: { doc: "reads who did what", person: true, scopes: [SELF, "audit:read"] },
+  auditor: {
+    doc: "reads who did what",
+    person: true,
+    scopes: [SELF, "audit:read", "request-keys:read"],
+  },
   platform: {
     doc: "runs the platform",
     person: false,

@@ -34,6 +34,7 @@ import { PLATFORM_TEMPLATES, registerPlatform } from "./platform-gate.ts";
 import { PRIVACY_ROUTES } from "./privacy-routes.ts";
 import { handleError, problem, sendNotFound, sendProblem } from "./problem.ts";
 import { QUARANTINE_ROUTES } from "./quarantine-routes.ts";
+import { REQUEST_KEY_ROUTES } from "./request-key-routes.ts";
 import type { Answer, ApiParts, Call, Route } from "./route.ts";
 import { PREFIX, routeSchema } from "./route-schema.ts";
 import { keepSignedBodies, proofOf, type SignedBodies } from "./signed-requests.ts";
@@ -49,6 +50,7 @@ export const ROUTES: readonly Route[] = [
   ...GRANT_ROUTES,
   ...ARTEFACT_ROUTES,
   ...COMMAND_ROUTES,
+  ...REQUEST_KEY_ROUTES,
   ...FEED_ROUTES,
   ...WEBHOOK_ROUTES,
   ...AUDIT_ROUTES,

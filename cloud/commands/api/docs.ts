@@ -46,6 +46,7 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
         { name: "webhooks", description: "The same, sent to an address of yours" },
         { name: "analytics", description: "How much there was, of many together" },
         { name: "artefacts", description: "What is published for the cars" },
+        { name: "keys", description: "What callers sign with" },
         { name: "audit", description: "Who did what" },
         { name: "people", description: "Who drives, and what is kept of them" },
         { name: "files", description: "Photos, documents and diagnostic bundles" },

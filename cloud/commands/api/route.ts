@@ -18,6 +18,7 @@ import type { BookingService } from "../bookings.ts";
 import type { CloudTenant } from "../cloud-tenant.ts";
 import type { GrantService } from "../grants.ts";
 import type { CommandParts, CommandService } from "../service.ts";
+import type { SignerClient } from "../signer/client.ts";
 import type { Asker } from "../signer/request-signature.ts";
 import type { TenantTools } from "../tenant-tools.ts";
 import { LIMIT_MAX, type Query, type QueryName, WAIT_MS_MAX } from "./schemas.ts";
@@ -36,6 +37,8 @@ export const SCOPES = {
   "webhooks:write": "have addresses told what changes, and make their secrets",
   "artefacts:read": "see what is published for cars, and which cars have it",
   "artefacts:write": "publish schemes, profiles, rental policies and flows for cars",
+  "request-keys:read": "see which public keys callers sign with",
+  "request-keys:revoke": "take back a key that a caller signs with",
   self: "see and change what is kept of oneself",
   "people:read": "see people and what they agreed to",
   "people:write": "make and change people, their cards and consents",
@@ -68,6 +71,7 @@ export type ApiParts = {
   readonly bookings: BookingService;
   readonly grants: GrantService;
   readonly artefacts: ArtefactService;
+  readonly signer: Pick<SignerClient, "requestKeys" | "revokeRequestKey">;
   /** Refuses addresses that webhooks may not have, with `malformed`. */
   readonly webhookAddress?: (url: URL) => void;
   readonly clock: Clock;
@@ -126,6 +130,7 @@ export type Route = {
     | "support"
     | "files"
     | "artefacts"
+    | "keys"
     | "webhooks"
     | "analytics";
   readonly query?: readonly QueryName[];

@@ -16,6 +16,7 @@ import {
 } from "@kerbside/protocol";
 import type { BookingFields } from "../booking-rules.ts";
 import type { ArtefactOrder } from "./press.ts";
+import type { RequestKeyListed, RequestKeyOwner } from "./request-keys.ts";
 import type { RequestProof } from "./request-signature.ts";
 import {
   type CommandOrder,
@@ -85,7 +86,19 @@ export type SignerClient = {
     vehicle: VehicleId,
     manifest: Uint8Array,
   ) => Promise<Uint8Array>;
+  /** The keys that callers of the token's tenant sign with, and whether they have to. */
+  readonly requestKeys: (token: string) => Promise<RequestKeys>;
+  /** Takes one back, for good and at once. `not_found` where the token's tenant has none such. */
+  readonly revokeRequestKey: (
+    token: string,
+    of: RequestKeyOwner,
+    proof?: RequestProof,
+  ) => Promise<RequestKeyListed>;
   readonly close: () => Promise<void>;
+};
+export type RequestKeys = {
+  readonly keys: readonly RequestKeyListed[];
+  readonly demanded: boolean;
 };
 
 type Waiting = {
@@ -154,6 +167,16 @@ export function connectSigner(options: {
       const { envelope } = await link.ask({ openTenant, listVehicle, manifest });
       if (envelope === undefined) throw broken();
       return envelope;
+    },
+    requestKeys: async (token) => {
+      const { keys, keysDemanded } = await link.ask({ token, listKeys: true });
+      if (keys === undefined || keysDemanded === undefined) throw broken();
+      return { keys, demanded: keysDemanded };
+    },
+    revokeRequestKey: async (token, revokeKey, proof) => {
+      const [key] = (await link.ask({ token, revokeKey, ...proven(proof) })).keys ?? [];
+      if (key === undefined) throw broken();
+      return key;
     },
     close: () => link.close(),
   };

@@ -36,6 +36,7 @@ import { COMMAND_LIFE_MS_DEFAULT, expiryOnSessionClock } from "../session-clock.
 import { VerifiedCars } from "../verified.ts";
 import { GrantDesk } from "./grant-desk.ts";
 import { enrolled, type SignerHome } from "./home.ts";
+import { KeyDesk } from "./key-desk.ts";
 import { memoryNotes, type NoteLedger, SignerMemory } from "./memory.ts";
 import { commandSealer, type MoveParts, movedByCar } from "./moves.ts";
 import { Press } from "./press.ts";
@@ -47,8 +48,12 @@ import { asker, type RequestProof } from "./request-signature.ts";
 import { SignerSecrets } from "./secrets.ts";
 import type { CommandOrder, SignerAnswer, SignerRequest } from "./wire.ts";
 
-/** A tenant as the signer sees it: its store, and the vault that only the signer opens. */
-export type SignerTenant = { readonly store: TenantStore; readonly vault: Vault };
+/** A tenant as the signer sees it: its store, the vault that only the signer opens, and which keys were taken back. */
+export type SignerTenant = {
+  readonly store: TenantStore;
+  readonly vault: Vault;
+  readonly revoked: Vault;
+};
 export type SignerParts = {
   readonly tenant: (id: TenantId) => Promise<SignerTenant | undefined>;
   readonly verifyToken: TokenVerifier;
@@ -77,6 +82,7 @@ export class Signer {
   readonly #cars = new VerifiedCars();
   readonly #grants: GrantDesk;
   readonly #press: Press;
+  readonly #keys: KeyDesk;
   readonly #proofs: RequestProofs;
   readonly #moves: MoveParts;
 
@@ -93,6 +99,7 @@ export class Signer {
       takeRate: (tenant: TenantId) => this.#rates.take(`t ${tenant}`, this.#limits.tenant),
     };
     this.#press = new Press(desk);
+    this.#keys = new KeyDesk({ ...desk, proofs: this.#proofs });
     const known: MoveParts = {
       cars: this.#cars,
       clock: parts.clock,
@@ -122,7 +129,10 @@ export class Signer {
     if (openTenant !== undefined && request.session !== undefined && token === undefined) {
       return { id, envelope: await this.#time(openTenant, request.session) };
     }
-    const answered = (await this.#press.answer(request)) ?? (await this.#grants.answer(request));
+    const answered =
+      (await this.#press.answer(request)) ??
+      (await this.#keys.answer(request)) ??
+      (await this.#grants.answer(request));
     if (answered !== undefined) return { id, ...answered };
     throw new ProtocolError("malformed", "signer: expected one thing to be asked");
   }
@@ -132,7 +142,7 @@ export class Signer {
     if (tenant === undefined) throw new ProtocolError("not_found", "tenant: there is none such");
     let secrets = this.#secrets.get(tenant.vault);
     if (secrets === undefined) {
-      secrets = new SignerSecrets(tenant.vault, this.#parts.clock);
+      secrets = new SignerSecrets(tenant.vault, tenant.revoked, this.#parts.clock);
       this.#secrets.set(tenant.vault, secrets);
     }
     return { store: tenant.store, secrets };

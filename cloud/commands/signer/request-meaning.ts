@@ -8,6 +8,7 @@ import {
   toHex,
 } from "@kerbside/protocol";
 import { type BookingFields, bookingIdOf, grantIdOf } from "../booking-rules.ts";
+import type { RequestKeyOwner } from "./request-keys.ts";
 import type { CardOrder, CommandOrder, GrantOrder } from "./wire.ts";
 
 export type Said = Readonly<Record<string, unknown>>;
@@ -82,6 +83,14 @@ export function grantMeant({ tenant, subject }: Who, order: GrantOrder): Meant {
 
 export function carryMeant(grant: Uint8Array): Meant {
   return { method: "POST", path: `/grants/${toHex(grant)}/carry`, fits: () => true };
+}
+
+export function revokeKeyMeant({ subject, keyId }: RequestKeyOwner): Meant {
+  return {
+    method: "POST",
+    path: "/request-keys/revoke",
+    fits: (said) => said["client"] === subject && said["keyId"] === keyId,
+  };
 }
 
 function sameActions(said: unknown, actions: readonly GrantAction[]): boolean {

@@ -54,7 +54,7 @@ export class RequestProofs {
     const read = readSignature(proof);
     checkCovered(proof, read);
     const base = signatureBase(proof, read);
-    const key = await secrets.requestKey(subject, read.keyId);
+    const key = await secrets.requestKey({ subject, keyId: read.keyId });
     if (key === undefined || !isSignedBy(requestKey(key), base, read)) {
       throw refused("does not verify under a key of this caller");
     }

@@ -7,21 +7,25 @@
 import {
   type Clock,
   deriveKey,
-  equalBytes,
   hmac,
   KEY_BYTES,
   ProtocolError,
   type Random,
   type SigningKey,
   sameMac,
-  sha256,
   signingKey,
-  toHex,
   utf8,
   type Vault,
   type VehicleId,
 } from "@kerbside/protocol";
-import { KEY_ID_PATTERN, requestKey } from "./request-signature.ts";
+import {
+  asksForSignedRequests,
+  keyInForce,
+  type RequestKeyListed,
+  type RequestKeyOwner,
+  requestKeys,
+  takeBack,
+} from "./request-keys.ts";
 
 /** Purposes whose keys the signer holds. */
 export const SIGNER_PURPOSES = ["command", "grant", "time", "artefact"] as const;
@@ -30,12 +34,6 @@ export type SignerPublicKey = { readonly version: number; readonly publicKey: Ui
 
 const BOOKING_MAC = "booking-mac";
 const CARD_ID = "card-id/1";
-const SIGNED_REQUESTS = "signed-requests";
-const REQUEST_KEY = "request-key/";
-const REQUEST_KEY_OWNER = "request-key-owner/";
-/** A vault forgets nothing: what is taken back is put as this. */
-const TAKEN_BACK: Uint8Array = Uint8Array.of(0);
-const YES: Uint8Array = Uint8Array.of(1);
 /** What was read of the vault's file is read again after the first of these, and not used past the second. */
 const READ_MS = { again: 1000, max: 5000 } as const;
 
@@ -91,85 +89,20 @@ export async function rotateSigner(
   return newest(vault, purpose);
 }
 
-/** Where a caller's public key is kept. Names of callers are not those of a vault's paths, so they are hashed. */
-function requestKeyName(subject: string, keyId: string): string {
-  return `${REQUEST_KEY}${toHex(sha256(utf8(JSON.stringify([subject, keyId])))).slice(0, 40)}`;
-}
-
-/** Whose a key is, and what its signatures call it. */
-export type RequestKeyOwner = { readonly subject: string; readonly keyId: string };
-export type RequestKeyListed = RequestKeyOwner & {
-  /** SHA-256 of the public key (SPKI, DER); undefined where it was taken back. */
-  readonly sha256?: Uint8Array;
-};
-
-/** Keeps the public key that a caller signs its requests with; undefined takes it back. Throws ProtocolError `malformed`. */
-export async function putRequestKey(
-  vault: Vault,
-  of: RequestKeyOwner,
-  spki: Uint8Array | undefined,
-): Promise<void> {
-  if (!KEY_ID_PATTERN.test(of.keyId)) {
-    throw new ProtocolError("malformed", "request key: expected an id of letters, digits, . _ -");
-  }
-  if (spki !== undefined) requestKey(spki);
-  const name = requestKeyName(of.subject, of.keyId);
-  if (spki === undefined && !(await vault.names()).includes(name)) {
-    throw new ProtocolError("not_found", "request key: there is none such");
-  }
-  const { subject, keyId } = of;
-  // First, so that no key counts that no list shows.
-  await vault.put(ownerName(name), utf8(JSON.stringify({ subject, keyId })));
-  await vault.put(name, spki ?? TAKEN_BACK);
-}
-
-const ownerName = (name: string): string => name.replace(REQUEST_KEY, REQUEST_KEY_OWNER);
-
-/** The keys that callers have and had, by owner and id. */
-export async function requestKeys(vault: Vault): Promise<readonly RequestKeyListed[]> {
-  const names = (await vault.names()).filter((name) => name.startsWith(REQUEST_KEY));
-  const keys = await Promise.all(
-    names.map(async (name): Promise<RequestKeyListed> => {
-      const owner = ownerIn(await vault.get(ownerName(name)));
-      const spki = (await vault.get(name)) ?? TAKEN_BACK;
-      return equalBytes(spki, TAKEN_BACK) ? owner : { ...owner, sha256: sha256(spki) };
-    }),
-  );
-  const place = ({ subject, keyId }: RequestKeyListed): string => `${subject} ${keyId}`;
-  return keys.toSorted((a, b) => (place(a) < place(b) ? -1 : 1));
-}
-
-function ownerIn(content: Uint8Array | undefined): RequestKeyOwner {
-  const value: unknown =
-    content === undefined ? undefined : JSON.parse(Buffer.from(content).toString("utf8"));
-  if (typeof value !== "object" || value === null || !("subject" in value && "keyId" in value)) {
-    throw new ProtocolError("storage_failed", "signer's vault: a request key without its owner");
-  }
-  return { subject: String(value.subject), keyId: String(value.keyId) };
-}
-
-/** Whether the tenant asks its callers for signed requests, as the vault has it now. */
-export async function asksForSignedRequests(vault: Vault): Promise<boolean> {
-  const value = await vault.get(SIGNED_REQUESTS);
-  return value !== undefined && !equalBytes(value, TAKEN_BACK);
-}
-
-/** Whether callers of this tenant have to sign what they ask of cars, bookings and grants. */
-export async function askForSignedRequests(vault: Vault, isAsked: boolean): Promise<void> {
-  await vault.put(SIGNED_REQUESTS, isAsked ? YES : TAKEN_BACK);
-}
-
 type Read<T> = { readonly value: Promise<T>; readonly atMs: number };
 
 /** The secrets of one tenant, read from the vault's file at most once a second: a rotated key is taken up by then. */
 export class SignerSecrets {
   readonly #vault: Vault;
+  readonly #revoked: Vault;
   readonly #clock: Clock;
   readonly #read = new Map<string, Read<unknown>>();
   readonly #keys = new Map<string, Promise<SigningKey>>();
 
-  constructor(vault: Vault, clock: Clock) {
+  /** `revoked`: which keys of callers were taken back, which the signer may write. */
+  constructor(vault: Vault, revoked: Vault, clock: Clock) {
     this.#vault = vault;
+    this.#revoked = revoked;
     this.#clock = clock;
   }
 
@@ -217,21 +150,23 @@ export class SignerSecrets {
   }
 
   /** Whether the tenant asks for signed requests. */
-  async requestsAreSigned(): Promise<boolean> {
-    const value = await this.#known(SIGNED_REQUESTS);
-    return value !== undefined && !equalBytes(value, TAKEN_BACK);
+  requestsAreSigned(): Promise<boolean> {
+    return this.#fresh("signed requests", () => asksForSignedRequests(this.#vault));
   }
 
-  /** A caller's public key, SPKI; undefined where it has none of this id. */
-  async requestKey(subject: string, keyId: string): Promise<Uint8Array | undefined> {
-    const value = await this.#known(requestKeyName(subject, keyId));
-    return value === undefined || equalBytes(value, TAKEN_BACK) ? undefined : value;
+  /** A caller's public key, SPKI; undefined where it has none of this id. As of now: one that was taken back is none. */
+  requestKey(of: RequestKeyOwner): Promise<Uint8Array | undefined> {
+    return keyInForce(this.#vault, this.#revoked, of);
   }
 
-  /** What may not be there. Only what is there is remembered, so that asking for other names fills nothing. */
-  async #known(name: string): Promise<Uint8Array | undefined> {
-    const names = await this.#fresh("names", async () => new Set(await this.#vault.names()));
-    return names.has(name) ? this.#fresh(name, () => this.#vault.get(name)) : undefined;
+  /** The keys that callers have and had, as of now. */
+  requestKeys(): Promise<readonly RequestKeyListed[]> {
+    return requestKeys(this.#vault, this.#revoked);
+  }
+
+  /** Durable when it resolves, and for all signers over these files. Throws ProtocolError `not_found`. */
+  revokeRequestKey(of: RequestKeyOwner): Promise<void> {
+    return takeBack(this.#vault, this.#revoked, of);
   }
 
   #versions(name: string): Promise<readonly number[]> {

@@ -44,7 +44,8 @@ import {
 } from "@kerbside/protocol";
 import { type BookingFields, HOLDER_PATTERN } from "../booking-rules.ts";
 import type { ArtefactOrder } from "./press.ts";
-import type { RequestProof } from "./request-signature.ts";
+import { type RequestKeyListed, type RequestKeyOwner, SUBJECT_CHARS_MAX } from "./request-keys.ts";
+import { KEY_ID_PATTERN, type RequestProof } from "./request-signature.ts";
 
 /** A full grant list fits, which is by far the largest thing answered. */
 export const FRAME_BYTES_MAX: number = 256 * 1024;
@@ -104,6 +105,10 @@ export type SignerRequest = {
   readonly artefact?: ArtefactOrder;
   /** A manifest that was signed here, to be signed for the car `listVehicle`. */
   readonly manifest?: Uint8Array;
+  /** What keys callers sign with. */
+  readonly listKeys?: boolean;
+  /** The key of a caller that is to count no more. */
+  readonly revokeKey?: RequestKeyOwner;
   /** With a token: the request as the caller signed it. */
   readonly proof?: RequestProof;
   /** Instead of a question: what the request of this id is to sign is recorded now. It is not answered. */
@@ -122,6 +127,9 @@ export type SignerAnswer = {
   readonly epoch?: Uint8Array;
   readonly grant?: WireGrant;
   readonly list?: WireGrantList;
+  readonly keys?: readonly RequestKeyListed[];
+  /** Whether callers have to sign. */
+  readonly keysDemanded?: boolean;
 };
 
 export type WireGrant = Omit<GrantRecord, "grant" | "mac" | "listVersion"> & {
@@ -206,6 +214,21 @@ const proofCodec: Codec<RequestProof> = struct("request as its caller signed it"
   signature: field(7, header, { ...internal, doc: "its Signature" }),
   body: field(8, bytes(0, PROOF_BODY_BYTES_MAX), { ...secret, doc: "its body" }),
 });
+/** Two secrets of a vault each, which holds 1024. */
+const KEYS_MAX = 512;
+const ownerFields = {
+  subject: field(0, text(SUBJECT_CHARS_MAX), {
+    ...internal,
+    doc: "the caller, as its tokens name it",
+  }),
+  keyId: field(1, text(64, KEY_ID_PATTERN), { ...internal, doc: "what its signatures call it" }),
+};
+const keyOwnerCodec: Codec<RequestKeyOwner> = struct("key of a caller", ownerFields);
+const keyListedCodec: Codec<RequestKeyListed> = struct("key of a caller, as it is kept", {
+  ...ownerFields,
+  revoked: field(2, bool, { ...internal, doc: "counts no more" }),
+  sha256: optional(3, hash256, { ...internal, doc: "of the public key (SPKI, DER)" }),
+});
 const requestCodec: Codec<SignerRequest> = struct("request to the signer", {
   id: field(0, uint(), { ...internal, doc: "repeated in the answer" }),
   token: optional(1, text(TOKEN_CHARS_MAX), { ...secret, doc: "the caller's own token" }),
@@ -225,6 +248,8 @@ const requestCodec: Codec<SignerRequest> = struct("request to the signer", {
   proof: optional(12, proofCodec, { ...secret, doc: "the request as the caller signed it" }),
   recorded: optional(13, uint(), { ...internal, doc: "this request's command is recorded now" }),
   withdrawn: optional(14, uint(), { ...internal, doc: "this request's command will not be" }),
+  listKeys: optional(15, bool, { ...internal, doc: "list the keys that callers sign with" }),
+  revokeKey: optional(16, keyOwnerCodec, { ...internal, doc: "take this one back" }),
 });
 const answerCodec: Codec<SignerAnswer> = struct("answer of the signer", {
   id: field(0, uint(), { ...internal, doc: "the request's" }),
@@ -237,6 +262,8 @@ const answerCodec: Codec<SignerAnswer> = struct("answer of the signer", {
   epoch: optional(7, random128, { ...internal, doc: "the epoch it is bound to" }),
   grant: optional(8, wireGrantCodec, { ...internal, doc: "the grant as it is to be kept" }),
   list: optional(9, wireGrantListCodec, { ...internal, doc: "the grant list, where it is new" }),
+  keys: optional(10, list(keyListedCodec, KEYS_MAX), { ...internal, doc: "keys of callers" }),
+  keysDemanded: optional(11, bool, { ...internal, doc: "whether callers have to sign" }),
 });
 export const frameRequest = (request: SignerRequest): Uint8Array =>
   frame(encode(requestCodec, request));

@@ -8,6 +8,7 @@ import type { CommandsOperations } from "./commands.ts";
 import type { EventsOperations } from "./events.ts";
 import type { FeedOperations } from "./feed.ts";
 import type { FilesOperations } from "./files.ts";
+import type { KeysOperations } from "./keys.ts";
 import type { PeopleOperations } from "./people.ts";
 import type { PlatformOperations } from "./platform.ts";
 import type { QuarantineOperations } from "./quarantine.ts";
@@ -23,6 +24,7 @@ export type Operations = AnalyticsOperations &
   EventsOperations &
   FeedOperations &
   FilesOperations &
+  KeysOperations &
   PeopleOperations &
   PlatformOperations &
   QuarantineOperations &
@@ -90,6 +92,7 @@ export const OPERATIONS: Readonly<Record<keyof Operations, OperationRow>> = {
   listMyFiles: { method: "GET", path: "/v1/tenants/{tenant}/me/files" },
   listPeople: { method: "GET", path: "/v1/tenants/{tenant}/people" },
   listQuarantine: { method: "GET", path: "/v1/tenants/{tenant}/quarantine" },
+  listRequestKeys: { method: "GET", path: "/v1/tenants/{tenant}/request-keys" },
   listTenants: { method: "GET", path: "/v1/platform/tenants" },
   listTickets: { method: "GET", path: "/v1/tenants/{tenant}/tickets" },
   listTrips: { method: "GET", path: "/v1/tenants/{tenant}/trips" },
@@ -115,6 +118,7 @@ export const OPERATIONS: Readonly<Record<keyof Operations, OperationRow>> = {
   rescheduleBooking: { method: "PATCH", path: "/v1/tenants/{tenant}/bookings/{booking}", json: true },
   revealHolder: { method: "POST", path: "/v1/tenants/{tenant}/bookings/{booking}/reveal", json: true },
   revokeGrant: { method: "POST", path: "/v1/tenants/{tenant}/grants/{grant}/revoke" },
+  revokeRequestKey: { method: "POST", path: "/v1/tenants/{tenant}/request-keys/revoke", json: true },
   rotateWebhook: { method: "POST", path: "/v1/tenants/{tenant}/webhooks/{webhook}/rotate", json: true },
   setOwner: { method: "PUT", path: "/v1/tenants/{tenant}/vehicles/{vehicle}/owner", json: true },
   setPrivacy: { method: "PUT", path: "/v1/tenants/{tenant}/privacy", json: true },
@@ -131,6 +135,7 @@ export type * from "./commands.ts";
 export type * from "./events.ts";
 export type * from "./feed.ts";
 export type * from "./files.ts";
+export type * from "./keys.ts";
 export type * from "./people.ts";
 export type * from "./platform.ts";
 export type * from "./quarantine.ts";

@@ -3,6 +3,7 @@ import { createHash, generateKeyPairSync } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { takeBack } from "@kerbside/commands";
 import { tenantId } from "@kerbside/protocol";
 import { openRegistry, openSignerTenants, PAYMENTS_SECRET } from "@kerbside/tenants";
 import { suite } from "uvu";
@@ -73,6 +74,32 @@ test("P-51 a key is added, asked for and taken back, and the audit keeps it", as
   const freed = await callCloud(["request-key", "require", ...of, "--signed", "no"], env);
   assert.is(freed.code, 0, freed.err);
   assert.equal(await inVault(), { keys: [Uint8Array.of(0)], asked: 0 });
+});
+
+test("P-51 a key that was taken back through the API is listed so, and not taken again", async () => {
+  const { publicKey: other } = generateKeyPairSync("ed25519");
+  const spki = new Uint8Array(other.export({ format: "der", type: "spki" }));
+  const file = join(base, "other.pem");
+  writeFileSync(file, other.export({ format: "pem", type: "spki" }));
+  const words = [...of, "--client", "backend", "--key-id", "k2"];
+  const add = () => callCloud(["request-key", "add", ...words, "--public-key", file], env);
+  assert.is((await add()).code, 0);
+  const signerKey = new Uint8Array(Buffer.from(env["KERBSIDE_SIGNER_KEY"] ?? "", "base64url"));
+  const tenants = await openSignerTenants({ dir, signerKey });
+  try {
+    // As the signer does it.
+    const signers = await tenants.tenant(tenantId("demo"));
+    if (signers === undefined) throw new Error("the tenant is missing");
+    await takeBack(signers.vault, signers.revoked, { subject: "backend", keyId: "k2" });
+  } finally {
+    await tenants.close();
+  }
+  const sha256 = createHash("sha256").update(spki).digest("hex");
+  const mine = { tenant: "demo", client: "backend", keyId: "k2" };
+  assert.equal((await listed())[1], { ...mine, revoked: true, sha256 });
+  const again = await add();
+  assert.is(again.code, 1);
+  assert.match(again.err, /k2: this key was taken back; expected another one/);
 });
 
 test("what is no public key, no known key or no answer is refused", async () => {

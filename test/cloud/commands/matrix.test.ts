@@ -78,6 +78,8 @@ const RULES: Readonly<Record<string, readonly Role[]>> = {
   publishArtefact: ["operator"],
   listArtefacts: ["operator"],
   listVehicleArtefacts: ["operator"],
+  listRequestKeys: ["manager", "auditor"],
+  revokeRequestKey: ["manager"],
   beginCard: ["backend"],
   chargePerson: ["backend"],
   getAggregates: ["backend", "operator", "manager"],

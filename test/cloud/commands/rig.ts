@@ -327,6 +327,7 @@ async function startNode(
     bookings,
     grants,
     artefacts,
+    signer,
     clock,
     log,
     verifyToken,

@@ -89,4 +89,43 @@ it("the same request again is answered by what it did, and does nothing", async 
   assert.is((await send(token)).body.code, "forbidden", "with a token that may not");
 });
 
+it("P-02 P-51 P-61 lists the keys and takes one back over HTTPS, signed, and what it signed before opens nothing", async (f) => {
+  const { rig } = f;
+  const base = "/v1/tenants/demo/request-keys";
+  const scope = "request-keys:read request-keys:revoke commands:operate";
+  const staff = await rig.issuer.mint({ scope });
+  const list = async () => (await rig.ask({ path: base, token: staff })).body;
+  const { demanded, items } = await list();
+  assert.is(demanded, true);
+  assert.match(items[0].sha256, /^[0-9a-f]{64}$/);
+  assert.equal(items, [{ ...items[0], client: "backend", keyId: "k1", state: "in_force" }]);
+  const body = { client: "backend", keyId: "k1" };
+  const path = `${base}/revoke`;
+  assert.is((await rig.ask({ path, token: staff, body })).status, 403, "unsigned");
+  assert.is((await rig.ask({ path, token: f.token, body })).status, 403, "without the scope");
+  const theirs = await rig.issuer.mint({ tenant: "other", scope });
+  assert.is((await rig.ask({ path, token: theirs, body })).status, 404, "of another tenant");
+  const unknown = await ask({ ...f, token: staff }, { path, body: { ...body, keyId: "k9" } });
+  assert.is(unknown.status, 404, unknown.text);
+  const before = rig.car.received.length;
+  const find = { path: COMMANDS, body: { action: "find" } };
+  assert.is((await ask({ ...f, token: staff }, find)).status, 200);
+  const gone = await ask({ ...f, token: staff }, { path, body });
+  assert.equal([gone.status, gone.body], [200, { ...items[0], state: "revoked" }], gone.text);
+  assert.equal((await list()).items, [gone.body]);
+  const after = await ask({ ...f, token: staff }, find);
+  assert.is(after.status, 409, after.text);
+  assert.is(rig.car.received.length, before + 1, "the car got what was signed in time");
+  const trail = await (await rig.store()).auditTrail(0, 10_000);
+  const kept = trail.filter(({ subject }) => subject === "client:backend");
+  assert.equal(
+    kept.map(({ action, outcome, from }) => [action, outcome, from]),
+    [
+      ["signer.revoke_request_key", "asked", undefined],
+      ["signer.revoke_request_key", "done", undefined],
+      ["request_key.revoke", "done", "127.0.0.1"],
+    ],
+  );
+});
+
 it.run();

@@ -23,7 +23,13 @@ import {
   type TenantStore,
   type Vault,
 } from "@kerbside/protocol";
-import { openRegistry, openSignerTenants, type Registry, type Tenants } from "@kerbside/tenants";
+import {
+  openRegistry,
+  openSignerTenants,
+  type Registry,
+  type SignersTenant,
+  type Tenants,
+} from "@kerbside/tenants";
 import { jwtVerify } from "jose";
 import { DEMO } from "./car.ts";
 import { CAR, clock, log, OTHER } from "./rig.ts";
@@ -35,7 +41,7 @@ export type SignerPlace = {
   readonly dir: string;
   readonly signerKey: Uint8Array;
   readonly registry: Registry;
-  readonly tenants: Tenants;
+  readonly tenants: Tenants<SignersTenant>;
   /** Of the tenant `demo`. */
   readonly store: TenantStore;
   readonly tokens: Issuer;
