@@ -58,11 +58,19 @@ const VERIFY_ROWS = 1000;
 const PROBLEMS_MAX = 1000;
 const GENESIS = new Uint8Array(32);
 
-/** Appends within the caller's transaction, so that a change and its record stand or fall together. */
-export function appendAudit(sql: Sql, owner: string, atMs: number, entry: AuditEntry): AuditHead {
-  const last = sql.get<{ seq: number; hash: Uint8Array }>(
+/**
+ * Appends within the caller's transaction, so that a change and its record stand or fall together. `last`: the head that
+ * this same transaction wrote before, where it did.
+ */
+export function appendAudit(
+  sql: Sql,
+  owner: string,
+  atMs: number,
+  entry: AuditEntry,
+  last: AuditHead | undefined = sql.get<AuditHead>(
     "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1",
-  );
+  ),
+): AuditHead {
   const row = {
     seq: (last?.seq ?? 0) + 1,
     at_ms: atMs,

@@ -17,6 +17,7 @@ import { ProtocolError } from "@kerbside/protocol";
 import BetterSqlite3 from "better-sqlite3";
 
 import { LockPatience } from "./lock-patience.ts";
+import { FlushFailed, LogFlush } from "./log-flush.ts";
 import { handleClosed, handleUsed, type OpenHandle } from "./open-handles.ts";
 
 /** How long a writer waits for another process's transaction before it gives up, in milliseconds. */
@@ -52,10 +53,19 @@ export type Database = {
    * `storage_failed` (it may have been committed if the disk failed at the very end), or what `use` throws.
    */
   readonly write: <T>(use: (sql: Sql) => T) => T;
+  /**
+   * As `write`, but it is durable only when `durable` resolves: others see it before, and another thread flushes it. That
+   * rejects with `storage_failed`; then it may have been committed. To be called in no transaction.
+   */
+  readonly writeLate: <T>(use: (sql: Sql) => T) => LateWrite<T>;
+  /** What `writeLate` has written is durable when it returns. Throws ProtocolError `storage_failed`. */
+  readonly flush: () => void;
   /** Moves the write-ahead log into the file and empties it, so that overwritten pages are gone from both. */
   readonly scrub: () => void;
   readonly close: () => void;
 };
+
+export type LateWrite<T> = { readonly value: T; readonly durable: Promise<void> };
 
 /** A step of the schema; its place in the list, from 1, is its version. Never edited once released. */
 export type Migration = { readonly name: string; readonly sql: string };
@@ -76,7 +86,10 @@ type Handle = {
   readonly db: BetterSqlite3.Database;
   readonly sql: Sql;
   readonly transaction: BetterSqlite3.Transaction<(run: () => unknown) => unknown>;
+  /** Opened with the first transaction that is flushed later. */
+  log: LogFlush | undefined;
 };
+type Mode = "deferred" | "immediate" | "late";
 
 /** Throws ProtocolError `not_found` or `storage_failed`, naming the file. */
 export function openDatabase(options: DatabaseOptions): Database {
@@ -90,8 +103,15 @@ export function openDatabase(options: DatabaseOptions): Database {
     lockWaitMs === undefined ? undefined : new LockPatience(options.file, lockWaitMs);
   let setMs = lockWaitMs;
   const shut = (): void => {
-    handle?.db.close();
+    const open = handle;
     handle = undefined;
+    open?.log?.close();
+    open?.db.close();
+  };
+  /** The next user opens it anew. */
+  const failed = (): void => {
+    doubted = true;
+    shut();
   };
   const place: OpenHandle = { isIdle: () => users === 0, close: shut };
   handleUsed(place);
@@ -100,40 +120,26 @@ export function openDatabase(options: DatabaseOptions): Database {
     // It was closed to make room, or after a failed fsync, when SQLite's view of the file is not to be trusted.
     handle ??= openHandle({ ...options, create: false }, doubted ? "after failure" : "again");
     doubted = false;
-    const { db } = handle;
     users += 1;
     try {
       handleUsed(place);
       return run(handle);
     } catch (error) {
-      if (error instanceof BetterSqlite3.SqliteError && error.code.startsWith("SQLITE_IOERR")) {
-        handle = undefined;
-        doubted = true;
-        db.close();
-      }
+      if (isDiskError(error)) failed();
       throw storageError(options.file, error);
     } finally {
       users -= 1;
     }
   };
-  const use = <T>(mode: "deferred" | "immediate", run: (sql: Sql) => T): T =>
-    guarded(({ sql, transaction }) => {
-      let answer = (): T => {
-        throw new Error("the transaction did not run");
-      };
-      transaction[mode](() => {
-        const value = run(sql);
-        answer = () => value;
-      });
-      return answer();
-    });
-  const write = <T>(run: (sql: Sql) => T): T => {
-    if (patience === undefined) return use("immediate", run);
+  const use = <T>(mode: Mode, run: (sql: Sql) => T): T =>
+    guarded((open) => transact(open, mode, options.file, run));
+  const write = <T>(run: (sql: Sql) => T, mode: Mode = "immediate"): T => {
+    if (patience === undefined) return use(mode, run);
     const waitMs = patience.waitMs(performance.now());
     if (waitMs !== setMs) guarded(({ db }) => void db.pragma(`busy_timeout = ${waitMs}`));
     setMs = waitMs;
     try {
-      const answer = use("immediate", run);
+      const answer = use(mode, run);
       patience.free();
       return answer;
     } catch (error) {
@@ -141,12 +147,28 @@ export function openDatabase(options: DatabaseOptions): Database {
       throw error;
     }
   };
+  const flushed = async ({ log }: Pick<Handle, "log">): Promise<void> => {
+    users += 1;
+    try {
+      await log?.flush();
+    } catch (error) {
+      if (handle?.log === log) failed();
+      throw error;
+    } finally {
+      users -= 1;
+    }
+  };
   return {
     file: options.file,
     read: (run) => use("deferred", run),
     one: <Row>(text: string, ...values: readonly SqlValue[]) =>
       guarded(({ sql }) => sql.get<Row>(text, ...values)),
-    write,
+    write: (run) => write(run),
+    writeLate: (run) => {
+      const value = write(run, "late");
+      return { value, durable: flushed(handle ?? { log: undefined }) };
+    },
+    flush: () => guarded(({ log }) => log?.flushNow()),
     scrub: () => guarded(({ db }) => void db.pragma("wal_checkpoint(TRUNCATE)")),
     close: () => {
       closed = true;
@@ -154,6 +176,29 @@ export function openDatabase(options: DatabaseOptions): Database {
       shut();
     },
   };
+}
+
+function transact<T>(handle: Handle, mode: Mode, file: string, run: (sql: Sql) => T): T {
+  const { db, sql, transaction } = handle;
+  let answer = (): T => {
+    throw new Error("the transaction did not run");
+  };
+  const inside = (): void => {
+    const value = run(sql);
+    answer = () => value;
+  };
+  if (mode !== "late") transaction[mode](inside);
+  else {
+    handle.log ??= new LogFlush(file);
+    // For this commit only: its flush is another thread's.
+    db.exec("PRAGMA synchronous = NORMAL");
+    try {
+      transaction.immediate(inside);
+    } finally {
+      db.exec("PRAGMA synchronous = FULL");
+    }
+  }
+  return answer();
 }
 
 /** At `first` its pages are checked, where it is small. */
@@ -175,7 +220,7 @@ function openHandle(options: DatabaseOptions, occasion: Occasion = "first"): Han
     chmodSync(file, 0o600);
     // Made once: each call of `transaction` builds four functions.
     const transaction = db.transaction((run: () => unknown) => run());
-    return { db, sql, transaction };
+    return { db, sql, transaction, log: undefined };
   } catch (error) {
     db?.close();
     throw storageError(file, error);
@@ -310,6 +355,11 @@ export function storageError(file: string, error: unknown): unknown {
   const words = damaged ? "is damaged or no SQLite database" : WORDS[error.code];
   const detail = words === undefined ? `${error.code}: ${error.message}` : words;
   return new ProtocolError("storage_failed", `${file}: ${detail}`, { cause: error });
+}
+
+function isDiskError(error: unknown): boolean {
+  if (error instanceof FlushFailed) return true;
+  return error instanceof BetterSqlite3.SqliteError && error.code.startsWith("SQLITE_IOERR");
 }
 
 /** Another process was writing for longer than was waited for. */

@@ -14,6 +14,8 @@ const WAIT_MS_MAX = 250;
 export class LateAnchor {
   readonly #keep: (head: HeadToSign) => void;
   #head: HeadToSign | undefined;
+  /** Of the newest head that was kept. */
+  #keptSeq = 0;
   #soon: NodeJS.Timeout | undefined;
 
   /** `keep` is durable when it returns. */
@@ -23,6 +25,8 @@ export class LateAnchor {
 
   /** Keeps it, or one after it, within `WAIT_MS_MAX`. */
   anchor(head: HeadToSign): void {
+    // One that is kept already stands for it.
+    if (head.seq <= this.#keptSeq) return;
     this.#head = head;
     this.#settleSoon();
   }
@@ -39,9 +43,10 @@ export class LateAnchor {
     }, WAIT_MS_MAX);
   }
 
-  /** A later head has been kept. */
-  stoodFor(): void {
-    this.#head = undefined;
+  /** This head has been kept, which stands for those before it. */
+  stoodFor({ seq }: Pick<HeadToSign, "seq">): void {
+    this.#keptSeq = Math.max(this.#keptSeq, seq);
+    if (this.#head !== undefined && this.#head.seq <= seq) this.#head = undefined;
   }
 
   /** Throws what `keep` throws; then the head waits on. */
@@ -50,6 +55,6 @@ export class LateAnchor {
     this.#soon = undefined;
     if (this.#head === undefined) return;
     this.#keep(this.#head);
-    this.#head = undefined;
+    this.stoodFor(this.#head);
   }
 }

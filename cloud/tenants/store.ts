@@ -21,6 +21,7 @@ import type { HeadCopy } from "./anchor-copies.ts";
 import { putArtefact, readArtefact, readArtefacts } from "./artefacts.ts";
 import {
   type Anchor,
+  type AuditHead,
   type AuditReport,
   appendAudit,
   type HeadToSign,
@@ -210,15 +211,16 @@ function reading(engine: Engine) {
 
 function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) {
   const { store, nowMs } = engine;
-  const record = (sql: Sql, entry: AuditEntry): HeadToSign => {
+  const append = (sql: Sql, entry: AuditEntry, last?: AuditHead): AuditHead => {
     if (entry.action === AUDIT_KEY_ACTION)
       throw new ProtocolError("malformed", `audit: ${AUDIT_KEY_ACTION} is for keys only`);
-    return appendHead(sql, options.tenant, nowMs(), entry);
+    return appendAudit(sql, options.tenant, nowMs(), entry, last);
   };
+  const record = (sql: Sql, entry: AuditEntry): HeadToSign => toSign(sql, append(sql, entry));
   /** Holds the head outside the store before the action is answered (P-51). */
   const anchored = (head: HeadToSign): void => {
     keepHead(options, head);
-    late.stoodFor();
+    late.stoodFor(head);
   };
   const auditedBy: AuditedBy = (change, keep = anchored) => {
     const { value, head } = store.write((sql) => {
@@ -229,7 +231,8 @@ function writing(engine: Engine, options: TenantStoreOptions, late: LateAnchor) 
     return value;
   };
   const audited: Audited = (entry, change) => auditedBy((sql) => ({ value: change(sql), entry }));
-  const group = commitGroup(engine, record, { now: anchored, soon: (head) => late.anchor(head) });
+  const soon = (head: HeadToSign): void => late.anchor(head);
+  const group = commitGroup(engine, { record: append, toSign, now: anchored, soon });
   const people = peopleStore(
     engine,
     audited,
@@ -295,14 +298,14 @@ function announceKey(
   audit: AuditEntry,
 ): HeadToSign {
   return store.write((sql) => {
-    const head = appendHead(sql, tenant, nowMs(), announcement(audit, version, key));
+    const entry = announcement(audit, version, key);
+    const head = toSign(sql, appendAudit(sql, tenant, nowMs(), entry));
     enterKey(sql, version, head);
     return head;
   });
 }
 
-function appendHead(sql: Sql, tenant: TenantId, nowMs: number, entry: AuditEntry): HeadToSign {
-  const head = appendAudit(sql, tenant, nowMs, entry);
+function toSign(sql: Sql, head: AuditHead): HeadToSign {
   return { ...head, keyVersion: keyVersionOf(sql, head.seq) };
 }
 

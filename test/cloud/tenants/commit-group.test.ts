@@ -1,11 +1,13 @@
 /** Bookings of the same moment share their commits, and each stands or falls by itself. */
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { ProtocolError } from "@kerbside/protocol";
 import BetterSqlite3 from "better-sqlite3";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AUDIT, booking, CAR } from "../../conformance/car-log.ts";
 import { type TestRegistry, tenantDirectories, testRegistry } from "../../support/tenant-engine.ts";
+import { until } from "../../support/wait.ts";
 
 const test = suite<{ files: TestRegistry }>("commit group");
 test.before.each(async (context) => {
@@ -21,6 +23,12 @@ async function storeOf(files: TestRegistry) {
 }
 
 const AT_ONCE = 600;
+/** Of the event loop, so that what was asked is under way: it gathers for one, and is flushed by another thread after it. */
+const TURNS = 3;
+
+async function turns(): Promise<void> {
+  for (let i = 0; i < TURNS; i += 1) await setImmediate();
+}
 
 function anchorsIn(files: TestRegistry): number {
   const db = new BetterSqlite3(join(files.dir, "anchors.sqlite"), { readonly: true });
@@ -71,6 +79,74 @@ test("P-50 P-51 many at once: each with its record, a refused one alone, all anc
   const held = await store.people.bookingsOf("person-17");
   for (const i of done) assert.ok(held.includes(`b-${i}`), "found by its holder");
   assert.is((await store.bookings(CAR)).length, AT_ONCE - refused.length);
+});
+
+test("P-52 records of reads gather while others are flushed, in order and with the changes between them", async ({
+  files,
+}) => {
+  const store = await storeOf(files);
+  const before = (await store.auditTrail(0, 1000)).length;
+  const asked: string[] = [];
+  const read = (name: string): Promise<void> => {
+    asked.push(name);
+    return store.audit({ ...AUDIT, subject: name }, "soon");
+  };
+  const first = read("first");
+  await turns();
+  // Its flush is under way, or was: these come in meanwhile.
+  const others = Array.from({ length: 40 }, (_, i) => read(`read-${i}`));
+  await turns();
+  asked.push("b-1");
+  const put = store.putBooking(booking("b-1", 1), { ...AUDIT, subject: "b-1" });
+  const last = read("last");
+  await put;
+  assert.is(
+    store.verifyAudit().unanchored <= 1,
+    true,
+    "the change's head stands for all before it",
+  );
+  await Promise.all([first, ...others, last]);
+  const trail = (await store.auditTrail(before, 1000)).map(({ subject }) => subject);
+  assert.equal(trail, asked);
+  await until("the last is anchored", () => store.verifyAudit().unanchored === 0);
+  assert.equal(store.verifyAudit().problems, []);
+});
+
+test("a record that is refused takes none of those it shares a commit with along", async ({
+  files,
+}) => {
+  const store = await storeOf(files);
+  const before = (await store.auditTrail(0, 1000)).length;
+  const subjects = ["one", "half a pair \ud800", "three"];
+  const answers = await Promise.allSettled(
+    subjects.map((subject) => store.audit({ ...AUDIT, subject }, "soon")),
+  );
+  assert.equal(
+    answers.map(({ status }) => status),
+    ["fulfilled", "rejected", "fulfilled"],
+  );
+  const trail = (await store.auditTrail(before, 1000)).map(({ subject }) => subject);
+  assert.equal(trail, ["one", "three"]);
+  assert.equal(store.verifyAudit().problems, []);
+});
+
+test("records that are being flushed as the store is closed are answered, and there", async ({
+  files,
+}) => {
+  const store = await storeOf(files);
+  const reads = [store.audit({ ...AUDIT, subject: "read-1" }, "soon")];
+  await turns();
+  reads.push(store.audit({ ...AUDIT, subject: "read-2" }, "soon"));
+  await files.registry.close();
+  await Promise.all(reads);
+  const again = await (await files.again()).tenant("demo");
+  const trail = (await again?.store.auditTrail(0, 1000))?.map(({ subject }) => subject);
+  assert.equal(trail?.slice(-2), ["read-1", "read-2"]);
+  assert.equal(again?.store.verifyAudit(), {
+    entries: trail?.length ?? 0,
+    unanchored: 0,
+    problems: [],
+  });
 });
 
 test("what waits as the store is closed is committed, not forgotten", async ({ files }) => {

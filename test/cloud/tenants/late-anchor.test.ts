@@ -26,7 +26,7 @@ test("P-51 only a head that was kept stands for one that waits", () => {
   const kept: number[] = [];
   const late = new LateAnchor(({ seq }) => kept.push(seq));
   late.anchor(headOf(1));
-  late.stoodFor();
+  late.stoodFor(headOf(2));
   late.settle();
   late.anchor(headOf(3));
   late.settle();
