@@ -51,6 +51,8 @@ export type SignedIn = {
   readonly hasFactor: boolean;
 };
 export type Who = { readonly tenant: TenantId; readonly person: string };
+/** What somebody shows of themselves; `code` is looked at where there is a second factor. */
+export type Shown = { readonly user: string; readonly password: string; readonly code: string };
 export type NewAccount = Who & { readonly user: string; readonly role: Role };
 
 /** How often a change is tried again that another process came before. */
@@ -155,10 +157,14 @@ export class Accounts {
     await this.change(who, audit, (account, nowMs) => withPassword(account, hash, nowMs));
   }
 
-  /** By the person. A wrong old password counts as a failed sign-in. Throws as `signIn` and `setPassword`. */
-  async changePassword(who: Who, old: string, password: string): Promise<void> {
-    const { secret } = await this.open(who);
-    await this.signIn(who.tenant, secret.user, old);
+  /**
+   * By the person, who shows all that signing in asks for: whatever is wrong of it counts as a failed sign-in. Sessions and
+   * tokens end. Throws as `signIn` and `setPassword`.
+   */
+  async changePassword(tenant: string, shown: Shown, password: string): Promise<void> {
+    const { person, hasFactor: isAsked } = await this.signIn(tenant, shown.user, shown.password);
+    const who = { tenant: tenantId(tenant), person };
+    if (isAsked) await this.checkCode(who, shown.code);
     await this.setPassword(who, password, entryOf(who, "account.password"));
   }
 
@@ -246,7 +252,8 @@ export class Accounts {
       return { person: found.person, role: account.role, hasFactor: true };
     if (isRight) {
       const done = entryOf(found, "account.sign-in");
-      const after = await this.change(found, done, afterSuccess);
+      // On record also where nothing changes by it.
+      const after = await this.change(found, done, (before) => afterSuccess(before) ?? before);
       return { person: found.person, role: after.role, hasFactor: false };
     }
     const failed: AuditEntry = { ...entryOf(found, "account.sign-in"), outcome: "refused" };

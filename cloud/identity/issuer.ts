@@ -262,7 +262,12 @@ function slowDown(
       byAddress.failed(address);
       byClient.failed(key);
       options.log.warn("issuer.refused");
-    } else if (context.status === 200) byClient.succeeded(key);
+    } else if (context.status === 200) {
+      byClient.succeeded(key);
+      // It is one that there is; people's sign-ins are in their tenant's audit trail.
+      const client = clientInHeader(context.req);
+      if (client !== "") options.log.info("issuer.issued", { client });
+    }
   };
   return async (context, next) => {
     // The library has more pages, which have no business here.

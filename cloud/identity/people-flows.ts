@@ -30,6 +30,7 @@ import { type Form, readForm } from "./form.ts";
 import { SIGN_IN_PATH, SignInDesk, SUBJECT, show } from "./sign-in.ts";
 import {
   askResetPage,
+  changePasswordPage,
   donePage,
   refusedPage,
   resetPage,
@@ -57,6 +58,7 @@ const PATHS = { authorize: "/oauth/authorize", signOut: "/oauth/sign-out" } as c
 const PAGES = "/oauth/people/";
 const RESET = `${PAGES}reset`;
 const FINISH = `${PAGES}reset/finish`;
+const PASSWORD = `${PAGES}password`;
 const CLIENT = /^console\.([a-z0-9-]{1,40})$/;
 const FIELDS_ASKED = ["birthDate", "licence", "nationalId", "phone", "name"] as const;
 /** Failed sign-ins and resets of one address, whatever the account. */
@@ -203,12 +205,31 @@ async function serve(context: Context, parts: Parts, desk: SignInDesk): Promise<
   if (!isPost && context.method !== "GET") return show(context, 405, refusedPage("Not here."));
   const form: Form = isPost ? await readForm(context.req) : {};
   if (context.path.startsWith(SIGN_IN_PATH)) return desk.serve(context, form);
-  const { resets, mails } = parts.people;
+  const { accounts, resets, mails } = parts.people;
+  if (context.path === PASSWORD) return changePassword(context, form, accounts);
   if (context.path === RESET && !mails)
     return show(context, 404, refusedPage("Ask whoever runs this service for a new password."));
   if (context.path === RESET) return askReset(context, form, resets, parts.log);
   if (context.path === FINISH) return finishReset(context, form, resets);
   show(context, 404, refusedPage("There is no such page."));
+}
+
+/** Throws ProtocolError `limit_reached`. */
+async function changePassword(context: Context, form: Form, accounts: Accounts): Promise<void> {
+  const named = context.method === "GET" ? context.query["tenant"] : form["tenant"];
+  const tenant = typeof named === "string" ? named : "";
+  if (context.method === "GET") return show(context, 200, changePasswordPage(tenant));
+  const { user = "", old = "", code = "", password = "" } = form;
+  try {
+    await accounts.changePassword(tenant, { user, password: old, code }, password);
+    show(context, 200, donePage());
+  } catch (error) {
+    if (!(error instanceof ProtocolError) || error.code === "limit_reached") throw error;
+    if (error.code === "malformed" || error.code === "conflict")
+      return show(context, 400, changePasswordPage(tenant, error.message));
+    const words = "That does not fit, a code was used, or the account is locked for a while.";
+    show(context, 403, changePasswordPage(tenant, words));
+  }
 }
 
 async function askReset(context: Context, form: Form, resets: Resets, log: Log): Promise<void> {

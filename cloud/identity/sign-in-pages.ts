@@ -46,7 +46,7 @@ export function signInPage(tenant: string, wrong?: string): string {
   const own = escaped(encodeURIComponent(tenant));
   return page(
     "Sign in",
-    `${wrongOf(wrong)}<form method="post">${field("Name", "user", "text", "username")}${field("Password", "password", "password", "current-password")}<label><input name="factor" type="checkbox" value="new"> Set up a new second factor</label><button>Sign in</button></form><p><a href="/oauth/people/reset?tenant=${own}">Forgotten the password?</a></p>`,
+    `${wrongOf(wrong)}<form method="post">${field("Name", "user", "text", "username")}${field("Password", "password", "password", "current-password")}<label><input name="factor" type="checkbox" value="new"> Set up a new second factor</label><button>Sign in</button></form><p><a href="/oauth/people/reset?tenant=${own}">Forgotten the password?</a></p><p><a href="/oauth/people/password?tenant=${own}">Change the password</a></p>`,
   );
 }
 
@@ -55,6 +55,16 @@ export function askResetPage(tenant: string): string {
   return page(
     "New password",
     `<p>We send a link to the address that belongs to the account.</p><form method="post" action="/oauth/people/reset">${hidden}${field("Name", "user", "text", "username")}<button>Send the link</button></form>`,
+  );
+}
+
+export function changePasswordPage(tenant: string, wrong?: string): string {
+  const { min } = PASSWORD_CHARS;
+  const hidden = `<input type="hidden" name="tenant" value="${escaped(tenant)}">`;
+  const code = `<label>Code, where there is a second factor<input name="code" autocomplete="one-time-code" maxlength="254"></label>`;
+  return page(
+    "Change the password",
+    `${wrongOf(wrong)}<form method="post" action="/oauth/people/password">${hidden}${field("Name", "user", "text", "username")}${field("Password until now", "old", "password", "current-password")}${code}${field(`New password, at least ${min} characters`, "password", "password", "new-password")}<button>Change it</button></form>`,
   );
 }
 

@@ -30,6 +30,7 @@ export const LOG_FIELDS: Readonly<Record<string, FieldMeta>> = {
   refusal: internal("why a connection was refused"),
   detail: internal("code of a TLS or system error"),
   name: internal("of a service, a key or a file of ours"),
+  client: internal("id of an OAuth client that proved itself"),
   names: internal("of metrics of ours"),
   purpose: internal("of a key"),
   purposes: internal("of keys"),

@@ -34,6 +34,7 @@ import { PLATFORM_TEMPLATES, registerPlatform } from "./platform-gate.ts";
 import { PRIVACY_ROUTES } from "./privacy-routes.ts";
 import { handleError, problem, sendNotFound, sendProblem } from "./problem.ts";
 import { QUARANTINE_ROUTES } from "./quarantine-routes.ts";
+import { RefusalNotes } from "./refusal-notes.ts";
 import { REQUEST_KEY_ROUTES } from "./request-key-routes.ts";
 import type { Answer, ApiParts, Call, Route } from "./route.ts";
 import { PREFIX, routeSchema } from "./route-schema.ts";
@@ -75,6 +76,7 @@ type Gate = {
   readonly closing: AbortSignal;
   readonly streams: Streams;
   readonly bodies: SignedBodies;
+  readonly refusals: RefusalNotes;
 };
 
 export type ApiOptions = ApiParts & {
@@ -122,6 +124,7 @@ export async function registerApi(app: FastifyInstance, options: ApiOptions): Pr
       closing: closing.signal,
       streams: new Streams(),
       bodies,
+      refusals: new RefusalNotes(options.clock),
     };
     for (const route of ROUTES) if (route.takes === undefined) addRoute(scope, route, gate);
     // Apart from the others, so that those take nothing but JSON.
@@ -212,6 +215,9 @@ function addRoute(scope: FastifyInstance, route: Route, gate: Gate): void {
     onRequest: async (request) => {
       const known = gate.callers.get(request);
       if (known !== undefined && !route.scopes.some((s) => known.caller.scopes.has(s))) {
+        const { operation } = route;
+        const { caller, store } = known;
+        await gate.refusals.note(store, { caller, operation, from: request.ip });
         throw new ProtocolError("forbidden", `token: expected scope ${route.scopes.join(" or ")}`);
       }
     },

@@ -149,6 +149,25 @@ test("P-02 every endpoint has a rule, and every rule an endpoint", ({ endpoints 
   );
 });
 
+test("P-53 what a role does not allow is on record, who tried what from where, once an hour", async ({
+  rig,
+}) => {
+  const subject = "person:00000000-0000-4000-8000-000000000002";
+  const token = await rig.issuer.mint({ subject, role: "support" });
+  for (const path of ["/bookings", "/bookings", "/audit", "/bookings"])
+    assert.is((await rig.ask({ path: `/v1/tenants/demo${path}`, token })).status, 403);
+  const trail = await (await rig.store()).auditTrail(0, 1000);
+  assert.equal(
+    trail
+      .filter(({ actor }) => actor === subject)
+      .map(({ action, outcome, subject: of, from }) => [action, outcome, of, from]),
+    [
+      ["deny.listBookings", "refused", "tenant:demo", "127.0.0.1"],
+      ["deny.listAudit", "refused", "tenant:demo", "127.0.0.1"],
+    ],
+  );
+});
+
 test("P-02 P-61 each role reaches what the rules give it, and nothing else", async ({
   rig,
   endpoints,

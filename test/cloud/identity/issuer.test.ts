@@ -27,6 +27,7 @@ let issuer: Issuer;
 let server: Server;
 let verify: TokenVerifier;
 let revoked: boolean;
+const told: (readonly [event: string, client: unknown])[] = [];
 
 async function open(): Promise<Issuer> {
   return openIssuer({
@@ -43,7 +44,11 @@ async function open(): Promise<Issuer> {
       },
     },
     clock,
-    log: silentLog,
+    log: {
+      ...silentLog,
+      info: (event, fields) => told.push([event, fields?.["client"]]),
+      warn: (event, fields) => told.push([event, fields?.["client"]]),
+    },
     limits: { byClient: { failuresMax: 3, windowMs: 300_000, keysMax: 100 } },
   });
 }
@@ -51,6 +56,7 @@ async function open(): Promise<Issuer> {
 test.before.each(async () => {
   vault = memoryVault();
   revoked = false;
+  told.length = 0;
   clock = manualClock(Date.now());
   issuer = await open();
   server = createServer(issuer.handler).listen(0, "127.0.0.1");
@@ -176,6 +182,17 @@ test("P-63 a name that does not exist is answered like a wrong secret", async ()
   const nobody = await ask(GRANT, { client: "nobody" });
   assert.is(nobody.status, wrong.status);
   assert.equal(nobody.body, wrong.body);
+});
+
+test("each token that a client gets is logged by its name, a refusal without what it claims to be", async () => {
+  await ask(GRANT);
+  await ask(GRANT, { secret: "wrong" });
+  await ask(GRANT, { client: "ann@operator.example" });
+  assert.equal(told, [
+    ["issuer.issued", "backend"],
+    ["issuer.refused", undefined],
+    ["issuer.refused", undefined],
+  ]);
 });
 
 test("a client that was revoked gets no more", async () => {

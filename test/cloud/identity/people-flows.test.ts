@@ -47,6 +47,7 @@ async function exchange(
     code_verifier: verifier,
   });
   const body: unknown = JSON.parse(text);
+  assert.not(text.includes("id_token"), "nobody has a use for one");
   const token =
     typeof body === "object" && body !== null && "access_token" in body
       ? String(body.access_token)
@@ -156,6 +157,46 @@ test("P-63 an address that fails too often waits", async (world) => {
     assert.is(status, i < 30 ? 403 : 429, `${i}`);
     if (status === 429) break;
   }
+});
+
+test("P-70 a person changes the password by showing the one until now, and older sessions end", async (world) => {
+  const browser = new Browser(world.server);
+  const { token } = await exchange(browser, await signIn(browser));
+  const page = await browser.open("/oauth/people/password?tenant=demo%22%3E%3Cb%3E");
+  assert.not(page.text.includes("<b>"));
+  assert.match(page.text, "Password until now");
+  const next = "slow rain on the harbour";
+  const change = (fields: Readonly<Record<string, string>>) =>
+    browser.open("/oauth/people/password", {
+      ...{ tenant: "demo", user: "ann", old: PASSWORD, password: next },
+      ...fields,
+    });
+  for (const [why, fields, status] of [
+    ["another password until now", { old: next }, 403],
+    ["nobody's name", { user: "bob" }, 403],
+    ["another tenant's", { tenant: "rival" }, 403],
+    ["no tenant's", { tenant: "../demo" }, 403],
+    ["too short", { password: "short" }, 400],
+    ["the one that it is", { password: PASSWORD }, 400],
+  ] as const)
+    assert.is((await change(fields)).status, status, why);
+  await world.verify(token);
+  assert.match((await change({})).text, "The new password is set");
+  await refuses("unauthenticated", world.verify(token), "the older token");
+  assert.match((await browser.open(authorize())).to, /sign-in/, "the older session");
+  assert.match(await signIn(browser), /do not fit/);
+  assert.match(await signIn(browser, next), /\?code=/);
+});
+
+test("each sign-in is on record, also one that changes nothing", async (world) => {
+  for (const password of [PASSWORD, "a guess that is long enough", PASSWORD])
+    await signIn(new Browser(world.server), password);
+  const store = (await world.files.registry.tenant("demo"))?.store;
+  const trail = (await store?.auditTrail(0, 100)) ?? [];
+  assert.equal(
+    trail.filter(({ action }) => action === "account.sign-in").map(({ outcome }) => outcome),
+    ["done", "refused", "done"],
+  );
 });
 
 test("signing out ends the session", async (world) => {

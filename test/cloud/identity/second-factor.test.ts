@@ -178,4 +178,15 @@ test("who lost it gets a new one after the operator took it away; a new password
   assert.is((await accounts.signIn("demo", "ann", "another meadow by the sea")).hasFactor, false);
 });
 
+test("P-70 with a second factor the password is changed by its code too", async (world) => {
+  const browser = new Browser(world.server);
+  const { secret } = await enrol(world, browser);
+  const change = (code: string) =>
+    browser.open("/oauth/people/password", {
+      ...{ tenant: "demo", user: "ann", old: PASSWORD, code, password: "slow rain on the harbour" },
+    });
+  for (const code of ["", "000000"]) assert.is((await change(code)).status, 403, code);
+  assert.is((await change(appCode(world, secret, 1))).status, 200);
+});
+
 test.run();
