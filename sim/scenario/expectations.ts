@@ -19,12 +19,13 @@ const no = (evidence: string): Seen => ({ held: false, evidence });
 
 export async function expectation(given: Expectation, stage: Stage, cast: Cast): Promise<Seen> {
   const look = lookOf(given, stage, cast);
-  const deadlineMs = stage.nowMs() + durationMs(given.within ?? WITHIN);
+  // What must not be is looked for to the end of its time; without one it is looked at once.
+  const isAbsence = given.never !== undefined || given.times === 0;
+  const deadlineMs = stage.nowMs() + durationMs(given.within ?? (isAbsence ? 0 : WITHIN));
   for (let pauseMs = LOOK_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, LOOK_MS_MAX)) {
     const seen = await look();
     const leftMs = deadlineMs - stage.nowMs();
-    // What must never be is looked at once, when all else has had its time.
-    if (seen.held || leftMs <= 0) return seen;
+    if (seen.held !== isAbsence || leftMs <= 0) return seen;
     await stage.pass(Math.min(pauseMs, leftMs));
   }
 }
@@ -124,6 +125,7 @@ async function lookForDelivery(stage: Stage): Promise<Seen> {
 async function lookForHoles(stage: Stage): Promise<Seen> {
   const lanes = new Map<string, (readonly [number, number])[]>();
   const all = await stage.events();
+  if (all.length === 0) return no("nothing is stored");
   for (const event of all) {
     const id = `${String(event["log"])} ${String(event["lane"])}`;
     const spans = lanes.get(id) ?? [];

@@ -104,6 +104,9 @@ function lint(scenario: Scenario, where: Where): Problem[] {
       expectations += 1;
     lintDeed(found, names, say);
   }
+  for (const name of names.drive)
+    if (!scenario.steps.some((step) => step.await === name))
+      problems.push({ line: 1, message: `nobody awaits drive ${name}: it may never have driven` });
   if (expectations === 0)
     problems.push({ line: 1, message: "nothing is expected: it would hold whatever happens" });
   return problems;
@@ -199,6 +202,16 @@ function lintExpectation(
       say(`expect: no kind of event ${kind}`);
   if (given.data !== undefined && given.event === undefined && given.never === undefined)
     say("expect: `data` is of an event");
+  if (given.times !== undefined && given.event === undefined)
+    say("expect: `times` is of an event that is there");
+  const isOfApi = [given.command, given.booking, given.grant].some((name) => name !== undefined);
+  if (isOfApi !== (given.has !== undefined))
+    say("expect: `has` is what is asked of a command, booking or grant, and of nothing else");
+  for (const subject of ["has", "car", "vehicle"] as const) {
+    const asked = given[subject];
+    if (asked !== undefined && Object.keys(asked).length === 0)
+      say(`expect: nothing is asked of ${subject}`);
+  }
   known("command", given.command);
   known("booking", given.booking);
   known("grant", given.grant);

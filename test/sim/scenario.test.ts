@@ -62,6 +62,31 @@ const WRONG: readonly Wrong[] = [
     text: `${head}  - book: { as: b }\n  - book: { as: b }\n  - expect: { intact: true }\n`,
     says: /^5:.*already/,
   },
+  {
+    why: "a drive that nobody waits for",
+    text: `${head}  - drive: { as: tour }\n  - expect: { intact: true }\n`,
+    says: /^1:.*nobody awaits drive tour/,
+  },
+  {
+    why: "a command of which nothing is asked",
+    text: `${head}  - command: { do: unlock, as: c }\n  - expect: { command: c }\n`,
+    says: /^5:.*`has`/,
+  },
+  {
+    why: "a car of which nothing is asked",
+    text: `${head}  - expect: { car: {} }\n`,
+    says: /^4:.*nothing is asked of car/,
+  },
+  {
+    why: "what is asked of an event in the wrong place",
+    text: `${head}  - expect: { event: trip.ended, has: { distanceM: 5 } }\n`,
+    says: /^4:.*`has`/,
+  },
+  {
+    why: "a number of what is never there",
+    text: `${head}  - expect: { never: trip.ended, times: 2 }\n`,
+    says: /^4:.*`times`/,
+  },
 ];
 for (const { why, text, says } of WRONG) {
   test(`a scenario is refused: ${why}`, () => {
@@ -153,6 +178,28 @@ test("what holds is told with its moment and its evidence, late as it may come",
   assert.is(event?.line, 5);
   assert.ok((event?.atMs ?? 0) >= 3000 && (event?.atMs ?? 0) < 6000);
   assert.match(event?.evidence ?? "", /state 4 at then/);
+});
+
+test("what must not be is looked for as long as it says, and what is there is not told as intact by nothing", async () => {
+  const late: Stage = paperStage(() =>
+    late.nowMs() < 3000
+      ? []
+      : [{ kind: "trip.ended", lane: "state", seq: 4, at: "then", data: {} }],
+  );
+  const all = await played(
+    "  - expect: { intact: true, within: 0 }\n  - expect: { never: trip.ended }\n  - expect: { never: trip.ended, within: 2s }\n  - expect: { never: trip.ended, within: 5s }\n  - expect: { event: trip.ended, times: 0, within: 5s }\n",
+    late,
+  );
+  assert.equal(
+    all.steps.map(({ outcome }) => outcome),
+    ["failed", "held", "held", "failed", "failed"],
+  );
+  const [nothing, once, twoSeconds, found, again] = all.steps;
+  assert.match(nothing?.evidence ?? "", /nothing is stored/);
+  assert.is(once?.tookMs, 0, "looked at once where no time is given");
+  assert.is(twoSeconds?.tookMs, 2000);
+  assert.ok((found?.tookMs ?? 0) >= 1000 && (found?.tookMs ?? 0) < 5000, "told as it is found");
+  assert.is(again?.tookMs, 0);
 });
 
 test("what does not hold is told with what was seen instead, and the rest goes on", async () => {
