@@ -137,7 +137,9 @@ class Poller implements ObdPoller {
   async #next(): Promise<void> {
     const nowMs = this.#clock.bootMs();
     const waitMs = this.#waitMs(nowMs);
-    if (waitMs > 0 && waitMs < PROBE_MS) return this.#arm(waitMs);
+    // However long it is to keep quiet: only what may be asleep is probed.
+    const isHeld = nowMs < this.#notBeforeMs;
+    if (isHeld || (waitMs > 0 && waitMs < PROBE_MS)) return this.#arm(waitMs);
     const question = this.#questions.reduce<Question | undefined>(
       (first, q) => (first === undefined || q.nextMs < first.nextMs ? q : first),
       undefined,

@@ -48,12 +48,13 @@ export function counterMoves(
   }
   const step = (counter - seen.lastCounter + modulus) % modulus;
   const awake = Number.isNaN(periods) || periods <= modulus;
+  // Of whatever was heard, believed or not: a sender that hangs is not one that slept.
+  seen.lastMs = bootMs;
   if (step === 0 && awake) {
     seen.repeated += 1;
     return false;
   }
   if (step > 1 && awake) seen.missed += step - 1;
   seen.lastCounter = counter;
-  seen.lastMs = bootMs;
   return true;
 }

@@ -116,6 +116,15 @@ test("nothing is asked in the first seconds, then never sooner than the gap", as
   }
 });
 
+test("a car that needs minutes of quiet after the ignition is given them", async () => {
+  const lab = new Lab({ quietAfterIgnitionMs: 120_000 });
+  await lab.pass(119_000);
+  assert.equal(lab.asked, []);
+  await lab.pass(10_000);
+  assert.ok(lab.asked.length > 0);
+  lab.poller.stop();
+});
+
 test("what the bus tells by itself is not asked for, and nothing at all while the ignition is off", async () => {
   const lab = new Lab({}, "kerbside-sim");
   const frames = new CarFrames(lab.profile, lab.clock);

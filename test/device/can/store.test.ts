@@ -181,6 +181,21 @@ test("a counter that stands still is invalid, a gap is counted, a bus that slept
   assert.is(store.receptions().get("SPEED")?.missed, 3);
 });
 
+test("a counter that stands still is invalid however long the sender hangs", () => {
+  const { store, frames, clock } = bench();
+  const frozen = frames.make("SPEED", { VehicleSpeed: 0 });
+  store.ingest([frozen]);
+  // A modulus of 16 at 20 ms: by 320 ms it would be as after a sleep, were it not heard all the time.
+  for (let ms = 20; ms <= 2000; ms += 20) {
+    clock.pass(20);
+    store.ingest([{ ...frozen, bootMs: clock.bootMs() }]);
+    assert.is(store.good(SPEED), undefined, `after ${ms} ms`);
+  }
+  clock.pass(60_000);
+  store.ingest([{ ...frozen, bootMs: clock.bootMs() }]);
+  assert.is(store.good(SPEED), 0, "after a sleep any counter is the first");
+});
+
 test("a message without counter is missed by its period", () => {
   const { store, frames, clock } = bench();
   for (const ms of [100, 100, 130, 300, 5000]) {
