@@ -41,6 +41,8 @@ const PARKED_MPS2_MAX = 2;
 /** What was seen in the car, as far as locks, rental and power care. */
 export type CarSeen =
   | { readonly type: "ignition"; readonly on: boolean }
+  /** It was seen before, and the bus says nothing of it any more. */
+  | { readonly type: "ignition_unseen" }
   | { readonly type: "door_opened" }
   | { readonly type: "moved" }
   | { readonly type: "voltage"; readonly volts: number }
@@ -164,6 +166,7 @@ class Watcher {
       const off = ignitionOffOf(change);
       this.#step({ type: "ignition", off }, bootMs);
       if (off.quality === "good") this.#listener({ type: "ignition", on: !off.value });
+      if (off.quality === "stale") this.#listener({ type: "ignition_unseen" });
     }
     if (quality !== "good") return;
     if (typeof value === "number" && this.#isMotion(name, value)) {

@@ -115,6 +115,7 @@ export class PowerCare {
   seen(seen: CarSeen): void {
     switch (seen.type) {
       case "ignition":
+      case "ignition_unseen":
         this.take(seen);
         break;
       case "voltage":
@@ -164,15 +165,22 @@ export class PowerCare {
 
 /**
  * Tells the platform of the state in force: a file in JSON, replaced as a whole, for whatever suspends the processor
- * and switches supplies. A file that cannot be written leaves the module awake, and is logged.
+ * and switches supplies. A file that cannot be written leaves the module awake, and is logged. It waits for `ready`,
+ * and says nothing of a state that was left meanwhile: it would put a module to sleep that has been woken. Never rejects.
  */
 export function platformFile(
   path: string | undefined,
+  clock: Pick<Clock, "bootMs">,
   log: Log,
-): (entered: Entered, bootMs: number) => void {
-  if (path === undefined) return () => undefined;
-  return ({ state, row, wakeAtMs }, bootMs) => {
-    const wake = wakeAtMs === undefined ? {} : { wakeInMs: Math.max(0, wakeAtMs - bootMs) };
+): (entered: Entered, ready?: Promise<void>) => Promise<void> {
+  if (path === undefined) return async () => undefined;
+  let inForce: Entered | undefined;
+  return async (entered, ready) => {
+    inForce = entered;
+    await ready;
+    if (inForce !== entered) return;
+    const { state, row, wakeAtMs } = entered;
+    const wake = wakeAtMs === undefined ? {} : { wakeInMs: Math.max(0, wakeAtMs - clock.bootMs()) };
     try {
       writeFileSync(`${path}.new`, `${JSON.stringify({ state, ...row, ...wake })}\n`);
       renameSync(`${path}.new`, path);

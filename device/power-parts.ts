@@ -57,7 +57,7 @@ export function openBooking({ rental }: Locks): string | undefined {
 export function startPower(options: PowerOptions, parts: PowerParts): StartedPower {
   const { config, clock, log, suspendedMs } = options;
   const { emit, car, locks, entry, identity, session, make, uplink } = parts;
-  const tellPlatform = platformFile(config.power?.stateFile, log);
+  const tellPlatform = platformFile(config.power?.stateFile, clock, log);
   const power = new PowerCare({
     ...{ clock, emit, suspendedMs },
     limits: powerLimits(config.power, car.profile.profile.limits),
@@ -65,7 +65,7 @@ export function startPower(options: PowerOptions, parts: PowerParts): StartedPow
     onEnter: (entered) => {
       if (entered.row.lockLink === "off") locks.rest();
       // The processor may be suspended only once the cloud was told.
-      void transport.enter(entered.row).then(() => tellPlatform(entered, clock.bootMs()));
+      void tellPlatform(entered, transport.enter(entered.row));
     },
     onResumed: () => {
       uplink()?.resumed();

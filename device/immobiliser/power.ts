@@ -80,6 +80,8 @@ export type PowerLimits = {
   readonly criticalV: number;
 };
 const MINUTE_MS = 60_000;
+/** A car whose ignition cannot be seen any more has been parked: there the bus sleeps. As for the end of a trip. */
+export const IGNITION_UNSEEN_MS: number = MINUTE_MS;
 /** Who does something in or with a car is not put to sleep in the middle of it: at most as long as a woken one. */
 export const ACTIVE_MS: number = MINUTE_MS;
 export const POWER_LIMITS: PowerLimits = {
@@ -92,7 +94,10 @@ export const POWER_LIMITS: PowerLimits = {
 
 export type Power = {
   readonly state: PowerState;
+  /** As it was last seen. */
   readonly ignitionOn: boolean;
+  /** Since when it has not been, on the boot clock; undefined: it is. */
+  readonly unseenSinceMs: number | undefined;
   /** Of the battery; undefined: not known. */
   readonly voltageV: number | undefined;
   readonly rentalOpen: boolean;
@@ -106,6 +111,8 @@ export type Power = {
 
 export type PowerInput =
   | { readonly type: "ignition"; readonly on: boolean }
+  /** Nothing tells of it any more. */
+  | { readonly type: "ignition_unseen" }
   | { readonly type: "voltage"; readonly volts: number | undefined }
   | { readonly type: "rental"; readonly open: boolean }
   | { readonly type: "booking"; readonly nextMs: number | undefined }
@@ -131,6 +138,7 @@ export function startPower(nowMs: number, limits: PowerLimits): Power {
   return {
     state: "parked",
     ignitionOn: false,
+    unseenSinceMs: undefined,
     voltageV: undefined,
     rentalOpen: false,
     nextBookingMs: undefined,
@@ -166,7 +174,10 @@ export function nextPower(
 function see(power: Power, input: PowerInput, nowMs: number, { wokenMs }: PowerLimits): Power {
   switch (input.type) {
     case "ignition":
-      return { ...power, ignitionOn: input.on, idleSinceMs: nowMs };
+      return { ...power, ignitionOn: input.on, unseenSinceMs: undefined, idleSinceMs: nowMs };
+    case "ignition_unseen":
+      if (!power.ignitionOn) return power;
+      return { ...power, unseenSinceMs: nowMs, idleSinceMs: nowMs };
     case "voltage":
       return { ...power, voltageV: input.volts };
     case "rental":
@@ -192,9 +203,11 @@ function stateOf(
   limits: PowerLimits,
 ): { readonly state: PowerState; readonly reason: string } {
   const { ignitionOn, rentalOpen, idleSinceMs, awakeUntilMs } = power;
+  const { unseenSinceMs = Number.POSITIVE_INFINITY } = power;
   // What is not known is not low, and not soon.
   const { voltageV = Number.POSITIVE_INFINITY, nextBookingMs = Number.POSITIVE_INFINITY } = power;
-  if (ignitionOn) return { state: "driving", reason: "ignition" };
+  if (ignitionOn && nowMs - unseenSinceMs < IGNITION_UNSEEN_MS)
+    return { state: "driving", reason: "ignition" };
   const below = (limit: number): boolean => voltageV < limit;
   const isWoken = nowMs < awakeUntilMs;
   // Somebody who has just woken it is in front of it: even then it opens, and sleeps after.

@@ -10,11 +10,14 @@ import { manualClock, realRandom, silentLog } from "../support/runtime.ts";
 
 const FOR_GOOD_MS = 1e9;
 const SPEED: SignalName = "Vehicle.Speed";
+const IGNITION: SignalName = "Vehicle.LowVoltageSystemState";
 
 type Bench = {
   readonly car: Car;
   /** Puts a value, and gives what is told of it. */
   readonly put: (name: SignalName, value: SignalValue) => Promise<readonly CarSeen["type"][]>;
+  /** The bus says nothing for a second; what is told of that. */
+  readonly silence: () => readonly CarSeen["type"][];
 };
 
 async function withCar(work: (bench: Bench) => Promise<void>): Promise<void> {
@@ -43,8 +46,13 @@ async function withCar(work: (bench: Bench) => Promise<void>): Promise<void> {
       put: async (name, value) => {
         clock.pass(100);
         seen.length = 0;
-        car.store.put(name, value, clock.bootMs(), FOR_GOOD_MS);
+        car.store.put(name, value, clock.bootMs(), name === IGNITION ? 500 : FOR_GOOD_MS);
         await new Promise((resolve) => setImmediate(resolve));
+        return [...seen];
+      },
+      silence: () => {
+        seen.length = 0;
+        clock.pass(1000);
         return [...seen];
       },
     });
@@ -61,6 +69,15 @@ test("wheels that turn faster than at rest are motion, also where no satellite i
     assert.equal(await put(SPEED, standstillKmhMax + 1), ["moved", "signals"]);
     assert.equal(await put(SPEED, 50), ["moved", "signals"]);
     assert.equal(await put(SPEED, 0), ["signals"]);
+  }));
+
+test("an ignition that is seen no more is told, once; it has not gone off by that", () =>
+  withCar(async ({ put, silence }) => {
+    assert.equal(silence(), [], "it never was seen");
+    assert.equal(await put(IGNITION, "ON"), ["ignition", "signals"]);
+    assert.equal(silence(), ["ignition_unseen"]);
+    assert.equal(silence(), []);
+    assert.equal(await put(IGNITION, "ON"), ["ignition", "signals"], "the same again is news");
   }));
 
 test("locked by its bus, a bolt counts as seen only where the car spoke of it since", () =>

@@ -118,22 +118,43 @@ test("limits: the tenant's before the profile's, those before the shipped ones",
   });
 });
 
-test("the platform is told by a file that is whole at any moment; one that cannot be written is logged", () => {
+test("the platform is told by a file that is whole at any moment; one that cannot be written is logged", async () => {
   const dir = mkdtempSync(join(tmpdir(), "kerbside-power-"));
   const path = join(dir, "power.json");
   const logged: string[] = [];
   const log: Log = { ...silentLog, error: (event) => logged.push(event) };
   const asleep: Entered = { state: "deep_sleep", row: POWER_TABLE.deep_sleep, wakeAtMs: 5000 };
-  platformFile(path, log)(asleep, 2000);
+  const clock = manualClock();
+  clock.pass(2000);
+  const tell = platformFile(path, clock, log);
+  await tell(asleep);
   const told: unknown = JSON.parse(readFileSync(path, "utf8"));
   assert.equal(told, { state: "deep_sleep", ...POWER_TABLE.deep_sleep, wakeInMs: 3000 });
-  platformFile(path, log)({ state: "parked", row: POWER_TABLE.parked }, 0);
+  const awake: Entered = { state: "parked", row: POWER_TABLE.parked };
+  await tell(awake);
   assert.equal(JSON.parse(readFileSync(path, "utf8")), { state: "parked", ...POWER_TABLE.parked });
-  platformFile(undefined, log)(asleep, 0);
+  await platformFile(undefined, clock, log)(asleep);
   assert.equal(logged, []);
   rmSync(dir, { recursive: true });
-  platformFile(path, log)(asleep, 0);
+  await tell(asleep);
   assert.equal(logged, ["power.not_told"]);
+});
+
+test("a farewell that takes its time puts no car to sleep that was woken meanwhile", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "kerbside-power-"));
+  const path = join(dir, "power.json");
+  const told = (): unknown => JSON.parse(readFileSync(path, "utf8")).state;
+  const tell = platformFile(path, manualClock(), silentLog);
+  const said = Promise.withResolvers<void>();
+  const asleep = tell({ state: "deep_sleep", row: POWER_TABLE.deep_sleep }, said.promise);
+  await tell({ state: "parked", row: POWER_TABLE.parked }, Promise.resolve());
+  assert.is(told(), "parked");
+  said.resolve();
+  await asleep;
+  assert.is(told(), "parked", "the word of the sleep before came too late");
+  await tell({ state: "deep_sleep", row: POWER_TABLE.deep_sleep }, Promise.resolve());
+  assert.is(told(), "deep_sleep");
+  rmSync(dir, { recursive: true });
 });
 
 test("the transport sleeps with the module: farewell said, nothing tried, opened at once by a wake", async () => {

@@ -27,6 +27,7 @@ const rental = (open: boolean): PowerInput => ({ type: "rental", open });
 const booking = (nextMs: number | undefined): PowerInput => ({ type: "booking", nextMs });
 const wake = (source: WakeSource): PowerInput => ({ type: "wake", source });
 const tick: PowerInput = { type: "tick" };
+const unseen: PowerInput = { type: "ignition_unseen" };
 
 type At = readonly [atMs: number, input: PowerInput];
 function run(inputs: readonly At[]): { power: Power; effects: readonly PowerEffect[] } {
@@ -52,6 +53,33 @@ test("what each state keeps awake is the table that was agreed on", () => {
     "parked connected 300 off wake_on_frame on on on ",
     "rental_soon connected 60 off listening on on on ",
   ]);
+});
+
+test("a car whose bus fell silent with the ignition on is parked after a minute, and sleeps when nobody comes", () => {
+  const silent: readonly At[] = [
+    [0, ignition(true)],
+    [3 * HOUR, unseen],
+  ];
+  const at = (...more: readonly At[]): PowerState => run([...silent, ...more]).power.state;
+  const minute = 3 * HOUR + MINUTE;
+  assert.is(at([minute - 1, tick]), "driving", "a plug that shakes on the way");
+  assert.is(at([minute, tick]), "parked", "however long the drive before was");
+  assert.is(at([minute, tick], [minute, ignition(true)]), "driving", "it is seen again");
+  assert.is(at([minute - 1, ignition(true)], [4 * HOUR, tick]), "driving");
+  assert.is(at([minute, tick], [5 * HOUR - 1, tick]), "parked");
+  assert.is(at([minute, tick], [5 * HOUR, tick]), "deep_sleep");
+  assert.is(at([minute, volts(11)]), "deep_sleep", "nothing is left to start it with");
+  assert.is(at([0, rental(true)], [9 * HOUR, tick]), "parked", "a rental is open");
+  const off = run([
+    [0, tick],
+    [HOUR, unseen],
+    [2 * HOUR, tick],
+  ]);
+  assert.is(
+    off.power.state,
+    "deep_sleep",
+    "that an ignition that is off is seen no more is no activity",
+  );
 });
 
 const ROWS: readonly { why: string; seen: readonly At[]; ends: PowerState }[] = [
