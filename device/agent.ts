@@ -36,6 +36,7 @@ import { Entry } from "./entry.ts";
 import { openEpochNumbers } from "./epoch-numbers.ts";
 import { busFaults } from "./faults.ts";
 import { type FlowRules, startFlowRules } from "./flow-rules.ts";
+import { checkHardware } from "./lock-hardware.ts";
 import { type Locks, startLocks } from "./locks.ts";
 import { type AgentStatus, serveMetrics } from "./metrics.ts";
 import { awake, openBooking, startPower } from "./power-parts.ts";
@@ -97,13 +98,14 @@ function openCarBuffer(
 }
 
 /**
- * Starts the agent; enrols first where it must. Throws ConfigError, ProfileError or ProtocolError before anything
- * begins; after that nothing ends it but `close`.
+ * Starts the agent; enrols first where it must. Throws ConfigError, ProfileError, ProtocolError and what the disk throws.
+ * What a start that failed had begun by then goes on: the process is to end. After that nothing ends it but `close`.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, clock, random, log } = options;
   const wired = options.wires === undefined ? {} : { wires: options.wires };
   const shelves = await openShelves(config, log);
+  checkHardware(config, shelves.profile.profile);
   const identity = await joinTenant(options);
   const entry = await Entry.open({ config, identity, clock, random, log, ...wired });
   const buffer = await openCarBuffer(options, identity, entry);

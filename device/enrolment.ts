@@ -55,7 +55,7 @@ function firstContact(life: CertificateLife): CertificateVerdict {
 }
 
 /** Where the car's keys and certificates are. */
-export function identityDir({ dataDir }: AgentConfig): string {
+export function identityDir({ dataDir }: Pick<AgentConfig, "dataDir">): string {
   return join(dataDir, "identity");
 }
 

@@ -97,6 +97,13 @@ export function canLockingOf({ profile }: Car["profile"]): CanLocking {
   return rule;
 }
 
+/** What lock and reader need of the configuration. Throws ConfigError; to be asked before anything begins. */
+export function checkHardware({ lock, reader }: AgentConfig, profile: CompiledProfile): void {
+  if (lock.driver === "can") canLockingOf(profile);
+  else readPairingKey(lock.pairingKeyFile);
+  if (reader !== undefined) readPairingKey(reader.pairingKeyFile);
+}
+
 /** What of the lock each action needs, where a profile says that the car can do it. */
 const ABILITIES: Readonly<Partial<Record<Action, readonly LockAction[]>>> = {
   lock: ["lock"],

@@ -13,6 +13,7 @@ import { loadIdentity } from "@kerbside/uplink";
 import { accessLines, accessListing } from "./access-list.ts";
 import { startAgent } from "./agent.ts";
 import { ConfigError, readConfig } from "./config.ts";
+import { identityDir } from "./enrolment.ts";
 import { lockStatus } from "./lock-status.ts";
 import { agentLog } from "./log.ts";
 import { metricValues, readMetrics } from "./metrics.ts";
@@ -79,7 +80,7 @@ const CAN_IO = {
 const BUFFER_IO = {
   out: (line: string) => void process.stdout.write(`${line}\n`),
   err: (line: string) => void process.stderr.write(`${line}\n`),
-  identity: loadIdentity,
+  identity: (dataDir: string) => loadIdentity(identityDir({ dataDir })),
 };
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -196,4 +197,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 // The reader of a pipe went away: nobody is left to print for.
 process.stdout.on("error", () => ending.abort());
-process.exitCode = await main(process.argv.slice(2));
+const code = await main(process.argv.slice(2));
+// A start that failed half way leaves a bus and timers behind. They would keep a process that serves no car, and that
+// nobody starts anew.
+if (process.argv[2] === "run") process.exit(code);
+process.exitCode = code;

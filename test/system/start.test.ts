@@ -14,6 +14,8 @@ const COLUMNS_MAX = 100;
 /** What a newcomer waits for the first line, on a machine that has a processor for it. */
 const FIRST_LINE_MS_MAX = 2000;
 const NS_A_MS = 1e6;
+/** A command line on a machine that others keep busy. */
+const TECHNICIAN_MS_MAX = 60_000;
 
 type Ran = {
   readonly code: number | null;
@@ -84,8 +86,46 @@ test("--once: one booking from the API to the bolt and back, twice in the same d
   const commands = rows.filter((row) => row["kind"] === "command.completed");
   assert.is(commands.length, 4, "two commands a booking, two bookings");
   assert.is(new Set(rows.map(({ log }) => log)).size, 2, "a log a start of the agent");
+  await atTheCar(join(data, "agent"));
   rmSync(data, { recursive: true });
 });
+
+/** What a technician finds in the module of a car that has joined, by the agent's own command line. */
+async function atTheCar(folder: string): Promise<void> {
+  const agent = (...words: readonly string[]): Promise<{ code: number | null; said: string }> => {
+    const child = spawn(process.execPath, ["device/bin/kerbside-agent.mjs", ...words], {
+      cwd: root,
+      timeout: TECHNICIAN_MS_MAX,
+      killSignal: "SIGKILL",
+    });
+    let said = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+    return new Promise((resolve) => child.on("close", (code) => resolve({ code, said })));
+  };
+  const given: unknown = JSON.parse(readFileSync(join(folder, "config.json"), "utf8"));
+  const lock = { path: "lock.sock", pairingKeyFile: "missing.key" };
+  const keyless = join(folder, "keyless.json");
+  writeFileSync(keyless, JSON.stringify({ ...(given as object), lock }));
+  const [held, keys] = await Promise.all([
+    agent("buffer", "verify", "--data", join(folder, "state"), "--json"),
+    agent("run", "--config", keyless),
+  ]);
+  assert.is(held.code, 0, held.said);
+  assert.match(held.said, '"chain":"ok"');
+  assert.match(keys.said, "missing.key: expected a readable file with the pairing key");
+  assert.is(keys.code, 1);
+  assert.not.match(keys.said, "agent.first_event", "nothing was begun");
+  // What a disk does when the bus has been opened already.
+  const policy = join(folder, "state", "policy");
+  rmSync(policy, { recursive: true });
+  writeFileSync(policy, "");
+  const halfWay = await agent("run", "--config", join(folder, "config.json"));
+  assert.match(halfWay.said, "policy");
+  assert.is(halfWay.code, 1, "it ends, so that it can be started anew");
+}
 
 test("Ctrl-C ends what stays up, in order and without a word of complaint", async () => {
   const { child, ran } = staying;
