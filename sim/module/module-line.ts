@@ -29,7 +29,10 @@ export async function serveModuleLine(path: string): Promise<ModuleLine> {
       supervisor = undefined;
       state = undefined;
     });
-    createInterface({ input: socket }).on("line", (line) => {
+    const lines = createInterface({ input: socket });
+    // It passes on those of the socket.
+    lines.on("error", () => undefined);
+    lines.on("line", (line) => {
       if (supervisor === socket) state = readModuleState(line) ?? state;
     });
     socket.write(`${JSON.stringify(orders)}\n`);

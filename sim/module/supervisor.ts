@@ -38,6 +38,7 @@ class Supervisor {
   #isFilling = false;
   #problem: string | null = null;
   #status = 0;
+  #isOver = false;
   readonly #over = Promise.withResolvers<void>();
 
   constructor(options: SupervisorOptions) {
@@ -50,6 +51,7 @@ class Supervisor {
     this.#dial();
     this.#start();
     await this.#over.promise;
+    this.#isOver = true;
     this.#socket?.destroy();
     return this.#status;
   }
@@ -60,6 +62,7 @@ class Supervisor {
   }
 
   #dial(): void {
+    if (this.#isOver) return;
     const { path, clock, signal } = this.#options;
     const socket = connect(path);
     this.#socket = socket;
@@ -67,9 +70,12 @@ class Supervisor {
     socket.on("error", () => undefined);
     socket.on("connect", () => this.#tell());
     socket.on("close", () => {
-      if (!signal.aborted) clock.after(RETRY_MS, () => this.#dial());
+      if (!signal.aborted && !this.#isOver) clock.after(RETRY_MS, () => this.#dial());
     });
-    createInterface({ input: socket }).on("line", (line) => {
+    const lines = createInterface({ input: socket });
+    // It passes on those of the socket.
+    lines.on("error", () => undefined);
+    lines.on("line", (line) => {
       const orders = readOrders(line);
       if (orders !== undefined) this.#take(orders);
     });
@@ -111,7 +117,8 @@ class Supervisor {
   #ended(code: number | null): void {
     const { signal, clock } = this.#options;
     this.#child = undefined;
-    this.#status = code ?? 0;
+    // One that a signal ended without our asking did not end well.
+    this.#status = code ?? (signal.aborted ? 0 : 1);
     this.#tell();
     const wasCut = this.#isCut;
     this.#isCut = false;
