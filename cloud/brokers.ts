@@ -51,10 +51,19 @@ export async function openBroker(
 
 type Outside = Parameters<typeof connectOutsideBroker>[0];
 
-/** Throws ProtocolError `malformed` naming the file and what was expected. */
+/** Undefined for what is no JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Throws ProtocolError `malformed` naming the file and what was expected, and what the disk throws. */
 function readOutsideBroker(file: string): Omit<Outside, "clock" | "log"> {
   const wrong = (why: string): ProtocolError => new ProtocolError("malformed", `${file}: ${why}`);
-  const content: unknown = JSON.parse(readFileSync(file, "utf8"));
+  const content = parseJson(readFileSync(file, "utf8"));
   const { host, port, node, ca, cert, key, ...more } =
     typeof content === "object" && content !== null
       ? (content as Readonly<Record<string, unknown>>)

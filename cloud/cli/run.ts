@@ -67,6 +67,11 @@ export function explain(error: unknown): string | undefined {
     case "EROFS":
     case "EPERM":
       return `${"path" in error ? String(error.path) : `port ${port}`}: permission denied`;
+    case "ENOENT":
+    case "ENOTDIR":
+      return "path" in error ? `${String(error.path)}: there is no such file` : undefined;
+    case "EISDIR":
+      return "expected a file, found a directory";
     case "ENOSPC":
       return "the disk is full";
     case "ECONNREFUSED":

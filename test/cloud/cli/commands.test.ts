@@ -81,6 +81,11 @@ test("what fails ends with 1 and one line that names it", async () => {
       { KERBSIDE_MASTER_KEY: key(32) },
     ],
     [
+      ["serve", "--webhook-ca", join(base, "none.pem"), ...data],
+      /none\.pem: there is no such file/,
+    ],
+    [["serve", "--webhook-ca", base, ...data], /expected a file, found a directory/],
+    [
       ["tenant", "list", ...data],
       /KERBSIDE_MASTER_KEY: expected 32 bytes/,
       { KERBSIDE_MASTER_KEY: key(31) },
