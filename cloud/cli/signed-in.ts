@@ -52,12 +52,9 @@ export function asPerson(
     const { accountsOf } = await import("../people.ts");
     const accounts = accountsOf({ tenants: registry, issuerKey, clock: serviceClock() });
     const said = secretsOf(input.env);
-    const { person, role, hasFactor } = await accounts.signIn(
-      id,
-      input.text("user"),
-      said.password(),
-    );
-    if (hasFactor) await accounts.checkCode({ tenant: id, person }, said.code());
+    const signed = await accounts.signIn(id, input.text("user"), said.password());
+    const { person, role } = signed;
+    if (signed.hasFactor) await accounts.checkCode({ tenant: id, ...signed }, said.code());
     const scopes: readonly string[] = ROLES[role].scopes;
     if (!scopes.includes(scope))
       throw new ProtocolError(

@@ -39,8 +39,12 @@ export function isAlive(
   return standingOf(account, nowMs) === "open" && beganAtMs > account.tokensAfterMs;
 }
 
-/** A wrong password. The lock ends live tokens and sessions too. */
-export function afterFailure(account: Account, nowMs: number): Account {
+/**
+ * A wrong password. The lock ends live tokens and sessions too. Undefined where the account is not open: it may have been
+ * locked or closed while the password was looked at, and stays so.
+ */
+export function afterFailure(account: Account, nowMs: number): Account | undefined {
+  if (standingOf(account, nowMs) !== "open") return undefined;
   const fresh = account.state.at === "locked" ? 0 : account.secret.failures;
   const failures = fresh + 1;
   const secret = { ...account.secret, failures };
@@ -49,7 +53,7 @@ export function afterFailure(account: Account, nowMs: number): Account {
   return { ...account, state, tokensAfterMs: nowMs, secret };
 }
 
-/** Whether a right password changes anything that must be kept. */
+/** Of an account that is open: what a right password changes that must be kept, if anything. */
 export function afterSuccess(account: Account): Account | undefined {
   if (account.secret.failures === 0 && account.state.at === "open") return undefined;
   return { ...account, state: { at: "open" }, secret: { ...account.secret, failures: 0 } };

@@ -49,10 +49,14 @@ export type SignedIn = {
   readonly person: string;
   readonly role: Role;
   readonly hasFactor: boolean;
+  /** As the password was looked at: what ends tokens after that ends this sign-in too. */
+  readonly tokensAfterMs: number;
 };
 export type Who = { readonly tenant: TenantId; readonly person: string };
 /** What somebody shows of themselves; `code` is looked at where there is a second factor. */
 export type Shown = { readonly user: string; readonly password: string; readonly code: string };
+/** Whose password was right. */
+export type Begun = Who & Pick<SignedIn, "hasFactor" | "tokensAfterMs">;
 export type NewAccount = Who & { readonly user: string; readonly role: Role };
 
 /** How often a change is tried again that another process came before. */
@@ -95,14 +99,13 @@ export class Accounts {
    * The second factor, after the password. A wrong code counts as a failed sign-in. Throws ProtocolError `forbidden` (with
    * one text for all reasons) or `limit_reached`.
    */
-  async checkCode(who: Who, code: string): Promise<void> {
+  async checkCode(begun: Begun, code: string): Promise<void> {
+    const who: Who = begun;
     let used: Used | undefined;
     await this.#inTurn(who, async () => {
-      const { clock } = this.#ports;
-      if (standingOf(await this.open(who), clock.wallMs()) !== "open") return;
       const done = { ...entryOf(who, "account.sign-in"), reason: "second factor" };
       await this.change(who, done, (account, nowMs) => {
-        const after = afterCode(account, code, nowMs);
+        const after = isStill(account, begun, nowMs) ? afterCode(account, code, nowMs) : undefined;
         used = after?.used;
         return after?.account;
       });
@@ -113,19 +116,29 @@ export class Accounts {
     if (used === undefined) throw refused();
   }
 
-  /** A new second factor in place of any before, shown to work by a code. Codes to keep; undefined where the code is wrong. */
+  /**
+   * A new second factor in place of any before, shown to work by a code. Codes to keep; undefined where the code is wrong.
+   * Throws ProtocolError `forbidden` where the sign-in is over, or somebody else gave the account its first one meanwhile.
+   */
   async putFactor(
-    who: Who,
+    begun: Begun,
     secret: Uint8Array,
     code: string,
   ): Promise<readonly string[] | undefined> {
     const step = stepOf(secret, code, this.#ports.clock.wallMs());
     if (step === undefined) return undefined;
     const codes = Array.from({ length: RECOVERY_CODES }, () => base32(randomBytes(RECOVERY_BYTES)));
-    await this.change(who, entryOf(who, "account.factor"), (account) =>
-      withFactor(account, secret, step, codes),
-    );
+    await this.change(begun, entryOf(begun, "account.factor"), (account, nowMs) => {
+      if (!isStill(account, begun, nowMs) || hasFactor(account) !== begun.hasFactor)
+        throw refused();
+      return withFactor(account, secret, step, codes);
+    });
     return codes;
+  }
+
+  /** Whether nothing has ended the sign-in since its password: no lock, no other password, no end of the account. */
+  async isStill(begun: Begun): Promise<boolean> {
+    return isStill(await this.open(begun), begun, this.#ports.clock.wallMs());
   }
 
   /** For somebody who lost it and the codes. Nothing where there is none. */
@@ -162,9 +175,9 @@ export class Accounts {
    * tokens end. Throws as `signIn` and `setPassword`.
    */
   async changePassword(tenant: string, shown: Shown, password: string): Promise<void> {
-    const { person, hasFactor: isAsked } = await this.signIn(tenant, shown.user, shown.password);
-    const who = { tenant: tenantId(tenant), person };
-    if (isAsked) await this.checkCode(who, shown.code);
+    const signed = await this.signIn(tenant, shown.user, shown.password);
+    const who: Begun = { tenant: tenantId(tenant), ...signed };
+    if (signed.hasFactor) await this.checkCode(who, shown.code);
     await this.setPassword(who, password, entryOf(who, "account.password"));
   }
 
@@ -248,13 +261,20 @@ export class Accounts {
     const isRight = await verifyPassword(password, isOpen ? hash : undefined);
     if (!isOpen) return undefined;
     // Failures are forgotten by the second factor only, or codes could be guessed between right passwords.
-    if (isRight && hasFactor(account))
-      return { person: found.person, role: account.role, hasFactor: true };
+    const { person } = found;
+    const { role, tokensAfterMs } = account;
+    if (isRight && hasFactor(account)) return { person, role, hasFactor: true, tokensAfterMs };
     if (isRight) {
+      let signed: SignedIn | undefined;
       const done = entryOf(found, "account.sign-in");
-      // On record also where nothing changes by it.
-      const after = await this.change(found, done, (before) => afterSuccess(before) ?? before);
-      return { person: found.person, role: after.role, hasFactor: false };
+      await this.change(found, done, (now, nowMs) => {
+        // Looking at the password took its time: the account may have been locked, closed or given another one.
+        const isIn = isStill(now, { tokensAfterMs }, nowMs) && !hasFactor(now);
+        signed = isIn ? { person, role: now.role, hasFactor: false, tokensAfterMs } : undefined;
+        // On record also where nothing changes by it.
+        return isIn ? (afterSuccess(now) ?? now) : undefined;
+      });
+      return signed;
     }
     const failed: AuditEntry = { ...entryOf(found, "account.sign-in"), outcome: "refused" };
     await this.change(found, failed, afterFailure);
@@ -276,6 +296,10 @@ export class Accounts {
     const record = person === undefined ? undefined : await people.account(person);
     return record === undefined || record.secret.length === 0 ? undefined : { ...record, tenant };
   }
+}
+
+function isStill(account: Account, begun: Pick<Begun, "tokensAfterMs">, nowMs: number): boolean {
+  return standingOf(account, nowMs) === "open" && account.tokensAfterMs === begun.tokensAfterMs;
 }
 
 function asTenant(name: string): TenantId | undefined {

@@ -76,7 +76,14 @@ declare module "oidc-provider" {
     interactionResult(
       request: IncomingMessage,
       response: ServerResponse,
-      result: { readonly login: { readonly accountId: string; readonly remember: boolean } },
+      result: {
+        readonly login: {
+          readonly accountId: string;
+          readonly remember: boolean;
+          /** When the session began, Unix time in seconds. */
+          readonly ts: number;
+        };
+      },
     ): Promise<string>;
     use(middleware: (context: Context, next: () => Promise<void>) => Promise<void>): this;
     on(event: "server_error", listener: (context: Context, error: Error) => void): this;

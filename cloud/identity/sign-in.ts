@@ -4,7 +4,7 @@
  */
 import { type Clock, ProtocolError, type Role, randomBytes, tenantId } from "@kerbside/protocol";
 import { type Context, errors, type Provider } from "oidc-provider";
-import type { Accounts, SignedIn, Who } from "./accounts.ts";
+import type { Accounts, Begun, SignedIn, Who } from "./accounts.ts";
 import type { Form } from "./form.ts";
 import { base32, FACTOR_BYTES, factorAddress, readable } from "./second-factor.ts";
 import { codePage, factorPage, keepCodesPage } from "./second-factor-pages.ts";
@@ -19,7 +19,7 @@ const BEGUN_MAX = 10_000;
 const SECOND_MS = 1000;
 
 /** The password was right. `renew`: the person asked for a new second factor. */
-type Begun = { readonly who: Who; readonly user: string; readonly untilMs: number } & (
+type Place = { readonly who: Begun; readonly user: string; readonly untilMs: number } & (
   | { readonly at: "code"; readonly renew: boolean }
   | { readonly at: "factor"; readonly secret: Uint8Array }
   | { readonly at: "codes shown" }
@@ -44,9 +44,14 @@ export function show(context: Context, status: number, html: string): void {
 const isRefused = (error: unknown): boolean =>
   error instanceof ProtocolError && error.code === "forbidden";
 
+function overWhereRefused(error: unknown): never {
+  if (isRefused(error)) throw new errors.SessionNotFound();
+  throw error;
+}
+
 export class SignInDesk {
   readonly #parts: SignInParts;
-  readonly #begun = new Map<string, Begun>();
+  readonly #begun = new Map<string, Place>();
 
   constructor(parts: SignInParts) {
     this.#parts = parts;
@@ -91,7 +96,7 @@ export class SignInDesk {
       const words = "That name and password do not fit, or the account is locked for a while.";
       return show(context, 403, signInPage(tenant, words));
     }
-    const who: Who = { tenant: tenantId(tenant), person: signed.person };
+    const who: Begun = { tenant: tenantId(tenant), ...signed };
     const renew = form["factor"] === "new";
     const begun = { who, user, untilMs: clock.wallMs() + BEGUN_MS_MAX };
     if (signed.hasFactor) {
@@ -105,7 +110,7 @@ export class SignInDesk {
   async #code(
     context: Context,
     uid: string,
-    begun: Begun & { readonly at: "code" },
+    begun: Place & { readonly at: "code" },
     { code = "" }: Form,
   ): Promise<void> {
     try {
@@ -118,7 +123,7 @@ export class SignInDesk {
     return begun.renew ? this.#newFactor(context, uid, begun) : this.#done(context, uid, begun.who);
   }
 
-  #newFactor(context: Context, uid: string, { who, user, untilMs }: Omit<Begun, "at">): void {
+  #newFactor(context: Context, uid: string, { who, user, untilMs }: Omit<Place, "at">): void {
     const secret = randomBytes(FACTOR_BYTES);
     this.#keep(uid, { who, user, untilMs, at: "factor", secret });
     show(context, 200, this.#factorPage({ who, user, secret }));
@@ -134,28 +139,31 @@ export class SignInDesk {
   async #factor(
     context: Context,
     uid: string,
-    begun: Begun & { readonly at: "factor" },
+    begun: Place & { readonly at: "factor" },
     { code = "" }: Form,
   ): Promise<void> {
     const { who, user, untilMs, secret } = begun;
-    const codes = await this.#parts.accounts.putFactor(who, secret, code);
+    const codes = await this.#parts.accounts.putFactor(who, secret, code).catch(overWhereRefused);
     if (codes === undefined)
       return show(context, 400, this.#factorPage(begun, "That code does not fit. Try the next."));
     this.#keep(uid, { who, user, untilMs, at: "codes shown" });
     show(context, 200, keepCodesPage(codes.map(readable)));
   }
 
-  async #done(context: Context, uid: string, who: Who): Promise<void> {
-    const { provider } = this.#parts;
+  async #done(context: Context, uid: string, who: Begun): Promise<void> {
+    const { provider, accounts, clock } = this.#parts;
     this.#begun.delete(uid);
     await this.#untilNewer(who);
-    const login = { accountId: `${SUBJECT}${who.person}`, remember: false };
+    if (!(await accounts.isStill(who))) throw new errors.SessionNotFound();
+    // Told now and not when the browser comes back: what ends sessions in between ends this one too.
+    const ts = Math.floor(clock.wallMs() / SECOND_MS);
+    const login = { accountId: `${SUBJECT}${who.person}`, remember: false, ts };
     const back = await provider.interactionResult(context.req, context.res, { login });
     context.status = 303;
     context.redirect(back);
   }
 
-  #keep(uid: string, begun: Begun): void {
+  #keep(uid: string, begun: Place): void {
     this.#begun.delete(uid);
     this.#begun.set(uid, begun);
     // What ended unfinished names somebody for nothing (P-22).

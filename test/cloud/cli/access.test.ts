@@ -37,7 +37,11 @@ async function addPerson(user: string, role: Role, factor?: Uint8Array): Promise
   await accounts.create({ ...who, user, role }, AUDIT);
   await accounts.setPassword(who, PASSWORD, AUDIT);
   const step = Math.floor(Date.now() / 30_000);
-  if (factor !== undefined) await accounts.putFactor(who, factor, codeAt(factor, step));
+  if (factor !== undefined) {
+    const { tokensAfterMs } = await accounts.open(who);
+    const begun = { ...who, hasFactor: false, tokensAfterMs };
+    await accounts.putFactor(begun, factor, codeAt(factor, step));
+  }
   await registry.close();
   return step;
 }

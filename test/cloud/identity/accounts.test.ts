@@ -74,6 +74,7 @@ test("P-70 whoever knows name and password is signed in, with a role", async (wo
   assert.equal(await signIn(world), {
     ...{ person: world.who.person, role: "operator" },
     hasFactor: false,
+    tokensAfterMs: world.clock.wallMs() - 1000,
   });
   for (const [tenant, user, password] of [
     ["demo", "ann", "tall grass by the river"],
@@ -140,6 +141,47 @@ test("P-71 of guesses sent all at once no more are tried than in a row", async (
   );
   assert.is(await standing(world), "locked");
 });
+
+/** Accounts that see the account as it was before `between`, at their second look: that of the attempt. */
+function lateAccounts({ files, seal, clock }: World, between: () => Promise<void>): Accounts {
+  let looks = 0;
+  return new Accounts({
+    people: async (id) => {
+      const store = (await files.registry.tenant(id))?.store.people;
+      if (store === undefined) return undefined;
+      const account = async (person: string) => {
+        const seen = await store.account(person);
+        looks += 1;
+        if (looks === 2) await between();
+        return seen;
+      };
+      return { ...store, account };
+    },
+    seal,
+    clock,
+  });
+}
+
+for (const { why, is, end } of [
+  {
+    why: "locked for good",
+    is: "locked-for-good",
+    end: ({ accounts, who }: World) => accounts.lock(who, AUDIT),
+  },
+  { why: "closed", is: "closed", end: ({ accounts, who }: World) => accounts.close(who, AUDIT) },
+  {
+    why: "given another password",
+    is: "open",
+    end: ({ accounts, who }: World) => accounts.setPassword(who, `${PASSWORD} two`, AUDIT),
+  },
+] as const)
+  for (const password of [PASSWORD, "wrong by design"])
+    test(`P-71 an account that is ${why} while ${password === PASSWORD ? "its" : "a wrong"} password is looked at stays so, and lets nobody in`, async (world) => {
+      await fail(world, 1);
+      const accounts = lateAccounts(world, () => end(world));
+      await refuses("forbidden", accounts.signIn("demo", "ann", password));
+      assert.is(await standing(world), is);
+    });
 
 test("P-71 an operator locks for good, and unlocks", async (world) => {
   await world.accounts.lock(world.who, AUDIT);

@@ -61,6 +61,12 @@ async function password(browser: Browser, more: Readonly<Record<string, string>>
   return { ...answer, form: to };
 }
 
+/** As after a right password just now. */
+async function begun({ accounts, who }: World) {
+  const { tokensAfterMs } = await accounts.open(who);
+  return { ...who, hasFactor: true, tokensAfterMs };
+}
+
 /** What the pages show: the key, then codes to keep. */
 async function enrol(world: World, browser: Browser, more: Readonly<Record<string, string>> = {}) {
   const { form, status, text } = await password(browser, more);
@@ -116,7 +122,7 @@ test("a code to keep lets in once, and a new factor takes the place of the old o
   const secret = bytesOf(/<code>([A-Z2-7 ]+)<\/code>/.exec(page.text)?.[1] ?? "");
   assert.match((await renewing.open(form, { code: appCode(world, secret) })).text, "Keep these");
   for (const old of codes.slice(2, 4))
-    await refuses("forbidden", world.accounts.checkCode(world.who, old));
+    await refuses("forbidden", world.accounts.checkCode(await begun(world), old));
   assert.ok(await isIn(renewing, form, {}));
   const trail = await (await world.files.registry.tenant("demo"))?.store.auditTrail(0, 1000);
   const told = trail?.map(({ action, outcome, reason = "" }) =>
@@ -134,24 +140,25 @@ test("P-71 wrong codes lock the account, and a right password between them does 
   for (let i = 0; i < 6; i += 1) {
     const signed = await accounts.signIn("demo", "ann", PASSWORD);
     assert.is(signed.hasFactor, true);
-    await refuses("forbidden", accounts.checkCode(who, "000000"));
+    await refuses("forbidden", accounts.checkCode({ ...who, ...signed }, "000000"));
   }
   await refuses("forbidden", accounts.signIn("demo", "ann", PASSWORD));
-  await refuses("forbidden", accounts.checkCode(who, appCode(world, secret)));
+  await refuses("forbidden", accounts.checkCode(await begun(world), appCode(world, secret)));
   world.ahead.ms += 300_000;
-  await accounts.signIn("demo", "ann", PASSWORD);
-  await accounts.checkCode(who, appCode(world, secret));
+  const signed = await accounts.signIn("demo", "ann", PASSWORD);
+  await accounts.checkCode({ ...who, ...signed }, appCode(world, secret));
 });
 
 test("P-71 of codes sent at once no more are tried than in a row", async (world) => {
   await enrol(world, new Browser(world.server));
   const guesses = Array.from({ length: 30 }, (_, i) => String(i).padStart(6, "0"));
+  const signed = await begun(world);
   const outcomes = await Promise.allSettled(guesses.map((code) => check(world.accounts, code)));
   assert.ok(outcomes.every(({ status }) => status === "rejected"));
   assert.is((await world.accounts.open(world.who)).state.at, "locked");
   assert.ok((await world.accounts.open(world.who)).secret.failures <= 6);
   function check(accounts: Accounts, code: string): Promise<void> {
-    return accounts.checkCode(world.who, code);
+    return accounts.checkCode(signed, code);
   }
 });
 
@@ -166,6 +173,50 @@ test("the password alone, another browser's sign-in or a jump ahead get nobody i
   assert.match(anew.text, "do not fit", "after a look at the form it begins with the password");
   world.ahead.ms += 600_001;
   assert.match((await mine.open(authorize())).to, /sign-in/);
+});
+
+const OTHER_PASSWORD = "another meadow by the sea";
+for (const { why, end } of [
+  { why: "another password", end: ({ accounts, who }: World) => set(accounts, who) },
+  { why: "a lock that was taken back", end: ({ accounts, who }: World) => lock(accounts, who) },
+] as const)
+  test(`P-71 ${why} ends the sign-ins that were begun before it, at each of their pages`, async (world) => {
+    const fresh = () => new Browser(world.server);
+    const [setting, coding, keeping, coming] = [fresh(), fresh(), fresh(), fresh()];
+    const { secret, codes, form } = await enrol(world, keeping);
+    const renewed = await password(setting, { factor: "new" });
+    const shown = await setting.open(renewed.form, { code: codes[0] ?? "" });
+    world.ahead.ms += 10 * STEP_MS;
+    const [asked, back] = [await password(coding), await password(coming)];
+    const { status, to } = await coming.open(back.form, { code: appCode(world, secret) });
+    assert.is(status, 303);
+    await end(world);
+    world.ahead.ms += 10 * STEP_MS;
+    const code = appCode(world, secret);
+    const own = bytesOf(/<code>([A-Z2-7 ]+)<\/code>/.exec(shown.text)?.[1] ?? "");
+    assert.is((await setting.open(renewed.form, { code: appCode(world, own) })).status, 400);
+    assert.is((await keeping.open(form, {})).status, 400, "the codes were shown");
+    assert.is((await coding.open(asked.form, { code })).status, 403);
+    assert.match((await coming.open(to)).to, "/sign-in/", "not back at the console yet");
+    assert.equal((await world.accounts.open(world.who)).secret.factor, secret);
+  });
+
+async function set(accounts: Accounts, who: World["who"]): Promise<void> {
+  await accounts.setPassword(who, OTHER_PASSWORD, AUDIT);
+}
+
+async function lock(accounts: Accounts, who: World["who"]): Promise<void> {
+  await accounts.lock(who, AUDIT);
+  await accounts.unlock(who, AUDIT);
+}
+
+test("who was asked to set a factor up does not replace one that was set up meanwhile", async (world) => {
+  const [owner, thief] = [new Browser(world.server), new Browser(world.server)];
+  const { form, text } = await password(thief);
+  const { secret } = await enrol(world, owner);
+  const theirs = bytesOf(/<code>([A-Z2-7 ]+)<\/code>/.exec(text)?.[1] ?? "");
+  assert.is((await thief.open(form, { code: appCode(world, theirs) })).status, 400);
+  assert.equal((await world.accounts.open(world.who)).secret.factor, secret);
 });
 
 test("who lost it gets a new one after the operator took it away; a new password does not take it away", async (world) => {
