@@ -23,6 +23,8 @@ import { Turns } from "./turns.ts";
 const ASKED = ["birthDate", "licence", "nationalId", "phone", "name"] as const;
 const QUESTIONS_MAX = 2;
 const SECRET_BYTES = 32;
+/** Between two links to one account that anybody asks for: mail is a person's, and a newer link ends the older one. */
+export const LINK_EVERY_MS = 300_000;
 /** Answers to one reset that wait for the one before. */
 const WAITING_MAX = 8;
 const TOKEN = /^([a-z0-9-]{1,40})\.([0-9a-f-]{36})\.([\w-]{43})$/;
@@ -50,8 +52,11 @@ export class Resets {
       throw new ProtocolError("malformed", "reset: expected 15 to 60 minutes");
   }
 
-  /** Sends the link where there is such an account; says nothing of whether there is. Rejects where mail fails. */
-  async request(tenant: string, user: string): Promise<void> {
+  /**
+   * Sends the link where there is such an account, and none was made within the last `everyMs`; says nothing of whether
+   * there is. Rejects where mail fails.
+   */
+  async request(tenant: string, user: string, everyMs = 0): Promise<void> {
     const { accounts, clock } = this.#ports;
     const who = await accounts.find(tenant, user);
     if (who === undefined) return;
@@ -61,9 +66,13 @@ export class Resets {
     const standing = standingOf(account, clock.wallMs());
     if (email === undefined || standing === "locked-for-good" || standing === "closed") return;
     const secret = Buffer.from(randomBytes(SECRET_BYTES)).toString("base64url");
-    await accounts.change(who, entryOf(who, "account.reset"), (before, nowMs) =>
-      withReset(before, hashOf(secret), nowMs + this.#resetMs),
-    );
+    let isMade = false;
+    await accounts.change(who, entryOf(who, "account.reset"), (before, nowMs) => {
+      const madeMs = (before.secret.resetUntilMs ?? 0) - this.#resetMs;
+      isMade = Math.abs(nowMs - madeMs) >= everyMs;
+      return isMade ? withReset(before, hashOf(secret), nowMs + this.#resetMs) : undefined;
+    });
+    if (!isMade) return;
     const minutes = Math.round(this.#resetMs / 60_000);
     await this.#ports.send({
       to: email,

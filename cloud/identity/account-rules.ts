@@ -89,8 +89,9 @@ export function withPassword(account: Account, hash: Uint8Array, nowMs: number):
   return { ...account, tokensAfterMs: nowMs, secret };
 }
 
+/** Wrong answers to the resets before count on: only a new password or an operator ends that. */
 export function withReset(account: Account, resetHash: Uint8Array, untilMs: number): Account {
-  const secret = { ...account.secret, resetHash, resetUntilMs: untilMs, resetFailures: 0 };
+  const secret = { ...account.secret, resetHash, resetUntilMs: untilMs };
   return { ...account, secret };
 }
 

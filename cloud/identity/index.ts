@@ -4,7 +4,7 @@
  * verifier of access tokens from it or any other configured issuer. It keeps no state of its own: keys come from the
  * vaults and records from the ports that it is given.
  */
-export { type Answers, type ResetPorts, Resets } from "./account-reset.ts";
+export { type Answers, LINK_EVERY_MS, type ResetPorts, Resets } from "./account-reset.ts";
 export {
   type Account,
   FAILURES_MAX,

@@ -22,7 +22,7 @@ import {
   type Provider,
   type Account as ProviderAccount,
 } from "oidc-provider";
-import type { Answers, Resets } from "./account-reset.ts";
+import { type Answers, LINK_EVERY_MS, type Resets } from "./account-reset.ts";
 import { isAlive } from "./account-rules.ts";
 import type { Accounts } from "./accounts.ts";
 import { AttemptLimiter, type AttemptLimits } from "./attempts.ts";
@@ -239,7 +239,7 @@ async function askReset(context: Context, form: Form, resets: Resets, log: Log):
   }
   const { tenant = "", user = "" } = form;
   // Not waited for: how long it takes would tell whether there is such an account.
-  resets.request(tenant, user).catch((error: unknown) => {
+  resets.request(tenant, user, LINK_EVERY_MS).catch((error: unknown) => {
     log.warn("reset.failed", { error: error instanceof ProtocolError ? error.code : "unexpected" });
   });
   show(context, 200, sentPage());

@@ -5,6 +5,7 @@ import {
   Accounts,
   accountSeal,
   isAlive,
+  LINK_EVERY_MS,
   type Mail,
   passwordProblem,
   RESET_MS,
@@ -244,6 +245,31 @@ test("P-72 four wrong answers lock for good, also when they come all at once", a
   assert.is(await standing(world), "locked-for-good");
   await world.resets.request("demo", "ann");
   assert.is(world.mails.length, 1, "and no link is sent any more");
+});
+
+test("P-72 another link does not begin the count of wrong answers anew", async (world) => {
+  const wrong = { birthDate: "1980-01-01", licence: PROFILE.licence };
+  for (let i = 1; i <= 4; i += 1) {
+    await world.resets.request("demo", "ann");
+    const token = world.mails.at(-1)?.text.match(/reset\?(\S+)/)?.[1] ?? "";
+    await refuses("unauthenticated", world.resets.finish(token, wrong, "a barge went by at nine"));
+    assert.is(await standing(world), i < 4 ? "open" : "locked-for-good");
+  }
+});
+
+test("P-63 whoever asks again and again sends one mail in five minutes, and spoils no link", async (world) => {
+  const ask = () => world.resets.request("demo", "ann", LINK_EVERY_MS);
+  await ask();
+  const token = world.mails[0]?.text.match(/reset\?(\S+)/)?.[1] ?? "";
+  for (let i = 0; i < 10; i += 1) await ask();
+  world.clock.pass(LINK_EVERY_MS - 1);
+  await ask();
+  assert.is(world.mails.length, 1);
+  await world.resets.questions(token);
+  world.clock.pass(1);
+  await ask();
+  assert.is(world.mails.length, 2);
+  await refuses("forbidden", world.resets.questions(token));
 });
 
 test("P-72 nobody learns whether there is such an account", async (world) => {
