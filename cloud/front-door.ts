@@ -4,7 +4,8 @@
  * forgotten with a restart. It goes by the address that the connection has: behind a proxy, limits are the proxy's.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { isIPv6, type Server, type Socket } from "node:net";
+import type { Server, Socket } from "node:net";
+import { networkOf } from "@kerbside/identity";
 import type { Clock, Log } from "@kerbside/protocol";
 import type { Blocked } from "./block-list.ts";
 
@@ -102,22 +103,6 @@ function behind<Args extends unknown[]>(
   server.on(event, (...args: Args) => {
     if (opens(...args)) for (const listener of listeners) Reflect.apply(listener, server, args);
   });
-}
-
-/** Whom a network address stands for: itself, or for IPv6 its /64, which is one subscriber (RFC 6177). */
-export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [head = "", tail] = address.split("%", 1).join("").toLowerCase().split("::");
-  const first = head === "" ? [] : head.split(":");
-  const last = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - first.length - last.length);
-  const groups = [...first, ...Array.from({ length: zeros }, () => "0"), ...last];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ""))
-    .join(":")}::/64`;
 }
 
 class FrontDoor {

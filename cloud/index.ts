@@ -8,7 +8,7 @@ export { callApi, signIn } from "./cli/api-client.ts";
 export { readInput, variableOf } from "./cli/command.ts";
 export { COMMANDS } from "./cli/commands.ts";
 export { runCli } from "./cli/run.ts";
-export { type FrontDoorLimits, guardServer, networkOf } from "./front-door.ts";
+export { type FrontDoorLimits, guardServer } from "./front-door.ts";
 export { IngestQuota, type IngestQuotaParts } from "./ingest-quota.ts";
 export { type AccountParts, accountsOf } from "./people.ts";
 export { TOKEN_AUDIENCE } from "./ports.ts";

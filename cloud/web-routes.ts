@@ -2,7 +2,7 @@
 import { promisify } from "node:util";
 import { brotliCompress, constants } from "node:zlib";
 import { consoleFiles, type Tiles } from "@kerbside/console";
-import { AttemptLimiter, type EnrolmentPorts, enrol } from "@kerbside/identity";
+import { AttemptLimiter, type EnrolmentPorts, enrol, networkOf } from "@kerbside/identity";
 import { type Clock, type EnrolmentRequest, ProtocolError } from "@kerbside/protocol";
 import type { FastifyInstance, FastifySchema } from "fastify";
 import { Type } from "typebox";
@@ -32,12 +32,13 @@ export function registerEnrolment(app: FastifyInstance, ports: EnrolmentPorts, c
     "/enrol",
     { schema: { ...HIDDEN, body: EnrolmentSchema } },
     async (request) => {
-      if (attempts.waitMs(request.ip) > 0)
+      const network = networkOf(request.ip);
+      if (attempts.waitMs(network) > 0)
         throw new ProtocolError("limit_reached", "enrolment: too many failures from this address");
       try {
         return await enrol(request.body, ports);
       } catch (error) {
-        if (error instanceof ProtocolError) attempts.failed(request.ip);
+        if (error instanceof ProtocolError) attempts.failed(network);
         throw error;
       }
     },

@@ -52,6 +52,7 @@ export {
 export { type LinkSide, makeLinkCertificates } from "./link-certificates.ts";
 export { livingAccounts, PERSON_SUBJECT } from "./living-accounts.ts";
 export { type Mail, type SendMail, type SmtpOptions, smtpMail } from "./mail.ts";
+export { networkOf } from "./network.ts";
 export { PASSWORD_CHARS, passwordProblem } from "./passwords.ts";
 export { PERSON_SCOPES, type PeopleOptions } from "./people-flows.ts";
 export { rememberTokens } from "./remembered-tokens.ts";

@@ -18,6 +18,7 @@ import type { JSONWebKeySet, JWK } from "jose";
 import { type Client, type ClientMetadata, type Context, errors, Provider } from "oidc-provider";
 import { AttemptLimiter, type AttemptLimits } from "./attempts.ts";
 import { IssuedMemory } from "./issued-memory.ts";
+import { networkOf } from "./network.ts";
 import {
   consoleClient,
   isPeoplePath,
@@ -108,7 +109,6 @@ const SESSION_LIFE_S = 28_800;
 const SECRET_BYTES = 32;
 const KEY_NAME = "oauth/signing-key";
 const NO_SECRET = "kept by nobody";
-const BASIC_CHARS_MAX = 1024;
 const CLIENT_ID_CHARS_MAX = 128;
 const FIVE_MINUTES_MS = 300_000;
 /** A client's failures count together with the address, so that nobody locks a backend out by failing in its name. */
@@ -283,7 +283,7 @@ function slowDown(
 
 /** As the provider knows it: of the connection, or as the proxy says where there is one. */
 function addressOf(context: Context): string {
-  return context.ip;
+  return networkOf(context.ip);
 }
 
 /** A client from an address. */
@@ -297,10 +297,18 @@ function refuse(context: Context, waitMs: number): void {
   context.body = { error: "slow_down", error_description: "too many sign-ins" };
 }
 
-/** The client that HTTP Basic names (RFC 7617), of whatever length it claims to be cut to what an id may have. */
+/**
+ * The client that HTTP Basic names (RFC 7617), of whatever length it claims to be cut to what an id may have. Written as
+ * the library reads it (RFC 6749 § 2.3.1): one client has many spellings, and one count.
+ */
 function clientInHeader(request: IncomingMessage): string {
   const [scheme, encoded = ""] = (request.headers.authorization ?? "").split(" ");
   if (scheme?.toLowerCase() !== "basic") return "";
-  const decoded = Buffer.from(encoded.slice(0, BASIC_CHARS_MAX), "base64").toString();
-  return decoded.split(":", 1).join("").slice(0, CLIENT_ID_CHARS_MAX);
+  const spelt = Buffer.from(encoded, "base64").toString().split(":", 1).join("");
+  try {
+    return decodeURIComponent(spelt.replaceAll("+", " ")).slice(0, CLIENT_ID_CHARS_MAX);
+  } catch {
+    // The library refuses it too.
+    return "";
+  }
 }

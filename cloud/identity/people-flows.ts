@@ -27,6 +27,7 @@ import { isAlive } from "./account-rules.ts";
 import type { Accounts } from "./accounts.ts";
 import { AttemptLimiter, type AttemptLimits } from "./attempts.ts";
 import { type Form, readForm } from "./form.ts";
+import { networkOf } from "./network.ts";
 import { SIGN_IN_PATH, SignInDesk, SUBJECT, show } from "./sign-in.ts";
 import {
   askResetPage,
@@ -182,7 +183,8 @@ export function peoplePages(
   });
   return async (context, next) => {
     if (!context.path.startsWith(PAGES)) return next();
-    if (attempts.waitMs(context.ip) > 0)
+    const network = networkOf(context.ip);
+    if (attempts.waitMs(network) > 0)
       return show(
         context,
         429,
@@ -196,7 +198,9 @@ export function peoplePages(
       if (!(error instanceof ProtocolError)) throw error;
       show(context, error.code === "limit_reached" ? 429 : 400, refusedPage(error.message));
     }
-    if (context.method === "POST" && context.status === 403) attempts.failed(context.ip);
+    // Each link that is asked for counts, because nobody may tell whether it was sent.
+    const isCounted = context.status === 403 || context.path === RESET;
+    if (context.method === "POST" && isCounted) attempts.failed(network);
   };
 }
 

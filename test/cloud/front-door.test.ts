@@ -2,13 +2,8 @@
 import { once } from "node:events";
 import { createServer, request, type Server } from "node:https";
 import { connect, type Socket } from "node:net";
-import {
-  type Blocked,
-  type FrontDoorLimits,
-  guardServer,
-  networkOf,
-  parseBlockList,
-} from "@kerbside/cloud";
+import { type Blocked, type FrontDoorLimits, guardServer, parseBlockList } from "@kerbside/cloud";
+import { networkOf } from "@kerbside/identity";
 import type { LogFields } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -29,8 +29,9 @@ let verify: TokenVerifier;
 let revoked: boolean;
 const told: (readonly [event: string, client: unknown])[] = [];
 
-async function open(): Promise<Issuer> {
+async function open(more: { readonly proxied?: boolean } = {}): Promise<Issuer> {
   return openIssuer({
+    ...more,
     issuer: ISSUER,
     audience: AUDIENCE,
     scopes: SCOPES,
@@ -78,14 +79,24 @@ type Answer = {
 
 async function ask(
   form: Readonly<Record<string, string>>,
-  { client = CLIENT.client, secret = SECRET, path = "/oauth/token" } = {},
+  {
+    client = CLIENT.client,
+    secret = SECRET,
+    path = "/oauth/token",
+    spelt = encodeURIComponent(client),
+    from = "192.0.2.7",
+    at = server,
+  } = {},
 ): Promise<Answer> {
-  const { port } = server.address() as AddressInfo;
-  const basic = `${encodeURIComponent(client)}:${encodeURIComponent(secret)}`;
+  const { port } = at.address() as AddressInfo;
+  const basic = `${spelt}:${encodeURIComponent(secret)}`;
   const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
     method: "POST",
     body: new URLSearchParams(form),
-    headers: { authorization: `Basic ${Buffer.from(basic).toString("base64")}` },
+    headers: {
+      authorization: `Basic ${Buffer.from(basic).toString("base64")}`,
+      "x-forwarded-for": from,
+    },
   });
   const text = await answer.text();
   const body: unknown = text.startsWith("{") ? JSON.parse(text) : {};
@@ -167,6 +178,34 @@ test("P-63 guesses that are sent all at once are no more tried than guesses in a
   const statuses = (await Promise.all(guesses)).map(({ status }) => status);
   assert.is(statuses.filter((status) => status === 401).length, 3);
   assert.is(statuses.filter((status) => status === 429).length, 17);
+});
+
+test("P-63 a client is one client, however its name is spelt", async () => {
+  // One more letter as its number each time.
+  const spellings = Array.from({ length: CLIENT.client.length + 1 }, (_, n) =>
+    [...CLIENT.client]
+      .map((letter, i) => (i < n ? `%${letter.charCodeAt(0).toString(16)}` : letter))
+      .join(""),
+  );
+  const guesses = spellings.map((spelt) => ask(GRANT, { spelt, secret: "no" }));
+  const statuses = (await Promise.all(guesses)).map(({ status }) => status);
+  assert.equal(statuses.toSorted(), [401, 401, 401, 429, 429, 429, 429, 429]);
+});
+
+test("P-63 of IPv6 a network is counted, not each of the addresses that it has without number", async () => {
+  const proxied = createServer((await open({ proxied: true })).handler).listen(0, "127.0.0.1");
+  try {
+    await new Promise((resolve) => proxied.once("listening", resolve));
+    const from = (n: number): string => `2001:db8:0:1::${n}`;
+    const statuses: number[] = [];
+    for (let n = 1; n <= 4; n += 1)
+      statuses.push((await ask(GRANT, { secret: "no", from: from(n), at: proxied })).status);
+    assert.equal(statuses, [401, 401, 401, 429]);
+    assert.is((await ask(GRANT, { from: "2001:db8:0:2::1", at: proxied })).status, 200);
+  } finally {
+    proxied.closeAllConnections();
+    proxied.close();
+  }
 });
 
 test("P-63 sign-ins that come together wait for each other, up to a bound", async () => {
