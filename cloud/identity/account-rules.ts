@@ -25,14 +25,18 @@ export type Account = Omit<AccountRecord, "secret" | "version"> & {
 };
 export type Standing = "open" | "locked" | "locked-for-good" | "closed";
 
-/** A lock that is over is none. */
-export function standingOf({ state }: Pick<AccountRecord, "state">, nowMs: number): Standing {
+/** A lock that is over is none; who was suspended is out as after the end of the account (P-81). */
+export function standingOf(
+  { state, isPersonGone }: Pick<AccountRecord, "state" | "isPersonGone">,
+  nowMs: number,
+): Standing {
+  if (isPersonGone === true) return "closed";
   return state.at === "locked" && nowMs >= state.untilMs ? "open" : state.at;
 }
 
 /** Whether a token or session that began then is still good. Tokens count whole seconds, so a doubtful one is not. */
 export function isAlive(
-  account: Pick<AccountRecord, "state" | "tokensAfterMs">,
+  account: Pick<AccountRecord, "state" | "isPersonGone" | "tokensAfterMs">,
   beganAtMs: number,
   nowMs: number,
 ): boolean {
@@ -98,7 +102,8 @@ export function withReset(account: Account, resetHash: Uint8Array, untilMs: numb
 /** Whether this is the secret of the reset that is under way, within its time. */
 export function isReset(account: Account, hash: Uint8Array, nowMs: number): boolean {
   const { resetHash, resetUntilMs = 0 } = account.secret;
-  const usable = standingOf(account, nowMs) === "open" || account.state.at === "locked";
+  const standing = standingOf(account, nowMs);
+  const usable = standing === "open" || standing === "locked";
   return usable && resetHash !== undefined && equalBytes(resetHash, hash) && nowMs < resetUntilMs;
 }
 

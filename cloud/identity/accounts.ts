@@ -189,7 +189,7 @@ export class Accounts {
     await this.change(who, audit, unlocked);
   }
 
-  /** P-73. The shell stays; the person is suspended with an empty profile, unless a legal hold needs it. */
+  /** P-73. The shell stays; the person is suspended with an empty profile, unless a legal hold needs it, but for what a card is charged by. */
   async close(who: Who, audit: AuditEntry): Promise<void> {
     const people = await this.#people(who.tenant);
     await this.change(who, audit, closed);
@@ -197,7 +197,10 @@ export class Accounts {
     if (record === undefined || record.state === "erased") return;
     const isHeld = await people.isHeld(who.person);
     const suspendedAtMs = record.suspendedAtMs ?? this.#ports.clock.wallMs();
-    const profile = isHeld ? record.profile : {};
+    // What is charged by stays until the erasure has it revoked at the provider.
+    const { paymentToken } = record.profile;
+    const left = paymentToken === undefined ? {} : { paymentToken };
+    const profile = isHeld ? record.profile : left;
     await people.putPerson({ ...record, state: "suspended", suspendedAtMs, profile }, audit);
   }
 

@@ -18,6 +18,7 @@ type Row = {
   readonly locked_until_ms: number | null;
   readonly tokens_after_ms: number;
   readonly secret: Uint8Array;
+  readonly person_state: string | null;
 };
 const NOTHING = new Uint8Array();
 
@@ -54,15 +55,20 @@ export function putAccount(sql: Sql, record: AccountRecord, secret: Uint8Array):
 
 export function readAccount(engine: Engine, person: string): AccountRecord | undefined {
   const row = engine.store.read((sql) =>
-    sql.get<Row>("SELECT * FROM accounts WHERE person = ?", person),
+    sql.get<Row>(
+      "SELECT a.*, p.state AS person_state FROM accounts a LEFT JOIN people p ON p.person = a.person WHERE a.person = ?",
+      person,
+    ),
   );
   if (row === undefined) return undefined;
+  const isPersonGone = row.person_state === "suspended" || row.person_state === "erased";
   const key = row.secret.length === 0 ? undefined : engine.keys.existing(personSubject(person));
   return {
     person,
     version: row.version,
     role: roleOf(row.role),
     state: stateOf(row),
+    ...(isPersonGone ? { isPersonGone } : {}),
     tokensAfterMs: row.tokens_after_ms,
     secret: key?.open(row.secret, personBinding(engine, "account", person)) ?? NOTHING,
   };

@@ -79,6 +79,8 @@ export type AccountRecord = {
   readonly version: number;
   readonly role: Role;
   readonly state: AccountState;
+  /** The person is suspended or erased, which ends the account whatever its state says. */
+  readonly isPersonGone?: boolean;
   /** Tokens and sessions from before are over. Unix time. */
   readonly tokensAfterMs: number;
   /** User name, hashes and counters, sealed by the issuer's side; nobody else can make one. */

@@ -16,8 +16,8 @@ import {
   ConsentSchema,
   consentView,
   credentialView,
-  PersonSchema,
-  personView,
+  OwnPersonSchema,
+  ownPersonView,
 } from "./people-schemas.ts";
 import { type Answer, type Call, limitOf, type Route } from "./route.ts";
 import { BookingSchema, EventSchema, pageOf } from "./schemas.ts";
@@ -26,7 +26,7 @@ import { bookingView, eventView, iso } from "./views.ts";
 const strict = { additionalProperties: false } as const;
 const ExportSchema = Type.Object(
   {
-    person: PersonSchema,
+    person: OwnPersonSchema,
     consents: Type.Array(ConsentSchema),
     credentials: Type.Array(Type.Unknown()),
     bookings: Type.Array(Type.Unknown(), {
@@ -63,7 +63,7 @@ async function all(call: Call, record: PersonRecord) {
   const { people, privacy, files } = call.store;
   const { person } = record;
   return {
-    person: personView(record),
+    person: ownPersonView(record),
     consents: (await people.consents(person)).map(consentView),
     credentials: (await people.credentials(person)).map(credentialView),
     bookings: (await bookingsOf(call, person)).map((record) => bookingView(record)),

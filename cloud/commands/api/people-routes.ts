@@ -10,6 +10,8 @@ import {
   ConsentBodySchema,
   ConsentSchema,
   consentView,
+  OwnPersonSchema,
+  ownPersonView,
   type PersonBody,
   PersonBodySchema,
   PersonSchema,
@@ -83,7 +85,9 @@ async function change(call: Call): Promise<Answer> {
   const before = await personParam(call);
   // By the row's schema.
   const body = call.body as PersonBody;
-  const record = { ...before, profile: body.profile, ...timesOf(body) };
+  const { paymentToken } = before.profile;
+  const kept = paymentToken === undefined ? {} : { paymentToken };
+  const record = { ...before, profile: { ...body.profile, ...kept }, ...timesOf(body) };
   await call.store.people.putPerson(record, audit(call, "person.change", before.person));
   return { status: 200, body: personView(record) };
 }
@@ -102,7 +106,7 @@ async function changeOwn(call: Call): Promise<Answer> {
   const profile = call.body as PersonRecord["profile"];
   const record = { ...before, profile: { ...before.profile, ...profile } };
   await call.store.people.putPerson(record, audit(call, "person.change", before.person));
-  return { status: 200, body: personView(record) };
+  return { status: 200, body: ownPersonView(record) };
 }
 
 async function giveConsent(call: Call, { person }: PersonRecord): Promise<Answer> {
@@ -181,13 +185,13 @@ const OWN_ROUTES: readonly Route[] = [
   {
     ...{ method: "GET", path: "/me", operation: "getMe", summary: "What is kept of me" },
     ...{ scopes: ["self"], tag: "people" },
-    answers: { 200: PersonSchema },
-    handle: async (call) => ({ status: 200, body: personView(await oneself(call)) }),
+    answers: { 200: OwnPersonSchema },
+    handle: async (call) => ({ status: 200, body: ownPersonView(await oneself(call)) }),
   },
   {
     ...{ method: "PATCH", path: "/me", operation: "changeMe", summary: "Correct it" },
     ...{ scopes: ["self"], tag: "people", body: ProfileSchema },
-    answers: { 200: PersonSchema },
+    answers: { 200: OwnPersonSchema },
     handle: changeOwn,
   },
   {

@@ -31,28 +31,40 @@ export const PROFILE_FIELDS: readonly ProfileField[] = Object.keys(
 ).filter((name): name is ProfileField => Object.hasOwn(personProfileCodec.fields ?? {}, name));
 
 /** From the codec, so that a field that is added there is here as well. */
-export const ProfileSchema: TSchema = Type.Object(
-  Object.fromEntries(
-    Object.entries(personProfileCodec.fields ?? {}).map(([name, { doc }]) => [
-      name,
-      Type.Optional(text(doc)),
-    ]),
-  ),
-  strict,
+const profileSchema = (names: readonly ProfileField[]): TSchema =>
+  Type.Object(
+    Object.fromEntries(
+      names.map((name) => [
+        name,
+        Type.Optional(text(personProfileCodec.fields?.[name]?.doc ?? name)),
+      ]),
+    ),
+    strict,
+  );
+/**
+ * What is asked of a profile, and shown to staff: not what a card is charged by (P-23). Only the payment desk writes that,
+ * or one person's card would be charged for another.
+ */
+export const ProfileSchema: TSchema = profileSchema(
+  PROFILE_FIELDS.filter((name) => name !== "paymentToken"),
 );
-export const PersonSchema: TSchema = Type.Object(
-  {
-    person: uuid("opaque id"),
-    state: oneOf(["active", "suspended", "erased"], "suspended and erased are for good"),
-    profile: ProfileSchema,
-    createdAt: time("when"),
-    usedAt: Type.Optional(time("last use")),
-    paidAt: Type.Optional(time("last payment")),
-    suspendedAt: Type.Optional(time("when")),
-    erasedAt: Type.Optional(time("when")),
-  },
-  strict,
-);
+const personSchema = (profile: TSchema): TSchema =>
+  Type.Object(
+    {
+      person: uuid("opaque id"),
+      state: oneOf(["active", "suspended", "erased"], "suspended and erased are for good"),
+      profile,
+      createdAt: time("when"),
+      usedAt: Type.Optional(time("last use")),
+      paidAt: Type.Optional(time("last payment")),
+      suspendedAt: Type.Optional(time("when")),
+      erasedAt: Type.Optional(time("when")),
+    },
+    strict,
+  );
+export const PersonSchema: TSchema = personSchema(ProfileSchema);
+/** All that is kept of whoever asks. */
+export const OwnPersonSchema: TSchema = personSchema(profileSchema(PROFILE_FIELDS));
 export type PersonBody = {
   readonly profile: PersonProfile;
   readonly usedAt?: string;
@@ -67,7 +79,14 @@ export const PersonBodySchema: TSchema = Type.Object(
   strict,
 );
 
-export function personView({ person, state, profile, ...times }: PersonRecord): View {
+/** For staff. */
+export function personView(record: PersonRecord): View {
+  const { paymentToken: _, ...profile } = record.profile;
+  return ownPersonView({ ...record, profile });
+}
+
+/** For the person. */
+export function ownPersonView({ person, state, profile, ...times }: PersonRecord): View {
   const { createdAtMs, usedAtMs, paidAtMs, suspendedAtMs, erasedAtMs } = times;
   return {
     person,

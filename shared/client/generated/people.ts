@@ -21,7 +21,6 @@ export type ChangeMeBody = {
   /** where the person lives */ readonly address?: string;
   /** number of the driving licence */ readonly licence?: string;
   /** number of a passport or identity card */ readonly nationalId?: string;
-  /** the payment provider's token; never a card's number */ readonly paymentToken?: string;
 };
 
 export type ChangePersonBody = {
@@ -33,7 +32,6 @@ export type ChangePersonBody = {
     /** where the person lives */ readonly address?: string;
     /** number of the driving licence */ readonly licence?: string;
     /** number of a passport or identity card */ readonly nationalId?: string;
-    /** the payment provider's token; never a card's number */ readonly paymentToken?: string;
   };
   /** last use (ISO 8601) */ readonly usedAt?: string;
   /** last payment (ISO 8601) */ readonly paidAt?: string;
@@ -145,6 +143,25 @@ export type Me = {
   /** when (ISO 8601) */ readonly erasedAt?: string;
 };
 
+export type Person = {
+  /** opaque id */ readonly person: string;
+  /** suspended and erased are for good */ readonly state: "active" | "suspended" | "erased";
+  readonly profile: {
+    /** as the person writes it */ readonly name?: string;
+    /** RFC 5321 § 4.5.3.1.3 */ readonly email?: string;
+    /** E.164 */ readonly phone?: string;
+    /** ISO 8601 */ readonly birthDate?: string;
+    /** where the person lives */ readonly address?: string;
+    /** number of the driving licence */ readonly licence?: string;
+    /** number of a passport or identity card */ readonly nationalId?: string;
+  };
+  /** when (ISO 8601) */ readonly createdAt: string;
+  /** last use (ISO 8601) */ readonly usedAt?: string;
+  /** last payment (ISO 8601) */ readonly paidAt?: string;
+  /** when (ISO 8601) */ readonly suspendedAt?: string;
+  /** when (ISO 8601) */ readonly erasedAt?: string;
+};
+
 export type PlaceHoldBody = {
   /** whom; or a car with its times */ readonly person?: string;
   /** car */ readonly vehicle?: string;
@@ -206,7 +223,7 @@ export type PeopleOperations = {
       readonly path: { readonly person: string; };
       readonly body: ChangePersonBody;
     };
-    readonly answer: Me;
+    readonly answer: Person;
   };
   /** Charge a person's card at the provider. */
   readonly chargePerson: {
@@ -221,7 +238,7 @@ export type PeopleOperations = {
     readonly ask: {
       readonly body: ChangePersonBody;
     };
-    readonly answer: Me;
+    readonly answer: Person;
   };
   /** Destroy the keys of a suspended person. */
   readonly erasePerson: {
@@ -253,7 +270,7 @@ export type PeopleOperations = {
     readonly ask: {
       readonly path: { readonly person: string; };
     };
-    readonly answer: Me;
+    readonly answer: Person;
   };
   /** How exactly positions are kept. */
   readonly getPrivacy: {
@@ -311,7 +328,7 @@ export type PeopleOperations = {
     readonly ask: {
       readonly query?: { /** continue after: `next` of the page before */ readonly after?: string; /** how many at most, to 1000; 100 where nothing is said */ readonly limit?: number; };
     };
-    readonly answer: Page<Me>;
+    readonly answer: Page<Person>;
   };
   /** Keep a person, or a car within times, from being erased, with a copy for named readers. */
   readonly placeHold: {
@@ -364,7 +381,7 @@ export type PeopleOperations = {
       readonly path: { readonly person: string; };
       readonly body?: Nothing;
     };
-    readonly answer: Me;
+    readonly answer: Person;
   };
   /** Withdraw what I agreed to. */
   readonly withdrawConsent: {

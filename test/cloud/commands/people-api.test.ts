@@ -75,12 +75,40 @@ test("P-52 staff read people by role, and each read is recorded before it is ans
 
 test("P-23 a card number is refused wherever it is written", async ({ rig }) => {
   const token = await tokenOf(rig, "manager", "m");
-  for (const name of ["name", "address", "licence", "paymentToken"]) {
+  for (const name of ["name", "address", "licence"]) {
     const body = { profile: { [name]: "my card is 4111-1111-1111-1111 ok" } };
     const answer = await rig.ask({ path: `${at}/people`, token, body });
     assert.is(answer.status, 400, name);
     assert.not(answer.text.includes("4111"), "and not said back");
   }
+});
+
+test("P-23 nobody writes what a card is charged by, and only its person is shown it", async ({
+  rig,
+  me,
+}) => {
+  const member = await tokenOf(rig, "member", me);
+  const token = await tokenOf(rig, "manager", "m");
+  const stolen = { paymentToken: "tok_of_somebody_else" };
+  const path = `${at}/people/${me}`;
+  for (const asked of [
+    { method: "PATCH", path: `${at}/me`, token: member, body: stolen },
+    { method: "PUT", path, token, body: { profile: stolen } },
+    { method: "POST", path: `${at}/people`, token, body: { profile: stolen } },
+  ] as const)
+    assert.is((await rig.ask(asked)).status, 400, `${asked.method} ${asked.path}`);
+  for (const shown of [`${at}/people`, path])
+    assert.not((await rig.ask({ path: shown, token })).text.includes("tok_"), shown);
+  const profile = { name: "Changed", email: PROFILE.email };
+  const changed = await rig.ask({ method: "PUT", path, token, body: { profile } });
+  assert.equal(changed.body.profile, profile);
+  const { paymentToken } = PROFILE;
+  assert.equal((await (await rig.store()).people.person(me))?.profile, {
+    ...profile,
+    paymentToken,
+  });
+  const own = await rig.ask({ path: `${at}/me`, token: member });
+  assert.is(own.body.profile.paymentToken, paymentToken);
 });
 
 test("P-81 a suspended person is not brought back", async ({ rig, other }) => {

@@ -288,8 +288,27 @@ test("P-73 a closed account stays closed, with nobody in it", async (world) => {
   );
   assert.is(await standing(world), "closed");
   const record = await world.store.people.person(world.who.person);
-  assert.equal(record?.profile, {});
+  const { paymentToken } = PROFILE;
+  assert.equal(record?.profile, { paymentToken }, "until the erasure has it revoked");
   assert.equal(await world.store.people.findPeople("email", PROFILE.email), []);
+});
+
+test("P-81 whoever is suspended is out at once, and gets no link to come back by", async (world) => {
+  const { people } = world.store;
+  const { person } = world.who;
+  const nowMs = world.clock.wallMs();
+  const alive = async (): Promise<boolean> => {
+    const account = await people.account(person);
+    return account !== undefined && isAlive(account, nowMs, world.clock.wallMs());
+  };
+  assert.ok(await alive());
+  const record = await people.person(person);
+  assert.ok(record !== undefined);
+  await people.putPerson({ ...record, state: "suspended", suspendedAtMs: nowMs }, AUDIT);
+  assert.not(await alive());
+  await refuses("forbidden", signIn(world));
+  await world.resets.request("demo", "ann");
+  assert.is(world.mails.length, 0);
 });
 
 test("P-73 P-82 what a legal hold needs stays until it is released", async (world) => {
