@@ -1,7 +1,9 @@
 /**
- * Ends live connections of cars that were revoked, and of tenants that were removed, by another process. The feed announces each change of a car in the
- * order of commits, so that reading on from the last cursor misses none.
+ * Ends live connections of cars that were revoked, and of tenants that were removed, by another process. At its first look
+ * at a tenant it goes through all cars; from then on the feed announces each change of a car in the order of commits, so
+ * that reading on from the last cursor misses none. What the feed has from before is not read: it may be years of it.
  */
+import { lastCursor } from "@kerbside/commands";
 import type { Address, Clock, Log, TenantId, Timer } from "@kerbside/protocol";
 import type { Tenants } from "@kerbside/tenants";
 
@@ -24,12 +26,22 @@ export function watchRevocations(parts: {
   const look = async (id: TenantId): Promise<void> => {
     const store = (await tenants.tenant(id))?.store;
     if (store === undefined) return;
-    const entries = await store.feed(cursors.get(id) ?? 0, PAGE);
+    const end = async (isMeant: (vehicle: string) => boolean): Promise<void> => {
+      for (const { vehicle, revokedAtMs } of await store.vehicles())
+        if (revokedAtMs !== undefined && isMeant(vehicle)) disconnect({ tenant: id, vehicle });
+    };
+    const after = cursors.get(id);
+    if (after === undefined) {
+      const last = await lastCursor(store);
+      await end(() => true);
+      cursors.set(id, last);
+      return;
+    }
+    const entries = await store.feed(after, PAGE);
     const changed = new Set(entries.filter((e) => e.topic === "vehicle").map((e) => e.id));
-    for (const vehicle of changed.size === 0 ? [] : await store.vehicles())
-      if (vehicle.revokedAtMs !== undefined && changed.has(vehicle.vehicle))
-        disconnect({ tenant: id, vehicle: vehicle.vehicle });
-    cursors.set(id, entries.at(-1)?.cursor ?? cursors.get(id) ?? 0);
+    if (changed.size > 0) await end((vehicle) => changed.has(vehicle));
+    cursors.set(id, entries.at(-1)?.cursor ?? after);
+    if (entries.length === PAGE) await look(id);
   };
   /** A tenant whose store fails does not keep the others' revocations from being seen. */
   const attempt = async (step: () => Promise<void> | void): Promise<void> => {

@@ -31,6 +31,7 @@ export { type CertifiedKeys, keyPushFor, pushKeys } from "./car-keys.ts";
 export { type CarMessageParts, carMessageHandler } from "./car-messages.ts";
 export { COMMAND_DEADLINE_MS } from "./command-ask.ts";
 export { type GrantParts, GrantService, grantState } from "./grants.ts";
+export { lastCursor } from "./last-cursor.ts";
 export { CommandLevels } from "./levels.ts";
 export { isFinal, type Life, type LifeEvent, type LifeStep, lifeOf, next } from "./life-cycle.ts";
 export { listenPrivately, refuseSecond } from "./private-socket.ts";

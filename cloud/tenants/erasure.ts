@@ -51,7 +51,7 @@ export type Due = {
 
 /** What comes next for a person, and when; undefined where nothing does any more. */
 export function dueOf(
-  record: PersonRecord & { readonly certified: boolean },
+  record: PersonRecord & { readonly certified: boolean; readonly hasKey: boolean },
   held: boolean,
   inactivityDays: number,
 ): Due | undefined {
@@ -68,6 +68,8 @@ export function dueOf(
       return { ...next, stage: "erase", dueAtMs };
     }
     case "erased":
+      // It was cut short between the mark and the end of the keys, and is taken on.
+      if (record.hasKey) return { ...next, stage: "erase", dueAtMs: record.erasedAtMs ?? 0 };
       return record.certified
         ? undefined
         : { ...next, stage: "certify", dueAtMs: certifiableAtMs(record) };
@@ -81,6 +83,9 @@ function certifiableAtMs({ erasedAtMs = 0 }: PersonRecord, days = KEY_BACKUP_DAY
 /** The first half, in one transaction with the look at holds: from here on nothing of the person is given out. */
 export function markErased(engine: Engine, sql: Sql, person: string): void {
   checkErasable(engine, sql, person);
+  // Where it is taken on, backups of the keys were made until now.
+  if (engine.keys.existing(personSubject(person)) !== undefined)
+    sql.run("UPDATE people SET erased_at_ms = NULL WHERE person = ?", person);
   tombstone(sql, person, engine.nowMs());
 }
 

@@ -185,8 +185,10 @@ function readDue(engine: Engine, inactivityDays: number): readonly Due[] {
     const page = readPeople(engine, after, PEOPLE_MAX);
     for (const record of page) {
       const { person } = record;
+      const hasKey =
+        record.state === "erased" && engine.keys.existing(personSubject(person)) !== undefined;
       const due = dueOf(
-        { ...record, certified: certified.has(person) },
+        { ...record, certified: certified.has(person), hasKey },
         held.has(personSubject(person)),
         inactivityDays,
       );

@@ -5,6 +5,7 @@
  */
 import type { ServerResponse } from "node:http";
 import { type Clock, type FeedEntry, ProtocolError, type TenantStore } from "@kerbside/protocol";
+import { lastCursor } from "../last-cursor.ts";
 import { type Answer, type Call, cursorOf, limitOf, type Route, waitOf } from "./route.ts";
 import { FeedSchema, pageOf } from "./schemas.ts";
 import { feedView } from "./views.ts";
@@ -69,21 +70,6 @@ async function nextEntries(
     if (entries.length > 0 || leftMs <= 0 || signal.aborted) return entries;
     await sleep(clock, Math.min(LOOK_MS, leftMs), signal);
   }
-}
-
-/** Doubling and halving: some 40 short looks at most, whatever the cursor (below 2^53). */
-async function lastCursor(store: TenantStore): Promise<number> {
-  const beyond = async (cursor: number): Promise<boolean> =>
-    (await store.feed(cursor, 1)).length > 0;
-  let high = 1;
-  while (await beyond(high - 1)) high *= 2;
-  let low = Math.floor(high / 2);
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if (await beyond(middle)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** A cursor, or `end` for what comes from now on. Throws ProtocolError `malformed`. */
