@@ -1,6 +1,7 @@
 /**
  * The issuer's addresses on the API's port: what comes in there is handed on to the issuer's process over its Unix
- * socket, with whom it is for said by this proxy alone, and its answer is handed back. Nothing is kept of either.
+ * socket, with whom it is for said by this proxy alone, and its answer is handed back. Nothing is kept of either. A
+ * request is handed on once it is there as a whole: whoever sends it slowly keeps nobody from the few places there are.
  */
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import { ISSUER_PATHS } from "@kerbside/identity";
@@ -10,7 +11,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } fro
 const SOCKETS_MAX = 32;
 /** An issuer that takes longer is away, for the caller. */
 const ANSWER_MS_MAX = 10_000;
-/** A request for a token is a line; what is longer is cut off, and so refused. */
+/** A request for a token is a line; what is longer is refused. */
 const BODY_BYTES_MAX: number = 16 * 1024;
 /** RFC 9110 § 7.6.1, and what only this proxy may say. */
 const NOT_PASSED_ON: ReadonlySet<string> = new Set([
@@ -36,18 +37,37 @@ export async function registerIssuerProxy(app: FastifyInstance, socketPath: stri
         method: ["GET", "POST", "OPTIONS"],
         url,
         schema: HIDDEN,
-        handler: (incoming, reply) => {
+        handler: async (incoming, reply) => {
           reply.hijack();
-          handOn(incoming, reply, { agent, socketPath });
+          const body = await bodyOf(incoming.raw);
+          if (body === "gone") return;
+          if (body === "too long") reply.raw.writeHead(413, { connection: "close" }).end();
+          else handOn(incoming, reply, body, { agent, socketPath });
         },
       });
     done();
   });
 }
 
+/** The server bounds how long it may take. */
+function bodyOf(incoming: IncomingMessage): Promise<Buffer | "too long" | "gone"> {
+  return new Promise((resolve) => {
+    const parts: Buffer[] = [];
+    let length = 0;
+    incoming.on("data", (part: Buffer) => {
+      length += part.length;
+      if (length <= BODY_BYTES_MAX) parts.push(part);
+      else resolve("too long");
+    });
+    incoming.once("end", () => resolve(Buffer.concat(parts)));
+    incoming.once("close", () => resolve("gone"));
+  });
+}
+
 function handOn(
   incoming: FastifyRequest,
   reply: FastifyReply,
+  body: Buffer,
   to: { readonly agent: Agent; readonly socketPath: string },
 ): void {
   const { method = "GET", url = "/", headers } = incoming.raw;
@@ -61,6 +81,7 @@ function handOn(
     path: url,
     headers: {
       ...passedOn(headers),
+      ...(body.length === 0 ? {} : { "content-length": body.length }),
       "x-forwarded-for": incoming.ip,
       "x-forwarded-proto": "https",
     },
@@ -75,12 +96,7 @@ function handOn(
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) outgoing.destroy();
   });
-  let length = 0;
-  incoming.raw.on("data", (part: Buffer) => {
-    length += part.length;
-    if (length > BODY_BYTES_MAX) outgoing.destroy();
-  });
-  incoming.raw.pipe(outgoing);
+  outgoing.end(body);
 }
 
 function passedOn(headers: IncomingHttpHeaders): IncomingHttpHeaders {
