@@ -68,17 +68,21 @@ test("a request reaches the issuer as it came, with the address that the proxy s
 
 test("P-63 those who send their requests slowly keep nobody from the issuer", async () => {
   const slow = Array.from({ length: SLOW }, () => connect(port, "127.0.0.1"));
-  for (const socket of slow) {
-    socket.on("error", () => undefined);
-    socket.write("POST /oauth/token HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nab");
+  try {
+    for (const socket of slow) {
+      socket.on("error", () => undefined);
+      socket.write("POST /oauth/token HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nab");
+    }
+    await until("all are there", async () => {
+      const there = await new Promise<number>((done) =>
+        app.server.getConnections((_, n) => done(n)),
+      );
+      return there >= SLOW;
+    });
+    assert.is((await ask("grant_type=x")).status, 200);
+  } finally {
+    for (const socket of slow) socket.destroy();
   }
-  let there = 0;
-  await until("all are there", async () => {
-    there = await new Promise<number>((done) => app.server.getConnections((_, n) => done(n)));
-    return there >= SLOW;
-  });
-  assert.is((await ask("grant_type=x")).status, 200);
-  for (const socket of slow) socket.destroy();
 });
 
 test.run();
