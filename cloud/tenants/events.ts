@@ -17,6 +17,7 @@ import { chunkEvents } from "./chunks.ts";
 import type { Sql } from "./database.ts";
 import { type Engine, eventBinding, kindName, laneName, SEALING } from "./engine.ts";
 import { type LogNode, orderLogs } from "./log-order.ts";
+import { type EventRow, readRows } from "./read-rows.ts";
 import { RowSeals } from "./row-seals.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 
@@ -139,14 +140,6 @@ type LaneQuery = {
   readonly query: EventQuery;
   readonly key: KeyOf;
 };
-type EventRow = {
-  readonly seq: number;
-  readonly segment: number;
-  readonly at_ms: number;
-  readonly kind: number;
-  readonly sealed: number;
-  readonly data: Uint8Array;
-};
 
 function laneItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {
   const { log, lane, from, wanted } = q;
@@ -171,29 +164,22 @@ function laneItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {
 
 function rowItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {
   const { log, lane, from, wanted, query } = q;
-  const codes = query.kinds?.map((kind) => EVENT_KINDS[kind].code);
-  const kinds = codes === undefined ? null : JSON.stringify(codes);
-  const rows = sql.all<EventRow>(
-    "SELECT seq, segment_id AS segment, at_ms, kind, sealed, data FROM events " +
-      "WHERE log_id = ? AND lane = ? AND (seq, segment_id) > (?, ?) AND at_ms BETWEEN ? AND ? " +
-      "AND (? IS NULL OR kind IN (SELECT value FROM json_each(?))) ORDER BY seq, segment_id LIMIT ?",
-    ...[log.id, lane, from.seq, from.segment],
-    query.fromMs ?? Number.MIN_SAFE_INTEGER,
-    query.toMs ?? Number.MAX_SAFE_INTEGER,
-    ...[kinds, kinds, wanted],
-  );
+  const rows = readRows(sql, {
+    ...{ log: log.id, lane, from, wanted },
+    fromMs: query.fromMs,
+    toMs: query.toMs,
+    kinds: query.kinds?.map((kind) => EVENT_KINDS[kind].code),
+  });
   const seals = new RowSeals(sql, engine.tenant);
-  const item = (row: EventRow): Item => {
-    const { vehicle } = log;
-    const vehicleKey = row.sealed === SEALING.together ? q.key(vehicle) : undefined;
-    if (vehicleKey === undefined)
-      return { ...row, value: storedEvent(engine, log, lane, row, q.key) };
+  return rows.map((row): Item => {
     const { segment, seq, kind } = row;
+    const vehicleKey = row.sealed === SEALING.together ? q.key(log.vehicle) : undefined;
+    if (vehicleKey === undefined)
+      return { seq, segment, value: storedEvent(engine, log, lane, row, q.key) };
     const data = seals.data({ log, lane, segment }, vehicleKey, seq, kind);
-    const plain = { ...row, sealed: SEALING.plain, data };
-    return { ...row, value: storedEvent(engine, log, lane, plain, q.key) };
-  };
-  return rows.map(item);
+    const plain = { seq, kind, at_ms: row.at_ms, sealed: SEALING.plain, data };
+    return { seq, segment, value: storedEvent(engine, log, lane, plain, q.key) };
+  });
 }
 
 function chunkItems(engine: Engine, sql: Sql, q: LaneQuery): readonly Item[] {

@@ -18,6 +18,7 @@ import { putChunk } from "./chunks.ts";
 import type { Sql } from "./database.ts";
 import { type Engine, eventBinder, isPersonal, SEALING } from "./engine.ts";
 import { EventRows } from "./event-rows.ts";
+import { putRowSpan } from "./read-rows.ts";
 import { rentalNews } from "./rental-news.ts";
 import { RowSeal } from "./row-seals.ts";
 import type { SubjectKey } from "./subject-keys.ts";
@@ -121,6 +122,7 @@ function putAsRows(
     look(seq, row);
   });
   rows.end();
+  putRowSpan(sql, { ...columns, log, lane, segment: id, firstSeq });
   if (key === undefined) return;
   personal.end(sql, tenant, { log: { id: log, vehicle, bytes }, lane, segment: id }, key);
 }

@@ -135,7 +135,10 @@ function split(bytes: Uint8Array): ReadonlyMap<number, SealedRow> {
     const from = at + HEAD_BYTES;
     const end = from + view.getUint32(at + LENGTH_AT);
     const kind = view.getUint16(at + KIND_AT);
-    rows.set(Number(view.getBigUint64(at)), { kind, data: bytes.subarray(from, end) });
+    rows.set(view.getUint32(at) * 2 ** 32 + view.getUint32(at + LOW_AT), {
+      kind,
+      data: bytes.subarray(from, end),
+    });
     at = end;
   }
   return rows;

@@ -5,6 +5,7 @@ import { OWNED_FILE_CLASSES } from "./owned-files-schema.ts";
 import { FINDER_CLASSES, PEOPLE_CLASSES } from "./people-schema.ts";
 import { PRIVACY_CLASSES } from "./privacy.ts";
 import { QUARANTINE_ROOM_CLASSES } from "./quarantine-room.ts";
+import { ROW_SPAN_CLASSES } from "./read-rows.ts";
 import { RETENTION_TABLE_CLASSES } from "./retention.ts";
 import { ROW_SEAL_CLASSES } from "./row-seals.ts";
 import type { ColumnClasses } from "./schema-check.ts";
@@ -105,6 +106,7 @@ export const TENANT_CLASSES: ColumnClasses = {
     newest: internal,
   },
   ...ROW_SEAL_CLASSES,
+  ...ROW_SPAN_CLASSES,
   ...TRIP_CLASSES,
   ...AUDIT_KEY_CLASSES,
   derived: { what: internal, next_segment: internal, last_segment: internal },

@@ -14,6 +14,7 @@ import { OWNED_FILES_SQL } from "./owned-files-schema.ts";
 import { CAR_HOLDS_SQL, FINDERS_SQL, PEOPLE_SQL } from "./people-schema.ts";
 import { PRIVACY_SQL } from "./privacy.ts";
 import { QUARANTINE_ROOM_SQL } from "./quarantine-room.ts";
+import { ROW_SPANS_SQL } from "./read-rows.ts";
 import { RETENTION_SQL } from "./retention.ts";
 import { ROW_SEALS_SQL } from "./row-seals.ts";
 import type { ColumnClasses } from "./schema-check.ts";
@@ -293,6 +294,7 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "what gives way in quarantine", sql: QUARANTINE_ROOM_SQL },
   { name: "when logs were opened", sql: NEW_LOGS_SQL },
   { name: "what batches of webhooks were gathered for", sql: WEBHOOK_BATCH_TOPICS_SQL },
+  { name: "when the rows of a segment were", sql: ROW_SPANS_SQL },
 ];
 
 /** A file of its own, so that no backup of the store holds a key (P-31). */
