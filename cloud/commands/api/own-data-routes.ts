@@ -3,14 +3,18 @@
  * JSON or as a page to read, what the cars reported during their bookings, and whom they share a car with (P-40). Each
  * is recorded.
  */
+import { setImmediate as turn } from "node:timers/promises";
 import {
   type AuditEntry,
   type BookingRecord,
   type PersonRecord,
   ProtocolError,
+  RENTAL_OPENERS,
 } from "@kerbside/protocol";
 import { Type } from "typebox";
+import { rentalsOf } from "../rentals.ts";
 import { readablePage } from "./own-data-page.ts";
+import { type OwnRental, ownTime } from "./own-rentals.ts";
 import { oneself } from "./people-routes.ts";
 import {
   ConsentSchema,
@@ -21,9 +25,25 @@ import {
 } from "./people-schemas.ts";
 import { type Answer, type Call, limitOf, type Route } from "./route.ts";
 import { BookingSchema, EventSchema, pageOf } from "./schemas.ts";
+import { TripSchema, tripView } from "./trip-routes.ts";
 import { bookingView, eventView, iso } from "./views.ts";
 
 const strict = { additionalProperties: false } as const;
+/** Of one booking. */
+const TRIPS_MAX = 1000;
+const when = (description: string) => Type.Optional(Type.String({ description }));
+const RentalSchema = Type.Object(
+  {
+    booking: Type.String({ description: "the booking" }),
+    vehicle: Type.String({ description: "the car" }),
+    by: Type.Optional(
+      Type.Unsafe<string>({ type: "string", enum: RENTAL_OPENERS, description: "what opened it" }),
+    ),
+    startedAt: when("when it began"),
+    endedAt: when("when it ended"),
+  },
+  { ...strict, description: "what is not there the car has not said" },
+);
 const ExportSchema = Type.Object(
   {
     person: OwnPersonSchema,
@@ -32,6 +52,8 @@ const ExportSchema = Type.Object(
     bookings: Type.Array(Type.Unknown(), {
       description: "what the cars reported during one is under /me/bookings/ID/events",
     }),
+    rentals: Type.Array(RentalSchema, { description: "of those, by the cars' own word" }),
+    trips: Type.Array(TripSchema, { description: "of those, while the car was mine" }),
     cars: Type.Array(Type.String(), { description: "those that are mine" }),
     files: Type.Array(Type.Unknown(), { description: "to be had under /me/files" }),
   },
@@ -59,14 +81,42 @@ async function bookingsOf(call: Call, person: string): Promise<readonly BookingR
     .sort((a, b) => b.fromMs - a.fromMs || (a.booking < b.booking ? -1 : 1));
 }
 
+/** What the cars told of a person's rentals, and of their trips: one booking after the other, so that others get their turn. */
+async function driven(call: Call, bookings: readonly BookingRecord[]) {
+  const rentals: object[] = [];
+  const trips: object[] = [];
+  for (const record of bookings) {
+    await turn();
+    const { booking, vehicle } = record;
+    const time = await ownTime(call.store, record, call.parts.clock.wallMs());
+    if (time === undefined) continue;
+    const { fromMs, toMs, rental } = time;
+    if (rental !== undefined) rentals.push({ booking, vehicle, ...rentalView(rental) });
+    const told = await call.store.trips({ vehicle, fromMs, toMs, limit: TRIPS_MAX });
+    const own = told.items.filter(({ startedAtMs = fromMs }) => startedAtMs >= fromMs);
+    trips.push(...own.map(tripView));
+  }
+  return { rentals, trips };
+}
+
+function rentalView({ by, startedAtMs, endedAtMs }: OwnRental): object {
+  return {
+    ...(by === undefined ? {} : { by }),
+    ...(startedAtMs === undefined ? {} : { startedAt: iso(startedAtMs) }),
+    ...(endedAtMs === undefined ? {} : { endedAt: iso(endedAtMs) }),
+  };
+}
+
 async function all(call: Call, record: PersonRecord) {
   const { people, privacy, files } = call.store;
   const { person } = record;
+  const bookings = await bookingsOf(call, person);
   return {
     person: ownPersonView(record),
     consents: (await people.consents(person)).map(consentView),
     credentials: (await people.credentials(person)).map(credentialView),
-    bookings: (await bookingsOf(call, person)).map((record) => bookingView(record)),
+    bookings: bookings.map((record) => bookingView(record)),
+    ...(await driven(call, bookings)),
     cars: await privacy.carsOf(person),
     files: (await files.files(`person:${person}`)).map(
       ({ file, kind, type, bytes, addedAtMs }) => ({
@@ -112,40 +162,23 @@ function noBooking(): ProtocolError {
 async function ownBookings(call: Call): Promise<Answer> {
   const { person } = await oneself(call);
   const own = (await bookingsOf(call, person)).slice(0, limitOf(call.query));
-  const items = own.map((record) => bookingView(record));
+  const rentals = await rentalsOf(call.store, own);
+  const items = own.map((record) => bookingView(record, rentals.get(record.booking)));
   return { status: 200, body: { items } };
-}
-
-/**
- * When the car became theirs: not before whoever had it until then had given it back, and not at all while they still
- * have it. Of bookings that overlap, the one that began first comes first.
- */
-async function heldFrom(call: Call, mine: BookingRecord): Promise<number> {
-  const before = (await call.store.bookings(mine.vehicle)).filter(
-    ({ booking, holder, fromMs, state }) =>
-      holder !== mine.holder &&
-      (state === "open" || state === "ended") &&
-      (fromMs < mine.fromMs || (fromMs === mine.fromMs && booking < mine.booking)),
-  );
-  const ends = before.map(({ state, toMs }) => (state === "open" ? Number.MAX_SAFE_INTEGER : toMs));
-  return Math.max(mine.fromMs, ...ends);
 }
 
 /** Only of the time in which the car was theirs: what it reports before and after is of others. */
 async function ownEvents(call: Call): Promise<Answer> {
   const mine = await ownBooking(call);
-  const { booking, vehicle, toMs, state } = mine;
-  const fromMs = await heldFrom(call, mine);
-  const untilMs = state === "open" ? call.parts.clock.wallMs() : toMs;
-  if (state === "reserved" || state === "cancelled" || fromMs > untilMs)
-    return { status: 200, body: { items: [] } };
+  const { booking, vehicle } = mine;
+  const time = await ownTime(call.store, mine, call.parts.clock.wallMs());
+  if (time === undefined) return { status: 200, body: { items: [] } };
   await call.store.audit(audit(call, "export.events", `booking:${booking}`));
   const { after } = call.query;
   const { items, next } = await call.store.events({
     vehicle,
-    fromMs,
-    // One that is open has no end yet.
-    toMs: untilMs,
+    fromMs: time.fromMs,
+    toMs: time.toMs,
     limit: limitOf(call.query),
     ...(after === undefined ? {} : { after }),
   });

@@ -1,6 +1,6 @@
 /** Trips, told by the cars' own word of their ends and beginnings. */
 import { ProtocolError, type TripRecord } from "@kerbside/protocol";
-import { Type } from "typebox";
+import { type TSchema, Type } from "typebox";
 import { type Answer, type Call, limitOf, type Route, timeOf, vehicleParam } from "./route.ts";
 import { pageOf } from "./schemas.ts";
 import { iso } from "./views.ts";
@@ -8,7 +8,7 @@ import { iso } from "./views.ts";
 const said = (description: string) => Type.Optional(Type.String({ description }));
 const much = (description: string) => Type.Optional(Type.Number({ description }));
 
-const TripSchema = Type.Object(
+export const TripSchema: TSchema = Type.Object(
   {
     vehicle: Type.String({ description: "the car" }),
     log: Type.String({ description: "the log that its end stands in" }),
@@ -31,7 +31,7 @@ const TripSchema = Type.Object(
   { additionalProperties: false, description: "what is not there is not known" },
 );
 
-function view(trip: TripRecord): Readonly<Record<string, unknown>> {
+export function tripView(trip: TripRecord): Readonly<Record<string, unknown>> {
   const { vehicle, log, seq, startedAtMs, endedAtMs, began, ended } = trip;
   const fields = {
     booking: ended?.booking ?? began?.booking,
@@ -78,7 +78,10 @@ async function listOf(
     ...(after === undefined ? {} : { after }),
     limit: limitOf(call.query),
   });
-  return { status: 200, body: { items: items.map(view), ...(next === undefined ? {} : { next }) } };
+  return {
+    status: 200,
+    body: { items: items.map(tripView), ...(next === undefined ? {} : { next }) },
+  };
 }
 
 const SHARED = {

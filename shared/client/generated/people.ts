@@ -102,6 +102,30 @@ export type ExportMeAnswer = {
   })[];
   readonly credentials: readonly (unknown)[];
   /** what the cars reported during one is under /me/bookings/ID/events */ readonly bookings: readonly (unknown)[];
+  /** of those, by the cars' own word */ readonly rentals: readonly ({
+    /** the booking */ readonly booking: string;
+    /** the car */ readonly vehicle: string;
+    /** what opened it */ readonly by?: "command" | "card" | "phone";
+    /** when it began */ readonly startedAt?: string;
+    /** when it ended */ readonly endedAt?: string;
+  })[];
+  /** of those, while the car was mine */ readonly trips: readonly ({
+    /** the car */ readonly vehicle: string;
+    /** the log that its end stands in */ readonly log: string;
+    /** with `log`: the event of its end, in the lane `state` */ readonly seq: number;
+    /** the booking it was for, as the car knew it */ readonly booking?: string;
+    /** when it began, by the car's word or by its duration */ readonly startedAt?: string;
+    /** when it ended */ readonly endedAt: string;
+    /** by the odometer */ readonly distanceM?: number;
+    /** from beginning to end */ readonly durationS?: number;
+    /** at its beginning */ readonly odometerStartM?: number;
+    /** at its end */ readonly odometerEndM?: number;
+    /** at its beginning */ readonly fuelStartPercent?: number;
+    /** at its end */ readonly fuelEndPercent?: number;
+    /** at its beginning */ readonly chargeStartPercent?: number;
+    /** at its end */ readonly chargeEndPercent?: number;
+    /** what it was is no longer kept: its key has been destroyed */ readonly erased?: boolean;
+  })[];
   /** those that are mine */ readonly cars: readonly (string)[];
   /** to be had under /me/files */ readonly files: readonly (unknown)[];
 };

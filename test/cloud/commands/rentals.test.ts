@@ -4,7 +4,8 @@ import { rentalsIn } from "@kerbside/commands";
 import type { EventData, StoredEvent } from "@kerbside/protocol";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CarLog } from "../../conformance/car-log.ts";
+import { AUDIT, booking, CarLog } from "../../conformance/car-log.ts";
+import { person as newPerson } from "../../conformance/people-store.ts";
 import { CAR, openRig, type Reply, type Rig, SILENT_CAR } from "./rig.ts";
 
 type Told = { readonly log: string; readonly seq: number; readonly atMs: number };
@@ -175,6 +176,59 @@ it("a booking that was opened and given back may be cancelled, one that another 
   assert.equal(await tells(on, "b-nobody", "begins"), [], "nor of what is no booking");
   assert.is((await get(on, `/bookings/${elsewhere}`)).body.rental, undefined);
   assert.is((await post(on, `/bookings/${elsewhere}/cancel`)).status, 200);
+});
+
+it("P-40 whoever opened a car by card sees that rental and what the car told then, and nobody else's", async (on) => {
+  const { rig, log } = on;
+  const store = await rig.store();
+  const [me, other] = [newPerson(), newPerson()];
+  for (const record of [me, other]) await store.people.putPerson(record, AUDIT);
+  const bookings = { [me.person]: "b-mine", [other.person]: "b-theirs" };
+  const own = (of: string): string => bookings[of] ?? "";
+  // Whoever had it before me keeps it into my time.
+  for (const { person } of [other, me]) {
+    const span = { fromMs: log.wallOffsetMs + bootMs + 1, toMs: log.wallOffsetMs + HOUR };
+    await store.putBooking(booking(own(person), 1, { holder: person, ...span }), AUDIT);
+  }
+  const note = (words: string) =>
+    store.commitSegments([
+      log.next("state", [{ ...time(log), kind: "diagnostic.note", data: { note: words } }]),
+    ]);
+  const trip = (distanceM: number) =>
+    store.commitSegments([
+      log.next("state", [{ ...time(log), kind: "trip.ended", data: { distanceM, durationS: 1 } }]),
+    ]);
+  bootMs += 20_000;
+  for (const [person, words, metres] of [
+    [other.person, "theirs", 100],
+    [me.person, "mine", 200],
+  ] as const) {
+    await tells(on, own(person), "begins");
+    await note(words);
+    await trip(metres);
+    await tells(on, own(person), "ends");
+    bootMs += 20_000;
+    await note("nobody's");
+    bootMs += 20_000;
+  }
+  const token = await rig.issuer.mint({ role: "member", subject: `person:${me.person}` });
+  const { body } = await get({ rig, token }, "/me/bookings");
+  assert.equal([body.items[0].state, body.items[0].rental.state], ["reserved", "ended"]);
+  const seen = (await get({ rig, token }, `/me/bookings/${own(me.person)}/events`)).body.items;
+  const notes = seen.flatMap((one: { data: { note?: string } }) => one.data.note ?? []);
+  assert.equal(notes, ["mine"]);
+  const mine = (await get({ rig, token }, "/me/export")).body;
+  const [rental] = mine.rentals;
+  assert.equal([mine.rentals.length, rental.booking, rental.by], [1, own(me.person), "card"]);
+  assert.ok(Date.parse(rental.startedAt) < Date.parse(rental.endedAt));
+  assert.equal(
+    mine.trips.map(({ distanceM }: { distanceM: number }) => distanceM),
+    [200],
+  );
+  const headers = { accept: "text/html" };
+  const page = await rig.ask({ path: "/v1/tenants/demo/me/export", token, headers });
+  assert.match(page.text, /<h2>rentals<\/h2>[\s\S]*<dd>card<\/dd>/);
+  assert.match(page.text, rental.endedAt);
 });
 
 it.run();
