@@ -52,6 +52,10 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
         { name: "files", description: "Photos, documents and diagnostic bundles" },
         { name: "platform", description: "The operators on this platform, for who runs it" },
         { name: "support", description: "Access that somebody else must agree to" },
+        {
+          name: "me",
+          description: "What is kept of whoever is signed in, to see and to take away",
+        },
         { name: "quarantine", description: "What was put aside of what cars sent" },
       ],
       components: {

@@ -217,26 +217,26 @@ export const OWN_DATA_ROUTES: readonly Route[] = [
   {
     ...{ method: "GET", path: "/me/export", operation: "exportMe" },
     summary: "All that is kept of me, to take away: JSON, or a page where text/html is accepted",
-    ...{ scopes: ["self"], tag: "people" },
+    ...{ scopes: ["self"], tag: "me" },
     answers: { 200: ExportSchema },
     handle: takeAway,
   },
   {
     ...{ method: "GET", path: "/me/bookings", operation: "listMyBookings" },
-    ...{ summary: "My bookings, newest first", scopes: ["self"], tag: "people" },
+    ...{ summary: "My bookings, newest first", scopes: ["self"], tag: "me" },
     ...{ query: ["limit"], answers: { 200: pageOf(BookingSchema) } },
     handle: ownBookings,
   },
   {
     ...{ method: "GET", path: "/me/bookings/:booking/events", operation: "listMyEvents" },
-    ...{ summary: "What the car reported while it was mine", scopes: ["self"], tag: "people" },
+    ...{ summary: "What the car reported while it was mine", scopes: ["self"], tag: "me" },
     ...{ query: ["after", "limit"], answers: { 200: pageOf(EventSchema) } },
     handle: ownEvents,
   },
   {
     ...{ method: "GET", path: "/me/bookings/:booking/contact", operation: "getContact" },
     summary: "How to reach the car's owner, or its borrower, while the booking lasts",
-    ...{ scopes: ["self"], tag: "people", answers: { 200: ContactSchema } },
+    ...{ scopes: ["self"], tag: "me", answers: { 200: ContactSchema } },
     handle: contact,
   },
 ];

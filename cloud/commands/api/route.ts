@@ -127,6 +127,7 @@ export type Route = {
     | "audit"
     | "people"
     | "quarantine"
+    | "me"
     | "support"
     | "files"
     | "artefacts"

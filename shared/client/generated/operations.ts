@@ -9,6 +9,7 @@ import type { EventsOperations } from "./events.ts";
 import type { FeedOperations } from "./feed.ts";
 import type { FilesOperations } from "./files.ts";
 import type { KeysOperations } from "./keys.ts";
+import type { MeOperations } from "./me.ts";
 import type { PeopleOperations } from "./people.ts";
 import type { PlatformOperations } from "./platform.ts";
 import type { QuarantineOperations } from "./quarantine.ts";
@@ -25,6 +26,7 @@ export type Operations = AnalyticsOperations &
   FeedOperations &
   FilesOperations &
   KeysOperations &
+  MeOperations &
   PeopleOperations &
   PlatformOperations &
   QuarantineOperations &
@@ -136,6 +138,7 @@ export type * from "./events.ts";
 export type * from "./feed.ts";
 export type * from "./files.ts";
 export type * from "./keys.ts";
+export type * from "./me.ts";
 export type * from "./people.ts";
 export type * from "./platform.ts";
 export type * from "./quarantine.ts";
