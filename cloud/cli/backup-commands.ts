@@ -1,6 +1,12 @@
 /** `backup`, `backup list`, `restore`: copies of a data directory, and the way back (P-90). */
 import { resolve } from "node:path";
-import { BACKUP_SETS, listBackups, makeBackup, restoreBackup } from "@kerbside/tenants";
+import {
+  BACKUP_SETS,
+  KEY_BACKUP_DAYS_DEFAULT,
+  listBackups,
+  makeBackup,
+  restoreBackup,
+} from "@kerbside/tenants";
 import { dataDirectory, readSecret, stageHere } from "../config.ts";
 import { type Command, DATA_OPTION, DEV_OPTION, type Input, JSON_OPTION } from "./command.ts";
 import { byOperator } from "./open.ts";
@@ -10,7 +16,8 @@ const OFFSITE_OPTION = {
   required: true,
   doc: "where the backups are, off this site",
 };
-const KEYS_DAYS_MAX = 365;
+/** An erasure is certified as soon as no backup that is younger can hold its keys. */
+const KEYS_DAYS_MAX = KEY_BACKUP_DAYS_DEFAULT;
 /** Progress is told this often, in milliseconds. */
 const TOLD_MS = 1000;
 

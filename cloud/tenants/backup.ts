@@ -80,6 +80,7 @@ export async function makeBackup(options: BackupOptions): Promise<BackupMade> {
       files.filter((file) => kindOf(file) === set),
       told,
     );
+  removeCutShort(options);
   // Keys last: a set of keys has the key of all that the stores before it hold.
   const stores = options.keysOnly === true ? undefined : await make("stores");
   const keys = await make("keys");
@@ -147,6 +148,28 @@ function removeOldKeys({ to, nowMs, keysDays }: BackupOptions): number {
   return old.length;
 }
 
+/** Copies that a crash left behind, which no list shows: those of keys would outlive their term. */
+function removeCutShort({ to, nowMs }: BackupOptions): void {
+  for (const set of BACKUP_SETS) {
+    const directory = join(to, set);
+    for (const name of existsSync(directory) ? readdirSync(directory) : []) {
+      const atMs = name.startsWith(".") ? madeMs(name.slice(1)) : undefined;
+      if (atMs !== undefined && atMs < nowMs - DAY_MS)
+        rmSync(join(directory, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** Undefined where it is no name of a set. */
+function madeMs(name: string): number | undefined {
+  const stamp = NAME.exec(name)?.[1];
+  const iso = stamp?.replace(
+    /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z$/,
+    "$1-$2-$3T$4:$5:$6.$7Z",
+  );
+  return iso === undefined ? undefined : Date.parse(iso);
+}
+
 /** Those that are whole, oldest first. */
 export function listBackups(
   from: string,
@@ -157,13 +180,9 @@ export function listBackups(
   return readdirSync(directory)
     .sort()
     .flatMap((name) => {
-      const stamp = NAME.exec(name)?.[1];
-      if (stamp === undefined || !existsSync(join(directory, name, MANIFEST))) return [];
-      const iso = stamp.replace(
-        /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z$/,
-        "$1-$2-$3T$4:$5:$6.$7Z",
-      );
-      return [{ name, atMs: Date.parse(iso) }];
+      const atMs = madeMs(name);
+      if (atMs === undefined || !existsSync(join(directory, name, MANIFEST))) return [];
+      return [{ name, atMs }];
     });
 }
 

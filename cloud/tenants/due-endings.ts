@@ -1,7 +1,8 @@
 /**
  * Does what is due of P-81 by itself: suspends who did nothing for the stated time, destroys the keys of who is suspended
  * and whose legal term has passed, certifies once no backup of keys can hold them. What a hold names is left alone. A
- * booking counts as use, whatever the record of the person says.
+ * booking counts as use, whatever the record of the person says; who works for the operator books nothing and is none of
+ * those, for as long as the account is open.
  */
 import {
   type AuditEntry,
@@ -18,12 +19,15 @@ export type EndedNow = {
   readonly suspended: number;
   readonly erased: number;
   readonly certified: number;
-  /** Were due, and are kept: a hold names them, they booked since, or their payment provider does not answer. */
+  /** Were due, and are kept: a hold names them, they booked since, they are staff, or their payment provider does not answer. */
   readonly kept: number;
 };
 type Done = keyof EndedNow;
 
-export type EndingParts = Pick<PeopleStore, "person" | "putPerson" | "bookingsOf" | "erasePerson"> &
+export type EndingParts = Pick<
+  PeopleStore,
+  "person" | "putPerson" | "account" | "bookingsOf" | "erasePerson"
+> &
   Pick<PeopleTools, "due" | "certifyErasure"> & {
     readonly booking: (booking: string) => BookingRecord | undefined;
     readonly nowMs: () => number;
@@ -55,6 +59,8 @@ async function end(
     case "suspend": {
       const record = await parts.person(person);
       if (record === undefined) throw new ProtocolError("not_found", "person: is not there");
+      const account = await parts.account(person);
+      if (account?.state.at === "open" && account.role !== "member") return "kept";
       const usedAtMs = await lastBookedMs(parts, person);
       if (usedAtMs > nowMs - inactivityDays * DAY_MS) return "kept";
       const used = Math.max(usedAtMs, record.usedAtMs ?? 0);

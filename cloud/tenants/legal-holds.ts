@@ -140,10 +140,11 @@ export function putHold(sql: Sql, hold: LegalHold, copy: Uint8Array): void {
   );
 }
 
-export function releaseHold(sql: Sql, hold: string, nowMs: number): void {
+/** `hasKey`: one that was released already, but cut short before its key ended, is released again. */
+export function releaseHold(sql: Sql, hold: string, nowMs: number, hasKey: boolean): void {
   const changed = sql.run(
-    "UPDATE holds SET released_at_ms = ?, copy = ? WHERE hold = ? AND released_at_ms IS NULL",
-    ...[nowMs, NOTHING, hold],
+    "UPDATE holds SET released_at_ms = coalesce(released_at_ms, ?), copy = ? WHERE hold = ? AND (released_at_ms IS NULL OR ?)",
+    ...[nowMs, NOTHING, hold, hasKey ? 1 : 0],
   );
   if (changed === 0) throw new ProtocolError("not_found", "hold: is not there, or was released");
 }

@@ -87,6 +87,30 @@ function find(engine: Engine, sql: Sql, file: string): FileRecord | undefined {
   return row === undefined ? undefined : recordOf(row);
 }
 
+const ENDED = "until_ms <= ? AND owner NOT IN (SELECT value FROM json_each(?))";
+
+function deleteEnded({ nowMs }: Engine, sql: Sql, held: ReadonlySet<Subject>): number {
+  return sql.run(`DELETE FROM owned_files WHERE ${ENDED}`, nowMs(), JSON.stringify([...held]));
+}
+
+/** Files whose time is over, where nobody adds another. Returns how many; none is no entry in the trail. */
+export function removeEnded(engine: Engine, audited: Audited): number {
+  const { store, nowMs, tenant } = engine;
+  const found = store.read((sql) =>
+    sql.get<{ n: number }>(
+      `SELECT count(*) AS n FROM owned_files WHERE ${ENDED}`,
+      ...[nowMs(), JSON.stringify([...heldSubjects(engine, sql)])],
+    ),
+  );
+  const n = found?.n ?? 0;
+  if (n === 0) return 0;
+  const subject = `tenant:${tenant}`;
+  const entry = { actor: "kerbside", action: "file.end", subject, reason: `${n} files` } as const;
+  return audited({ ...entry, outcome: "done" }, (sql) =>
+    deleteEnded(engine, sql, heldSubjects(engine, sql)),
+  );
+}
+
 /**
  * Within the caller's transaction: what is over goes, an avatar takes the place of the one before, but for what a hold
  * keeps.
@@ -94,11 +118,7 @@ function find(engine: Engine, sql: Sql, file: string): FileRecord | undefined {
 function insert(engine: Engine, sql: Sql, record: FileRecord, sealed: Uint8Array): void {
   const { file, kind, owner, type, bytes, addedAtMs, untilMs } = record;
   const held = heldSubjects(engine, sql);
-  sql.run(
-    "DELETE FROM owned_files WHERE until_ms <= ? AND owner NOT IN (SELECT value FROM json_each(?))",
-    engine.nowMs(),
-    JSON.stringify([...held]),
-  );
+  deleteEnded(engine, sql, held);
   if (kind === "avatar" && !held.has(owner))
     sql.run("DELETE FROM owned_files WHERE owner = ? AND kind = ?", owner, kind);
   const there = sql.get<{ n: number }>(

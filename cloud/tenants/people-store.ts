@@ -130,7 +130,8 @@ function endings(
       audited(audit, (sql) => putHold(sql, hold, copy));
     },
     releaseHold: async (hold, audit) => {
-      audited(audit, (sql) => releaseHold(sql, hold, nowMs()));
+      const hasKey = engine.keys.existing(holdSubject(hold)) !== undefined;
+      audited(audit, (sql) => releaseHold(sql, hold, nowMs(), hasKey));
       await engine.keys.destroy(holdSubject(hold));
     },
     holds: async () => store.read(readHolds),

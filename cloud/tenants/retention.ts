@@ -16,6 +16,7 @@ import { chunkKinds } from "./chunks.ts";
 import type { Sql } from "./database.ts";
 import { type Engine, SEALING } from "./engine.ts";
 import { heldSubjects } from "./held-subjects.ts";
+import { removeEnded } from "./owned-files.ts";
 import type { Audited } from "./people-store.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 
@@ -65,6 +66,7 @@ export function retentionStore(engine: Engine, audited: Audited): RetentionStore
     },
     due: async () => store.read((sql) => countDue(engine, sql)),
     sweep: async () => {
+      removeEnded(engine, audited);
       let count = 0;
       for (const name of RETENTION_NAMES) {
         for (;;) {

@@ -26,6 +26,12 @@ async function ok(words: readonly string[], env: Readonly<Record<string, string>
   return jsonLines(out)[0] ?? {};
 }
 
+test("P-31 no backup of keys lives longer than an erasure waits for its certificate", async () => {
+  const { code, err } = await runCloud(["backup", "--data", dir, "--to", off, "--keys-days", "31"]);
+  assert.is(code, 2);
+  assert.match(err, "--keys-days");
+});
+
 test("P-90 a cloud is restored into an empty directory, serves there, and who was erased stays so", async () => {
   await ok(["tenant", "create", "demo", "--data", dir, "--dev"]);
   const made = await ok([

@@ -89,6 +89,19 @@ test("P-90 what was backed up comes back whole into an empty directory, and its 
   await registry.close();
 });
 
+test("P-31 what a crash left of a backup of keys goes too", async (world) => {
+  const cut = join(world.base, "off", "keys", ".20251230T000000000Z-0badc0de");
+  const fresh = join(world.base, "off", "keys", ".20251231T230000000Z-0badc0de");
+  for (const left of [cut, fresh]) {
+    mkdirSync(left, { recursive: true });
+    writeFileSync(join(left, "0.sealed"), "keys");
+  }
+  await backup(world);
+  const there = readdirSync(join(world.base, "off", "keys"));
+  assert.not(there.includes(".20251230T000000000Z-0badc0de"));
+  assert.ok(there.includes(".20251231T230000000Z-0badc0de"), "it may be under way");
+});
+
 test("P-90 a backup is taken while the cloud writes", async (world) => {
   const log = new CarLog();
   let writing = true;

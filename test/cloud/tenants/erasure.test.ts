@@ -10,16 +10,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AUDIT, booking, CAR, CarLog, refuses } from "../../conformance/car-log.ts";
 import { account, PROFILE, person } from "../../conformance/people-store.ts";
-import {
-  allBytes,
-  type TestRegistry,
-  tenantDirectories,
-  testRegistry,
-} from "../../support/tenant-engine.ts";
-import { until } from "../../support/wait.ts";
+import { allBytes, type TestRegistry, testRegistry } from "../../support/tenant-engine.ts";
 
 const DAY_MS = 86_400_000;
-const LOCK_WAIT_MS = 250;
 const PNG = Buffer.from("89504e470d0a1a0a0000000d49484452", "hex");
 
 /** Ids of the files that are in the one tenant's store, as an SQLite of its own reads them. */
@@ -335,49 +328,6 @@ test("P-80 what cars reported and what was booked ten years ago is there until t
   assert.is(await files.registry.tenant("demo"), undefined);
   assert.equal(readdirSync(join(files.dir, "tenants")), []);
   assert.ok(files.registry.platform.verifyAudit().entries > 1, "the platform's data stays");
-});
-
-test("P-81 an erasure that is cut short before the keys end is taken on with what is due", async () => {
-  const at = { nowMs: Date.UTC(2026, 0, 1) };
-  const files = await testRegistry(() => at.nowMs, LOCK_WAIT_MS);
-  await files.create("demo");
-  const people = (await files.registry.tenant("demo"))?.store.people;
-  assert.ok(people !== undefined);
-  const [first, second] = [person(), person()];
-  for (const record of [first, second]) {
-    await people.putPerson(record, AUDIT);
-    await people.putPerson({ ...record, state: "suspended", suspendedAtMs: at.nowMs }, AUDIT);
-  }
-  const [directory = ""] = tenantDirectories(files.dir);
-  const other = new Sqlite(join(directory, "subjects.sqlite"));
-  other.exec("BEGIN IMMEDIATE");
-  await refuses("storage_failed", people.erasePerson(first.person, AUDIT));
-  other.exec("ROLLBACK");
-  other.close();
-  assert.is((await people.person(first.person))?.state, "erased", "nothing is given out any more");
-  at.nowMs += 40 * DAY_MS;
-  const due = (await people.due(at.nowMs)).map(({ person: id, stage }) => [id, stage]);
-  assert.equal(due, [[first.person, "erase"]]);
-  let erased = 0;
-  await until("the file of the keys is tried again", () =>
-    people.endDue(AUDIT).then(
-      (done) => {
-        erased = done.erased;
-        return true;
-      },
-      () => false,
-    ),
-  );
-  assert.is(erased, 1);
-  await refuses(
-    "conflict",
-    people.certifyErasure(first.person, AUDIT),
-    "a backup may have the key",
-  );
-  at.nowMs += 30 * DAY_MS;
-  assert.is((await people.endDue(AUDIT)).certified, 1);
-  assert.equal(await people.due(at.nowMs), []);
-  await files.close();
 });
 
 test.run();
