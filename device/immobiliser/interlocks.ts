@@ -33,6 +33,8 @@ type Row = {
   readonly mayWait?: true;
   /** Takes back what is armed to inhibit the start, before anything is pulsed. */
   readonly disarms?: true;
+  /** The action that its further pulses are by themselves, where they need less than the first. */
+  readonly further?: Action;
 };
 
 const notKnownToMove = {
@@ -101,9 +103,11 @@ export const INTERLOCKS: Readonly<Partial<Record<Action, Row>>> = {
   },
   immobilise: { pulses: ["inhibit_start"], conditions: immobilise, mayWait: true },
   lock_and_immobilise: {
-    pulses: ["lock", "inhibit_start"],
+    // The start first, right after it was judged: locking wakes the bus of a parked car, whose speed is then not known.
+    pulses: ["inhibit_start", "lock"],
     conditions: [doorsNotKnownOpen, ...immobilise],
     mayWait: true,
+    further: "lock",
   },
   end_rental: {
     pulses: ["lock"],
@@ -142,6 +146,8 @@ export type InterlockVerdict =
       readonly pulses: readonly LockAction[];
       /** The action whose outcome the contacts are asked for: what is left of it on a car without an immobiliser. */
       readonly senses: Action;
+      /** The action that pulses after the first are judged as, right before each. */
+      readonly further: Action;
       readonly disarms: boolean;
       readonly afterwards: Afterwards | undefined;
       /** End conditions that could not be told, where the tenant's policy lets the rental end all the same. */
@@ -234,9 +240,9 @@ export function judgeAction(
   const { pulses, senses, lacks } = able(row, ask.action, facts);
   const unmet = [...(lacks ? [NOT_ABLE] : []), ...carMissing(row, facts, ask), ...end.unmet];
   if (unmet.length === 0) {
-    const { afterwards } = row;
+    const { afterwards, further = ask.action } = row;
     const disarms = row.disarms === true && inhibitsStart(facts.armed);
-    return { kind: "allowed", pulses, senses, afterwards, disarms, flagged: end.flagged };
+    return { kind: "allowed", pulses, senses, further, afterwards, disarms, flagged: end.flagged };
   }
   const plainly = unmet.map(plain);
   const asksToWait = row.mayWait === true && (ask.waitMs ?? 0) > 0;

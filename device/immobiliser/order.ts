@@ -55,6 +55,8 @@ type Pulses = {
   readonly command: Command;
   /** The action whose outcome the contacts are asked for. */
   readonly senses: Action;
+  /** The action that each further pulse is judged as. */
+  readonly further: Action;
   readonly current: LockAction;
   readonly rest: readonly LockAction[];
   readonly then: Then;
@@ -192,7 +194,7 @@ function judge(
       effects: [{ type: "record_armed" }],
     };
   }
-  const { disarms, afterwards, flagged, senses } = ruling;
+  const { disarms, afterwards, flagged, senses, further } = ruling;
   const [current, ...rest] = ruling.pulses;
   const then = { afterwards, flagged };
   if (current === undefined) {
@@ -200,7 +202,7 @@ function judge(
     return apply(verdict, { ...then, opens: false }, durable);
   }
   const pulse: OrderEffect = { type: "pulse", action: current };
-  const asked = { command, senses, then, durable, before: contacts, after: undefined };
+  const asked = { command, senses, further, then, durable, before: contacts, after: undefined };
   return {
     state: { value: "pulsing", ...asked, current, rest },
     effects: disarms ? [{ type: "disarm" }, pulse] : [pulse],
@@ -226,9 +228,8 @@ function judgeAgain(
   state: Extract<OrderState, { value: "looking" }>,
   { facts, policy, hasSlept }: Extract<OrderInput, { type: "looked" }>,
 ): OrderStep {
-  const { command, current, durable, senses, before, after } = state;
-  const storageWorks = facts.storageWorks && durable;
-  const ruling = judgeAction(askOf(command), { ...facts, storageWorks }, policy);
+  const { command, current, further, senses, before, after } = state;
+  const ruling = judgeAction({ ...askOf(command), action: further }, facts, policy);
   const missing = ruling.kind === "allowed" ? [] : ruling.unmet;
   const unmet = hasSlept ? [AWAKE, ...missing] : missing;
   if (unmet.length === 0) {

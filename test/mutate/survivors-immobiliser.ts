@@ -160,12 +160,6 @@ export const IMMOBILISER: readonly Explained[] = [
     why: "What moves nothing is executed, and is applied as that.",
   },
   {
-    file: "device/immobiliser/order.ts",
-    inLine: "const storageWorks = facts.storageWorks && durable;",
-    change: "durable → true",
-    why: "What needs the record was refused before its first pulse, where that had failed by then.",
-  },
-  {
     file: "device/immobiliser/serial-link.ts",
     inLine: "const LINE_SETTINGS = {",
     change: '{ dataBits: 8, lock: true, stopBits: 1, parity: "none", rtsc… → {}',

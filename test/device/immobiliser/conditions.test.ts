@@ -120,7 +120,7 @@ const ROWS: Readonly<Record<(typeof ACTIONS)[number], string>> = {
   release: "allow_start if ; disarms",
   unlock_and_release: "allow_start+unlock if not_moving?, no_other_rental?; disarms; open_rental",
   immobilise: `inhibit_start if ${IMMOBILISE}; mayWait`,
-  lock_and_immobilise: `lock+inhibit_start if doors_closed?, ${IMMOBILISE}; mayWait`,
+  lock_and_immobilise: `inhibit_start+lock if doors_closed?, ${IMMOBILISE}; mayWait; further lock`,
   end_rental: "lock if rental_open?, not_moving?, ignition_off?; endPolicy; end_rental",
   terminate: " if rental_open?, not_moving?, ignition_off?; mayWait; terminate_rental",
   cancel: " if command_armed, operators_to_cancel; disarm",
@@ -135,6 +135,7 @@ test("the interlock table is the one that was agreed on, row by row", () => {
     const flags = (["endPolicy", "mayWait", "disarms"] as const).filter((flag) => row[flag]);
     const said = [`${row.pulses.join("+")} if ${conditions.join(", ")}`, ...flags];
     if (row.afterwards !== undefined) said.push(row.afterwards);
+    if (row.further !== undefined) said.push(`further ${row.further}`);
     assert.is(said.join("; "), ROWS[action], action);
     for (const { why } of row.conditions)
       assert.match(why, /^\w.* \w+ .*\w$/, `${action}: a reason`);

@@ -7,8 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type Actuated,
+  type CarFacts,
   type LockPort,
   mayHaveMoved,
+  motionFacts,
   NOTHING_SENSED,
   sensedState,
 } from "@kerbside/immobiliser";
@@ -70,28 +72,57 @@ const unmetOf = ({ unmet }: { readonly unmet: readonly { readonly condition: str
   unmet.map(({ condition }) => condition);
 const forBooking = (action: Action): Command => commandOf(action, { booking: "b-1" });
 
-test("a car that moves off while it is being locked is not kept from starting, and all is told", () =>
+test("a car that moves off while its start is inhibited is not locked, and all is told", () =>
   withBench(async ({ rig, lock }) => {
     lock.sensed = UNLOCKED;
     lock.meanwhile = {
-      lock: () => {
+      inhibit_start: () => {
         rig.facts = DRIVING;
       },
     };
     const { verdict } = await rig.ask(commandOf("lock_and_immobilise"));
-    assert.equal(lock.pulses, ["lock"]);
-    assert.equal(unmetOf(verdict), ["standstill", "ignition_off", "ignition_off_after_standstill"]);
+    assert.equal(lock.pulses, ["inhibit_start"]);
+    assert.equal(unmetOf(verdict), ["not_moving"]);
     assert.equal(
       [verdict.status, verdict.reason, verdict.mayHaveSucceeded],
       ["refused", "partly_done", true],
     );
-    assert.equal(verdict.sensed, sensedState(LOCKED), "what the first pulse did is told");
+    const sensed = sensedState({ ...UNLOCKED, immobiliser: "inhibited" });
+    assert.equal(verdict.sensed, sensed, "what the first pulse did is told");
   }));
+
+const STALE = { quality: "stale" } as const;
+const parkedFacts = (isAsleep: boolean): CarFacts => ({
+  ...PARKED,
+  ...motionFacts({ value: "parked", sinceMs: 0 }, STALE, STALE, 60_000, isAsleep),
+  doorsClosed: STALE,
+});
+for (const waker of ["inhibit_start", "lock"] as const)
+  test(`a parked car whose bus is woken by ${waker}, and then says nothing of its speed, is locked and immobilised`, () =>
+    withBench(async ({ rig, lock }) => {
+      lock.sensed = UNLOCKED;
+      rig.facts = parkedFacts(true);
+      lock.meanwhile = {
+        [waker]: () => {
+          rig.facts = parkedFacts(false);
+        },
+      };
+      const { verdict } = await rig.ask(commandOf("lock_and_immobilise"));
+      assert.equal(lock.pulses, ["inhibit_start", "lock"]);
+      assert.equal([verdict.status, verdict.reason], ["executed", undefined]);
+      assert.equal(verdict.sensed, sensedState(INHIBITED), "both were seen");
+      const awake = await rig.ask(commandOf("lock_and_immobilise"));
+      assert.equal(
+        [awake.verdict.status, ...unmetOf(awake.verdict)],
+        ["refused", "standstill_unknown", "ignition_off_unknown"],
+        "to begin on a bus that is awake all has to be known",
+      );
+    }));
 
 test("after a sleep between two pulses all that is missing is told, the sleep first", () =>
   withBench(async ({ rig, lock }) => {
     lock.meanwhile = {
-      lock: () => {
+      inhibit_start: () => {
         rig.epoch = randomBytes(16);
         rig.facts = DRIVING;
       },
@@ -100,11 +131,7 @@ test("after a sleep between two pulses all that is missing is told, the sleep fi
     const [first, ...rest] = verdict.unmet;
     const words = "The car must not have slept since it was asked.";
     assert.equal(first, { condition: "same_session", words });
-    assert.equal(unmetOf({ unmet: rest }), [
-      "standstill",
-      "ignition_off",
-      "ignition_off_after_standstill",
-    ]);
+    assert.equal(unmetOf({ unmet: rest }), ["not_moving"]);
   }));
 
 test("an armed command that fires as the car moves off again ends half done, and is armed no more", () =>
@@ -115,13 +142,13 @@ test("an armed command that fires as the car moves off again ends half done, and
     assert.is((await rig.ask(armed)).verdict.status, "armed");
     rig.facts = PARKED;
     lock.meanwhile = {
-      lock: () => {
+      inhibit_start: () => {
         rig.facts = DRIVING;
       },
     };
     rig.executor.seen();
     await rig.ask(commandOf("find"));
-    assert.equal(lock.pulses, ["lock"]);
+    assert.equal(lock.pulses, ["inhibit_start"]);
     assert.is(rig.executor.armed(), undefined);
     const [late] = rig.late;
     assert.ok(late !== undefined);
@@ -129,20 +156,37 @@ test("an armed command that fires as the car moves off again ends half done, and
     rig.facts = PARKED;
     rig.executor.seen();
     await rig.ask(commandOf("find"));
-    assert.not(lock.pulses.includes("inhibit_start"), "nothing of it goes on later");
+    assert.not(lock.pulses.includes("lock"), "nothing of it goes on later");
   }));
 
-test("a record that fails while the car is being locked leaves its start free", () =>
+test("a record that fails once the start is inhibited keeps no car from being locked", () =>
   withBench(async ({ rig, lock }) => {
+    lock.sensed = UNLOCKED;
     lock.meanwhile = {
-      lock: () => {
+      inhibit_start: () => {
         rig.facts = { ...PARKED, storageWorks: false };
       },
     };
     const { verdict } = await rig.ask(commandOf("lock_and_immobilise"));
-    assert.equal(lock.pulses, ["lock"]);
-    assert.equal(unmetOf(verdict), ["storage"]);
-    assert.is(verdict.mayHaveSucceeded, false, "it was locked before, and nothing else moved");
+    assert.equal(lock.pulses, ["inhibit_start", "lock"]);
+    assert.equal([verdict.status, ...unmetOf(verdict)], ["executed"]);
+  }));
+
+test("a car that cannot be locked once its start is inhibited is told as that, with all that is unmet", () =>
+  withBench(async ({ rig, lock }) => {
+    lock.sensed = UNLOCKED;
+    lock.meanwhile = {
+      inhibit_start: () => {
+        rig.facts = { ...PARKED, doorsClosed: { quality: "good", value: false } };
+      },
+    };
+    const { verdict } = await rig.ask(commandOf("lock_and_immobilise"));
+    assert.equal(lock.pulses, ["inhibit_start"]);
+    assert.equal(
+      [verdict.status, verdict.reason, ...unmetOf(verdict)],
+      ["refused", "partly_done", "doors_closed"],
+    );
+    assert.equal([verdict.sensed.locked, verdict.sensed.immobilised], ["no", "yes"]);
   }));
 
 test("a car that moves off while its start is freed stays locked; that its start is free is told", () =>
@@ -311,7 +355,7 @@ test("a plain unlock opens no rental, however much of it is seen", () =>
 
 test("a lock that is silent at the second pulse is unknown in all of it", () =>
   withBench(async ({ rig, lock }) => {
-    lock.ends.set("inhibit_start", () => ({ outcome: "no_answer" }));
+    lock.ends.set("lock", () => ({ outcome: "no_answer" }));
     const { verdict } = await rig.ask(commandOf("lock_and_immobilise"));
     assert.equal([verdict.status, verdict.reason], ["unknown", "controller_silent"]);
     assert.equal(verdict.sensed, NOTHING_SENSED);

@@ -114,14 +114,14 @@ test("of two pulses the second is given only after the first was done", () => {
   const inhibited: LockSensed = { ...locked, immobiliser: "inhibited" };
   const both = run("lock_and_immobilise", [
     intent,
-    did({ outcome: "done", sensed: locked }),
+    did({ outcome: "done", sensed: { ...unlocked, immobiliser: "inhibited" } }),
     looked,
     did({ outcome: "done", sensed: inhibited }),
     recorded,
   ]);
   assert.equal(
     both.flatMap((effect) => (effect.type === "pulse" ? [effect.action] : [])),
-    ["lock", "inhibit_start"],
+    ["inhibit_start", "lock"],
   );
 });
 

@@ -204,12 +204,12 @@ test("nothing more is pulsed after a sleep in the middle of an order, and what w
     sleepThrough(bench);
     lock.hurry();
     const { verdict } = await asked;
-    assert.equal(lock.pulses, ["lock"]);
+    assert.equal(lock.pulses, ["inhibit_start"]);
     assert.equal(
       [verdict.status, verdict.reason, ...verdict.unmet.map(({ condition }) => condition)],
       ["refused", "partly_done", "same_session"],
     );
-    assert.is(verdict.sensed.locked, "yes");
+    assert.is(verdict.sensed.immobilised, "yes");
   }));
 
 test.run();
