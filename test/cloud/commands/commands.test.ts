@@ -256,6 +256,34 @@ it("stale_session where the car has not announced its new session", async ({
   assert.is((await command(rig, token, { action: "unlock", booking })).body.state, "executed");
 });
 
+it("a car that did it, could write nothing down and began anew leaves `unknown`, and is not asked again", async ({
+  rig,
+  token,
+  booking,
+}) => {
+  const usual = rig.car.answer;
+  rig.car.answer = async (envelope) => {
+    rig.car.answer = usual;
+    rig.car.conduct = ["received"];
+    await usual(envelope);
+    rig.car.conduct = ["executed"];
+    rig.car.beginEpoch();
+    await rig.car.announce({ reason: "start" });
+  };
+  const asked = { key: randomUUID() };
+  const lost = await command(rig, token, { action: "unlock", booking }, asked);
+  assert.equal([lost.status, lost.body.state], [200, "unknown"], lost.text);
+  const { mayHaveSucceeded } = lost.body.error;
+  assert.equal([mayHaveSucceeded, lost.body.result], [true, undefined]);
+  assert.equal(states(lost), ["accepted", "signed", "sent", "received", "unknown"]);
+  const again = await command(rig, token, { action: "unlock", booking }, asked);
+  assert.equal([again.body.id, again.body.state], [lost.body.id, "unknown"]);
+  assert.is(rig.car.received.length, 1, "nothing is sent twice");
+  const anew = await command(rig, token, { action: "unlock", booking });
+  assert.is(anew.body.state, "executed", "whoever decides to ask anew is answered");
+  assert.is((await read(rig, token, lost.body.id)).body.state, "unknown");
+});
+
 it("a crash of the API loses no command: answers and deadlines still count", async ({
   rig,
   token,

@@ -145,7 +145,13 @@ for (const { why, inject } of FAILURES)
         JSON.stringify(run.lines),
       );
       for (const { unmet } of answers.slice(3)) assert.equal(unmet, ["storage"]);
-      assert.equal(controller.pulses, ["unlock", "lock", "allow_start"]);
+      const pulses = ["unlock", "lock", "allow_start"];
+      assert.equal(controller.pulses, pulses);
+      // The answers that nobody was told by then are nowhere: the next start makes up none, and does nothing again.
+      const second = start({ ...args, commands: [] });
+      await second.ended;
+      assert.equal(second.lines, [{ rental: "none" }]);
+      assert.equal(controller.pulses, pulses);
       await controller.close();
     },
   );
