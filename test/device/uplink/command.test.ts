@@ -8,10 +8,12 @@ import {
   type Command,
   type CommandResult,
   openResult,
+  openSession,
   randomBytes,
   requestHashOf,
   signCommand,
   signingKey,
+  type Transport,
   tenantId,
   toHex,
   vehicleId,
@@ -177,6 +179,56 @@ whole("of an epoch that is over is answered as stale, and not run", async () => 
   assert.is(results()[0]?.status, "stale_session");
   assert.equal(ran, []);
 });
+
+const EARLY = [
+  { why: "before its first connection begins", at: "ready" },
+  { why: "while its first connection is made", at: "connect" },
+] as const;
+for (const { why, at } of EARLY)
+  whole(`a car that slept ${why} announces the epoch after that sleep, and no other`, async () => {
+    const started = Promise.withResolvers<ReturnType<Line["start"]>>();
+    const before = toHex(l.session.epoch());
+    let slept = false;
+    const sleep = async (): Promise<void> => {
+      if (slept) return;
+      slept = true;
+      (await started.promise).resumed();
+    };
+    const through = (transport: Transport): Transport => ({
+      ...transport,
+      ready: async (signal) => {
+        await transport.ready?.(signal);
+        if (at === "ready") await sleep();
+      },
+      connect: async (...to) => {
+        const connection = await transport.connect(...to);
+        if (at === "connect") await sleep();
+        return connection;
+      },
+    });
+    const commands = {
+      execute: (asked: Command, requestHash: Uint8Array) =>
+        Promise.resolve(executed(asked, requestHash)),
+    };
+    const uplink = l.start(await l.openBuffer(), { through, commands });
+    started.resolve(uplink);
+    const of = (channel: string) => l.received.filter(({ topic }) => topic.channel === channel);
+    await until("it is announced", () => of("session").length > 0);
+    assert.is.not(toHex(l.session.epoch()), before);
+    await l.broker.downlink.send(ADDRESS, "command", signCommand(l.commandKey, fresh()));
+    await until("the answer", () => results().length > 0);
+    assert.is(results().at(-1)?.status, "executed");
+    const carKey = verifyKey(l.identity.signingKey.publicKey);
+    const told = of("session").map(({ payload }) => openSession(carKey, payload));
+    assert.equal(
+      told.map(({ epoch, reason, announcement }) => [toHex(epoch), reason, announcement]),
+      [[toHex(l.session.epoch()), "resume", 1]],
+    );
+    // A connection whose will names the epoch before is given up, and says of that epoch that it is over.
+    const over = () => of("gone").map(({ payload }) => toHex(payload.subarray(0, 16)));
+    if (at === "connect") await until("the end of the first", () => over().length > 0);
+    assert.equal([...new Set(over())], at === "connect" ? [before] : []);
+  });
 
 whole("signed by another key is neither run nor answered", async () => {
   await startCar();

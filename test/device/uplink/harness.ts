@@ -25,6 +25,7 @@ import {
   type SigningKey,
   type SourceMessage,
   signingKey,
+  type Transport,
   type Vault,
 } from "@kerbside/protocol";
 import {
@@ -79,6 +80,8 @@ export type StartOptions = {
   readonly limits?: Partial<UplinkLimits>;
   readonly keepaliveS?: number;
   readonly budget?: Budget;
+  /** What stands between the uplink and its line. */
+  readonly through?: (transport: Transport) => Transport;
 };
 
 function memoryVault(): Vault {
@@ -177,8 +180,10 @@ function startCar(
   port: number,
   session: Session,
   buffer: CarBuffer,
-  { commands = NO_COMMANDS, limits = {}, keepaliveS = 60, budget }: StartOptions,
+  options: StartOptions,
 ): Uplink {
+  const { commands = NO_COMMANDS, limits = {}, keepaliveS = 60, budget } = options;
+  const { through = (transport) => transport } = options;
   const transport = mqttTransport({
     address: ADDRESS,
     host: "127.0.0.1",
@@ -189,7 +194,7 @@ function startCar(
   });
   return startUplink({
     address: ADDRESS,
-    transport,
+    transport: through(transport),
     buffer,
     session,
     signingKey: identity.signingKey,
