@@ -1,9 +1,51 @@
 /** Commands that wait in the car until it stands end without a pulse, by a rental or by whoever takes them back. */
+import { randomUUID } from "node:crypto";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { isJson } from "../../scripts/demo/api.ts";
-import { ARM_MS, act, arm, ask, becomes, door, ignition, inhibited } from "../support/operator.ts";
+import { isJson, type Json } from "../../scripts/demo/api.ts";
+import { VEHICLE } from "../../scripts/demo/parts.ts";
+import { jsonLines, runCloud } from "../support/cloud-process.ts";
+import {
+  ARM_MS,
+  act,
+  arm,
+  ask,
+  becomes,
+  door,
+  ignition,
+  inhibited,
+  state,
+} from "../support/operator.ts";
 import { World } from "../support/world.ts";
+
+/** An armed end of a rental, at the operator's command line: asked for, and taken back only by naming no booking. */
+async function staffTakesBack(world: World, held: string): Promise<void> {
+  const url = `https://localhost:${world.ports.https}`;
+  const of = ["--data", world.paths.cloud, "--json", "--tenant", "demo", "--vehicle", VEHICLE];
+  const send = async (
+    ...words: readonly string[]
+  ): Promise<{ code: number | null; body: Json }> => {
+    const { code, out, err } = await runCloud(["command", "send", ...of, "--url", url, ...words]);
+    const [body] = jsonLines(out);
+    assert.ok(isJson(body), err);
+    return { code, body };
+  };
+  const key = ["--key", randomUUID(), "--wait", "0"];
+  const terminate = ["--action", "terminate", "--booking", held, "--arm-ms", `${ARM_MS}`, ...key];
+  const first = await send(...terminate);
+  await becomes(world, first.body["id"], "armed");
+  const asked = await send(...terminate);
+  assert.equal([asked.code, asked.body["state"]], [0, "armed"], "the same one, asked again");
+  assert.is(asked.body["id"], first.body["id"]);
+  const cancel = ["--action", "cancel", "--target", String(asked.body["id"])];
+  const named = await send(...cancel, "--booking", held);
+  assert.equal([named.code, named.body["state"]], [1, "refused"]);
+  assert.match(JSON.stringify(named.body), "operators_to_cancel");
+  assert.is((await state(world, asked.body["id"]))["state"], "armed");
+  const taken = await send(...cancel);
+  assert.equal([taken.code, taken.body["state"]], [0, "executed"], JSON.stringify(taken));
+  await becomes(world, asked.body["id"], "refused");
+}
 
 test("armed ends without a pulse: by a rental, by whoever takes it back; terminate waits too", async () => {
   await using world = await World.whole();
@@ -23,6 +65,7 @@ test("armed ends without a pulse: by a rental, by whoever takes it back; termina
   assert.is(within["state"], "refused", "never within a rental, not even by waiting");
   assert.match(JSON.stringify(within), "no_open_rental");
 
+  await staffTakesBack(world, held);
   const last = await arm(world, { action: "terminate", booking: held });
   const before = await world.pulses();
   await act(world, ignition("OFF"));
