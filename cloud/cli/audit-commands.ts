@@ -1,12 +1,18 @@
 /** `audit verify`, `audit copy`, `audit rotate`: trails that nobody changes unseen (P-50, P-51). */
 import { resolve } from "node:path";
-import { type TenantId, tenantId } from "@kerbside/protocol";
+import { ProtocolError, type TenantId, tenantId } from "@kerbside/protocol";
 import { type AuditReport, type HeadCopy, type Registry, readHeads } from "@kerbside/tenants";
 import { readSecret } from "../config.ts";
+import { linesOf, verifyFile } from "./audit-file.ts";
 import { type Command, type Input, MADE_DATA_OPTIONS, UsageError } from "./command.ts";
 import { asked, byOperator, withRegistry } from "./open.ts";
 
 const EVERY_MS_MAX = 600_000;
+
+const WHOSE = {
+  tenant: { value: "TENANT", doc: "of this tenant's trail" },
+  platform: { doc: "of the platform's own" },
+} as const;
 
 export const AUDIT_COMMANDS: readonly Command[] = [
   {
@@ -16,8 +22,16 @@ export const AUDIT_COMMANDS: readonly Command[] = [
       ...MADE_DATA_OPTIONS,
       tenant: { value: "TENANT", doc: "only this tenant's" },
       heads: { value: "DIR", doc: "and against the heads that `audit copy` keeps there" },
+      file: { value: "FILE", doc: "of what `audit export` printed, and of no data directory" },
     },
     run: verifyTrails,
+  },
+  {
+    name: "audit export",
+    summary:
+      "Prints a trail with all that shows that it holds, for auditors; that is entered in it first.",
+    options: { ...MADE_DATA_OPTIONS, ...WHOSE },
+    run: exportTrail,
   },
   {
     name: "audit copy",
@@ -33,11 +47,7 @@ export const AUDIT_COMMANDS: readonly Command[] = [
   {
     name: "audit rotate",
     summary: "Makes a new key that signs the heads of a trail, while the cloud runs.",
-    options: {
-      ...MADE_DATA_OPTIONS,
-      tenant: { value: "TENANT", doc: "of this tenant's trail" },
-      platform: { doc: "of the platform's own" },
-    },
+    options: { ...MADE_DATA_OPTIONS, ...WHOSE },
     run: rotate,
   },
 ];
@@ -49,6 +59,8 @@ function verifyTrails(input: Input): Promise<number> {
   const only = name === undefined ? undefined : asked(() => tenantId(name));
   const from = input.optional("heads");
   const heads: Heads = from === undefined ? new Map() : readHeads(resolve(from));
+  const file = input.optional("file");
+  if (file !== undefined) return Promise.resolve(verifyExport(input, file, heads));
   return withRegistry(input, async (registry) => {
     const elsewhere = (id?: TenantId): readonly HeadCopy[] =>
       heads.get(registry.trail(id) ?? "") ?? [];
@@ -80,6 +92,46 @@ function report(
   return problems.length;
 }
 
+function verifyExport(input: Input, file: string, heads: Heads): number {
+  const { owner, firstKey, ...report } = verifyFile(resolve(file), heads);
+  const words = report.problems.length === 0 ? "ok" : report.problems.join("; ");
+  input.print(
+    { trail: owner, ok: report.problems.length === 0, firstKey, ...report },
+    `${owner}, first key ${firstKey}: ${report.entries} entries, ${report.unanchored} not yet anchored: ${words}`,
+  );
+  return report.problems.length === 0 ? 0 : 1;
+}
+
+async function exportTrail(input: Input): Promise<number> {
+  const name = whose(input);
+  const entry = byOperator(
+    input,
+    "audit.export",
+    name === undefined ? "platform" : `tenant:${name}`,
+  );
+  return withRegistry(input, async (registry) => {
+    let chain = registry.platform.auditChain;
+    if (name === undefined) registry.platform.audit(entry);
+    else {
+      const tenant = await registry.tenant(name);
+      if (tenant === undefined)
+        throw new ProtocolError("not_found", `tenant ${name}: is not there`);
+      await tenant.store.audit(entry);
+      chain = tenant.store.auditChain;
+    }
+    for (const line of linesOf(chain)) input.print(line, JSON.stringify(line));
+    return 0;
+  });
+}
+
+/** Undefined: the platform's. Throws UsageError where neither is named, or both. */
+function whose(input: Input): TenantId | undefined {
+  const name = input.optional("tenant");
+  if ((name === undefined) !== input.flag("platform"))
+    throw new UsageError("audit: expected --tenant or --platform");
+  return name === undefined ? undefined : asked(() => tenantId(name));
+}
+
 function copyHeads(input: Input): Promise<number> {
   const everyMs = input.integer("every-ms", 10, EVERY_MS_MAX);
   return withRegistry(input, async (registry) => {
@@ -107,20 +159,17 @@ function pause(ms: number, stop: AbortSignal): Promise<void> {
 }
 
 function rotate(input: Input): Promise<number> {
-  const name = input.optional("tenant");
-  if ((name === undefined) !== input.flag("platform"))
-    throw new UsageError("audit rotate: expected --tenant or --platform");
+  const id = whose(input);
   const entry = byOperator(input, "audit.rotate", "key:audit");
   const told = (trail: string, version: number): number => {
-    const of = name === undefined ? { trail } : { tenant: trail };
+    const of = id === undefined ? { trail } : { tenant: trail };
     input.print({ ...of, version }, `audit key ${version} signs from here on`);
     return 0;
   };
-  if (name === undefined)
+  if (id === undefined)
     return withRegistry(input, async ({ platform }) =>
       told("platform", await platform.rotateAudit(entry)),
     );
-  const id = asked(() => tenantId(name));
   return withRegistry(input, async (registry: Registry, dir) => {
     const secret = (name: "signer-key" | "issuer-key") =>
       readSecret(name, { dir, dev: false, env: input.env });

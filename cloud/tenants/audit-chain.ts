@@ -16,7 +16,7 @@ import {
   verifySignature,
 } from "@kerbside/protocol";
 import { announced } from "./audit-keys.ts";
-import type { Sql } from "./database.ts";
+import type { Database, Sql } from "./database.ts";
 
 export type AuditRow = AuditEntry & { readonly seq: number; readonly atMs: number };
 /** The newest entry of a chain: what an anchor holds on to. */
@@ -38,7 +38,8 @@ export type AuditReport = {
   readonly problems: readonly string[];
 };
 
-type Row = {
+/** An entry as it is hashed. */
+export type ChainRow = {
   readonly seq: number;
   readonly at_ms: number;
   readonly actor: string;
@@ -92,7 +93,7 @@ export function appendAudit(
 
 export function readAudit(sql: Sql, after: number, limit: number): readonly AuditRow[] {
   return sql
-    .all<Row>(`SELECT ${COLUMNS} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`, after, limit)
+    .all<ChainRow>(`SELECT ${COLUMNS} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`, after, limit)
     .map((row) => ({
       seq: row.seq,
       atMs: row.at_ms,
@@ -110,12 +111,61 @@ export function headBytes(owner: string, { seq, hash }: AuditHead): Uint8Array {
   return concatBytes(utf8(`${DOMAIN}/head\n${owner}\n`), uint64(seq), hash);
 }
 
-/**
- * Reads the whole chain and holds it against its own hashes and against the anchored heads, each signed by the key that
- * was in force there: `publicKey` at the beginning, then those that the chain itself announces.
- */
+/** A trail with all that shows that it holds, to be taken away. */
+export type AuditChain = {
+  /** As it stands in what is hashed and signed. */
+  readonly owner: string;
+  readonly firstKey: Uint8Array;
+  /** To be read before the entries: one that is kept later can only speak of what is read then. */
+  readonly heads: Anchor["kept"];
+  readonly rows: (after: number) => readonly ChainRow[];
+};
+
+export function auditChain(
+  store: Pick<Database, "read">,
+  owner: string,
+  anchor: Anchor,
+  firstKey: () => Uint8Array,
+): AuditChain {
+  return {
+    owner,
+    get firstKey() {
+      return firstKey();
+    },
+    heads: anchor.kept,
+    rows: (after) => store.read((sql) => rowsAfter(sql, after)),
+  };
+}
+
+/** The next of them, VERIFY_ROWS at most. */
+function rowsAfter(sql: Sql, after: number): readonly ChainRow[] {
+  return sql.all<ChainRow>(
+    `SELECT ${COLUMNS} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`,
+    ...[after, VERIFY_ROWS],
+  );
+}
+
+function* allRows(sql: Sql): Iterable<ChainRow> {
+  for (let rows = rowsAfter(sql, 0); rows.length > 0; rows = rowsAfter(sql, rows.at(-1)?.seq ?? 0))
+    yield* rows;
+}
+
+/** Reads the whole chain of a store. See `verifyChain`. */
 export function verifyAudit(
   sql: Sql,
+  owner: string,
+  anchors: ReturnType<Anchor["kept"]>,
+  publicKey: Uint8Array,
+): AuditReport {
+  return verifyChain(allRows(sql), owner, anchors, publicKey);
+}
+
+/**
+ * Holds the whole chain against its own hashes and against the anchored heads, each signed by the key that was in force
+ * there: `publicKey` at the beginning, then those that the chain itself announces. `rows` by their numbers.
+ */
+export function verifyChain(
+  rows: Iterable<ChainRow>,
   owner: string,
   anchors: ReturnType<Anchor["kept"]>,
   publicKey: Uint8Array,
@@ -130,28 +180,20 @@ export function verifyAudit(
   let key = verifyKey(publicKey);
   let previous: Uint8Array = GENESIS;
   let seq = 0;
-  for (;;) {
-    const rows = sql.all<Row>(
-      `SELECT ${COLUMNS} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`,
-      seq,
-      VERIFY_ROWS,
-    );
-    for (const row of rows) {
-      if (row.seq !== seq + 1) found(`entries ${seq + 1} to ${row.seq - 1}: are missing`);
-      if (!equalBytes(hashOf(owner, row, previous), row.hash))
-        found(`entry ${row.seq}: does not match its hash`);
-      for (const anchor of bySeq.get(row.seq) ?? []) {
-        if (!verifySignature(key, headBytes(owner, anchor), anchor.signature))
-          found(`anchor of entry ${row.seq}: its signature does not verify`);
-        if (!equalBytes(anchor.hash, row.hash))
-          found(`entry ${row.seq}: is not the one that was anchored`);
-      }
-      const next = announced(row);
-      if (next !== undefined) key = verifyKey(next);
-      seq = row.seq;
-      previous = row.hash;
+  for (const row of rows) {
+    if (row.seq !== seq + 1) found(`entries ${seq + 1} to ${row.seq - 1}: are missing`);
+    if (!equalBytes(hashOf(owner, row, previous), row.hash))
+      found(`entry ${row.seq}: does not match its hash`);
+    for (const anchor of bySeq.get(row.seq) ?? []) {
+      if (!verifySignature(key, headBytes(owner, anchor), anchor.signature))
+        found(`anchor of entry ${row.seq}: its signature does not verify`);
+      if (!equalBytes(anchor.hash, row.hash))
+        found(`entry ${row.seq}: is not the one that was anchored`);
     }
-    if (rows.length < VERIFY_ROWS) break;
+    const next = announced(row);
+    if (next !== undefined) key = verifyKey(next);
+    seq = row.seq;
+    previous = row.hash;
   }
   const newest = anchors.reduce((most, { seq: at }) => Math.max(most, at), 0);
   if (newest > seq) found(`entries ${seq + 1} to ${newest}: were anchored and are missing`);
@@ -159,7 +201,7 @@ export function verifyAudit(
   return { entries: seq, unanchored: Math.max(0, seq - newest), problems };
 }
 
-function hashOf(owner: string, row: Omit<Row, "hash">, previous: Uint8Array): Uint8Array {
+function hashOf(owner: string, row: Omit<ChainRow, "hash">, previous: Uint8Array): Uint8Array {
   const { seq, at_ms, actor, action, subject, outcome, reason, origin } = row;
   return sha256(
     encodeCbor([

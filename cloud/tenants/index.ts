@@ -5,7 +5,8 @@
 
 export type { Alarm } from "./alarms.ts";
 export { type AnchorCopies, type HeadCopy, readHeads } from "./anchor-copies.ts";
-export type { AuditReport } from "./audit-chain.ts";
+export type { AuditChain, AuditReport, ChainRow } from "./audit-chain.ts";
+export { verifyChain } from "./audit-chain.ts";
 export type { Availability, PartChange, PartDay } from "./availability.ts";
 export {
   BACKUP_SETS,

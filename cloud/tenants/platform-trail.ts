@@ -6,8 +6,10 @@ import { type AuditEntry, deriveKey, ProtocolError, type SigningKey } from "@ker
 import type { HeadCopy } from "./anchor-copies.ts";
 import { anchorOf, PLATFORM, type PlatformAudited } from "./anchors.ts";
 import {
+  type AuditChain,
   type AuditReport,
   appendAudit,
+  auditChain,
   type HeadToSign,
   headBytes,
   verifyAudit,
@@ -32,6 +34,7 @@ export type PlatformTrail = {
   readonly audited: PlatformAudited;
   /** The key that is in force at each use, for certificates. */
   readonly key: SigningKey;
+  readonly chain: AuditChain;
   /** Also against heads that were kept elsewhere. */
   readonly verify: (elsewhere?: readonly HeadCopy[]) => AuditReport;
   /**
@@ -72,6 +75,7 @@ export function platformTrail(
   return {
     audited,
     key: newestKey({ get: platform.one }, keys),
+    chain: auditChain(platform, PLATFORM, anchor, () => keys(1).publicKey),
     verify: (elsewhere = []) => {
       const kept = [...anchor.kept(), ...elsewhere];
       return platform.read((sql) => verifyAudit(sql, PLATFORM, kept, keys(1).publicKey));

@@ -17,7 +17,7 @@ import {
 } from "@kerbside/protocol";
 import { type AnchorCopies, anchorCopies, type HeadCopy } from "./anchor-copies.ts";
 import { PLATFORM, type PlatformAudited } from "./anchors.ts";
-import type { AuditReport } from "./audit-chain.ts";
+import type { AuditChain, AuditReport } from "./audit-chain.ts";
 import { benchmarkDesk } from "./benchmark.ts";
 import type { ErasureCertificate } from "./erasure.ts";
 import { makeDirectory, syncDirectory } from "./files.ts";
@@ -54,6 +54,7 @@ export type Registry = Tenants & {
     readonly incidents: Incidents;
     readonly audit: (entry: AuditEntry) => void;
     readonly verifyAudit: (elsewhere?: readonly HeadCopy[]) => AuditReport;
+    readonly auditChain: AuditChain;
     /** A new key for the heads of the platform's own trail. Returns its version. */
     readonly rotateAudit: (audit: AuditEntry) => Promise<number>;
     readonly schemaProblems: () => readonly string[];
@@ -146,6 +147,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       incidents: incidentTable(context.platform, audited, nowMs),
       audit: (entry) => audited(entry, () => undefined),
       verifyAudit: trail.verify,
+      auditChain: trail.chain,
       rotateAudit: trail.rotate,
       desk: {
         ...orderDesk(files.platform, audited, nowMs),

@@ -21,9 +21,11 @@ import type { HeadCopy } from "./anchor-copies.ts";
 import { putArtefact, readArtefact, readArtefacts } from "./artefacts.ts";
 import {
   type Anchor,
+  type AuditChain,
   type AuditHead,
   type AuditReport,
   appendAudit,
+  auditChain,
   type HeadToSign,
   headBytes,
   readAudit,
@@ -107,6 +109,7 @@ export type SqliteTenantStore = TenantStore &
     readonly alarms: (after: number, limit: number) => readonly Alarm[];
     /** Against the anchors, and against heads that were kept elsewhere. */
     readonly verifyAudit: (elsewhere?: readonly HeadCopy[]) => AuditReport;
+    readonly auditChain: AuditChain;
     /** From the next entry on heads are signed by this version of the audit key, which is in the vaults already. */
     readonly rotateAuditKey: (version: number, audit: AuditEntry) => Promise<void>;
     readonly usage: () => TenantUsage;
@@ -374,13 +377,14 @@ function tools(
   { transit, anchor, auditKeys }: TenantStoreOptions,
 ): Pick<
   SqliteTenantStore,
-  "quarantined" | "alarms" | "usage" | "verifyAudit" | keyof Inspection | "close"
+  "quarantined" | "alarms" | "usage" | "verifyAudit" | "auditChain" | keyof Inspection | "close"
 > {
   const { store, tenant } = engine;
   return {
     quarantined: (after, limit) => readQuarantined(engine, transit, after, rows(limit)),
     alarms: (after, limit) => store.read((sql) => readAlarms(sql, after, rows(limit))),
     usage: () => store.read(readUsage),
+    auditChain: auditChain(store, tenant, anchor, () => auditKeys(1).publicKey),
     verifyAudit: (elsewhere = []) => {
       // Anchors first: one that is kept after this was read can only speak of entries that are read below.
       const kept = [...anchor.kept(), ...elsewhere];

@@ -169,6 +169,61 @@ test("P-31 the transit key is replaced while the cloud serves", async () => {
   assert.is(rotated.line["version"], 2, rotated.err);
 });
 
+/** As an auditor has it: the file, and heads that were kept somewhere else; nothing of the cloud. */
+async function exportHolds(heads: string): Promise<void> {
+  const taken = join(base, "taken.jsonl");
+  const out: string[] = [];
+  const cli = async (words: readonly string[]) => {
+    out.length = 0;
+    const code = await runCli(COMMANDS, [...words, "--json"], {
+      out: (text) => out.push(text),
+      err: (text) => out.push(text),
+      env: {},
+      stop: AbortSignal.timeout(60_000),
+    });
+    return { code, text: out.join("") };
+  };
+  const { code, text } = await cli(["audit", "export", "--data", dir, "--tenant", "demo"]);
+  assert.is(code, 0, text);
+  assert.match(text, /"action":"audit.export"/, "the export is in it itself");
+  const lines = text.split("\n").filter((line) => line !== "");
+  const checked = async (content: readonly string[], more: readonly string[] = []) => {
+    writeFileSync(taken, content.join("\n"));
+    const end = await cli(["audit", "verify", "--file", taken, ...more]);
+    return [end.code, end.text];
+  };
+  const [held, told] = await checked(lines, ["--heads", heads]);
+  assert.is(held, 0, String(told));
+  assert.match(String(told), /"unanchored":0,"problems":\[\]/);
+  const isEntry = (line: string): boolean => line.startsWith('{"seq"');
+  const second = lines.findIndex((line) => line.startsWith('{"seq":2,'));
+  const last = lines.findLastIndex(isEntry);
+  const rows = [
+    [
+      "altered",
+      lines.with(second, lines[second]?.replace('"actor":"', '"actor":"x') ?? ""),
+      /entry 2: does not match/,
+    ],
+    ["left out", lines.toSpliced(second, 1), /entries 2 to 2: are missing/],
+    ["the last one", lines.toSpliced(last, 1), /were anchored and are missing/],
+    ["no trail", lines.slice(1), /line 1: expected owner/],
+  ] as const;
+  for (const [why, content, says] of rows) {
+    const [ended, words] = await checked(content);
+    assert.is(ended, 1, why);
+    assert.match(String(words), says, why);
+  }
+  const cut = lines.slice(
+    0,
+    lines.findIndex((line) => line.startsWith('{"seq":4,')),
+  );
+  assert.is((await checked(cut))[0], 0, "an end that was cut off with its heads");
+  assert.match(
+    String((await checked(cut, ["--heads", heads]))[1]),
+    /were anchored and are missing/,
+  );
+}
+
 test("P-51 the key of the audit's heads is replaced while the cloud serves, and heads kept elsewhere hold", async () => {
   const heads = join(base, "heads");
   const copy = ["audit", "copy", "--to", heads, "--once"];
@@ -191,6 +246,7 @@ test("P-51 the key of the audit's heads is replaced while the cloud serves, and 
   assert.equal([verified.code, verified.line["ok"]], [0, true], JSON.stringify(verified));
   const all = await cli(verify);
   assert.equal([all.code, all.line["trail"], all.line["ok"]], [0, "platform", true], all.err);
+  await exportHolds(heads);
   const file = join(heads, "audit-heads.jsonl");
   const lines = readFileSync(file, "utf8").split("\n");
   // The trail as it is here is not the one whose heads are there.

@@ -1,5 +1,13 @@
 /** `kerbside-cloud` at the command line: words in, words and status out. */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomBytes, toHex } from "@kerbside/protocol";
@@ -153,6 +161,26 @@ test("P-03 secrets are in files of their owner and in no output", async () => {
   assert.is(removed.code, 0, removed.err);
   const { out } = await callCloud(["tenant", "list", ...data]);
   assert.match(out, /^demo {2}local {2}ready {2}cars 20000, [^\n]*\n$/);
+});
+
+test("P-03 a key may lie among systemd's credentials, and then counts before the directory's own", async () => {
+  const credentials = mkdtempSync(join(base, "credentials-"));
+  const [there, here] = [join(credentials, "master-key"), join(dir, "secrets", "master-key")];
+  const list = ["tenant", "list", ...data];
+  renameSync(here, there);
+  try {
+    const without = await callCloud(list);
+    assert.is(without.code, 1);
+    assert.match(without.err, /master-key: expected it in KERBSIDE_MASTER_KEY or in the file/);
+    const env = { CREDENTIALS_DIRECTORY: credentials };
+    assert.is((await callCloud(list, env)).code, 0);
+    const other = Buffer.from(randomBytes(32)).toString("base64url");
+    writeFileSync(here, other, { mode: 0o600 });
+    assert.is((await callCloud(list)).code, 1, "another key");
+    assert.is((await callCloud(list, env)).code, 0);
+  } finally {
+    renameSync(there, here);
+  }
 });
 
 test("vehicle enrol prints a one-time token, and takes the demo's directory too", async () => {
