@@ -188,13 +188,16 @@ export class Car {
     if (boot === undefined) return true;
     boot.stopping = true;
     const { failures } = this.disk;
+    // With its file lost to a failing disk, a buffer that has not begun another log has none that it could end.
+    const isWorking = boot.buffer?.status().state === "working";
     const uplink = boot.uplink?.close();
     await boot.buffer?.close();
     void uplink;
     if (!boot.alive) return false;
     boot.alive = false;
     this.boot = undefined;
-    const [began, whole] = [boot.log !== undefined, this.disk.failures === failures];
+    const began = boot.log !== undefined;
+    const whole = isWorking && this.disk.failures === failures;
     // Where the disk fails just then, what is written last may be there or not.
     this.endedInOrder = began && !whole ? undefined : began || this.endedInOrder;
     await this.#bury(boot);

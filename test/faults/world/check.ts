@@ -117,10 +117,12 @@ function openings({ car, openings: seen }: World): string[] {
   });
 }
 
-/** Each database that was set aside is told of once. */
+/** Each database that was set aside is told of once. One place with two ends, after a log was cut off, is one telling. */
 function asides({ car, excuses }: World, lanes: Lanes): string[] {
   const { disk, options } = car;
-  const told = [...lanes.values()].flatMap(({ events }) => events).flatMap(setAsideOf);
+  const all = [...lanes.values()].flatMap(({ events }) => events);
+  const places = new Map(all.map((event) => [placeOf(event), event]));
+  const told = [...places.values()].flatMap(setAsideOf);
   const folders = disk.names(options.home).filter((name) => name.startsWith("set-aside-"));
   return folders.flatMap((folder) => {
     const holds = disk.names(`${options.home}/${folder}`).some((name) => name.startsWith("agent."));
