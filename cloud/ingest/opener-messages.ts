@@ -6,7 +6,7 @@
 import {
   type CarEvent,
   type CheckedColumns,
-  type ColumnRow,
+  type ColumnRows,
   checkColumns,
   type ErrorCode,
   KEY_BYTES,
@@ -26,17 +26,12 @@ export type Orders = {
   readonly bytes: Uint8Array<ArrayBuffer>;
 };
 
-type Rows = {
-  /** Boot clock and Unix time of each. */
-  readonly times: Float64Array;
-  readonly lengths: Uint32Array;
-};
 type Opened = Pick<CheckedColumns, "count" | "firstAtMs" | "lastAtMs" | "newest"> & {
   readonly bodyBytes: number;
   /** One where all are the same. */
   readonly kinds: readonly number[];
-  readonly rows: Rows | undefined;
-  /** Of all rows together, behind the body. */
+  readonly rows: Omit<ColumnRows, "data"> | undefined;
+  /** Of the data of all rows, behind the body. */
   readonly rowBytes: number;
 };
 /** `code` undefined: an error of ours. */
@@ -99,11 +94,14 @@ function answer(order: BodyOrder, parts: Uint8Array[]): Opened | Refused {
   try {
     const columns = openHere(order);
     const { body, count, firstAtMs, lastAtMs, kinds, newest } = columns;
-    const before = parts.push(body);
-    const rows = order.place.lane === KEPT_WHOLE ? undefined : packRows(columns, parts);
-    const rowBytes = parts.slice(before).reduce((sum, { length }) => sum + length, 0);
-    const bodyBytes = body.length;
-    const packed = { kinds: shortest(kinds), rows, rowBytes };
+    const rows = order.place.lane === KEPT_WHOLE ? undefined : columns.rows();
+    parts.push(body, ...(rows === undefined ? [] : [rows.data]));
+    const [bodyBytes, rowBytes] = [body.length, rows?.data.length ?? 0];
+    const packed = {
+      kinds: shortest(kinds),
+      rows: rows && { atMs: rows.atMs, ends: rows.ends },
+      rowBytes,
+    };
     return { bodyBytes, count, firstAtMs, lastAtMs, newest, ...packed };
   } catch (error) {
     if (error instanceof ProtocolError) return { code: error.code, why: error.message };
@@ -114,20 +112,6 @@ function answer(order: BodyOrder, parts: Uint8Array[]): Opened | Refused {
 function shortest(kinds: readonly number[]): readonly number[] {
   const [first] = kinds;
   return first !== undefined && kinds.every((kind) => kind === first) ? [first] : kinds;
-}
-
-function packRows({ count, rows }: CheckedColumns, parts: Uint8Array[]): Rows {
-  const times = new Float64Array(2 * count);
-  const lengths = new Uint32Array(count);
-  let i = 0;
-  for (const { bootMs, atMs, data } of rows()) {
-    times[2 * i] = bootMs;
-    times[2 * i + 1] = atMs;
-    lengths[i] = data.length;
-    parts.push(data);
-    i += 1;
-  }
-  return { times, lengths };
 }
 
 /** The answers in the order of the orders: columns, or the error. */
@@ -156,21 +140,6 @@ function unpackColumns(found: Opened, body: Uint8Array, data: Uint8Array): Check
       event,
       place,
     })),
-    rows: () =>
-      rows === undefined ? checkColumns(body, count).rows() : eachRow(rows, kinds, data),
+    rows: () => (rows === undefined ? checkColumns(body, count).rows() : { ...rows, data }),
   };
-}
-
-function* eachRow(
-  { times, lengths }: Rows,
-  kinds: readonly number[],
-  data: Uint8Array,
-): Generator<ColumnRow> {
-  let at = 0;
-  for (const [i, kind] of kinds.entries()) {
-    const length = lengths[i] ?? 0;
-    const own = data.subarray(at, at + length);
-    at += length;
-    yield { bootMs: times[2 * i] ?? 0, atMs: times[2 * i + 1] ?? 0, kind, data: own };
-  }
 }

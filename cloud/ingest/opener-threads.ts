@@ -12,10 +12,14 @@ import { type CheckedColumns, type Log, ProtocolError } from "@kerbside/protocol
 import { type BodyOrder, type Openers, openHere } from "./opener.ts";
 import { type Answers, packOrders, unpackAnswers } from "./opener-messages.ts";
 
-/** Bodies that wait for one thread. */
-const ORDERS_MAX = 256;
-/** Sent at once when there are so many; fewer wait for what this turn of the event loop brings. */
+/** Bodies that wait for one thread: as many as a tenant may have under way. Their messages are held anyway. */
+const ORDERS_MAX = 1_024;
+/**
+ * Sent at once when there are so many, or so many events in them; fewer wait for what this turn of the event loop brings.
+ * More at once would keep the store waiting for the first of them: it can begin with what some 2 ms of a thread open.
+ */
 const ORDERS_AT_ONCE = 16;
+const EVENTS_AT_ONCE = 2_048;
 /** What so few events cost is less than handing them over. */
 const HERE_EVENTS_MAX = 12;
 /** Ends in a row without an answer before them. */
@@ -68,6 +72,7 @@ class OpenerThread {
   /** Undefined before the first order, after the thread's end, and once it was given up. */
   #worker: Worker | undefined;
   #next: Waiting[] = [];
+  #nextEvents = 0;
   /** Messages that were sent, each with its orders, the oldest first. */
   #sent: (readonly Waiting[])[] = [];
   #waiting = 0;
@@ -89,7 +94,8 @@ class OpenerThread {
     return new Promise((resolve, reject) => {
       this.#next.push({ order, resolve, reject });
       this.#waiting += 1;
-      if (this.#next.length >= ORDERS_AT_ONCE) this.#send();
+      this.#nextEvents += order.place.count;
+      if (this.#next.length >= ORDERS_AT_ONCE || this.#nextEvents >= EVENTS_AT_ONCE) this.#send();
       else if (!this.#isDue) {
         this.#isDue = true;
         setImmediate(() => {
@@ -109,6 +115,7 @@ class OpenerThread {
     if (this.#next.length === 0) return;
     const orders = this.#next;
     this.#next = [];
+    this.#nextEvents = 0;
     const worker = this.#worker ?? this.#start();
     this.#sent.push(orders);
     // While something is under way the process has a reason to live.

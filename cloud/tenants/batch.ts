@@ -37,9 +37,13 @@ function isNewer(one: NewestEvent, other: NewestEvent): boolean {
 
 /** The row of a log, made where there is none. */
 export function logId(sql: Sql, vehicle: VehicleId, log: Uint8Array): number {
-  sql.run("INSERT INTO logs (vehicle, log) VALUES (?, ?) ON CONFLICT DO NOTHING", vehicle, log);
-  const row = sql.get<{ id: number }>(
+  const known = sql.get<{ id: number }>(
     "SELECT id FROM logs WHERE vehicle = ? AND log = ?",
+    ...[vehicle, log],
+  );
+  if (known !== undefined) return known.id;
+  const row = sql.get<{ id: number }>(
+    "INSERT INTO logs (vehicle, log) VALUES (?, ?) RETURNING id",
     ...[vehicle, log],
   );
   if (row === undefined) throw new ProtocolError("storage_failed", "log: was not kept");

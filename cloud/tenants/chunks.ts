@@ -11,6 +11,7 @@ import {
   concatBytes,
   eventAtMs,
   ProtocolError,
+  rowData,
   SEGMENT_EVENTS_MAX,
   type StoredEvent,
   type TenantId,
@@ -265,13 +266,11 @@ export function chunkRows(
     const log = { id: chunk.logId, vehicle, bytes: chunk.log };
     const key = keys.existing(`vehicle:${vehicle}`);
     const body = chunkBody(tenant, { log, lane, key: () => key }, { ...chunk, lastAtMs: 0 });
-    const events = body && [...checkColumns(body, chunk.count).rows()];
+    const events = body && checkColumns(body, chunk.count).rows();
     const rows = kinds.flatMap((kind, i) => {
-      const event = events?.[i];
       const seq = chunk.firstSeq + i;
-      return isAsked(kind)
-        ? [{ seq, kind, atMs: event?.atMs ?? chunk.firstAtMs, data: event?.data }]
-        : [];
+      const atMs = events?.atMs[i] ?? chunk.firstAtMs;
+      return isAsked(kind) ? [{ seq, kind, atMs, data: events && rowData(events, i) }] : [];
     });
     return [{ log, lane, key, rows }];
   });

@@ -1,6 +1,5 @@
 /** What the parts of the SQLite engine share: the files of one tenant, its keys, the clock, and how rows are read. */
 import {
-  concatBytes,
   EVENT_KINDS,
   type EventKind,
   type FeedEntry,
@@ -11,8 +10,6 @@ import {
   ProtocolError,
   type Quotas,
   type TenantId,
-  uint64,
-  utf8,
   type VehicleId,
 } from "@kerbside/protocol";
 import type { Database, Sql } from "./database.ts";
@@ -89,22 +86,6 @@ export function eventBinding(
 
 /** More than two ids of 40 characters, a log and three numbers take. */
 const scratch: Buffer = Buffer.alloc(512);
-
-/** As `eventBinding`, for many events of one lane. The answer holds until the next call. */
-export function eventBinder(
-  tenant: TenantId,
-  { vehicle, log, lane }: LanePlace,
-): (seq: number, kind: number) => Uint8Array {
-  const head = utf8(`kerbside/v1/event\n${tenant}\n${vehicle}\n`);
-  const bound = concatBytes(head, log, uint64(lane), uint64(0), uint64(0));
-  const view = new DataView(bound.buffer, bound.byteOffset + bound.length - 16);
-  return (seq, kind) => {
-    view.setUint32(0, Math.floor(seq / 2 ** 32));
-    view.setUint32(4, seq % 2 ** 32);
-    view.setUint32(12, kind);
-    return bound;
-  };
-}
 
 /**
  * Announces within the caller's transaction. SQLite has one writer at a time and the cursor is taken inside its

@@ -5,8 +5,6 @@ import type { Sql, SqlValue } from "./database.ts";
 const ROWS_AT_ONCE = 25;
 /** Values that differ from row to row. */
 const OWN_VALUES = 5;
-/** What the data of so many rows seldom fills; one row alone may be longer. */
-const DATA_BYTES = 16 * 1024;
 
 export type RowsPlace = {
   readonly log: number;
@@ -24,29 +22,32 @@ const INSERTS: readonly string[] = Array.from({ length: ROWS_AT_ONCE + 1 }, (_, 
   return `INSERT INTO events (log_id, lane, seq, segment_id, at_ms, kind, sealed, data) VALUES ${values.join(", ")}`;
 });
 
-/** Where the data of a statement is put together. Nobody waits in between, so it serves all. */
-const room = new Uint8Array(DATA_BYTES);
+/** SQLite takes nothing for NULL. */
+const SOME = new Uint8Array(1);
 
 export class EventRows {
   readonly #sql: Sql;
   readonly #place: RowsPlace;
+  /** Of all rows, in order. */
+  readonly #data: Uint8Array;
   #seq: number;
   #values: SqlValue[] = [];
-  #data: Uint8Array = room;
-  #used = 0;
+  /** The part of the data that the rows that wait to be written have. */
+  #from = 0;
+  #to = 0;
 
-  constructor(sql: Sql, place: RowsPlace) {
+  constructor(sql: Sql, place: RowsPlace, data: Uint8Array) {
     this.#sql = sql;
     this.#place = place;
+    this.#data = data;
     this.#seq = place.seq;
   }
 
-  add(atMs: number, kind: number, sealing: number, data: Uint8Array): void {
-    if (this.#used + data.length > this.#data.length) this.end();
-    if (data.length > this.#data.length) this.#data = new Uint8Array(data.length);
-    this.#data.set(data, this.#used);
-    this.#values.push(atMs, kind, sealing, this.#used + 1, data.length);
-    this.#used += data.length;
+  /** The next row. Its data is what lies between the two places. */
+  add(atMs: number, kind: number, sealing: number, from: number, to: number): void {
+    if (this.#values.length === 0) this.#from = from;
+    this.#values.push(atMs, kind, sealing, from - this.#from + 1, to - from);
+    this.#to = to;
     if (this.#values.length === ROWS_AT_ONCE * OWN_VALUES) this.end();
   }
 
@@ -55,10 +56,9 @@ export class EventRows {
     const rows = this.#values.length / OWN_VALUES;
     const insert = INSERTS[rows];
     if (insert === undefined || rows === 0) return;
-    const data = this.#data.subarray(0, Math.max(1, this.#used));
+    const data = this.#to > this.#from ? this.#data.subarray(this.#from, this.#to) : SOME;
     this.#sql.many(insert)(this.#values, { ...this.#place, seq: this.#seq, data });
     this.#seq += rows;
     this.#values = [];
-    this.#used = 0;
   }
 }

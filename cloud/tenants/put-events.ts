@@ -2,7 +2,6 @@
 import {
   type CarEvent,
   type CheckedColumns,
-  type ColumnRow,
   checkColumns,
   EVENT_KINDS,
   encodeCbor,
@@ -12,17 +11,18 @@ import {
   eventDataCodec,
   LANES,
   type OpenedSegment,
+  rowData,
 } from "@kerbside/protocol";
 import type { Batch, SealedData } from "./batch.ts";
 import { putChunk } from "./chunks.ts";
 import type { Sql } from "./database.ts";
-import { type Engine, eventBinder, isPersonal, SEALING } from "./engine.ts";
+import { type Engine, eventBinding, isPersonal, SEALING } from "./engine.ts";
 import { EventRows } from "./event-rows.ts";
 import { putRowSpan } from "./read-rows.ts";
-import { rentalNews } from "./rental-news.ts";
+import { isOfRental, rentalNews } from "./rental-news.ts";
 import { RowSeal } from "./row-seals.ts";
 import type { SubjectKey } from "./subject-keys.ts";
-import { isOfTrip, putTripEvent } from "./trips.ts";
+import { isOfTrip, putTripEvent, TripRows } from "./trips.ts";
 
 /** The lane whose segments are kept as they came. */
 const CHUNKED = LANES.indexOf("track");
@@ -53,19 +53,12 @@ export function putEvents(batch: Batch, placed: Placed): void {
   const { engine, sql } = batch;
   const { vehicle, log: bytes, firstSeq } = segment.header;
   const columns = columnsOf(segment);
-  const bind = eventBinder(engine.tenant, { vehicle, log: bytes, lane });
-  const putTrip = putsTrips(sql, placed, bind);
-  const tell = rentalNews(sql, vehicle, engine.nowMs());
-  const look: Look = (seq, row) => {
-    if (!current) return;
-    putTrip(seq, row);
-    tell(row.kind, row.data);
-  };
-  if (lane !== CHUNKED) putAsRows(engine, sql, placed, columns, look);
-  else {
+  const bind: Bind = (seq, kind) =>
+    eventBinding(engine.tenant, { vehicle, log: bytes, lane, seq, kind });
+  if (lane === CHUNKED) {
     putAsChunk(engine, sql, placed, columns);
-    if (columns.kinds.some(isOfTrip)) eachRow(columns, firstSeq, look);
-  }
+    if (current && columns.kinds.some(isOfTrip)) putTripsOfChunk(sql, placed, columns, bind);
+  } else putAsRows(engine, sql, placed, columns);
   batch.spans(vehicle, log, columns);
   if (!current) return;
   for (const { event, place } of columns.newest) {
@@ -91,50 +84,54 @@ function putAsChunk(engine: Engine, sql: Sql, placed: Placed, columns: CheckedCo
   );
 }
 
-type Look = (seq: number, row: ColumnRow) => void;
-
-function eachRow(columns: CheckedColumns, firstSeq: number, look: Look): void {
-  let seq = firstSeq;
-  for (const row of columns.rows()) {
-    look(seq, row);
-    seq += 1;
-  }
-}
-
 function putAsRows(
-  { tenant }: Engine,
+  { tenant, nowMs }: Engine,
   sql: Sql,
   placed: Placed,
-  columns: CheckedColumns,
-  look: Look,
+  { kinds, ...columns }: CheckedColumns,
 ): void {
-  const { log, lane, id, key, segment } = placed;
+  const { log, lane, id, key, segment, current } = placed;
   const { vehicle, log: bytes, firstSeq } = segment.header;
-  const rows = new EventRows(sql, { log, lane, segment: id, seq: firstSeq });
+  const { atMs, data, ends } = columns.rows();
+  const whole = Buffer.from(data.buffer, data.byteOffset, data.length);
+  const rows = new EventRows(sql, { log, lane, segment: id, seq: firstSeq }, data);
   const personal = new RowSeal();
   const sealing = key === undefined ? SEALING.erased : SEALING.together;
-  eachRow(columns, firstSeq, (seq, row) => {
-    const { atMs, kind, data } = row;
+  const trips = new TripRows(sql, { vehicle, log, lane, sealing });
+  const tell = rentalNews(sql, vehicle, nowMs());
+  let from = 0;
+  for (let i = 0; i < kinds.length; i += 1) {
+    const [kind, at, to] = [kinds[i] ?? 0, atMs[i] ?? 0, ends[i] ?? 0];
     if (isPersonal(kind)) {
-      rows.add(atMs, kind, sealing, NOTHING);
-      personal.add(seq, kind, data);
-    } else rows.add(atMs, kind, SEALING.plain, data);
-    look(seq, row);
-  });
+      rows.add(at, kind, sealing, from, from);
+      personal.add(firstSeq + i, kind, whole, from, to);
+    } else rows.add(at, kind, SEALING.plain, from, to);
+    if (current && isOfTrip(kind)) trips.add(kind, at, firstSeq + i);
+    if (current && isOfRental(kind)) tell(kind, data.subarray(from, to));
+    from = to;
+  }
   rows.end();
   putRowSpan(sql, { ...columns, log, lane, segment: id, firstSeq });
-  if (key === undefined) return;
-  personal.end(sql, tenant, { log: { id: log, vehicle, bytes }, lane, segment: id }, key);
+  if (key !== undefined)
+    personal.end(sql, tenant, { log: { id: log, vehicle, bytes }, lane, segment: id }, key);
+  trips.end();
 }
 
-/** Keeps what begins or ends a trip. */
-function putsTrips(sql: Sql, { segment, log, lane, key }: Placed, bind: Bind): Look {
-  const { vehicle } = segment.header;
-  return (seq, { atMs, kind, data }) => {
-    if (!isOfTrip(kind)) return;
-    const sealed = sealRow(key, kind, data, () => bind(seq, kind));
+/** What begins or ends a trip, each sealed by itself. */
+function putTripsOfChunk(
+  sql: Sql,
+  { segment, log, lane, key }: Placed,
+  { kinds, ...columns }: CheckedColumns,
+  bind: Bind,
+): void {
+  const { vehicle, firstSeq } = segment.header;
+  const rows = columns.rows();
+  for (const [i, kind] of kinds.entries()) {
+    if (!isOfTrip(kind)) continue;
+    const [seq, atMs] = [firstSeq + i, rows.atMs[i] ?? 0];
+    const sealed = sealRow(key, kind, rowData(rows, i), () => bind(seq, kind));
     putTripEvent(sql, { vehicle, log, lane, seq, kind, atMs, ...sealed });
-  };
+  }
 }
 
 function columnsOf({ columns, events }: OpenedSegment): CheckedColumns {

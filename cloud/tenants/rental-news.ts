@@ -7,8 +7,11 @@ const KINDS: ReadonlyMap<number, "rental.started" | "rental.ended"> = new Map(
   (["rental.started", "rental.ended"] as const).map((kind) => [EVENT_KINDS[kind].code, kind]),
 );
 
+/** By the number of a kind. */
+export const isOfRental = (code: number): boolean => KINDS.has(code);
+
 /**
- * What to call with each event of a segment, within its transaction: announces the bookings of its rentals, once each.
+ * What to call with each event of a rental in a segment, within its transaction: announces the bookings of its rentals, once each.
  * A car may name what it likes: only a booking of that car is announced.
  */
 export function rentalNews(

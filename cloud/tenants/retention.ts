@@ -204,7 +204,11 @@ function letGo(sql: Sql, segment: Segment): void {
     ...[segment.id, SEALING.sealed, SEALING.together],
   );
   sql.run("DELETE FROM row_seals WHERE segment_id = ?", segment.id);
-  sql.run(`UPDATE trips ${gone} WHERE ${PLACE} AND sealed = ?`, ...place, SEALING.sealed);
+  sql.run(
+    `UPDATE trips ${gone} WHERE ${PLACE} AND sealed IN (?, ?)`,
+    ...place,
+    ...[SEALING.sealed, SEALING.together],
+  );
   // What is a car's newest of its kind is no history: the next rental finds the car by it.
   sql.run(
     `UPDATE latest ${gone} WHERE vehicle = ? AND ${PLACE} AND sealed = ? AND newest = 0`,

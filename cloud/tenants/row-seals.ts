@@ -47,16 +47,17 @@ export class RowSeal {
   #bytes: Buffer = Buffer.allocUnsafe(ROOM_BYTES);
   #length = 0;
 
-  add(seq: number, kind: number, data: Uint8Array): void {
+  /** The next row. Its data is what lies between two places of `data`. */
+  add(seq: number, kind: number, data: Buffer, from: number, to: number): void {
     const at = this.#length;
-    const end = at + HEAD_BYTES + data.length;
+    const end = at + HEAD_BYTES + to - from;
     if (end > this.#bytes.length)
       this.#bytes = Buffer.concat([this.#bytes.subarray(0, at)], Math.max(2 * at, end));
     this.#bytes.writeUInt32BE(Math.floor(seq / 2 ** 32), at);
     this.#bytes.writeUInt32BE(seq % 2 ** 32, at + LOW_AT);
     this.#bytes.writeUInt16BE(kind, at + KIND_AT);
-    this.#bytes.writeUInt32BE(data.length, at + LENGTH_AT);
-    this.#bytes.set(data, at + HEAD_BYTES);
+    this.#bytes.writeUInt32BE(to - from, at + LENGTH_AT);
+    data.copy(this.#bytes, at + HEAD_BYTES, from, to);
     this.#length = end;
   }
 

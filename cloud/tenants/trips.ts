@@ -15,8 +15,9 @@ import {
   type VehicleId,
   vehicleId,
 } from "@kerbside/protocol";
-import type { Sql } from "./database.ts";
+import type { Sql, SqlValue } from "./database.ts";
 import { type Engine, eventBinding, SEALING } from "./engine.ts";
+import { RowSeals } from "./row-seals.ts";
 import type { ColumnClasses } from "./schema-check.ts";
 import type { SubjectKey } from "./subject-keys.ts";
 
@@ -77,6 +78,42 @@ export function putTripEvent(sql: Sql, event: TripEvent): void {
   );
 }
 
+/** As of event rows: a few in one statement. */
+const ROWS_AT_ONCE = 25;
+const OWN_VALUES = 3;
+const INSERTS: readonly string[] = Array.from({ length: ROWS_AT_ONCE + 1 }, (_, rows) => {
+  const values = Array.from(
+    { length: rows },
+    () => "(@vehicle, ?, ?, @log, @lane, ?, @sealing, x'')",
+  );
+  return `INSERT INTO trips (vehicle, kind, at_ms, log_id, lane, seq, sealed, data) VALUES ${values.join(", ")} ON CONFLICT DO NOTHING`;
+});
+
+/** Trip events of one segment that lies in rows: their data is read from there, where it is sealed with that of the others. */
+export class TripRows {
+  readonly #sql: Sql;
+  readonly #place: Readonly<Record<"vehicle" | "log" | "lane" | "sealing", SqlValue>>;
+  #values: SqlValue[] = [];
+
+  constructor(sql: Sql, place: Pick<TripEvent, "vehicle" | "log" | "lane" | "sealing">) {
+    this.#sql = sql;
+    this.#place = place;
+  }
+
+  add(kind: number, atMs: number, seq: number): void {
+    this.#values.push(kind, atMs, seq);
+    if (this.#values.length === ROWS_AT_ONCE * OWN_VALUES) this.end();
+  }
+
+  /** Writes what is still to be written. */
+  end(): void {
+    const insert = INSERTS[this.#values.length / OWN_VALUES];
+    if (insert === undefined || this.#values.length === 0) return;
+    this.#sql.many(insert)(this.#values, this.#place);
+    this.#values = [];
+  }
+}
+
 type Row = {
   readonly vehicle: string;
   readonly kind: number;
@@ -109,21 +146,23 @@ export function queryTrips(engine: Engine, query: TripQuery): Page<TripRecord> {
     const page = rows.slice(0, limit);
     const last = page.at(-1);
     const keys = engine.keys.existingOf(page.map(({ vehicle }) => `vehicle:${vehicle}` as const));
-    const items = page.map((row) => tripOf(engine, sql, row, keys.get(`vehicle:${row.vehicle}`)));
+    const seals = new RowSeals(sql, engine.tenant);
+    const read: ReadOf = (row, name, key) => dataOf({ engine, sql, seals }, row, name, key);
+    const items = page.map((row) => tripOf(sql, row, keys.get(`vehicle:${row.vehicle}`), read));
     return rows.length > limit && last !== undefined
       ? { items, next: formatCursor(last) }
       : { items };
   });
 }
 
-function tripOf(engine: Engine, sql: Sql, row: Row, key: SubjectKey | undefined): TripRecord {
+function tripOf(sql: Sql, row: Row, key: SubjectKey | undefined, read: ReadOf): TripRecord {
   // What stands last before it: another end means that its own beginning did not come in.
   const before = sql.get<Row>(
     `SELECT ${COLUMNS} FROM trips WHERE log_id = ? AND lane = ? AND seq < ? ORDER BY seq DESC LIMIT 1`,
     ...[row.log_id, row.lane, row.seq],
   );
   const start = before?.kind === STARTED ? { ...before, log: row.log } : undefined;
-  const ended = dataOf(engine, row, "trip.ended", key);
+  const ended = read(row, "trip.ended", key);
   const startedAtMs =
     start?.at_ms ?? (ended === null ? undefined : row.at_ms - 1000 * ended.durationS);
   return {
@@ -132,7 +171,7 @@ function tripOf(engine: Engine, sql: Sql, row: Row, key: SubjectKey | undefined)
     seq: row.seq,
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
     endedAtMs: row.at_ms,
-    ...(start === undefined ? {} : { began: dataOf(engine, start, "trip.started", key) }),
+    ...(start === undefined ? {} : { began: read(start, "trip.started", key) }),
     ended,
   };
 }
@@ -142,16 +181,47 @@ type DataOf<K extends TripKind> = K extends "trip.ended"
   ? NonNullable<TripRecord["ended"]>
   : NonNullable<TripRecord["began"]>;
 
+type ReadOf = <K extends TripKind>(
+  row: Row,
+  name: K,
+  key: SubjectKey | undefined,
+) => DataOf<K> | null;
+type Reader = { readonly engine: Engine; readonly sql: Sql; readonly seals: RowSeals };
+
 function dataOf<K extends TripKind>(
-  { tenant }: Engine,
-  { vehicle, log, lane, seq, kind, sealed, data }: Row,
+  reader: Reader,
+  row: Row,
   name: K,
   key: SubjectKey | undefined,
 ): DataOf<K> | null {
-  if (sealed === SEALING.erased || (sealed === SEALING.sealed && key === undefined)) return null;
-  const bound = eventBinding(tenant, { vehicle: vehicleId(vehicle), log, lane, seq, kind });
-  const plain = sealed === SEALING.sealed && key !== undefined ? key.open(data, bound) : data;
-  return eventDataCodec(name).fromCbor(decodeCbor(plain), name) as DataOf<K>;
+  if (row.sealed === SEALING.erased || key === undefined) return null;
+  const plain =
+    row.sealed === SEALING.together ? dataOfRow(reader, row, key) : ownData(reader, row, key);
+  return plain && (eventDataCodec(name).fromCbor(decodeCbor(plain), name) as DataOf<K>);
+}
+
+function ownData(
+  { engine: { tenant } }: Reader,
+  { vehicle, log, lane, seq, kind, data }: Row,
+  key: SubjectKey,
+): Uint8Array {
+  return key.open(
+    data,
+    eventBinding(tenant, { vehicle: vehicleId(vehicle), log, lane, seq, kind }),
+  );
+}
+
+/** From the row of the event itself, which is of no fork; null where it is not kept any more. */
+function dataOfRow({ sql, seals }: Reader, row: Row, key: SubjectKey): Uint8Array | null {
+  const { lane, seq, kind } = row;
+  const event = sql.get<{ segment: number; sealed: number }>(
+    "SELECT e.segment_id AS segment, e.sealed FROM events e JOIN segments s ON s.id = e.segment_id " +
+      "WHERE e.log_id = ? AND e.lane = ? AND e.seq = ? AND e.kind = ? AND e.at_ms = ? AND s.fork = 0 ORDER BY e.segment_id",
+    ...[row.log_id, lane, seq, kind, row.at_ms],
+  );
+  if (event?.sealed !== SEALING.together) return null;
+  const log = { id: row.log_id, vehicle: vehicleId(row.vehicle), bytes: row.log };
+  return seals.data({ log, lane, segment: event.segment }, key, seq, kind);
 }
 
 type Cursor = {

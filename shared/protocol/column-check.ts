@@ -4,7 +4,7 @@
  * all; so the least, the greatest and one broken number stand for a column, and the different values of any other.
  */
 import type { CborValue } from "./cbor.ts";
-import { type ColumnRow, columnRows } from "./column-rows.ts";
+import { type ColumnRows, columnRows } from "./column-rows.ts";
 import { type ColumnShape, type Columns, eventValue, readColumns } from "./columns.ts";
 import { ProtocolError } from "./errors.ts";
 import { type CarEvent, eventFromCbor } from "./events.ts";
@@ -21,8 +21,8 @@ export type CheckedColumns = {
   readonly kinds: readonly number[];
   /** Of each kind the last on the boot clock, with its place from 0. */
   readonly newest: readonly { readonly event: CarEvent; readonly place: number }[];
-  /** Each event by itself, in order. */
-  readonly rows: () => Iterable<ColumnRow>;
+  /** Each event by itself. */
+  readonly rows: () => ColumnRows;
 };
 
 /** Unix time of an event in whole milliseconds. */

@@ -4,44 +4,49 @@ import type { ColumnShape, Columns } from "./columns.ts";
 import { ProtocolError } from "./errors.ts";
 import { ByteWriter } from "./varint.ts";
 
-/** `data` is the CBOR of the event's data, as the codec of its kind writes it. */
-export type ColumnRow = {
-  readonly bootMs: number;
-  readonly atMs: number;
-  /** The number of the kind. */
-  readonly kind: number;
+/** In the order of the events, a place each. A value for each event would cost more than what is done with it. */
+export type ColumnRows = {
+  /** Unix time in milliseconds. */
+  readonly atMs: Float64Array;
+  /** The CBOR of the data of all events, one after another, each as the codec of its kind writes it. */
   readonly data: Uint8Array;
+  /** Where each one's ends; it begins where the one before it ends. */
+  readonly ends: Uint32Array;
 };
 
-const KIND_KEY = 3;
+/** The data of the event at a place, as it stands there. */
+export function rowData({ data, ends }: Pick<ColumnRows, "data" | "ends">, i: number): Uint8Array {
+  return data.subarray(i === 0 ? 0 : ends[i - 1], ends[i]);
+}
+
 const DATA_KEY = 4;
 
 /** The pieces of a shape's data: bytes that all events share, and leaves by their place. */
 type Piece = Uint8Array | number;
-type Layout = { readonly kind: number; readonly pieces: readonly Piece[] };
 
-/** The rows of columns that `checkColumns` has taken, in order. */
-export function* columnRows({ times, shapes, indexes }: Columns): Generator<ColumnRow> {
+/** The rows of columns that `checkColumns` has taken. */
+export function columnRows({ times, shapes, indexes }: Columns): ColumnRows {
   const [boots = [], offsets = []] = times;
   const layouts = shapes.map(layoutOf);
   const used = shapes.map(() => 0);
   const out = new ByteWriter();
+  const atMs = new Float64Array(indexes.length);
+  const ends = new Uint32Array(indexes.length);
   for (let i = 0; i < indexes.length; i += 1) {
     const index = indexes[i] ?? -1;
     const row = used[index] ?? 0;
     used[index] = row + 1;
-    const [shape, layout] = [shapes[index], layouts[index]];
-    const kind = shape?.leaves[layout?.kind ?? -1]?.[row];
-    if (shape === undefined || layout === undefined || typeof kind !== "number")
-      throw new ProtocolError("malformed", "columns: expected a shape with a kind");
-    const from = out.length;
-    for (const piece of layout.pieces) {
+    const [shape, pieces] = [shapes[index], layouts[index]];
+    if (shape === undefined || pieces === undefined)
+      throw new ProtocolError("malformed", "columns: expected a shape");
+    for (const piece of pieces) {
       if (typeof piece !== "number") out.bytes(piece);
       else writeLeaf(out, shape.leaves[piece]?.[row] ?? null);
     }
-    const bootMs = boots[i] ?? 0;
-    yield { bootMs, atMs: Math.round(bootMs + (offsets[i] ?? 0)), kind, data: out.since(from) };
+    atMs[i] = Math.round((boots[i] ?? 0) + (offsets[i] ?? 0));
+    ends[i] = out.length;
   }
+  return { atMs, data: out.done(), ends };
 }
 
 /** As `encodeCbor` writes it. */
@@ -73,18 +78,16 @@ function writeHead(out: ByteWriter, major: number, value: number): void {
   }
 }
 
-function layoutOf({ value }: ColumnShape): Layout {
+function layoutOf({ value }: ColumnShape): readonly Piece[] {
   if (!(value instanceof Map)) throw new ProtocolError("malformed", "columns: expected an event");
   let leaf = 0;
-  let kind = -1;
   const pieces: Piece[] = [];
   for (const [key, inner] of value) {
-    if (key === KIND_KEY) kind = leaf;
     const before = pieces.length;
     leaf = collect(inner, leaf, pieces);
     if (key !== DATA_KEY) pieces.length = before;
   }
-  return { kind, pieces };
+  return pieces;
 }
 
 /** Adds the pieces of a value whose first leaf is `leaf`; answers the leaf after its last. */

@@ -17,7 +17,7 @@ export {
 } from "./column-check.ts";
 export { LOOK_BITS, VALUE_CODES } from "./column-codes.ts";
 export { columnEvents } from "./column-events.ts";
-export type { ColumnRow } from "./column-rows.ts";
+export { type ColumnRows, rowData } from "./column-rows.ts";
 export { traceSeries } from "./column-series.ts";
 export { TRAINED_LENGTHS } from "./column-trained.ts";
 export { type ColumnsEncoder, columnsEncoder, decodeColumns, encodeColumns } from "./columns.ts";

@@ -51,11 +51,6 @@ export class ByteWriter {
     return this.#length;
   }
 
-  /** What was written from a place on, as it stands here: it stays, whatever is written behind it. */
-  since(from: number): Uint8Array {
-    return this.#bytes.subarray(from, this.#length);
-  }
-
   /** What was written, and begins anew. */
   take(): Uint8Array {
     const written = this.done();

@@ -1,7 +1,7 @@
 /** Trips, and the newest state of many cars: what every engine of the tenant store tells of them. */
 import type { CarEvent, TripRecord } from "@kerbside/protocol";
 import * as assert from "uvu/assert";
-import { CAR, CarLog, inColumns, OTHER_CAR, refuses, shuffled } from "./car-log.ts";
+import { CAR, CarLog, forkOf, inColumns, OTHER_CAR, refuses, shuffled } from "./car-log.ts";
 import type { It } from "./tenant-store.ts";
 
 function began({ wallOffsetMs }: CarLog, bootMs: number, odometerM: number): CarEvent {
@@ -22,6 +22,7 @@ const told = ({ startedAtMs, endedAtMs, began: start, ended: end }: TripRecord) 
 
 export function tripConformance(it: It): void {
   tripTests(it);
+  forkTests(it);
   pageTests(it);
   newestTests(it);
 }
@@ -92,6 +93,24 @@ function tripTests(it: It): void {
         [undefined, null, log.wallOffsetMs + 90_000],
       ],
     );
+  });
+}
+
+function forkTests(it: It): void {
+  it("a trip is told as its own segment has it, whatever a fork has in its place", async ({
+    store,
+  }) => {
+    const log = new CarLog();
+    const mine = log.next("state", [began(log, 1000, 10), ended(log, 61_000, 500)]);
+    const theirs = {
+      ...forkOf(mine),
+      events: [began(log, 1000, 99), ended(log, 61_000, 999)],
+    };
+    assert.equal(await store.commitSegments([mine]), ["stored"]);
+    assert.equal(await store.commitSegments([theirs]), ["fork"]);
+    const { items } = await store.trips({ limit: 10 });
+    const { wallOffsetMs: base } = log;
+    assert.equal(items.map(told), [[base + 1000, base + 61_000, 10, 500]]);
   });
 }
 
