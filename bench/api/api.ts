@@ -68,12 +68,13 @@ async function* compared(
   const [cpuBefore, askedBefore] = [await used(), asked()];
   const rates = await takeTurns(ours.work, bare.work, ROUNDS);
   const [cpu, count] = [await used(), asked()];
+  const bytes = sides.map((side) => side.answerBytes());
   const each = (i: 0 | 1): readonly number[] => [
     ((cpu[i] ?? 0) - (cpuBefore[i] ?? 0)) / ((count[i] ?? 0) - (askedBefore[i] ?? 0)),
   ];
   const names = ["API", "bare Fastify with JWT"] as const;
   yield {
-    ...{ what, unit: "requests/s", goal },
+    ...{ what: `${what}; answers of ${bytes.join(" and ")} bytes`, unit: "requests/s", goal },
     ours: { name: names[0], values: rates.ours },
     peer: { name: names[1], values: rates.peer },
   };
@@ -127,6 +128,8 @@ type Side = {
   readonly port: number;
   readonly work: Work;
   readonly asked: () => number;
+  /** Of one answer, head and body. */
+  readonly answerBytes: () => number;
   readonly cpuUs: () => Promise<number>;
   readonly close: () => void;
 };
@@ -151,6 +154,7 @@ async function startSide(
   return {
     port,
     asked: () => asked,
+    answerBytes: () => connections[0]?.answerBytes() ?? 0,
     work: async () => {
       await Promise.all(connections.map(one));
       asked += CONNECTIONS * ASKED_AT_ONCE;

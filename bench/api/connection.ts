@@ -8,6 +8,7 @@ export class Connection {
   readonly #socket: TLSSocket;
   readonly #request: Buffer;
   #held: Buffer = Buffer.alloc(0);
+  #answerBytes = 0;
   #answered: { readonly done: () => void; readonly fail: (error: Error) => void } | undefined;
 
   private constructor(socket: TLSSocket, request: Buffer) {
@@ -33,6 +34,11 @@ export class Connection {
     });
   }
 
+  /** Of the last answer, head and body. */
+  answerBytes(): number {
+    return this.#answerBytes;
+  }
+
   close(): void {
     this.#answered = undefined;
     this.#socket.destroy();
@@ -45,6 +51,7 @@ export class Connection {
     const head = this.#held.toString("latin1", 0, end);
     const length = Number(/content-length: (\d+)/i.exec(head)?.[1]);
     if (this.#held.length < end + HEAD_END.length + length) return;
+    this.#answerBytes = this.#held.length;
     this.#held = Buffer.alloc(0);
     const answered = this.#answered;
     this.#answered = undefined;

@@ -10,7 +10,13 @@ import { join } from "node:path";
 import { type BookingRecord, randomBytes, tenantId } from "@kerbside/protocol";
 import { openRegistry, type Registry, type SqliteTenantStore } from "@kerbside/tenants";
 import BetterSqlite3 from "better-sqlite3";
-import { type Benchmark, type BenchmarkOptions, type Row, takeTurns } from "../benchmark.ts";
+import {
+  type Benchmark,
+  type BenchmarkOptions,
+  type Row,
+  takeTurns,
+  type Work,
+} from "../benchmark.ts";
 import { AUDIT, carName, fillLatest, fillMonths, MONTH_MS, START_MS } from "./cars.ts";
 
 const EVENTS_DEFAULT = 500_000;
@@ -50,8 +56,8 @@ async function* rows({
     await fillMonths(store, { ...rowed, lane: "state" });
     await fillLatest(store, fleetFrom, fleetFrom + FLEET);
     fillBare(bare, months);
-    yield await rangeRow(store, bare, { ...asked, what: "track, a segment a row," });
-    yield await rangeRow(store, bare, { ...rowed, what: "state, an event a row," });
+    yield* rangeRows(store, bare, { ...asked, what: "track, a segment a row," });
+    yield* rangeRows(store, bare, { ...rowed, what: "state, an event a row," });
     yield await latestRow(store, fleetFrom);
     yield* writeRows(store, bare);
   } finally {
@@ -98,12 +104,12 @@ type Range = {
   readonly cars: number;
   readonly months: number;
 };
-/** Pages of one car's month, in order. */
-async function rangeRow(
+/** Pages of one car's month, in order; by the clock, and in processor time of the thread that reads. */
+async function* rangeRows(
   store: SqliteTenantStore,
   bare: BetterSqlite3.Database,
   { what, from, cars, months }: Range,
-): Promise<Row> {
+): AsyncGenerator<Row, void, undefined> {
   const select = bare.prepare<number[], { seq: number; at_ms: number }>(
     "SELECT seq, at_ms, kind, data FROM events WHERE car = ? AND (at_ms, seq) > (?, ?) AND at_ms <= ? ORDER BY at_ms, seq LIMIT ?",
   );
@@ -142,13 +148,31 @@ async function rangeRow(
     }
   };
   const found = await takeTurns(ours, peer);
-  return {
-    what: `a car's month of ${what} among ${(cars * months * EVENTS_A_MONTH).toLocaleString("en")} events`,
-    unit: "events/s",
-    ours: { name: "verified, opened, decoded", values: found.ours },
-    peer: { name: "bare SELECT", values: found.peer },
+  const among = (cars * months * EVENTS_A_MONTH).toLocaleString("en");
+  const names = ["verified, opened, decoded", "bare SELECT"] as const;
+  yield {
+    ...{ what: `a car's month of ${what} among ${among} events`, unit: "events/s" },
+    ours: { name: names[0], values: found.ours },
+    peer: { name: names[1], values: found.peer },
     goal: { of: "ratio", atLeast: 1 / 3 },
   };
+  yield {
+    ...{ what: "the same, processor time for each event", unit: "µs", goal: null },
+    ours: { name: names[0], values: await processorUs(ours) },
+    peer: { name: names[1], values: await processorUs(peer) },
+  };
+}
+
+/** What each unit of work takes of this thread. */
+async function processorUs(work: Work): Promise<readonly number[]> {
+  const values: number[] = [];
+  for (let round = 0; round < LATEST_ROUNDS; round += 1) {
+    const before = process.threadCpuUsage();
+    const done = await work();
+    const { user, system } = process.threadCpuUsage(before);
+    values.push((user + system) / done);
+  }
+  return values;
 }
 
 /** In processor time of the thread that reads, which does nothing else meanwhile: what it takes where nobody else is at work. */
