@@ -48,7 +48,7 @@ function keysOf({ keys }: Engine, vehicles: readonly VehicleId[]): KeyOf {
   return (vehicle) => found.get(`vehicle:${vehicle}`);
 }
 
-/** Each a column of all rows: texts with commas, bytes one after another. The driver makes each value dearly. */
+/** Each a column of all rows: an array in JSON, or bytes one after another. The driver makes each value dearly. */
 type Columns = {
   readonly vehicles: string;
   readonly places: string;
@@ -63,30 +63,30 @@ const LOG_BYTES = 16;
 const LANES_MAX = 4;
 const SEALINGS_MAX = Object.keys(SEALING).length;
 
-/** Undefined where there are none. Names of cars have no commas. */
+/** Undefined where there are none. */
 function readColumns({ store }: Engine, vehicles: readonly VehicleId[]): Columns | undefined {
-  const columns = store.one<Columns | { readonly vehicles: null }>(
-    `SELECT group_concat(vehicle) AS vehicles, group_concat((kind * ${LANES_MAX} + lane) * ${SEALINGS_MAX} + sealed) AS places, ` +
-      "group_concat(seq) AS seqs, group_concat(at_ms) AS times, group_concat(length(data)) AS lengths, " +
+  const columns = store.one<Columns | { readonly data: null }>(
+    `SELECT json_group_array(vehicle) AS vehicles, json_group_array((kind * ${LANES_MAX} + lane) * ${SEALINGS_MAX} + sealed) AS places, ` +
+      "json_group_array(seq) AS seqs, json_group_array(at_ms) AS times, json_group_array(length(data)) AS lengths, " +
       "CAST(group_concat(log, '') AS BLOB) AS logs, CAST(group_concat(data, '') AS BLOB) AS data " +
       "FROM (SELECT e.vehicle, e.kind, e.lane, e.sealed, e.seq, e.at_ms, e.data, l.log FROM latest e JOIN logs l ON l.id = e.log_id " +
       "WHERE e.vehicle IN (SELECT value FROM json_each(?)) AND e.newest = 1 ORDER BY e.vehicle, e.kind)",
     JSON.stringify(vehicles),
   );
-  return columns === undefined || columns.vehicles === null ? undefined : columns;
+  return columns === undefined || columns.data === null ? undefined : columns;
 }
 
 function* rowsOf({ vehicles, places, seqs, times, lengths, logs, data }: Columns) {
-  const named = vehicles.split(",");
-  const [place, seq, time, length] = [places, seqs, times, lengths].map((column) =>
-    column.split(",").map(Number),
+  const named: readonly VehicleId[] = JSON.parse(vehicles);
+  const [place, seq, time, length] = [places, seqs, times, lengths].map(
+    (column): readonly number[] => JSON.parse(column),
   );
   let at = 0;
   for (const [i, vehicle] of named.entries()) {
     const number = place?.[i] ?? 0;
     const end = at + (length?.[i] ?? 0);
     yield {
-      vehicle: vehicle as VehicleId,
+      vehicle,
       kind: Math.floor(number / SEALINGS_MAX / LANES_MAX),
       lane: Math.floor(number / SEALINGS_MAX) % LANES_MAX,
       sealed: number % SEALINGS_MAX,
