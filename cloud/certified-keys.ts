@@ -37,20 +37,27 @@ export function watchKeys(parts: {
     );
     const now = names.sort().join(" ");
     const before = seen.get(tenant);
-    seen.set(tenant, now);
+    if (before === undefined) seen.set(tenant, now);
     if (before === undefined || before === now) return;
     const keys = keysOf(homes);
     for (const { vehicle } of await home.store.vehicles()) {
       const session = await home.store.session(vehicle);
       if (session?.online === true) await pushKeys({ keys, downlink, log }, tenant, session);
     }
+    // Once all were told: where the store fails in between, the next look does it again.
+    seen.set(tenant, now);
   };
-  const turn = async (): Promise<void> => {
+  /** A tenant whose vault or store fails does not keep the others' cars from being told. */
+  const attempt = async <T>(step: () => Promise<T> | T): Promise<T | undefined> => {
     try {
-      for (const tenant of list()) await look(tenant);
+      return await step();
     } catch (error) {
       log.warn("keys.watch_failed", { error: error instanceof Error ? error.name : "unknown" });
+      return undefined;
     }
+  };
+  const turn = async (): Promise<void> => {
+    for (const tenant of (await attempt(list)) ?? []) await attempt(() => look(tenant));
     if (!stopped) timer = clock.after(POLL_MS, () => void turn());
   };
   void turn();

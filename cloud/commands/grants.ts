@@ -4,8 +4,11 @@
  */
 import {
   type BookingRecord,
+  credentialCodec,
   type Downlink,
+  decode,
   encodePush,
+  equalBytes,
   fromHex,
   type GrantListRecord,
   type GrantRecord,
@@ -58,7 +61,7 @@ export class GrantService {
     const id = grantIdOf(caller.tenant, caller.subject, idempotencyKey);
     const existing = await store.grant(toHex(id));
     if (existing !== undefined) {
-      if (existing.booking === order.booking) return existing;
+      if (isOf(existing, order)) return existing;
       throw new ProtocolError("conflict", "Idempotency-Key: was used for another grant");
     }
     const sealing = { ...order, id, revoke: false };
@@ -164,4 +167,25 @@ export class GrantService {
     if (found === undefined) throw new ProtocolError("not_found", "tenant: there is none such");
     return found.store;
   }
+}
+
+/**
+ * Whether it was asked for like this. Of a card its number and PIN are not looked at, of which only the signer keeps a
+ * keyed hash; one whose key was destroyed with its booking's is taken for the same.
+ */
+function isOf(
+  { booking, actions, credential }: GrantRecord,
+  { booking: asked, actions: wanted, phone, card }: Omit<GrantAsk, "idempotencyKey">,
+): boolean {
+  if (booking !== asked || actions.join() !== wanted.join()) return false;
+  if (credential.length === 0) return true;
+  const { phone: known, card: given } = decode(credentialCodec, credential);
+  const sameBytes = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
+    a === undefined || b === undefined ? a === b : equalBytes(a, b);
+  return (
+    sameBytes(known?.publicKey, phone) &&
+    given?.proof === card?.proof &&
+    given?.uidRule === card?.uidRule &&
+    sameBytes(given?.key, card?.key)
+  );
 }

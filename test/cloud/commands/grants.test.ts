@@ -74,6 +74,39 @@ const CARD = {
   card: { uid: UID, proof: "keyed", key: "ab".repeat(16), uidRule: "with_pin", pin: "2580" },
 };
 
+it("a key that was used for one grant makes no other, and does not pass one off as another", async ({
+  rig,
+  token,
+  booking,
+}) => {
+  const key = randomUUID();
+  const ask = (body: object) =>
+    rig.ask({
+      ...{ method: "POST", path: `/v1/tenants/demo/bookings/${booking}/grants`, token, body },
+      headers: { "idempotency-key": key },
+    });
+  const made = await ask(PHONE);
+  assert.is(made.status, 201, made.text);
+  assert.equal((await ask(PHONE)).body, made.body);
+  const other = signingKey(new Uint8Array(32).fill(8)).publicKey;
+  for (const asked of [
+    { ...PHONE, phone: Buffer.from(other).toString("base64url") },
+    { ...PHONE, actions: ["lock"] },
+    CARD,
+  ])
+    assert.is((await ask(asked)).status, 409, JSON.stringify(asked));
+  const card = randomUUID();
+  const askCard = (change: object) =>
+    rig.ask({
+      ...{ method: "POST", path: `/v1/tenants/demo/bookings/${booking}/grants`, token },
+      body: { ...CARD, card: { ...CARD.card, ...change } },
+      headers: { "idempotency-key": card },
+    });
+  assert.is((await askCard({})).status, 201);
+  assert.is((await askCard({})).status, 201);
+  assert.is((await askCard({ key: "cd".repeat(16) })).status, 409);
+});
+
 it("a grant is pending until the car confirms a list with it, and revoking until one without", async ({
   rig,
   token,
