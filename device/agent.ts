@@ -157,6 +157,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       epochNumber: epochs.of(session.epoch()),
       power: power.state(),
     }),
+    wantsTime: () => entry.wantsTime(),
     onNonce: (nonce) => entry.announced(nonce, session.epoch()),
     other: downTaker({
       ...{ entry, identity, log, changed, clock, emit },

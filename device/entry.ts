@@ -35,6 +35,8 @@ import type { Wires } from "./wires.ts";
 export const GRANT_FILE_BYTES_MAX: number = 256 * 1024;
 /** A wall clock that nothing vouches for may be a battery's age off. */
 const UNKNOWN_DOUBT_MS: number = 10 * 365 * 86_400_000;
+/** A clock that nothing corrects is this far off after 16 hours: then the cloud is asked again. */
+const TIME_DOUBT_MS_MAX = 30_000;
 const BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id";
 
 export type EntryOptions = {
@@ -151,6 +153,12 @@ export class Entry {
   earliestMs(): number {
     const reading = this.#time.read();
     return reading.value === "known" ? reading.wallMs - reading.doubtMs : reading.floorMs;
+  }
+
+  /** Whether the cloud is to be asked for the time again. */
+  wantsTime(): boolean {
+    const reading = this.#time.read();
+    return reading.value === "unknown" || reading.doubtMs > TIME_DOUBT_MS_MAX;
   }
 
   /** Whether a server's certificate is in force, by the time that the car trusts. */

@@ -58,6 +58,8 @@ export type UplinkOptions = {
   >;
   /** Told of the nonce of each announcement, before it is sent. */
   readonly onNonce?: (nonce: Uint8Array) => void;
+  /** Whether the time that the car knows is not good enough: then it announces itself once more, now and again. */
+  readonly wantsTime?: () => boolean;
   readonly limits?: Partial<UplinkLimits>;
   /** What segments may cost; left out, they cost nothing. Closed with the uplink. */
   readonly budget?: Budget;

@@ -22,6 +22,8 @@ export type UplinkLimits = {
   readonly stableMs: number;
   /** How long connecting may take, in milliseconds. */
   readonly connectMsMax: number;
+  /** How often it is looked whether the time is to be asked for anew on a connection that lasts, in milliseconds. */
+  readonly timeLookMs: number;
   /** Results that wait to be sent; the oldest gives way (the car's journal has them all). */
   readonly resultsMax: number;
 };
@@ -37,5 +39,6 @@ export const UPLINK_LIMITS: UplinkLimits = {
   backoffMsMax: 60_000,
   stableMs: 30_000,
   connectMsMax: 20_000,
+  timeLookMs: 600_000,
   resultsMax: 64,
 };

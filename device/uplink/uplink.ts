@@ -50,6 +50,7 @@ class UplinkShell implements Uplink {
   #failures = 0;
   #newestStateFirst = true;
   #timer: Timer | undefined;
+  #timeTimer: Timer;
   #pumping = false;
   #ended: string | undefined;
   #counts = {
@@ -73,6 +74,7 @@ class UplinkShell implements Uplink {
     };
     this.#intake = createIntake({ ...options, send });
     this.#unwatch = options.buffer.watch(() => this.#soon());
+    this.#timeTimer = this.#keepTime();
     this.#running = this.#run();
   }
 
@@ -110,6 +112,7 @@ class UplinkShell implements Uplink {
       this.#state = { kind: "closed" };
       this.#unwatch();
       this.#timer?.cancel();
+      this.#timeTimer.cancel();
       if (state.kind === "waiting") state.wake();
       if (state.kind === "online") {
         const topic = topicOf(this.#options.address, "gone");
@@ -132,6 +135,15 @@ class UplinkShell implements Uplink {
       if (this.#closed()) return;
       await this.#pause();
     }
+  }
+
+  /** An answer that was lost or came too late, or is of weeks ago, is asked for by a new announcement. */
+  #keepTime(): Timer {
+    const { clock, wantsTime } = this.#options;
+    return clock.after(this.#limits.timeLookMs, () => {
+      if (wantsTime?.() === true) this.announce();
+      this.#timeTimer = this.#keepTime();
+    });
   }
 
   /** One connection from its beginning to its end. Never rejects. */

@@ -44,6 +44,37 @@ test("P-01 a session is announced, signed, over mutual TLS, and all events arriv
   l.cloud.checkChains();
 });
 
+test("on a connection that lasts the time is asked for anew where it is wanted, by a nonce of its own", async () => {
+  let isOn = false;
+  let looks = 0;
+  const wantsTime = (): boolean => {
+    if (isOn) looks += 1;
+    return looks === 1 || looks === 2;
+  };
+  // A connection that a stalled machine gives up would be announced too.
+  const limits = { timeLookMs: 50, publishTimeoutMs: 60_000, ackTimeoutMs: 60_000 };
+  uplink = l.start(buffer, { wantsTime, limits });
+  const said = () =>
+    l.received
+      .filter(({ topic }) => topic.channel === "session")
+      .map(({ payload }) => openSession(verifyKey(l.identity.signingKey.publicKey), payload));
+  await until("online", () => said().length > 0);
+  isOn = true;
+  await until("more looks than wishes", () => looks >= 5);
+  // What was appended after an announcement comes after it.
+  await append(1);
+  await until("all events stored", () => stored() === 1);
+  assert.equal(
+    said().map(({ reason, announcement }) => [reason, announcement]),
+    [
+      ["start", 1],
+      ["change", 2],
+      ["change", 3],
+    ],
+  );
+  assert.is(new Set(said().map(({ timeNonce }) => toHex(timeNonce ?? new Uint8Array()))).size, 3);
+});
+
 test("a farewell names the epoch", async () => {
   uplink = l.start(buffer);
   await until("online", () => uplink.status().state === "online");

@@ -80,6 +80,7 @@ export type StartOptions = {
   readonly limits?: Partial<UplinkLimits>;
   readonly keepaliveS?: number;
   readonly budget?: Budget;
+  readonly wantsTime?: () => boolean;
   /** What stands between the uplink and its line. */
   readonly through?: (transport: Transport) => Transport;
 };
@@ -182,7 +183,7 @@ function startCar(
   buffer: CarBuffer,
   options: StartOptions,
 ): Uplink {
-  const { commands = NO_COMMANDS, limits = {}, keepaliveS = 60, budget } = options;
+  const { commands = NO_COMMANDS, limits = {}, keepaliveS = 60, budget, wantsTime } = options;
   const { through = (transport) => transport } = options;
   const transport = mqttTransport({
     address: ADDRESS,
@@ -207,6 +208,7 @@ function startCar(
     profile: "test/1",
     limits: { ...QUICK, ...limits },
     ...(budget === undefined ? {} : { budget }),
+    ...(wantsTime === undefined ? {} : { wantsTime }),
   });
 }
 
