@@ -80,6 +80,25 @@ test("an ignition that is seen no more is told, once; it has not gone off by tha
     assert.equal(await put(IGNITION, "ON"), ["ignition", "signals"], "the same again is news");
   }));
 
+test("whether a rental may end where the car stands cannot be told without a zone, nor without a place", () =>
+  withCar(async ({ car, put }) => {
+    const square = [
+      { latitude: 52, longitude: 13 },
+      { latitude: 52, longitude: 14 },
+      { latitude: 53, longitude: 14 },
+      { latitude: 53, longitude: 13 },
+    ];
+    const inZone = (...zones: (typeof square)[]) => car.facts(zones).end.in_zone;
+    assert.is(inZone(square).quality, "unknown");
+    await put("Vehicle.CurrentLocation.Latitude", 52.5);
+    assert.is(inZone(square).quality, "unknown", "half a place");
+    await put("Vehicle.CurrentLocation.Longitude", 13.5);
+    assert.equal(inZone(square), { quality: "good", value: true });
+    assert.is(inZone().quality, "unknown", "a tenant without zones asks for none");
+    await put("Vehicle.CurrentLocation.Longitude", 12.5);
+    assert.equal(inZone(square), { quality: "good", value: false });
+  }));
+
 test("locked by its bus, a bolt counts as seen only where the car spoke of it since", () =>
   withCar(async ({ car, put }) => {
     const driver: SignalName = "Vehicle.Cabin.Door.Row1.DriverSide.IsLocked";

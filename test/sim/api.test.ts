@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { connect, type SecureVersion } from "node:tls";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { makeCertificate, withRig } from "./rig.ts";
+import { until } from "../support/wait.ts";
+import { makeCertificate, type Watching, withRig } from "./rig.ts";
 
 const pem = await makeCertificate();
 
@@ -119,6 +120,27 @@ test("the API answers each wrong request with what is wrong, and goes on", async
       assert.is((await call(method, path, body)).status, status, why);
     }
     assert.is((await call("GET", "/api/state")).status, 200);
+  });
+});
+
+test("so many pages watch and no more; one that is closed makes room", async () => {
+  await withRig(pem, async ({ watch }) => {
+    const pages: Watching[] = [];
+    for (let page = 1; page <= 8; page += 1) pages.push(await watch());
+    assert.equal(
+      pages.map(({ status }) => status),
+      pages.map(() => 200),
+    );
+    const refused = await watch();
+    assert.is(refused.status, 503);
+    await refused.end();
+    await pages.pop()?.end();
+    await until("room", async () => {
+      const again = await watch();
+      pages.push(again);
+      return again.status === 200;
+    });
+    for (const page of pages) await page.end();
   });
 });
 

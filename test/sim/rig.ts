@@ -49,7 +49,10 @@ export type Rig = {
   readonly drive: Drive;
   readonly key: string;
   readonly call: (method: string, path: string, body?: unknown, key?: string) => Promise<Answered>;
+  /** Watches as a page does. */
+  readonly watch: () => Promise<Watching>;
 };
+export type Watching = { readonly status: number; readonly end: () => Promise<void> };
 export type Answered = {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
@@ -78,6 +81,7 @@ export async function startRig(
     drive,
     key,
     call: (method, path, body, shown = key) => callOver(port, pem, shown, method, path, body),
+    watch: () => watchOver(port, pem, key),
   };
 }
 
@@ -112,6 +116,26 @@ function callOver(
     asked.end(
       body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
     );
+  });
+}
+
+function watchOver(port: number, pem: Pem, key: string): Promise<Watching> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${key}` };
+    const asked = request(
+      { host: "localhost", port, path: "/api/live", headers, ca: pem.certificate, agent: false },
+      (response) => {
+        const gone = new Promise<void>((over) => response.on("close", () => over()));
+        response.on("error", () => undefined).resume();
+        const end = (): Promise<void> => {
+          asked.destroy();
+          return gone;
+        };
+        resolve({ status: response.statusCode ?? 0, end });
+      },
+    );
+    asked.on("error", reject);
+    asked.end();
   });
 }
 

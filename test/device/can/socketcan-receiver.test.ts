@@ -36,6 +36,15 @@ class World {
   readonly #toAgent = new PassThrough();
   readonly #decoder = new WireDecoder("can0");
 
+  /** The agent reads no further for a while. */
+  stall(): void {
+    this.#toAgent.pause();
+  }
+
+  goOn(): void {
+    this.#toAgent.resume();
+  }
+
   constructor(filters: readonly CanFilter[] = []) {
     this.#toAgent.on("data", (chunk) => this.records.push(...this.#decoder.push(chunk)));
     this.receiver = new Receiver({
@@ -221,6 +230,28 @@ test("a batch that is full does not wait; nothing is lost or doubled", async () 
     numbers,
     Array.from({ length: 3000 }, (_, i) => i),
   );
+});
+
+test("an agent that stalls costs no memory without end: what it did not read is dropped, and its number says so", async () => {
+  const world = new World();
+  await world.watch();
+  await world.said(1);
+  world.stall();
+  const all = 60_000;
+  for (let i = 0; i < all; i++) {
+    world.hear({ id: 7, data: Buffer.alloc(8) });
+    // Of such a stall the event loop of the receiver knows nothing: it goes on.
+    if (i % 1000 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  world.goOn();
+  await world.said(2);
+  const kept = world.records.length;
+  assert.ok(kept < all / 2, `${kept} of ${all} frames waited`);
+  world.hear({ id: 8, data: Buffer.alloc(8) });
+  await world.said(kept + 1);
+  const last = world.records.findLast((record) => record.type === "frame");
+  assert.is(last?.type === "frame" && last.frame.id, 8);
+  assert.is(last?.type === "frame" && last.sequence, all, "every frame has its number");
 });
 
 /** As kernel 6.1 prints them. */

@@ -163,6 +163,25 @@ return { payload: { what: "got", value: msg.payload } };`;
   });
 }
 
+caged("a rule hears of trips, and of nobody whose they are", async () => {
+  const func = `const keys = Object.keys(msg.payload).sort().join();
+return { payload: { what: keys === "fuelPercent,odometerM" ? "got" : "refused", value: msg.payload.odometerM } };`;
+  const document = flowOf("trips", func);
+  const nodes = (document["nodes"] as readonly { readonly type: string }[]).map((node) =>
+    node.type === "kerbside-signal-in"
+      ? { ...node, type: "kerbside-trip", wires: [["trips.f"], []] }
+      : node,
+  );
+  await withFlows(realClock, async ({ flows, events }) => {
+    flows.apply([parsed({ ...document, nodes })]);
+    await until("running", () => flows.state() === "running", 30_000);
+    flows.trip("started", { odometerM: 7, fuelPercent: 50, booking: "b-1" });
+    await until("its answer", () => events.some(({ kind }) => kind === "flow.reported"), 30_000);
+    const said = events.find(({ kind }) => kind === "flow.reported");
+    assert.match(JSON.stringify(said), '"word":"got"');
+  });
+});
+
 caged("a flow that keeps failing is left off until another comes", async () => {
   const clock = manualClock();
   const func = `${ESCAPE}\nprocess.exit(1);`;

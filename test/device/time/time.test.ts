@@ -149,6 +149,13 @@ test("what is known outlives a restart of the agent; after a reboot only the flo
   clock.pass(1000);
   const again = desk(clock, file).read();
   assert.ok(again.value === "known" && Math.abs(again.wallMs - NOW - 1000) <= again.doubtMs);
+  // A machine that names all its boots alike: bounds of a moment that lies ahead are none of this one's.
+  const ahead = manualClock();
+  ahead.pass(5000);
+  const other = memory();
+  told(desk(ahead, other));
+  await Promise.resolve();
+  assert.is(desk(manualClock(), other).read().value, "unknown");
   const rebooted = desk(manualClock(), file, "boot-2");
   const reading = rebooted.read();
   assert.is(reading.value, "unknown");
