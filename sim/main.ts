@@ -10,6 +10,9 @@ function uptimeMs(): number {
 const ending = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => ending.abort());
 
+// The reader of a pipe went away: nobody is left to print for.
+process.stdout.on("error", () => ending.abort());
+
 process.exitCode = await runSim(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),

@@ -1,4 +1,4 @@
-/** `kerbside-sim module` around programs that end by themselves, with no car at the other end. */
+/** `kerbside-sim module` around programs that end by themselves, with no car at the other end; and a pipe without an end. */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,6 +45,22 @@ test("a module runs without a car, ends where its program ends, and says how", a
   });
   await Promise.all(ran);
   rmSync(dir, { recursive: true });
+});
+
+test("a reader of the pipe that goes away is no fault", async () => {
+  const words = ["scenario", "sim/scenarios", "--lint", "--json"];
+  const child = spawn(process.execPath, ["sim/bin/kerbside-sim.mjs", ...words], {
+    cwd: root,
+    timeout: ENDS_MS_MAX,
+    killSignal: "SIGKILL",
+  });
+  child.stdout.destroy();
+  let err = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    err += chunk.toString();
+  });
+  await new Promise((resolve) => child.on("close", resolve));
+  assert.is(err, "");
 });
 
 test.run();
