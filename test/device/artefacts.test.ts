@@ -15,6 +15,7 @@ import {
   type NewEvent,
   type Push,
   parseSign1,
+  REFUSED_MAX,
   randomBytes,
   rentalPolicyCodec,
   type SigningKey,
@@ -118,6 +119,21 @@ async function inFolder(work: (dir: string) => Promise<void>): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), "kerbside-artefacts-"));
   await work(dir).finally(() => rmSync(dir, { recursive: true }));
 }
+
+test("of what was refused the latest are told, as many as an announcement may say", () =>
+  inFolder(async (dir) => {
+    const { settle, announces, close } = await car(dir);
+    const wrong = Array.from({ length: REFUSED_MAX + 3 }, (_, i) =>
+      pushOf("scheme", `wrong-${i}`, 1, utf8("no scheme")),
+    );
+    for (const push of wrong) await settle(push);
+    const refused = announces().artefactsRefused ?? [];
+    assert.equal(
+      refused.map(({ artefact }) => artefact),
+      wrong.slice(-REFUSED_MAX).map(idOf),
+    );
+    await close();
+  }));
 
 test("each one is told of as kept or refused, also after a restart, and what was forged is not told of", () =>
   inFolder(async (dir) => {
