@@ -1,8 +1,10 @@
 /**
- * A rental that outlasts its booking while the car reaches nobody: the phone that opened it works on, the extension that
- * came late reaches the car with the network, and the end that the car saw ends the booking in the cloud.
+ * A rental that outlasts its booking while the car reaches nobody and has lost its buffer: the phone that opened it works
+ * on, the extension that came late reaches the car with the network, and the end that the car saw ends the booking in the cloud.
  */
 import { randomBytes, randomUUID } from "node:crypto";
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { signingKey } from "@kerbside/protocol";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -29,7 +31,7 @@ async function tap(world: World, phone: Json): Promise<string> {
   return shown;
 }
 
-test("a late extension of a booking, with the car away past its end", async () => {
+test("a late extension of a booking, with the car away past its end and its buffer gone", async () => {
   await using world = await World.whole();
   const headers = (): Record<string, string> => ({ "idempotency-key": randomUUID() });
   const booking = await world.booking();
@@ -66,10 +68,13 @@ test("a late extension of a booking, with the car away past its end", async () =
   const endMs = await endsIn(LEFT_MS);
   await known();
 
-  // The car loses its network; what it knows of the time it keeps over a restart of the agent.
+  // The car loses its network and its buffer; what it knows of the time it keeps over a restart of the agent.
   const { https } = world.ports;
   await world.agent.kill();
   await world.online(false);
+  const buffer = join(world.paths.data, "agent", "state", "buffer");
+  assert.ok(readdirSync(buffer).length > 0, "there is one to lose");
+  rmSync(buffer, { recursive: true });
   const away = startAgent(world.paths, { https, broker: 9 });
   try {
     await away.ready;
