@@ -21,12 +21,21 @@ export type NtpWatchOptions = {
   readonly hint: (wallMs: number, doubtMs: number) => boolean;
 };
 
+/** Undefined: it is not there, or not to be seen. */
+function touchedMs(file: string): number | undefined {
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Looks at once, and again now and then. Returns what ends it. Never throws. */
 export function watchNtp({ file, clock, hint }: NtpWatchOptions): () => void {
   let seenMs: number | undefined;
   let timer: { readonly cancel: () => void };
   const look = (): void => {
-    const setMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+    const setMs = touchedMs(file);
     const wallMs = clock.wallMs();
     const ageMs = setMs === undefined ? Number.NaN : wallMs - setMs;
     // One that lies ahead was touched before the clock was set back: it vouches for nothing.

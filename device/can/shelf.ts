@@ -42,6 +42,7 @@ export type Shelf<T> = {
   readonly accept: (key: VerifyKey, envelope: Uint8Array, content: Uint8Array) => Promise<boolean>;
 };
 
+const OVERTAKEN: ReadonlySet<string> = new Set(["conflict", "forbidden"]);
 const BEFORE = ".before";
 const UNFINISHED = ".new";
 /** Envelope, key and the frame around them. */
@@ -126,7 +127,7 @@ function examine<T>(
   return { manifest, checked: rule.check(manifest, content) };
 }
 
-/** The reason where it cannot be used; empty where there is no such file. */
+/** The reason where it cannot be used; empty where there is no such file, or none that is for this installation. */
 async function readKept<T>(
   rule: ShelfRule<T>,
   name: string,
@@ -147,6 +148,8 @@ async function readKept<T>(
     const found = examine(rule, verifyKey(key), envelope, content);
     return found.manifest.name === name ? found : "it has another name";
   } catch (error) {
+    // Whole, and not for what is installed by now: a newer version of it, or another model's.
+    if (error instanceof ProtocolError && OVERTAKEN.has(error.code)) return "";
     if (error instanceof ProtocolError || error instanceof ProfileError) return error.message;
     if (error instanceof Error && "code" in error) {
       return error.code === "ENOENT" ? "" : error.message;

@@ -153,6 +153,8 @@ class Keeper implements Flows {
   #begin(): void {
     if (this.#closed || this.#flows.length === 0) {
       this.#state = { value: "none" };
+      // What is not there any more is not failing.
+      if (!this.#closed) this.#well();
       return;
     }
     const { mountPoint, clock } = this.#options;

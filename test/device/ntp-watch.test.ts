@@ -1,5 +1,5 @@
 /** What the platform's time server is believed of: an answer that was just taken over, and no more than a hint. */
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NTP_AGE_MS_MAX, watchNtp } from "@kerbside/device";
@@ -51,6 +51,23 @@ test("each answer hints once; one that is old, missing or of a later time does n
   touch(clock.wallMs());
   clock.pass(10 * MINUTE);
   assert.is(hints.length, 2);
+  rmSync(dir, { recursive: true });
+});
+
+test("a file that the platform does not let it see is none, and ends nothing", () => {
+  const dir = mkdtempSync(join(tmpdir(), "kerbside-ntp-"));
+  const loop = join(dir, "loop");
+  symlinkSync(loop, loop);
+  const clock = manualClock();
+  let hints = 0;
+  const hint = (): boolean => {
+    hints += 1;
+    return true;
+  };
+  const stop = watchNtp({ file: join(loop, "synchronized"), clock, hint });
+  clock.pass(10 * MINUTE);
+  assert.is(hints, 0);
+  stop();
   rmSync(dir, { recursive: true });
 });
 

@@ -81,6 +81,18 @@ test("a damaged profile gives way to the one before, and that to the installed o
   assert.is(await inForce(dir), installedVersion);
 });
 
+test("a pushed profile that a newer installation has overtaken is not used, and is no damage", async () => {
+  const dir = newFolder();
+  const before = await open(dir);
+  await before.accept(key, ...push({ version: installedVersion + 1 }));
+  const profile = { ...installed.profile, version: installedVersion + 2 };
+  const newer = { ...installed, profile };
+  const shelf = await openProfileShelf({ dir, tenant: "demo", installed: newer });
+  assert.is(shelf.profile, newer);
+  assert.equal(shelf.damaged, []);
+  assert.ok(await shelf.accept(key, ...push({ version: installedVersion + 3 })));
+});
+
 test("what is not newer, of another model or wrong is refused, and changes nothing", async () => {
   const dir = newFolder();
   const shelf = await open(dir);

@@ -197,7 +197,7 @@ caged("a flow that keeps failing is left off until another comes", async () => {
       wires: [["broken.f"]],
     },
   ];
-  await withFlows(clock, async ({ flows, faults }) => {
+  await withFlows(clock, async ({ flows, events, faults }) => {
     flows.apply([parsed({ ...broken, nodes })]);
     for (let failure = 1; failure < 6; failure++) {
       await until("pausing", () => flows.state() === "pausing", 30_000);
@@ -211,6 +211,8 @@ caged("a flow that keeps failing is left off until another comes", async () => {
     await until("running", () => flows.state() === "running", 30_000);
     flows.apply([]);
     await until("none", () => flows.state() === "none", 10_000);
+    const cleared = events.filter(({ kind }) => kind === "fault.cleared");
+    assert.is(cleared.length, 1, "with the last flow its fault is gone");
   });
 });
 
