@@ -15,7 +15,11 @@ const DATABASE_HEADER_BYTES = 100;
 /** The last bit of the magic number says in which byte order checksums are made. */
 const MAGIC_LITTLE = 0x377f0682;
 const MAGIC_BIG = 0x377f0683;
-/** One commit after the broken frame may be of the same torn write; the second was flushed after it. */
+/**
+ * One commit after the broken frame may be of the same torn write; one that goes on from another was begun when that was
+ * durable. Two that do not hang together tell nothing: where flushes fail, each try is written over the one before, and
+ * a power cut leaves some sectors of each.
+ */
 const COMMITS_AFTER_MAX = 1;
 
 type Sum = readonly [number, number];
@@ -84,26 +88,24 @@ function framesOf(wal: Buffer, from: number, salt: Buffer, first: Sum, little: b
   const frameBytes = FRAME_HEADER_BYTES + wal.readUInt32BE(8);
   let sum = first;
   let end: number | undefined;
-  let commitsAfter = 0;
+  let commitsInTurn = 0;
   let at = from;
   for (; at + frameBytes <= wal.length; at += frameBytes) {
-    // Frames of an earlier round of the file have other salts.
-    const current = wal.subarray(at + 8, at + 16).equals(salt);
-    const commits = wal.readUInt32BE(at + 4) !== 0;
-    if (end !== undefined) {
-      if (current && commits) commitsAfter += 1;
-      continue;
-    }
     sum = add(sum, wal.subarray(at, at + 8), little);
     sum = add(sum, wal.subarray(at + FRAME_HEADER_BYTES, at + frameBytes), little);
-    if (!current || !matches(sum, wal, at + 16)) end = at;
+    // Frames of an earlier round of the file have other salts.
+    const current = wal.subarray(at + 8, at + 16).equals(salt);
+    const goesOn = current && matches(sum, wal, at + 16);
+    if (goesOn && end === undefined) continue;
+    end ??= at;
+    // Whether the next one goes on from this one, whatever this one is.
+    sum = [wal.readUInt32BE(at + 16), wal.readUInt32BE(at + 20)];
+    const commits = current && at > end && wal.readUInt32BE(at + 4) !== 0;
+    commitsInTurn = (goesOn ? commitsInTurn : 0) + (commits ? 1 : 0);
+    if (commitsInTurn > COMMITS_AFTER_MAX)
+      return { end, damage: "its write-ahead log is damaged before commits that were durable" };
   }
-  return {
-    end: end ?? at,
-    ...(commitsAfter > COMMITS_AFTER_MAX
-      ? { damage: "its write-ahead log is damaged before commits that were durable" }
-      : {}),
-  };
+  return { end: end ?? at };
 }
 
 /** The checksum of the format, carried on over `bytes` (a multiple of 8). */

@@ -114,6 +114,25 @@ test("a torn end of the write-ahead log is a power cut, and no damage", async ()
   b.cloud.checkChains();
 });
 
+test("what two commits leave whose flushes failed, and then the power, is no damage", async () => {
+  await crashed(5);
+  const wal = readFileSync(file("-wal"));
+  const frameBytes = 24 + 4096;
+  // Each try was written over the one before, and sectors of both were kept: no frame goes on from the one before it.
+  const torn = Array.from({ length: 5 }, (_, index) => {
+    const frame = Buffer.from(wal.subarray(32, 32 + frameBytes));
+    frame.writeUInt32BE(index === 2 || index === 4 ? 8 : 0, 4);
+    frame.fill(index + 1, 16, 24);
+    return frame;
+  });
+  writeFileSync(file("-wal"), Buffer.concat([wal, ...torn]));
+  buffer = await b.open();
+  assert.equal(asides(), []);
+  drain(buffer, b.cloud);
+  assert.is(b.cloud.events().size, 5);
+  b.cloud.checkChains();
+});
+
 /** The write-ahead log begins anew: its header is written over the old one, and the machine dies after `bytes` of it. */
 function tearHeader(bytes: number): void {
   const wal = readFileSync(file("-wal"));
