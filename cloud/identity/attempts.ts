@@ -37,6 +37,14 @@ export class AttemptLimiter {
     this.#forget();
   }
 
+  /** What was counted while it was under way did not fail. */
+  takeBack(key: string): void {
+    const before = this.#current(key);
+    if (before === undefined) return;
+    if (before.count <= 1) this.#failures.delete(key);
+    else this.#failures.set(key, { ...before, count: before.count - 1 });
+  }
+
   succeeded(key: string): void {
     this.#failures.delete(key);
   }

@@ -67,7 +67,8 @@ export async function verifyPassword(
   hash: Uint8Array | undefined,
 ): Promise<boolean> {
   const known = hash?.length === HASH_BYTES && hash[0] === VERSION ? hash : NOBODYS;
-  if (password.length > PASSWORD_CHARS.max) return false;
+  // Counted as it was when it was set: some people's keyboards write a letter and its accent apart.
+  if (password.normalize("NFKC").length > PASSWORD_CHARS.max) return false;
   const tag = await tagOf(password, known.subarray(1, 1 + SALT_BYTES));
   return timingSafeEqual(tag, known.subarray(1 + SALT_BYTES)) && known === hash;
 }

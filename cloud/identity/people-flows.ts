@@ -190,18 +190,29 @@ export function peoplePages(
         429,
         refusedPage("There were too many attempts from here. Wait a while."),
       );
+    const isPost = context.method === "POST";
+    // Counted while it is under way: of guesses sent all at once no more are tried than of guesses sent in a row.
+    if (isPost) attempts.failed(network);
+    let isFailed = true;
     try {
-      await serve(context, parts, desk);
-    } catch (error) {
-      if (error instanceof errors.SessionNotFound)
-        return show(context, 400, refusedPage("That took too long. Go back and sign in again."));
-      if (!(error instanceof ProtocolError)) throw error;
-      show(context, error.code === "limit_reached" ? 429 : 400, refusedPage(error.message));
+      await answer(context, parts, desk);
+      // Each link that is asked for counts, because nobody may tell whether it was sent.
+      isFailed = context.status === 403 || context.path === RESET;
+    } finally {
+      if (isPost && !isFailed) attempts.takeBack(network);
     }
-    // Each link that is asked for counts, because nobody may tell whether it was sent.
-    const isCounted = context.status === 403 || context.path === RESET;
-    if (context.method === "POST" && isCounted) attempts.failed(network);
   };
+}
+
+async function answer(context: Context, parts: Parts, desk: SignInDesk): Promise<void> {
+  try {
+    await serve(context, parts, desk);
+  } catch (error) {
+    if (error instanceof errors.SessionNotFound)
+      return show(context, 400, refusedPage("That took too long. Go back and sign in again."));
+    if (!(error instanceof ProtocolError)) throw error;
+    show(context, error.code === "limit_reached" ? 429 : 400, refusedPage(error.message));
+  }
 }
 
 async function serve(context: Context, parts: Parts, desk: SignInDesk): Promise<void> {

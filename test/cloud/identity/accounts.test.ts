@@ -107,6 +107,12 @@ test("P-70 passwords are long, not common, and none of the last five", async (wo
   await world.accounts.setPassword(world.who, PASSWORD, AUDIT);
 });
 
+test("P-70 a password lets in that was set with letters and accents apart", async (world) => {
+  const apart = `${PASSWORD} ${"e\u0301".repeat(60)}`;
+  await world.accounts.setPassword(world.who, apart, AUDIT);
+  await signIn(world, apart);
+});
+
 test("P-71 the sixth failure locks for five minutes, and ends what was signed in", async (world) => {
   const beganMs = world.clock.wallMs();
   world.clock.pass(1000);

@@ -210,4 +210,24 @@ test("signing out ends the session", async (world) => {
   assert.match((await browser.open(authorize())).to, /sign-in/);
 });
 
+test("P-63 guesses at many names at once are no more tried than in a row", async (world) => {
+  const guess = (n: number) =>
+    new Browser(world.server).open("/oauth/people/password", {
+      ...{ tenant: "demo", user: `nobody-${n}`, old: "wrong by design", code: "" },
+      password: "a barge went by at nine",
+    });
+  const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => guess(n)));
+  const tried = answers.filter(({ status }) => status === 403).length;
+  assert.ok(tried > 0 && tried <= 30, `${tried} tried`);
+  assert.ok(answers.every(({ status }) => status === 403 || status === 429));
+});
+
+test("P-63 what goes well counts for nothing against an address", async (world) => {
+  for (let n = 0; n <= 30; n += 1) {
+    const wrong = { tenant: "demo", user: "ann", old: PASSWORD, code: "", password: "short" };
+    const { status } = await new Browser(world.server).open("/oauth/people/password", wrong);
+    assert.is(status, 400, "a new password that will not do is no guess");
+  }
+});
+
 test.run();
