@@ -120,6 +120,9 @@ export const WEBHOOK_COMMANDS: readonly Command[] = ROWS.map(({ ask, options, ..
 }));
 
 function wordsOf(item: object): string {
-  const parts = Object.entries(item).map(([name, value]) => `${name} ${String(value)}`);
+  const parts = Object.entries(item).map(([name, value]) => {
+    const isNested = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isNested ? `${name} (${wordsOf(value)})` : `${name} ${String(value)}`;
+  });
   return parts.length === 0 ? "done" : parts.join(", ");
 }
