@@ -177,9 +177,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     for (const answer of answers) uplink.report(answer);
   });
   const parts = {
-    receipts: shelves.receipts,
     ...{ rules, collector, trips, car, entry, locks, policy, settled, buffer, uplink, log },
-    ...{ stopPower: stop, certificate },
+    ...{ receipts: shelves.receipts, stopPower: stop, certificate },
     stopMetrics: tellMetrics(options, entry, buffer, uplink),
   };
   return { close: () => closeAll(parts) };
