@@ -1,9 +1,16 @@
 /** The keys that callers sign with, listed and taken back through the signer, which decides all of it itself. */
 import { createHash, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { askForSignedRequests, putRequestKey, type SignerClient } from "@kerbside/commands";
+import {
+  askForSignedRequests,
+  putRequestKey,
+  requestKeys,
+  type SignerClient,
+} from "@kerbside/commands";
 import { randomBytes, type TenantId, toHex, type Vault } from "@kerbside/protocol";
+import { makeBackup, openSignerTenants, restoreBackup } from "@kerbside/tenants";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DEMO } from "./car.ts";
@@ -199,6 +206,28 @@ it("P-11 the list of keys that were taken back is bound to its tenant and its pl
   writeFileSync(fileOf(OTHER, "signer-revoked.sealed"), good);
   const theirs = await f.tokens.mint({ tenant: OTHER, scope: "request-keys:read" });
   assert.is(await codeOf(f.one.client.requestKeys(theirs)), "unauthenticated", "another tenant's");
+});
+
+it("P-90 what was taken back is so after a restore into an empty directory too", async (f) => {
+  await f.one.client.revokeRequestKey(f.staff, OF);
+  const base = mkdtempSync(join(tmpdir(), "kerbside-restored-"));
+  try {
+    const [to, dir, backupKey] = [join(base, "off"), join(base, "dir"), randomBytes(32)];
+    await makeBackup({ dir: f.dir, to, backupKey, nowMs: Date.now(), keysDays: 30 });
+    const { masterKey, signerKey } = f;
+    await restoreBackup({ from: to, dir, backupKey, masterKey, audit });
+    const tenants = await openSignerTenants({ dir, signerKey });
+    const tenant = await tenants.tenant(DEMO);
+    const keys = tenant && (await requestKeys(tenant.vault, tenant.revoked));
+    await tenants.close();
+    const revoked = keys?.map(({ keyId, revoked: is }) => [keyId, is]);
+    assert.equal(revoked, [
+      ["k1", true],
+      ["k2", false],
+    ]);
+  } finally {
+    rmSync(base, { recursive: true, force: true });
+  }
 });
 
 it.run();

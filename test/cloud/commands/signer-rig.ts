@@ -39,6 +39,7 @@ export const audit = { actor: "test", action: "test", subject: "test", outcome: 
 
 export type SignerPlace = {
   readonly dir: string;
+  readonly masterKey: Uint8Array;
   readonly signerKey: Uint8Array;
   readonly registry: Registry;
   readonly tenants: Tenants<SignersTenant>;
@@ -57,7 +58,8 @@ export async function signerPlace(
 ): Promise<SignerPlace> {
   const dir = mkdtempSync(join(tmpdir(), "kb-signer-"));
   const signerKey = randomBytes(32);
-  const registry = await openRegistry({ dir, masterKey: randomBytes(32), create: true });
+  const masterKey = randomBytes(32);
+  const registry = await openRegistry({ dir, masterKey, create: true });
   const car = signingKey(randomBytes(32));
   let commandKey = new Uint8Array();
   for (const tenant of [OTHER, DEMO]) {
@@ -87,7 +89,7 @@ export async function signerPlace(
     rmSync(dir, { recursive: true, force: true });
   };
   const tokens = await issuer();
-  return { dir, signerKey, registry, tenants, store, tokens, car, commandKey, close };
+  return { dir, masterKey, signerKey, registry, tenants, store, tokens, car, commandKey, close };
 }
 
 /** The car announces a session. */
