@@ -54,7 +54,9 @@ export const fleetCommand: Command = {
     });
     if (io.isTerminal === true && !given.json) io.err("\r\u001b[K");
     io.out(given.json ? `${JSON.stringify({ end: true, ...figures })}\n` : `${endText(figures)}\n`);
-    return figures.eventsLost === 0 && figures.eventsWaiting === 0 ? 0 : 1;
+    const { cars, eventsLost, eventsWaiting } = figures;
+    if (cars < identities.length) io.err(`only ${cars} of ${identities.length} were begun\n`);
+    return cars === identities.length && eventsLost === 0 && eventsWaiting === 0 ? 0 : 1;
   },
 };
 

@@ -83,13 +83,13 @@ class Fleet {
   }
 
   figures(): FleetFigures {
-    const { identities } = this.#options;
     const all = this.#cars.map((car) => car.status());
     const sum = (of: (one: (typeof all)[number]) => number): number =>
       all.reduce((total, one) => total + of(one), 0);
     const eventsWaiting = sum(({ waiting }) => waiting);
     return {
-      cars: identities.length,
+      // Those that were begun: a short run has no time for all.
+      cars: this.#cars.length,
       connected: this.#cars.filter((car) => car.isConnected).length,
       driving: this.#cars.filter((car) => car.isDriving).length,
       seconds: Math.round(this.#passedMs() / 100) / 10,

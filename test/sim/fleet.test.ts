@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cryptoReady, LANES, sealAck } from "@kerbside/protocol";
+import { cryptoReady, LANES, sealAck, verifyKey } from "@kerbside/protocol";
 import {
   type DAYS,
   Delays,
@@ -12,11 +12,12 @@ import {
   LIGHT_SEGMENTS_MAX,
   LightBuffer,
   readTokens,
+  runFleet,
 } from "@kerbside/sim";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ADDRESS, type CarCloud, carCloud } from "../support/car-cloud.ts";
-import { realRandom } from "../support/runtime.ts";
+import { realClock, realRandom, silentLog } from "../support/runtime.ts";
 
 await cryptoReady();
 const ALL = { skip: new Set<number>(), newestStateFirst: false, lanes: LANES };
@@ -149,6 +150,24 @@ test("delays: within a tenth, at any size", () => {
   assert.ok(Math.abs(delays.within(0.5) - 500) <= 50, `${delays.within(0.5)}`);
   assert.ok(Math.abs(delays.within(0.99) - 990) <= 99, `${delays.within(0.99)}`);
   assert.is(new Delays().within(0.5), 0);
+});
+
+test("a run too short to begin all cars tells how many it began", async () => {
+  const { signingKey, ingestKey } = carCloud(new Uint8Array(32).fill(7));
+  const tls = { ca: "", cert: "", key: "" };
+  const commandKey = verifyKey(signingKey.publicKey);
+  const one = { address: ADDRESS, signingKey, tls, commandKey, ingestKey };
+  const figures = await runFleet({
+    identities: Array.from({ length: 1000 }, () => one),
+    // Nobody listens there.
+    broker: { host: "127.0.0.1", port: 1 },
+    ...{ seed: 1, day: "always", dayStartMs: 0, daySpeed: 1, hz: 1, outages: 0, trackS: 10 },
+    ...{ durationMs: 1, settleMs: 0, everyMs: 1000, clock: realClock, random: realRandom },
+    log: silentLog,
+    signal: new AbortController().signal,
+    onFigures: () => undefined,
+  });
+  assert.ok(figures.cars > 0 && figures.cars < 1000, `${figures.cars}`);
 });
 
 test("a line of tokens that is none is named", () => {
