@@ -178,7 +178,15 @@ export class Accounts {
     const signed = await this.signIn(tenant, shown.user, shown.password);
     const who: Begun = { tenant: tenantId(tenant), ...signed };
     if (signed.hasFactor) await this.checkCode(who, shown.code);
-    await this.setPassword(who, password, entryOf(who, "account.password"));
+    await this.refuseBad(who, password);
+    const hash = await hashPassword(password);
+    let isDone = false;
+    await this.change(who, entryOf(who, "account.password"), (now, nowMs) => {
+      // Meanwhile it may have been locked, closed or given another one, by whoever has its mail.
+      isDone = isStill(now, signed, nowMs);
+      return isDone ? withPassword(now, hash, nowMs) : undefined;
+    });
+    if (!isDone) throw refused();
   }
 
   async lock(who: Who, audit: AuditEntry): Promise<void> {

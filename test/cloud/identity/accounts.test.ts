@@ -149,8 +149,12 @@ test("P-71 of guesses sent all at once no more are tried than in a row", async (
   assert.is(await standing(world), "locked");
 });
 
-/** Accounts that see the account as it was before `between`, at their second look: that of the attempt. */
-function lateAccounts({ files, seal, clock }: World, between: () => Promise<void>): Accounts {
+/** Accounts that see the account as it was before `between`, at their second look: that of the attempt; or a later one. */
+function lateAccounts(
+  { files, seal, clock }: World,
+  between: () => Promise<void>,
+  look = 2,
+): Accounts {
   let looks = 0;
   return new Accounts({
     people: async (id) => {
@@ -159,7 +163,7 @@ function lateAccounts({ files, seal, clock }: World, between: () => Promise<void
       const account = async (person: string) => {
         const seen = await store.account(person);
         looks += 1;
-        if (looks === 2) await between();
+        if (looks === look) await between();
         return seen;
       };
       return { ...store, account };
@@ -189,6 +193,16 @@ for (const { why, is, end } of [
       await refuses("forbidden", accounts.signIn("demo", "ann", password));
       assert.is(await standing(world), is);
     });
+
+test("P-70 no change of the password undoes one that came while it was under way", async (world) => {
+  const theirs = `${PASSWORD} two`;
+  const end = () => world.accounts.setPassword(world.who, theirs, AUDIT);
+  // Past the sign-in, when the new password is looked at.
+  const accounts = lateAccounts(world, end, 4);
+  const shown = { user: "ann", password: PASSWORD, code: "" };
+  await refuses("forbidden", accounts.changePassword("demo", shown, `${PASSWORD} three`));
+  await world.accounts.signIn("demo", "ann", theirs);
+});
 
 test("P-71 an operator locks for good, and unlocks", async (world) => {
   await world.accounts.lock(world.who, AUDIT);
