@@ -7,6 +7,7 @@
 import { type AuditEntry, type Finder, ProtocolError, type Subject } from "@kerbside/protocol";
 import type { AuditHead, HeadToSign } from "./audit-chain.ts";
 import { type Database, isConstraint, type Sql, storageError } from "./database.ts";
+import { FLUSHES_MAX } from "./log-flush.ts";
 import type { SubjectKey, SubjectKeyFile } from "./subject-keys.ts";
 
 /** The most changes that share a commit; what came in beyond it is in the next, which follows at once. */
@@ -15,6 +16,8 @@ export const GROUP_MAX = 256;
 const GATHERED_MAX = 1024;
 /** So many records do not wait for another turn to bring more: sharing hardly makes them cheaper. */
 const GATHER_UP_TO = 32;
+/** So many do not wait for those that are being flushed, as far as several may be. */
+const BESIDE_FROM = 8;
 
 /** A key that a change seals under, made if it is not there yet, and by what its subject is to be found. */
 export type KeyWish = {
@@ -86,7 +89,7 @@ class Group {
   readonly #waiting: Waiting[] = [];
   #urgent = 0;
   #soon: NodeJS.Immediate | undefined;
-  #flight: Flight | undefined;
+  readonly #flights = new Set<Flight>();
   /** How many waited when the turn before ended. */
   #gathered = 0;
   /** Of the transaction that is run. */
@@ -124,8 +127,7 @@ class Group {
   }
 
   settle(): void {
-    const flight = this.#flight;
-    if (flight !== undefined) {
+    for (const flight of this.#flights) {
       try {
         this.#store.flush();
         this.#land(flight);
@@ -142,13 +144,19 @@ class Group {
     while (this.#waiting.length > 0) {
       const isFull = this.#waiting.length > GATHERED_MAX;
       if (this.#urgent > 0 || isFull) this.#commit(this.#next());
-      // They go together when that one has landed.
-      else if (this.#flight !== undefined) return;
+      // They go together when one has landed.
+      else if (!this.#mayLaunch()) return;
       else if (this.#isGathering()) {
         this.#soon = setImmediate(() => this.#drain());
         return;
       } else this.#launch(this.#next());
     }
+  }
+
+  /** Few wait for the one that is under way, so that more share the next. */
+  #mayLaunch(): boolean {
+    const { size } = this.#flights;
+    return size === 0 || (size < FLUSHES_MAX && this.#waiting.length >= BESIDE_FROM);
   }
 
   /** More came in since it was asked last, and they may share a commit with what comes in the next turn. */
@@ -184,7 +192,7 @@ class Group {
     try {
       const late = this.#store.writeLate((sql) => this.#runAll(sql, group, new Map()));
       const flight = { ...late.value, group };
-      this.#flight = flight;
+      this.#flights.add(flight);
       late.durable
         .then(
           () => this.#land(flight),
@@ -198,8 +206,7 @@ class Group {
 
   #land(flight: Flight, failed?: { readonly error: unknown }): void {
     // Else it was settled meanwhile.
-    if (this.#flight !== flight) return;
-    this.#flight = undefined;
+    if (!this.#flights.delete(flight)) return;
     if (failed !== undefined) {
       for (const { fail } of flight.group) fail(failed.error);
       return;

@@ -2,6 +2,7 @@
  * The write-ahead log of an open database, flushed by another thread: what may be answered a moment later need not keep
  * this one standing still while the disk works.
  */
+import assert from "node:assert";
 import { closeSync, fdatasync, fdatasyncSync, openSync } from "node:fs";
 import { ProtocolError } from "@kerbside/protocol";
 
@@ -12,27 +13,36 @@ export class FlushFailed extends ProtocolError {
   }
 }
 
+/** Flushes that may be under way at once: the kernel takes the second along, and each takes half as long. */
+export const FLUSHES_MAX = 2;
+
 export class LogFlush {
   readonly #file: string;
-  readonly #log: number;
+  /**
+   * One for each that may be under way, and one for this thread: Linux tells a flush that failed to each of them, but to
+   * each only once (fsync(2)), so two that shared one could take the other's failure for their success.
+   */
+  readonly #free: number[];
+  readonly #own: number;
   #underWay = 0;
   #closed = false;
 
-  /**
-   * Of a database that is open, before what is to be flushed is written: Linux tells a flush that failed to each
-   * descriptor that was open then, once (fsync(2)).
-   */
+  /** Of a database that is open, before what is to be flushed is written: a later descriptor is not told. */
   constructor(file: string) {
     this.#file = file;
-    this.#log = openSync(`${file}-wal`, "r+");
+    this.#own = openSync(`${file}-wal`, "r+");
+    this.#free = Array.from({ length: FLUSHES_MAX }, () => openSync(`${file}-wal`, "r+"));
   }
 
-  /** What was written before the call is durable when it resolves. Rejects with `FlushFailed`. */
+  /** What was written before the call is durable when it resolves. Rejects with `FlushFailed`. At most `FLUSHES_MAX` at once. */
   flush(): Promise<void> {
+    const log = this.#free.pop();
+    assert.ok(log !== undefined, "more flushes at once than there may be");
     this.#underWay += 1;
     return new Promise<void>((done, fail) => {
-      fdatasync(this.#log, (error) => {
+      fdatasync(log, (error) => {
         this.#underWay -= 1;
+        this.#free.push(log);
         this.#end();
         if (error === null) done();
         else fail(new FlushFailed(this.#file, error));
@@ -43,7 +53,7 @@ export class LogFlush {
   /** As `flush`, while this thread waits. */
   flushNow(): void {
     try {
-      fdatasyncSync(this.#log);
+      fdatasyncSync(this.#own);
     } catch (error) {
       throw new FlushFailed(this.#file, error);
     }
@@ -56,6 +66,7 @@ export class LogFlush {
   }
 
   #end(): void {
-    if (this.#closed && this.#underWay === 0) closeSync(this.#log);
+    if (!this.#closed || this.#underWay > 0) return;
+    for (const log of [this.#own, ...this.#free]) closeSync(log);
   }
 }

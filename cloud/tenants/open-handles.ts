@@ -3,7 +3,7 @@
  * The one that was used the longest ago is closed, unless it is in use, and opened again when somebody needs it.
  */
 
-/** Each takes up to 2 MB of cached pages and three or four descriptors. */
+/** Each takes up to 2 MB of cached pages and three to six descriptors. */
 export const OPEN_HANDLES_MAX = 64;
 
 export type OpenHandle = {
