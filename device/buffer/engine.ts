@@ -127,6 +127,9 @@ function begin(dir: string, settings: LogSettings, lost: LostNumbers): Engine {
     const newest = statements.logs.all().at(-1);
     if (newest?.clean === LOG_END.open && !walWasThere)
       throw new DamagedError("its write-ahead log is missing");
+    // What the log holds may never have been flushed, where a flush failed. It is made durable before anything is written
+    // behind it: of two commits that were not, a power cut may leave the second, and then the first looks damaged.
+    if (walWasThere) db.pragma("wal_checkpoint(PASSIVE)");
     // The first transaction of a database tells what was set aside before it: once, however often this is tried.
     const asides = newest === undefined ? unreported(dir) : [];
     const log = startLog(db, statements, settings, lost, asides.map(settings.setAsideEvent));

@@ -28,7 +28,7 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: "events are confirmed before they are committed",
-    seed: 11,
+    seed: 58,
     file: "device/buffer/buffer.ts",
     from: "      this.#waiting.push({ lane, plain, done, failed });",
     to: `      this.#waiting.push({ lane, plain, done: () => undefined, failed });

@@ -7,6 +7,7 @@ import {
   type Lane,
   type LogOpening,
   openingCodec,
+  ProtocolError,
   parseSegmentMessage,
   parseSign1,
   sealKeyPair,
@@ -161,10 +162,15 @@ export class World {
   }
 
   #observe(payload: Uint8Array): void {
-    const { opening } = parseSegmentMessage(payload, ADDRESS);
-    if (opening === undefined) return;
-    const opened = decode(openingCodec, parseSign1(opening).payload);
-    this.openings.set(toHex(opened.log), opened);
+    try {
+      const { opening } = parseSegmentMessage(payload, ADDRESS);
+      if (opening === undefined) return;
+      const opened = decode(openingCodec, parseSign1(opening).payload);
+      this.openings.set(toHex(opened.log), opened);
+    } catch (error) {
+      // What was spoilt on the car's disk may be sent, and nothing can be learned from it.
+      if (!(error instanceof ProtocolError && this.excuses.spoils > 0)) throw error;
+    }
   }
 
   #ackKey(log: Uint8Array): Uint8Array | undefined {
