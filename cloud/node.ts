@@ -73,12 +73,7 @@ import { watchRevocations } from "./revocations.ts";
 import { tenantTools } from "./tools.ts";
 import { type TracedNode, tracedNode } from "./traced.ts";
 import type { TracesOptions } from "./traces.ts";
-import {
-  type AccountOf,
-  type EmbeddedIssuer,
-  serviceVerifier,
-  type TrustedIssuer,
-} from "./trust.ts";
+import { type Callers, type EmbeddedIssuer, serviceVerifier, type TrustedIssuer } from "./trust.ts";
 import { wakeGateway } from "./wake-gateway.ts";
 import { watchNode } from "./watching.ts";
 import { registerConsole, registerEnrolment } from "./web-routes.ts";
@@ -187,7 +182,7 @@ async function start(options: NodeOptions, closing: Closing): Promise<number> {
       const home = await tenant(id);
       return home && tenantTools(home, clock, () => checkAudit(id));
     },
-    verifyToken: verifierOf(options, embedded, tenant, clock),
+    verifyToken: verifierOf(options, embedded, callersOf(tenant, registry), tenant, clock),
   });
   closing.add(() => app.close());
   await registerBeside(app, options, { tenant, registry, serverCa: tls.ca, broker });
@@ -278,18 +273,22 @@ function servicesOf(
 function verifierOf(
   { trusted }: NodeOptions,
   embedded: EmbeddedIssuer | undefined,
+  callers: Callers,
   tenant: Homes,
   clock: Clock,
 ): TokenVerifier {
   return tenantKeys(
-    serviceVerifier(embedded, trusted, clock, accountsOf(tenant)),
+    serviceVerifier(embedded, trusted, clock, callers),
     async (id, request) => (await tenant(id))?.store.access.request(request),
     clock,
   );
 }
 
-function accountsOf(tenant: Homes): AccountOf {
-  return async (id, person) => (await tenant(id))?.store.people.account(person);
+function callersOf(tenant: Homes, { hasClient }: Registry): Callers {
+  return {
+    account: async (id, person) => (await tenant(id))?.store.people.account(person),
+    hasClient,
+  };
 }
 
 function gateOf(tenant: Homes, clock: Clock): CarGateOptions {

@@ -59,6 +59,11 @@ const STAFF_SCOPES = [
   "request-keys:read",
   "request-keys:revoke",
 ] as const;
+/** What a client of a tenant may be for, and do. */
+export const CLIENT_SCOPES: Readonly<Record<"backend" | "operator", readonly string[]>> = {
+  backend: ROLES.backend.scopes,
+  operator: [...ROLES.backend.scopes, ...STAFF_SCOPES],
+};
 /** Always in the certificate, besides the names that it is asked for. */
 const LOCAL_NAMES = ["localhost", "127.0.0.1", "::1"] as const;
 
@@ -141,16 +146,15 @@ async function finish(
   publicKey: Uint8Array,
 ): Promise<Provisioned> {
   await registry.admitIssuer(id, issuerKey);
-  const { scopes } = ROLES.backend;
   const makeClient = (name: string, of: readonly string[]): Promise<string> =>
     keepClient(registry, dir, { id, name, scopes: of, issuerKey, audit });
   const client = `${id}-backend`;
   const operator = `${id}-operator`;
   return {
     client,
-    clientSecretFile: await makeClient(client, scopes),
+    clientSecretFile: await makeClient(client, CLIENT_SCOPES.backend),
     operator,
-    operatorSecretFile: await makeClient(operator, [...scopes, ...STAFF_SCOPES]),
+    operatorSecretFile: await makeClient(operator, CLIENT_SCOPES.operator),
     ...settleAuthority(dir, id, publicKey),
   };
 }

@@ -34,9 +34,10 @@ export async function startSigner(options: SignerProcessOptions): Promise<Runnin
     ledger,
     socket: signerSocket(dir),
     tenant: recently((id: TenantId) => tenants.tenant(id), clock),
-    verifyToken: serviceVerifier(embedded, trusted, clock, async (id, person) =>
-      (await tenants.tenant(id))?.store.people.account(person),
-    ),
+    verifyToken: serviceVerifier(embedded, trusted, clock, {
+      account: async (id, person) => (await tenants.tenant(id))?.store.people.account(person),
+      hasClient: tenants.hasClient,
+    }),
     clock,
     log: serviceLog("signer"),
   });

@@ -53,18 +53,21 @@ export type EmbeddedIssuer = {
   readonly keys: TokenVerifierOptions["keys"];
 };
 
-/** A person's account, as it is now. */
-export type AccountOf = (tenant: TenantId, person: string) => Promise<AccountRecord | undefined>;
+/** Who the embedded issuer's callers are, as of now. */
+export type Callers = {
+  readonly account: (tenant: TenantId, person: string) => Promise<AccountRecord | undefined>;
+  readonly hasClient: (tenant: TenantId, client: string) => boolean;
+};
 
 /**
- * The verifier of a service. Without either issuer it believes nobody. Tokens of people by the embedded issuer are good
- * while their accounts are; whoever is locked out of another issuer is that one's to say.
+ * The verifier of a service. Without either issuer it believes nobody. Tokens by the embedded issuer are good
+ * while the person's account or the client is; whoever is locked out of another issuer is that one's to say.
  */
 export function serviceVerifier(
   embedded: EmbeddedIssuer | undefined,
   trusted: TrustedIssuer | undefined,
   clock: Clock,
-  account: AccountOf = async () => undefined,
+  { account, hasClient }: Callers,
 ): TokenVerifier {
   const verifiers = new Map<string, TokenVerifier>();
   const verifierOf = (of: Pick<TokenVerifierOptions, "issuer" | "keys">): TokenVerifier =>
@@ -75,7 +78,8 @@ export function serviceVerifier(
     verifiers.set(issuer, verifierOf({ issuer, keys }));
   }
   if (embedded !== undefined) {
-    verifiers.set(embedded.issuer, livingAccounts(verifierOf(embedded), account, clock));
+    const verify = livingAccounts(verifierOf(embedded), account, hasClient, clock);
+    verifiers.set(embedded.issuer, verify);
   }
   const [only, ...others] = verifiers.values();
   return only !== undefined && others.length === 0 ? only : verifierByIssuer(verifiers);

@@ -55,7 +55,10 @@ async function serve(): Promise<void> {
   const issuer = { issuer: ISSUER, keys: config.jwks };
   const verify = tokenVerifier({ ...issuer, audience: AUDIENCE, clock });
   // A node remembers for half a minute that a token's signature verified.
-  const served = serviceVerifier(issuer, undefined, clock);
+  const served = serviceVerifier(issuer, undefined, clock, {
+    account: async () => undefined,
+    hasClient: () => true,
+  });
   const app =
     config.side === "bare"
       ? bare(config, verify)

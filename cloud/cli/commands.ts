@@ -1,8 +1,10 @@
 /** The table of all commands of `kerbside-cloud`. */
+
 import { ACCESS_COMMANDS } from "./access-commands.ts";
 import { ACCOUNT_COMMANDS } from "./account-commands.ts";
 import { AUDIT_COMMANDS } from "./audit-commands.ts";
 import { BACKUP_COMMANDS } from "./backup-commands.ts";
+import { CLIENT_COMMANDS } from "./client-commands.ts";
 import type { Command } from "./command.ts";
 import { DATA_COMMANDS } from "./data-commands.ts";
 import { DATABASE_COMMANDS } from "./database-commands.ts";
@@ -30,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   ...DATABASE_COMMANDS,
   ...VEHICLE_COMMANDS,
   ...KEY_COMMANDS,
+  ...CLIENT_COMMANDS,
   ...REQUEST_KEY_COMMANDS,
   ...SEND_COMMANDS,
   ...PUBLISH_COMMANDS,

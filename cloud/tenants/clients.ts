@@ -85,6 +85,12 @@ export function openIssuerClients(dir: string, issuerKey: Uint8Array): IssuerCli
   };
 }
 
+/** Whether the tenant has that client and did not revoke it. What it may do, its tokens say, which the issuer signed. */
+export function isOpenClient(db: Database, tenant: TenantId, client: string): boolean {
+  const query = `SELECT 1 AS found FROM clients WHERE client = ? AND tenant = ? AND ${ALIVE}`;
+  return db.one<{ found: number }>(query, client, tenant) !== undefined;
+}
+
 /** What the platform's tools do with clients; see `Platform`. */
 export function clientTools(
   db: Database,
@@ -106,12 +112,15 @@ export function clientTools(
       });
       return secret;
     },
-    revokeClient: async (client, audit) =>
+    clients: (tenant) =>
+      db
+        .read((sql) => sql.all<Row & { revoked_at_ms: number | null }>(OF_TENANT, tenant))
+        .map((row) => ({ ...clientOf(row), revokedAtMs: row.revoked_at_ms ?? undefined })),
+    revokeClient: async (tenant, client, audit) =>
       audited(audit, (sql) => {
         const changed = sql.run(
-          `UPDATE clients SET revoked_at_ms = ? WHERE client = ? AND ${ALIVE}`,
-          nowMs(),
-          client,
+          `UPDATE clients SET revoked_at_ms = ? WHERE client = ? AND tenant = ? AND ${ALIVE}`,
+          ...[nowMs(), client, tenant],
         );
         if (changed === 0) throw new ProtocolError("not_found", `client ${client}: is not there`);
       }),
@@ -132,8 +141,12 @@ export type ClientTools = {
     seal: ClientSeal,
     audit: AuditEntry,
   ) => Promise<string>;
-  /** Throws `not_found`. */
-  readonly revokeClient: (client: string, audit: AuditEntry) => Promise<void>;
+  /** All that the tenant ever had, by name. */
+  readonly clients: (
+    tenant: TenantId,
+  ) => readonly (Client & { readonly revokedAtMs: number | undefined })[];
+  /** It gets no token any more, and those it has are refused at the next call. Its name stays taken. Throws `not_found`. */
+  readonly revokeClient: (tenant: TenantId, client: string, audit: AuditEntry) => Promise<void>;
   /**
    * Seals the clients of a store that was made before there were seals, and says how many. To be called once, when the
    * issuer's vault is made: later it would seal what somebody else put there.
@@ -150,6 +163,8 @@ type Row = {
   readonly seal: Uint8Array | null;
 };
 const SELECT = "SELECT client, tenant, scopes, salt, secret_hash, seal FROM clients";
+const OF_TENANT =
+  "SELECT client, tenant, scopes, salt, secret_hash, seal, revoked_at_ms FROM clients WHERE tenant = ? ORDER BY client";
 const ALIVE = "revoked_at_ms IS NULL";
 
 function fieldsOf({ client, tenant, scopes, salt, secret_hash }: Row): ClientFields {

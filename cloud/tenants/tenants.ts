@@ -12,6 +12,7 @@ import {
 } from "@kerbside/protocol";
 import { anchorOf } from "./anchors.ts";
 import { auditKeys } from "./audit-keys.ts";
+import { isOpenClient } from "./clients.ts";
 import { PAYMENTS_SECRET, paymentProvider } from "./payment-provider.ts";
 import { openFiles } from "./platform-files.ts";
 import {
@@ -40,6 +41,8 @@ export type Tenants<T extends Tenant = Tenant> = {
   readonly tenant: (id: string) => Promise<T | undefined>;
   /** What is agreed with it, as of now. */
   readonly terms: (id: string) => TenantTerms | undefined;
+  /** Whether that tenant has that OAuth client now: one that was revoked is none any more. */
+  readonly hasClient: (id: TenantId, client: string) => boolean;
   readonly close: () => Promise<void>;
 };
 
@@ -126,6 +129,7 @@ export function tenantsOf<T extends Tenant>(
       return await opened;
     },
     terms: (id) => readTerms(context.platform, id),
+    hasClient: (id, client) => isOpenClient(context.platform, id, client),
     close: async () => {
       await Promise.all([...open.values()].map(closeStore));
       open.clear();

@@ -231,6 +231,20 @@ test("without keys, serve says which and where", async () => {
   assert.match(err, /master-key: expected it in KERBSIDE_MASTER_KEY or in the file/);
 });
 
+test("P-71 a client that is revoked is refused at the next call, with a token that would live on", async () => {
+  const of = ["--data", dir, "--tenant", "demo"];
+  const added = await runCloud(["client", "add", "night-shift", "--for", "backend", ...of]);
+  assert.is(added.code, 0, added.err);
+  const token = await tokenOf("night-shift");
+  assert.is((await get("/v1/tenants/demo/vehicles", token)).status, 200);
+  const revoked = await runCloud(["client", "revoke", "night-shift", ...of]);
+  assert.is(revoked.code, 0, revoked.err);
+  assert.is((await get("/v1/tenants/demo/vehicles", token)).status, 401);
+  const again = await tokenOf("night-shift").then(() => "a token", String);
+  assert.match(again, /invalid_client|401/);
+  assert.is((await get("/v1/tenants/demo/vehicles", await tokenOf("demo-backend"))).status, 200);
+});
+
 test("a supervisor that is killed takes its services with it", async () => {
   const victim = await serveCloud(join(base, "victim"));
   const children = childrenOf(victim.child.pid).map(({ pid }) => pid);

@@ -50,7 +50,11 @@ test("P-02 a token is believed by the keys of the issuer it names, and of no oth
   // Whatever fails, the server must not keep the process.
   server.unref();
   const trusted = { issuer: THEIRS, jwks: new URL(`https://localhost:${port}/jwks`), ca: cert };
-  const verify = serviceVerifier({ issuer: OWN, keys: { keys: [own.jwk] } }, trusted, clock);
+  let isThere = true;
+  const verify = serviceVerifier({ issuer: OWN, keys: { keys: [own.jwk] } }, trusted, clock, {
+    account: async () => undefined,
+    hasClient: (id, client) => isThere && id === "demo" && client === "somebody",
+  });
   assert.is((await verify(await token(own, OWN))).tenant, "demo");
   const caller = await verify(await token(theirs, THEIRS));
   assert.is(caller.subject, "somebody");
@@ -70,6 +74,10 @@ test("P-02 a token is believed by the keys of the issuer it names, and of no oth
     );
     assert.is(outcome, "unauthenticated", why);
   }
+  isThere = false;
+  const ended = await verify(await token(own, OWN)).then(() => "believed", String);
+  assert.match(ended, /the client was revoked/);
+  assert.is((await verify(await token(theirs, THEIRS))).subject, "somebody", "not ours to say");
   server.close();
   server.closeAllConnections();
 });

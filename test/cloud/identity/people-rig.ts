@@ -91,7 +91,7 @@ export async function openPeople(secondFactor: ReadonlySet<Role> = new Set()): P
     keys: issuer.jwks,
     clock,
   });
-  const verify = livingAccounts(verifier, account, clock);
+  const verify = livingAccounts(verifier, account, () => false, clock);
   const close = async (): Promise<void> => {
     await new Promise((resolve) => {
       server.close(resolve);

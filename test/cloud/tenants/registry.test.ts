@@ -174,7 +174,16 @@ test("P-12 a client's secret is kept as a hash, and revoked it opens nothing", a
   for (const wrong of rows) assert.is(await clients.verifyClient("demo-backend", wrong), undefined);
   assert.is(await clients.verifyClient("nobody", secret), undefined);
   await refuses("conflict", platform.createClient(client, seal, AUDIT));
-  await platform.revokeClient("demo-backend", AUDIT);
+  const [demo, other] = [tenantId("demo"), tenantId("other")];
+  assert.ok(files.registry.hasClient(demo, "demo-backend"));
+  assert.not(files.registry.hasClient(other, "demo-backend"));
+  await refuses("not_found", platform.revokeClient(other, "demo-backend", AUDIT));
+  await platform.revokeClient(demo, "demo-backend", AUDIT);
+  assert.not(files.registry.hasClient(demo, "demo-backend"));
+  assert.equal(
+    platform.clients(demo).map(({ client, revokedAtMs }) => [client, revokedAtMs !== undefined]),
+    [["demo-backend", true]],
+  );
   assert.is(await clients.verifyClient("demo-backend", secret), undefined);
   assert.is(await clients.client("demo-backend"), undefined);
   clients.close();
