@@ -16,15 +16,12 @@ const pem = await makeCertificate();
 test("the module opens the car over the real lock link, and the car drives its script", async () => {
   await withRig(pem, async ({ call }, dataDir) => {
     const lock = moduleOf(dataDir);
-    await lock.until(() => lock.isReady);
-    lock.send({ type: "actuate", actuationId: 1, action: "unlock" });
+    const unlock = await lock.actuate("unlock", 1);
+    assert.equal(lock.outcomes(unlock), ["done"]);
     const drive = await call("POST", "/api/script", { driveSeconds: 15, speed: 50 });
     assert.is(drive.status, 200, JSON.stringify(drive.body));
     assert.ok(Number(drive.body["distanceM"]) > 50);
-    assert.equal(lock.outcomes(1), ["done"]);
-    lock.send({ type: "actuate", actuationId: 2, action: "lock" });
-    await lock.until(() => lock.outcomes(2).length > 0);
-    assert.equal(lock.outcomes(2), ["done"]);
+    assert.equal(lock.outcomes(await lock.actuate("lock", 11)), ["done"]);
     const state = await call("GET", "/api/state");
     assert.is(state.body["locked"], true);
     assert.is(state.body["driver"], "outside");
@@ -50,9 +47,7 @@ test("a firmware reset in mid-pulse ends the session; the next one hears what wa
     pem,
     async ({ call, drive }, dataDir) => {
       const lock = moduleOf(dataDir);
-      await lock.until(() => lock.isReady);
-      lock.send({ type: "actuate", actuationId: 1, action: "unlock" });
-      await lock.until(() =>
+      await lock.actuate("unlock", 1, () =>
         lock.heard.some((message) => message.type === "statusReport" && message.midPulse),
       );
       await call("POST", "/api/reset", { part: "controller" });
@@ -113,9 +108,7 @@ test("a car that is started again is where and as it was, the controller's memor
   const directory = makeDirectory();
   const first = await startRig(directory.path, pem);
   const lock = moduleOf(directory.path);
-  await lock.until(() => lock.isReady);
-  lock.send({ type: "actuate", actuationId: 7, action: "inhibit_start" });
-  await lock.until(() => lock.outcomes(7).length > 0);
+  const id = await lock.actuate("inhibit_start", 7);
   lock.close();
   const before = first.drive.simulation.world;
   await first.drive.close();
@@ -123,7 +116,7 @@ test("a car that is started again is where and as it was, the controller's memor
   const { car, controller } = second.drive.simulation.world;
   assert.is(car.motion.odometerM, before.car.motion.odometerM);
   assert.is(controller.memory.inhibited, true);
-  assert.is(controller.memory.actuations.lastId, 7);
+  assert.is(controller.memory.actuations.lastId, id);
   await second.drive.close();
   directory.remove();
 });
@@ -133,9 +126,7 @@ test("a pulse is on the disk before the motor turns", async () => {
     pem,
     async (_rig, dataDir) => {
       const lock = moduleOf(dataDir);
-      await lock.until(() => lock.isReady);
-      lock.send({ type: "actuate", actuationId: 1, action: "unlock" });
-      await lock.until(() =>
+      await lock.actuate("unlock", 1, () =>
         lock.heard.some((message) => message.type === "statusReport" && message.midPulse),
       );
       const saved = readState(join(dataDir, "car.json"));
@@ -182,8 +173,7 @@ test("the bus of a car at rest falls asleep, and a door wakes it", async () => {
   const asleep = speeds();
   assert.ok(asleep > 5 && asleep <= 20, `${asleep} frames`);
   const lock = moduleOf(directory.path);
-  await lock.until(() => lock.isReady);
-  lock.send({ type: "actuate", actuationId: 1, action: "unlock" });
+  await lock.actuate("unlock", 1);
   await until("frames again", () => speeds() > asleep);
   lock.close();
   await rig.drive.close();

@@ -198,15 +198,19 @@ export class TestModule {
   }
 
   /**
-   * Has it done, and resolves with the number under which it was. A line drops what a stalled machine holds back for
+   * Has it done, or begun so far as `found` says, and resolves with the number under which it was. A line drops what a stalled machine holds back for
    * too long (`LOCK_LATE_MS_MAX`), and nothing repeats it: it is asked for anew, under the next number, up to 5 times.
    */
-  async actuate(action: LockAction, firstId: number): Promise<number> {
+  async actuate(
+    action: LockAction,
+    firstId: number,
+    found: (id: number) => boolean = (id) => this.outcomes(id).length > 0,
+  ): Promise<number> {
     for (let id = firstId; id < firstId + 5; id += 1) {
       await this.until(() => this.isReady);
       this.send({ type: "actuate", actuationId: id, action });
       try {
-        await this.until(() => this.outcomes(id).length > 0, 4000);
+        await this.until(() => found(id), 4000);
         return id;
       } catch {
         // Lost on the way: the next number.
@@ -227,6 +231,8 @@ export class TestModule {
   }
 
   #tick(): void {
+    // What a failed test left open ends with the car's end of it, and keeps no process.
+    if (this.isClosed) return;
     this.#take(this.#session.tick(this.#clock.bootMs()));
     this.#timer = this.#clock.after(50, () => this.#tick());
   }
